@@ -1,0 +1,47 @@
+# Two commands for a newcomer: `make run` and `make test`. Everything lives in .venv and data, and nothing outside is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test quick check bench soak docs clean
+
+run: .venv/run.stamp
+	$(BIN)/yunduan serve
+
+test: .venv/dev.stamp
+	$(BIN)/pytest -n 2 --dist loadfile -m "not release"
+
+quick: .venv/dev.stamp
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not release"
+
+check: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/reference.py --check
+
+bench: .venv/dev.stamp
+	$(BIN)/python -m bench
+
+soak: .venv/dev.stamp
+	$(BIN)/python tools/soak.py
+
+docs: .venv/dev.stamp
+	$(BIN)/python tools/reference.py
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --upgrade "pip>=25.1"
+
+.venv/run.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install -q -e .
+	touch $@
+
+.venv/dev.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install -q -e '.[postgresql,import]' --group dev
+	touch .venv/run.stamp $@
+
+clean:
+	rm -rf .venv .cache build dist

@@ -1,0 +1,1 @@
+"""Yunduan (云端): an open mobile-commerce cloud."""
