@@ -1,0 +1,1 @@
+"""The writer, the transaction, facts and followers, alarms, jobs, the clock, and the ports that a store implements."""

@@ -1,0 +1,57 @@
+"""What a key was answered with, for as long as it may come again."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from yunduan.runtime.ports import Reader, Row, Table
+
+KEPT_MS = 7 * 86_400_000
+
+
+class Answered(Struct, frozen=True, gc=False):
+    """What a key is answered with, now and whenever it comes again: the answer as JSON, or the refusal."""
+
+    accepted: bool
+    body: bytes
+
+
+class Refusal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stored no."""
+
+    code: str
+    detail: str = ""
+    figures: Any = None
+
+
+class StoredAnswer(Struct, frozen=True, gc=False):
+    """One key of one principal; `body` is gone when only the key is remembered, because it moved money."""
+
+    name: str
+    fingerprint: bytes
+    accepted: int
+    body: bytes | None
+    spends: int
+    at: int
+
+
+def _row(stored: StoredAnswer) -> Row:
+    return (stored.name, stored.fingerprint, stored.accepted, stored.body, stored.spends, stored.at)
+
+
+ANSWERS: Table[str, StoredAnswer] = Table(
+    name="answer",
+    columns={"name": str, "fingerprint": bytes, "accepted": int, "body": bytes, "spends": int, "at": int},
+    value=lambda row: StoredAnswer(*row),
+    row=_row,
+)
+"""Read through the store, never remembered: a key comes once, as a rule."""
+
+KEEP = "INSERT INTO answer (name, fingerprint, accepted, body, spends, at) VALUES (?, ?, ?, ?, ?, ?)"
+FORGET = "DELETE FROM answer WHERE at < ? AND spends = 0 AND seq > ? AND seq <= ?"
+SPEND = "UPDATE answer SET body = NULL WHERE at < ? AND spends = 1 AND body IS NOT NULL AND seq > ? AND seq <= ?"
+
+
+def stored(reader: Reader, names: list[str]) -> dict[str, StoredAnswer]:
+    """The answers of these keys, those that there are."""
+    return {row[0]: StoredAnswer(*row) for row in reader.load(ANSWERS, names)}

@@ -1,0 +1,159 @@
+"""What the runtime asks of a store. SQL is the portable subset, written by hand in the `store` modules of the domains.
+
+Portable means: `?` for arguments; INTEGER, TEXT and BLOB columns; `ON CONFLICT`, `RETURNING`, recursive queries; sums cast to INTEGER.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+Row = tuple[Any, ...]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Table(Struct, Generic[Key, Value], frozen=True, kw_only=True, eq=False):
+    """A table whose rows are found by key: the writer reads each once, remembers it, and writes it once a batch.
+
+    `columns` gives each column's Python type (int, str or bytes; None may stand in any); the first of them are the `keys`.
+    `value` and `row` translate. `updates` are the columns that a change writes; by default all but the keys.
+    Such a table is changed through `tx.add` and `tx.put` alone, so that what is remembered stays true.
+    """
+
+    name: str
+    columns: Mapping[str, type]
+    value: Callable[[Row], Value]
+    row: Callable[[Value], Row]
+    keys: int = 1
+    updates: tuple[str, ...] = ()
+    remembered: int = 10_000
+    """How many rows are kept in memory from batch to batch; beyond it the writer forgets them all and begins anew."""
+
+    def changed_columns(self) -> tuple[str, ...]:
+        """The columns that an update writes."""
+        return self.updates or tuple(self.columns)[self.keys :]
+
+
+class Upkeep(Struct, frozen=True, kw_only=True):
+    """Work on the store itself, run in a helper thread; any error in it is fatal. `alone`: no batch may begin until it is done."""
+
+    run: Callable[[], None]
+    alone: bool
+
+
+class Reader(Protocol):
+    """A connection that reads."""
+
+    def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
+        """The first row, or nothing."""
+        ...
+
+    def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[Row]:
+        """Every row."""
+        ...
+
+    def load(self, table: Table[Any, Any], keys: Sequence[Any]) -> list[Row]:
+        """The rows of a table with these keys (a tuple each when the key has several columns), in no order."""
+        ...
+
+
+class Snapshots(Reader, Protocol):
+    """A read-only connection whose statements between `begin` and `end` see one commit."""
+
+    def begin(self) -> None:
+        """See one commit from now on."""
+        ...
+
+    def end(self) -> None:
+        """Let go of it."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+class Store(Reader, Protocol):
+    """The one connection that writes. While it is lent to the helper thread, a touch is a broken program."""
+
+    loads_in_sets: bool
+    """Whether loading many rows at once is much cheaper than one by one."""
+
+    def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
+        """Run one statement; answers the number of rows it touched."""
+        ...
+
+    def insert(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
+        """Add rows (every column, in order)."""
+        ...
+
+    def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> int:
+        """Change the rows with these keys (every column, in order); answers how many there were."""
+        ...
+
+    def append(self, sql: str, rows: Sequence[Row]) -> int:
+        """Run one statement for every row; answers the number of rows touched by all of them."""
+        ...
+
+    def script(self, sql: str) -> None:
+        """Run the statements of a migration."""
+        ...
+
+    def begin(self) -> None:
+        """Open the transaction of a batch."""
+        ...
+
+    def lend(self) -> None:
+        """From now on nothing but `commit` or upkeep, in the helper thread, touches the connection until it has returned."""
+        ...
+
+    def commit(self) -> None:
+        """Return when the transaction is on disk; raises `UnknownOutcomeError` when that cannot be told."""
+        ...
+
+    def rollback(self) -> None:
+        """Undo the batch; harmless when it is already undone."""
+        ...
+
+    def savepoint(self) -> None:
+        """Mark a place to come back to; one at a time."""
+        ...
+
+    def release(self) -> None:
+        """Keep what was done since the savepoint."""
+        ...
+
+    def rollback_to_savepoint(self) -> None:
+        """Undo what was done since the savepoint, and forget it."""
+        ...
+
+    def in_transaction(self) -> bool:
+        """Whether the batch's transaction still stands."""
+        ...
+
+    def tend(self) -> Upkeep | None:
+        """Upkeep that is due at this border between batches, such as a checkpoint."""
+        ...
+
+    def reader(self) -> Snapshots:
+        """A new read-only connection to the same data."""
+        ...
+
+    def backup(self, target: str) -> None:
+        """Write a consistent copy while others go on, in one step; may be called from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the data and of the lock on it."""
+        ...
+
+
+class StoreRefusedError(Exception):
+    """The store must not be opened: another writer holds it, its version can lose data, or it is newer than the code."""
+
+
+def each(rows: Iterable[Row], columns: int) -> list[list[Any]]:
+    """Rows turned into columns."""
+    turned: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    return turned or [[] for _ in range(columns)]

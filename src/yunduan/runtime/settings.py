@@ -1,0 +1,339 @@
+"""Settings, typed and documented: built in < `yunduan.toml` < environment; what does not fit is a clear error at start."""
+
+import difflib
+import os
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, get_args
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta, Struct
+
+from yunduan.kernel.money import EXPONENTS
+from yunduan.runtime.writer import Limits
+
+PREFIX = "YUNDUAN_"
+FILE_VARIABLE = "YUNDUAN_SETTINGS"
+"""The environment variable that names another file than `yunduan.toml` in the working folder."""
+FILE_NAME = "yunduan.toml"
+EXIT_CODE = 2
+
+
+class SettingsError(Exception):
+    """A setting is unknown or has a value that does not fit; the text names it and says what is allowed."""
+
+
+def _unit(unit: str) -> dict[str, str]:
+    return {"unit": unit}
+
+
+class StoreSettings(Struct, frozen=True, kw_only=True):
+    """Where state is kept."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(sqlite:.+|postgresql://.+)?$",
+            description="`sqlite:<file>` or `postgresql://…`; empty: `yunduan.sqlite` in the data folder.",
+        ),
+    ] = ""
+    cache_mib: Annotated[
+        int, Meta(ge=1, le=65_536, description="Page cache of the embedded store, readers' included.", extra=_unit("MiB"))
+    ] = 64
+
+
+class HttpSettings(Struct, frozen=True, kw_only=True):
+    """How the cloud is reached."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=255, description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")] = 8000
+    public_url: Annotated[
+        str,
+        Meta(pattern=r"^(https?://[^\s/]+)?$", description="What phones reach this cloud by, without a path; empty: host and port."),
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody's by default."),
+    ] = ()
+    connections_max: Annotated[int, Meta(ge=1, le=100_000, description="Open connections; one more is answered 503.")] = 2_048
+    backlog: Annotated[int, Meta(ge=1, le=65_535, description="Connections that the system may hold before they are accepted.")] = 2_048
+    keep_alive_s: Annotated[int, Meta(ge=1, le=3_600, description="How long an idle connection stays open.", extra=_unit("s"))] = 15
+    head_bytes_max: Annotated[
+        int, Meta(ge=1_024, le=65_536, description="Size of a request's line and headers together.", extra=_unit("bytes"))
+    ] = 16_384
+    head_ms_max: Annotated[
+        int, Meta(ge=100, le=600_000, description="How long a request's headers may take to arrive.", extra=_unit("ms"))
+    ] = 10_000
+    body_bytes_max: Annotated[
+        int, Meta(ge=1_024, le=1_048_576, description="Size of a request's body; a larger one is answered 413.", extra=_unit("bytes"))
+    ] = 65_536
+    body_ms_max: Annotated[
+        int, Meta(ge=100, le=600_000, description="How long a body may take to arrive; a slower one is answered 408.", extra=_unit("ms"))
+    ] = 10_000
+    drain_s: Annotated[int, Meta(ge=1, le=600, description="How long open requests may take to end after SIGTERM.", extra=_unit("s"))] = 15
+
+
+class LogSettings(Struct, frozen=True, kw_only=True):
+    """What is logged, and how."""
+
+    format: Annotated[Literal["console", "json"], Meta(description="Lines for people, or one JSON object a line.")] = "console"
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least important level that is written.")] = "info"
+    slow_ms: Annotated[int, Meta(ge=1, le=60_000, description="A request that takes longer is logged.", extra=_unit("ms"))] = 250
+
+
+class WriterSettings(Struct, frozen=True, kw_only=True):
+    """How much the writer takes at once and how long anything may wait."""
+
+    batch_commands: Annotated[int, Meta(ge=1, le=10_000, description="Commands in one transaction.")] = 256
+    batch_ms: Annotated[float, Meta(gt=0, le=1_000, description="Time that a batch's statements may take.", extra=_unit("ms"))] = 20.0
+    queue_commands: Annotated[int, Meta(ge=1, le=1_000_000, description="Commands that may wait; one more is answered 503.")] = 8_192
+    queue_wait_ms: Annotated[
+        float, Meta(gt=0, le=60_000, description="When the oldest has waited longer, new ones are answered 503.", extra=_unit("ms"))
+    ] = 1_000.0
+    deadline_ms: Annotated[
+        float, Meta(gt=0, le=600_000, description="A command that has waited longer is dropped, not begun.", extra=_unit("ms"))
+    ] = 10_000.0
+    alarm_retry_ms: Annotated[
+        int, Meta(ge=1_000, le=86_400_000, description="Pause before an alarm whose command broke rings again.", extra=_unit("ms"))
+    ] = 60_000
+
+    def limits(self) -> Limits:
+        """The same, as the writer wants it."""
+        return Limits(**{name: getattr(self, name) for name in Limits.__struct_fields__})
+
+
+class AlarmSettings(Struct, frozen=True, kw_only=True):
+    """When alarms ring."""
+
+    gap_ms_max: Annotated[
+        int,
+        Meta(
+            ge=60_000,
+            le=10 * 366 * 86_400_000,
+            description="How long the cloud may have been away before somebody must confirm the time.",
+            extra=_unit("ms"),
+        ),
+    ] = 7 * 86_400_000
+
+
+class MailboxSettings(Struct, frozen=True, kw_only=True):
+    """Codes in development."""
+
+    shown: Annotated[bool, Meta(description="Whether the development mailbox is a page at `/dev/mailbox`; never in production.")] = False
+
+
+class PhoneSettings(Struct, frozen=True, kw_only=True):
+    """Numbers without a country."""
+
+    region: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="Region of phone numbers given without `+` (ISO 3166-1).")] = "CN"
+
+
+class MarketSettings(Struct, frozen=True, kw_only=True):
+    """The market that this deployment serves."""
+
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="Country of the market (ISO 3166-1).")] = "CN"
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="Currency of the market (ISO 4217).")] = "CNY"
+    language: Annotated[
+        str, Meta(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="Language that texts fall back to (BCP 47).")
+    ] = "zh-CN"
+    time_zone: Annotated[str, Meta(min_length=1, max_length=64, description="Time zone of the market's business day (IANA).")] = (
+        "Asia/Shanghai"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a currency or a time zone that does not exist."""
+        if self.currency not in EXPONENTS:
+            raise ValueError("market.currency: not a currency of ISO 4217")
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("market.time_zone: not a time zone of the IANA database") from error
+
+
+class SandboxSettings(Struct, frozen=True, kw_only=True):
+    """A payment channel that behaves like a real one and moves no real money."""
+
+    enabled: Annotated[bool, Meta(description="Whether the channel `sandbox` can be paid with; never in production.")] = True
+    loses: Annotated[int, Meta(ge=0, le=1000, description="Notifications that are never sent, of a thousand.", extra=_unit("permille"))] = 0
+    doubles: Annotated[
+        int, Meta(ge=0, le=1000, description="Notifications that are sent twice, of a thousand.", extra=_unit("permille"))
+    ] = 0
+    delays: Annotated[
+        int, Meta(ge=0, le=1000, description="Notifications that come ten minutes late, of a thousand.", extra=_unit("permille"))
+    ] = 0
+    unreachable: Annotated[
+        int, Meta(ge=0, le=1000, description="Questions and requests that find nobody there, of a thousand.", extra=_unit("permille"))
+    ] = 0
+    refuses_refunds: Annotated[int, Meta(ge=0, le=1000, description="Refunds that it refuses, of a thousand.", extra=_unit("permille"))] = 0
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything that can be set."""
+
+    data: Annotated[str, Meta(min_length=1, max_length=4_096, description="Folder of the embedded store, keys and copies.")] = "data"
+    store: StoreSettings = StoreSettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+    writer: WriterSettings = WriterSettings()
+    alarms: AlarmSettings = AlarmSettings()
+    mailbox: MailboxSettings = MailboxSettings()
+    phone: PhoneSettings = PhoneSettings()
+    market: MarketSettings = MarketSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+
+    def sqlite_path(self) -> Path | None:
+        """The file of the embedded store, or nothing when the store is a server."""
+        if self.store.url.startswith("postgresql:"):
+            return None
+        return Path(self.store.url.removeprefix("sqlite:")) if self.store.url else Path(self.data) / "yunduan.sqlite"
+
+    def public_url(self) -> str:
+        """What this cloud is reached by, without a slash at the end."""
+        host = f"[{self.http.host}]" if ":" in self.http.host else self.http.host
+        return self.http.public_url or f"http://{host}:{self.http.port}"
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """One setting: its key, what it may be, and what it is when nobody says otherwise."""
+
+    key: str
+    type: Any
+    default: Any
+    text: str
+    unit: str
+    allowed: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.key.upper().replace(".", "__")
+
+
+def known_settings() -> dict[str, Known]:
+    """Every setting by its key, in the order of their declaration."""
+    return {known.key: known for known in _known(Settings, "")}
+
+
+def load_settings(*, file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raises `SettingsError` for the first one that does not fit.
+
+    `file` is `yunduan.toml` in the working folder unless it or the variable `YUNDUAN_SETTINGS` names another, which must exist.
+    """
+    environ = os.environ if environ is None else environ
+    known = known_settings()
+    given: dict[str, Any] = {}
+    for key, value, source in (*_from_file(file, environ), *_from_environment(environ, known)):
+        given[key] = _fit(known, key, value, source)
+    nested: dict[str, Any] = {}
+    for key, value in given.items():
+        *groups, name = key.split(".")
+        inside = nested
+        for group in groups:
+            inside = inside.setdefault(group, {})
+        inside[name] = value
+    try:
+        return msgspec.convert(nested, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error).partition(" - at ")[0]) from error
+
+
+def settings_or_exit(*, file: Path | None = None) -> Settings:
+    """Read the settings, or say what is wrong and end the process with exit code 2."""
+    try:
+        return load_settings(file=file)
+    except SettingsError as error:
+        _leave(str(error))
+
+
+def reference() -> str:
+    """The reference of all settings as a Markdown table."""
+    lines = ["| setting | environment | default | allowed | what it is |", "| --- | --- | --- | --- | --- |"]
+    for known in known_settings().values():
+        default = msgspec.json.encode(known.default).decode()
+        unit = f" ({known.unit})" if known.unit else ""
+        cells = (f"`{known.key}`", f"`{known.variable}`", f"`{default}`{unit}", known.allowed.replace("|", "\\|"), known.text)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _leave(text: str) -> NoReturn:
+    sys.stderr.write(f"yunduan: {text}\n")
+    raise SystemExit(EXIT_CODE)
+
+
+def _known(group: type[Struct], prefix: str) -> Iterator[Known]:
+    for field in msgspec.structs.fields(group):
+        key = prefix + field.name
+        if isinstance(field.type, type) and issubclass(field.type, Struct):
+            yield from _known(field.type, f"{key}.")
+            continue
+        meta = next(part for part in get_args(field.type) if isinstance(part, Meta))
+        yield Known(
+            key=key,
+            type=field.type,
+            default=field.default,
+            text=meta.description or "",
+            unit=(meta.extra or {}).get("unit", ""),
+            allowed=_allowed(msgspec.inspect.type_info(field.type)),
+        )
+
+
+def _allowed(info: msgspec.inspect.Type) -> str:
+    if isinstance(info, msgspec.inspect.Metadata):
+        return _allowed(info.type)
+    words: dict[type, Callable[[Any], str]] = {
+        msgspec.inspect.IntType: lambda it: f"a whole number from {it.ge} to {it.le}",
+        msgspec.inspect.FloatType: lambda it: f"a number above {it.gt:g}, up to {it.le:g}",
+        msgspec.inspect.BoolType: lambda _: "true or false",
+        msgspec.inspect.LiteralType: lambda it: " or ".join(f"`{value}`" for value in it.values),
+        msgspec.inspect.VarTupleType: lambda _: "a list of texts (in the environment: divided by commas)",
+        msgspec.inspect.StrType: lambda it: f"text of the form `{it.pattern}`" if it.pattern else "text",
+    }
+    return words[type(info)](info)
+
+
+def _from_file(file: Path | None, environ: Mapping[str, str]) -> Iterator[tuple[str, Any, str]]:
+    named = file or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
+    path = named or Path(FILE_NAME)
+    if not path.is_file():
+        if named:
+            raise SettingsError(f"{path}: there is no such file")
+        return
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+    for key, value in _flat(content, ""):
+        yield key, value, str(path)
+
+
+def _flat(content: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _from_environment(environ: Mapping[str, str], known: Mapping[str, Known]) -> Iterator[tuple[str, Any, str]]:
+    lists = {key for key, setting in known.items() if isinstance(setting.default, tuple)}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        key = variable.removeprefix(PREFIX).lower().replace("__", ".")
+        value = environ[variable]
+        yield key, [part.strip() for part in value.split(",") if part.strip()] if key in lists else value, variable
+
+
+def _fit(known: Mapping[str, Known], key: str, value: Any, source: str) -> Any:
+    setting = known.get(key)
+    if setting is None:
+        near = difflib.get_close_matches(key, known, n=1)
+        raise SettingsError(f"{source}: there is no setting {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    try:
+        return msgspec.convert(value, setting.type, strict=source != PREFIX + key.upper().replace(".", "__"))
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{source}: {key} = {value!r} does not fit: {setting.allowed} ({error})") from error

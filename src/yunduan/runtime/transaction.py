@@ -1,0 +1,519 @@
+"""What a handler sees: rows are read once and remembered, changes are written together at the end of the batch.
+
+Only the writer writes, so what it remembers of a row stays true from batch to batch. Each command can be undone alone: what
+waits to be written is undone from a journal, what was already sent to the store by a savepoint that is opened before the first
+statement of the command which needs one. A statement that names a table with waiting rows has them written first, so no read
+is ever stale.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from yunduan.kernel.actors import ANONYMOUS, Actor
+from yunduan.kernel.ids import AlarmId, made
+from yunduan.kernel.messages import Command, Fact, Query
+from yunduan.kernel.refusals import BrokenError, Refused, invariant
+from yunduan.runtime.clock import Entropy
+from yunduan.runtime.ports import Reader, Row, Snapshots, Store, Table
+from yunduan.runtime.registry import Registry
+
+Answer = TypeVar("Answer")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+Port = TypeVar("Port")
+
+_encode = msgspec.json.Encoder().encode
+_FACT = "INSERT INTO fact (seq, kind, body, cause, at, effective_at) VALUES (?, ?, ?, ?, ?, ?)"
+_ALARM = "INSERT INTO alarm (id, due, kind, body, failures) VALUES (?, ?, ?, ?, 0)"
+_FORGET_ALARM = "DELETE FROM alarm WHERE id = ?"
+_UNKNOWN: Any = object()
+"""Stands for a row that has not been read, while None stands for one that is not there."""
+_OWN = slice(4, 28)
+"""The part of an id that its siblings share, so that all of them are known to be new while the command that made it runs."""
+_INSERT = 1
+_UPDATE = 2
+_NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)", re.IGNORECASE)
+_tables: dict[str, frozenset[str]] = {}
+
+
+def tables_of(sql: str) -> frozenset[str]:
+    """The tables that a statement names."""
+    found = _tables.get(sql)
+    if found is None:
+        found = _tables[sql] = frozenset(_NAMED.findall(sql))
+    return found
+
+
+class Head(Struct):
+    """The one row that each commit moves: where facts and transfers stand. The ledger keeps `transfer_seq` and `block_hash`."""
+
+    epoch: int = 1
+    fact_seq: int = 0
+    transfer_seq: int = 0
+    block_hash: bytes = bytes(32)
+    at: int = 0
+
+
+class Asking(Reader, Protocol):
+    """What a query is answered with: the rows as of one commit, or as of this command when the writer asks."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks."""
+        ...
+
+    @property
+    def now(self) -> int:
+        """The time, in milliseconds since 1970."""
+        ...
+
+    def ask(self, query: Query[Answer]) -> Answer:
+        """Answer another query from the same place."""
+        ...
+
+    def get(self, table: Table[Key, Value], key: Key) -> Value | None:
+        """The row with a key, if there is one."""
+        ...
+
+    def get_many(self, table: Table[Key, Value], keys: Sequence[Key]) -> dict[Key, Value]:
+        """The rows with these keys, those that there are."""
+        ...
+
+    def port(self, kind: type[Port]) -> Port:
+        """What the composition root has joined to this protocol."""
+        ...
+
+
+class Look:
+    """Answers queries from a read-only connection; everything within one outer query sees one commit."""
+
+    def __init__(self, reader: Snapshots, registry: Registry, ports: Mapping[type, Any]) -> None:
+        """Look through a connection of its own."""
+        self._reader = reader
+        self._queries = registry.queries
+        self._ports = ports
+        self._depth = 0
+        self.row = reader.row
+        self.rows = reader.rows
+        self.load = reader.load
+        self.actor = ANONYMOUS
+        self.now = 0
+
+    def answer(self, query: Query[Answer], *, actor: Actor, now: int) -> Answer:
+        """Answer a caller's query from the last commit."""
+        self.actor, self.now = actor, now
+        return self.ask(query)
+
+    def ask(self, query: Query[Answer]) -> Answer:
+        """Answer a query; the outermost one opens the snapshot that those within it share."""
+        if self._depth:
+            answer: Answer = self._queries[type(query)](self, query)
+            return answer
+        self._reader.begin()
+        self._depth = 1
+        try:
+            answer = self._queries[type(query)](self, query)
+        finally:
+            self._depth = 0
+            self._reader.end()
+        return answer
+
+    def get(self, table: Table[Key, Value], key: Key) -> Value | None:
+        """The row with a key, if there is one."""
+        rows = self._reader.load(table, (key,))
+        return table.value(rows[0]) if rows else None
+
+    def get_many(self, table: Table[Key, Value], keys: Sequence[Key]) -> dict[Key, Value]:
+        """The rows with these keys, those that there are."""
+        return {_key(table, row): table.value(row) for row in self._reader.load(table, keys)}
+
+    def port(self, kind: type[Port]) -> Port:
+        """What the composition root has joined to this protocol."""
+        found: Port = self._ports[kind]
+        return found
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._reader.close()
+
+
+class _Shelf:
+    """The remembered rows of one table: what is known, what waits to be written, and how to undo the command at hand."""
+
+    __slots__ = ("known", "restore", "table", "undo", "waiting")
+
+    def __init__(self, table: Table[Any, Any]) -> None:
+        self.table = table
+        self.known: dict[Any, Any] = {}
+        self.waiting: dict[Any, int] = {}
+        self.undo: list[tuple[Any, Any, int]] = []
+        self.restore: dict[Any, int] | None = None
+
+    def waiting_before(self) -> dict[Any, int]:
+        """What waited when the command began."""
+        if self.restore is not None:
+            return self.restore
+        waiting = dict(self.waiting)
+        for key, _, before in reversed(self.undo):
+            if before:
+                waiting[key] = before
+            else:
+                waiting.pop(key, None)
+        return waiting
+
+    def undo_command(self) -> None:
+        """Be as before the command."""
+        self.waiting = self.waiting_before()
+        for key, value, _ in reversed(self.undo):
+            if value is _UNKNOWN:
+                self.known.pop(key, None)
+            else:
+                self.known[key] = value
+        self.begin_command()
+
+    def begin_command(self) -> None:
+        """Forget how to undo."""
+        self.undo.clear()
+        self.restore = None
+
+
+class Tx:
+    """One batch's transaction: state, facts, alarms and answers go to disk together or not at all."""
+
+    def __init__(self, store: Store, registry: Registry, entropy: Entropy, ports: Mapping[type, Any]) -> None:
+        """See the store through the one connection that writes."""
+        self._store = store
+        self._commands = registry.commands
+        self._queries = registry.queries
+        self._ports = ports
+        self.entropy = entropy
+        self.head = Head()
+        self.actor = ANONYMOUS
+        self.now = 0
+        self.cause = ""
+        self.doomed = False
+        self.statements = 0
+        self._serial = 0
+        self._minted: set[str] = set()
+        self._children = 0
+        self._shelves: dict[str, _Shelf] = {}
+        self._touched: list[_Shelf] = []
+        self._appended: dict[str, list[Row]] = {}
+        self._journal: list[tuple[str, int]] = []
+        self._reappend: list[tuple[str, list[Row]]] = []
+        self._waiting_tables: set[str] = set()
+        self._head_before = (0, 0, bytes(32))
+        self._kept: dict[type, Any] = {}
+        self._savepoint = False
+        self._in_command = False
+
+    # What handlers use
+
+    def send(self, command: Command[Answer]) -> Answer:
+        """Carry out a nested command here and now; a refusal ends the outer command too."""
+        outer, self._children = self.cause, self._children + 1
+        self.cause = f"{outer}/{self._children}"
+        try:
+            answer: Answer = self._commands[type(command)](self, command)
+        except Refused:
+            self.doomed = True
+            raise
+        finally:
+            self.cause = outer
+        return answer
+
+    def ask(self, query: Query[Answer]) -> Answer:
+        """Answer a query as this transaction sees the world."""
+        answer: Answer = self._queries[type(query)](self, query)
+        return answer
+
+    def tell(self, fact: Fact, *, effective_at: int | None = None) -> None:
+        """Write a fact; followers hear it after the commit. `effective_at` is its business date when that is not now."""
+        self.head.fact_seq += 1
+        at = self.now
+        self.append(_FACT, (self.head.fact_seq, type(fact).__name__, _encode(fact), self.cause, at, effective_at or at))
+
+    def at(self, due: int, command: Command[Any]) -> AlarmId:
+        """Have a command sent at a time (milliseconds since 1970), once, by the cloud itself."""
+        id = AlarmId(self.id("alm"))
+        self.append(_ALARM, (id, due, type(command).__name__, _encode(command)))
+        return id
+
+    def id(self, prefix: str) -> str:
+        """A new id that sorts by time."""
+        self._serial = (self._serial + 1) & 0xFFFFF
+        id = made(prefix, at_ms=self.now, serial=self._serial, entropy=self.entropy.bits(40))
+        self._minted.add(id[_OWN])
+        return id
+
+    def port(self, kind: type[Port]) -> Port:
+        """What the composition root has joined to this protocol."""
+        found: Port = self._ports[kind]
+        return found
+
+    def keep(self, kind: type[Port]) -> Port:
+        """A domain's own memory besides rows, one of each kind, made empty and forgotten with them; it is not undone with a command."""
+        found: Port | None = self._kept.get(kind)
+        if found is None:
+            found = self._kept[kind] = kind()
+        return found
+
+    def get(self, table: Table[Key, Value], key: Key) -> Value | None:
+        """The row with a key, if there is one; read once, then remembered."""
+        try:
+            found: Value | None = self._shelves[table.name].known[key]
+        except KeyError:
+            shelf = self._shelf(table)
+            if isinstance(key, str) and key[_OWN] in self._minted:  # made a moment ago: nothing can be there
+                return None
+            self.statements += 1
+            rows = self._store.load(table, (key,))
+            found = shelf.known[key] = table.value(rows[0]) if rows else None
+        return found
+
+    def get_many(self, table: Table[Key, Value], keys: Sequence[Key]) -> dict[Key, Value]:
+        """The rows with these keys, those that there are; what is not remembered is read at once."""
+        self.advance(table, keys)
+        known = self._shelf(table).known
+        return {key: known[key] for key in keys if known[key] is not None}
+
+    def advance(self, table: Table[Key, Value], keys: Sequence[Key]) -> None:
+        """Remember rows that will be wanted."""
+        known = self._shelf(table).known
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        if missing:
+            self.statements += 1
+            known.update(dict.fromkeys(missing))
+            for row in self._store.load(table, missing):
+                known[_key(table, row)] = table.value(row)
+
+    def add(self, table: Table[Key, Value], key: Key, value: Value) -> None:
+        """Add a row, to be written by the end of the batch; none may be there.
+
+        What is remembered tells at once, so that a second add is never taken for a change; otherwise the store tells.
+        """
+        if self._change(table, key, value, _INSERT) not in (None, _UNKNOWN):
+            raise BrokenError(f"{table.name} has no row {key} yet")
+
+    def put(self, table: Table[Key, Value], key: Key, value: Value) -> None:
+        """Change a row, to be written by the end of the batch; it must be there."""
+        if self._change(table, key, value, _UPDATE) is None:
+            raise BrokenError(f"{table.name} has a row {key}")
+
+    def remove(self, table: Table[Key, Value], key: Key, sql: str) -> None:
+        """Delete a row by the domain's own statement, whose arguments are the key; it must be there."""
+        self._flush({table.name})
+        parts = key if isinstance(key, tuple) else (key,)
+        invariant(self._send_write(sql, parts) == 1, f"one row must go: {sql}")
+        shelf = self._shelf(table)
+        shelf.undo.append((key, shelf.known.get(key, _UNKNOWN), shelf.waiting.pop(key, 0)))
+        shelf.known[key] = None
+        self._touched.append(shelf)
+
+    def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
+        """The first row, or nothing."""
+        self._freshen(sql)
+        return self._store.row(sql, arguments)
+
+    def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[Row]:
+        """Every row."""
+        self._freshen(sql)
+        return self._store.rows(sql, arguments)
+
+    def load(self, table: Table[Any, Any], keys: Sequence[Any]) -> list[Row]:
+        """The rows of a table as they are in the store, what waits included."""
+        self._flush({table.name})
+        self.statements += 1
+        return self._store.load(table, keys)
+
+    def append(self, sql: str, row: Row) -> None:
+        """Run an INSERT for a row by the end of the batch, together with all others of the same statement."""
+        waiting = self._appended.get(sql)
+        if waiting is None:
+            self._refuse_remembered(sql)
+            waiting = self._appended[sql] = []
+            self._waiting_tables |= tables_of(sql)
+        waiting.append(row)
+        self._journal.append((sql, len(waiting)))
+
+    def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
+        """Run one statement now; answers the number of rows it touched."""
+        self._refuse_remembered(sql)
+        self._flush(tables_of(sql))
+        return self._send_write(sql, arguments)
+
+    def write_one(self, sql: str, arguments: Sequence[object] = ()) -> None:
+        """Run a statement that must touch exactly one row."""
+        invariant(self.write(sql, arguments) == 1, f"one row must change: {sql}")
+
+    # What the writer uses
+
+    def begin_batch(self, head: Head, *, now: int) -> None:
+        """Start a batch at one moment, from where the last commit left things."""
+        self._close_command()
+        self.head = head
+        self.now = now
+        self.statements = 0
+        for shelf in self._shelves.values():
+            if len(shelf.known) > shelf.table.remembered:
+                shelf.known.clear()
+
+    def begin_command(self, *, actor: Actor, cause: str, guarded: bool) -> None:
+        """Start one outer command; a guarded one has its savepoint at once."""
+        if self._journal or self._touched or self._in_command:
+            self._close_command()
+        self._minted.clear()
+        self.actor = actor
+        self.cause = cause
+        self.doomed = False
+        self._children = 0
+        self._head_before = (self.head.fact_seq, self.head.transfer_seq, self.head.block_hash)
+        self._in_command = True
+        if guarded:
+            self._open_savepoint()
+
+    def end_command(self) -> None:
+        """Keep what the command did."""
+        if self._savepoint:
+            self._store.release()
+        self._close_command()
+
+    def undo_command(self) -> None:
+        """Be as before the command, in memory and in the store."""
+        if self._savepoint:
+            self._store.rollback_to_savepoint()
+        for shelf in self._touched:
+            shelf.undo_command()
+        for sql, length in reversed(self._journal):
+            waiting = self._appended.get(sql)
+            if waiting is not None and len(waiting) == length:
+                waiting.pop()
+        for sql, rows in self._reappend:
+            self._appended[sql] = rows + self._appended.get(sql, [])
+            self._waiting_tables |= tables_of(sql)
+        for shelf in self._touched:
+            if shelf.waiting:
+                self._waiting_tables.add(shelf.table.name)
+        self.head.fact_seq, self.head.transfer_seq, self.head.block_hash = self._head_before
+        self._close_command()
+
+    def forget_alarm(self, id: AlarmId) -> bool:
+        """Consume an alarm in the transaction of its command; false when it has been consumed before."""
+        return self._send_write(_FORGET_ALARM, (id,)) == 1
+
+    def flush(self) -> None:
+        """Write everything that waits."""
+        self._flush(set(self._waiting_tables))
+
+    def forget(self) -> None:
+        """Drop everything remembered and waiting: the store has been rolled back, or may have been."""
+        self._shelves.clear()
+        self._kept.clear()
+        self._appended.clear()
+        self._waiting_tables.clear()
+        self._close_command()
+
+    # Inside
+
+    def _shelf(self, table: Table[Any, Any]) -> _Shelf:
+        shelf = self._shelves.get(table.name)
+        if shelf is None:
+            if table.name in self._waiting_tables:
+                self._flush({table.name})
+            shelf = self._shelves[table.name] = _Shelf(table)
+        return shelf
+
+    def _change(self, table: Table[Any, Any], key: Any, value: Any, how: int) -> Any:
+        """Keep a row as it is now, to be written; answers what was known of it."""
+        shelf = self._shelves.get(table.name) or self._shelf(table)
+        if not shelf.undo:
+            self._touched.append(shelf)
+        known, waiting = shelf.known, shelf.waiting
+        found, before = known.get(key, _UNKNOWN), waiting.get(key, 0)
+        shelf.undo.append((key, found, before))
+        known[key] = value
+        if not before:
+            waiting[key] = how
+            self._waiting_tables.add(table.name)
+        return found
+
+    def _refuse_remembered(self, sql: str) -> None:
+        for name in tables_of(sql):
+            if name in self._shelves:
+                raise BrokenError(f"{name} is remembered: it changes by add and put alone ({sql})")
+
+    def _freshen(self, sql: str) -> None:
+        if not sql.startswith(("SELECT", "WITH", "PRAGMA")):
+            raise BrokenError(f"what writes goes by write or append ({sql})")
+        self.statements += 1
+        named = tables_of(sql)
+        if not self._waiting_tables.isdisjoint(named):
+            self._flush(named)
+
+    def _send_write(self, sql: str, arguments: Sequence[object]) -> int:
+        self.statements += 1
+        self._open_savepoint()
+        return self._store.write(sql, arguments)
+
+    def _open_savepoint(self) -> None:
+        if self._in_command and not self._savepoint:
+            self._store.savepoint()
+            self._savepoint = True
+
+    def _flush(self, tables: AbstractSet[str]) -> None:
+        tables = tables & self._waiting_tables
+        if not tables:
+            return
+        self._open_savepoint()
+        for sql in [sql for sql in self._appended if not tables.isdisjoint(tables_of(sql))]:
+            self._flush_appended(sql)
+        for name in sorted(tables):  # in an order that is the same in every process: a run is a function of its seed
+            shelf = self._shelves.get(name)
+            if shelf is not None and shelf.waiting:
+                self._flush_shelf(shelf)
+        self._waiting_tables -= tables
+
+    def _flush_appended(self, sql: str) -> None:
+        rows = self._appended.pop(sql)
+        if self._in_command:
+            own = sum(1 for named, _ in self._journal if named == sql)
+            self._journal = [entry for entry in self._journal if entry[0] != sql]
+            if len(rows) > own:
+                self._reappend.append((sql, rows[: len(rows) - own]))
+        self.statements += 1
+        self._store.append(sql, rows)
+
+    def _flush_shelf(self, shelf: _Shelf) -> None:
+        if self._in_command:
+            shelf.restore = shelf.waiting_before()
+            if not shelf.undo:
+                self._touched.append(shelf)
+        table, known = shelf.table, shelf.known
+        row, waiting, shelf.waiting = table.row, shelf.waiting, {}
+        added = [row(known[key]) for key, how in waiting.items() if how == _INSERT]
+        changed = [row(known[key]) for key, how in waiting.items() if how == _UPDATE] if len(added) < len(waiting) else ()
+        if added:
+            self.statements += 1
+            self._store.insert(table, added)
+        if changed:
+            self.statements += 1
+            invariant(self._store.update(table, changed) == len(changed), f"each changed row of {table.name} is there")
+
+    def _close_command(self) -> None:
+        for shelf in self._touched:
+            shelf.undo.clear()
+            shelf.restore = None
+        self._touched.clear()
+        self._journal.clear()
+        self._reappend.clear()
+        self._savepoint = False
+        self._in_command = False
+
+
+def _key(table: Table[Any, Any], row: Row) -> Any:
+    return row[0] if table.keys == 1 else row[: table.keys]

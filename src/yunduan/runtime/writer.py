@@ -1,0 +1,483 @@
+"""Group commit: one transaction for everything that arrived while the last commit was on its way to the disk.
+
+A batch goes through these steps, in this order and no other, and may be cut off between any two of them:
+
+    taken → begun → (a command ran)* → flushed → sealed → committing → committed → (answered)*
+
+Nothing is answered before `committed`, refusals included. Statements run on the event loop's thread; only the commit, and what
+must be durable before it, runs in the helper thread, while the loop reads the next requests.
+"""
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Raw, Struct
+
+from yunduan.kernel.actors import ANONYMOUS, Actor
+from yunduan.kernel.ids import AlarmId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.refusals import BrokenError, BusyError, FaultError, KeyRefusal, Refused, UnknownOutcomeError, invariant
+from yunduan.runtime.answers import KEEP, Answered, Refusal, StoredAnswer, stored
+from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
+from yunduan.runtime.ports import Store
+from yunduan.runtime.registry import Registry
+from yunduan.runtime.transaction import Head, Tx
+
+log = structlog.get_logger(__name__)
+_encode = msgspec.json.Encoder().encode
+_canonical = msgspec.msgpack.Encoder().encode
+
+_HEAD = "SELECT epoch, fact_seq, transfer_seq, block_hash, at FROM head ORDER BY epoch DESC LIMIT 1"
+_MOVE_HEAD = (
+    "UPDATE head SET fact_seq = ?, transfer_seq = ?, block_hash = ?, at = ?"
+    " WHERE epoch = ? AND fact_seq = ? AND transfer_seq = ? AND block_hash = ? AND at = ?"
+)
+_ALARM_WAITS = "SELECT 1 FROM alarm WHERE id = ?"
+_POSTPONE_ALARM = "UPDATE alarm SET due = ?, failures = failures + 1 WHERE id = ?"
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much the writer takes at once and how long anything may wait."""
+
+    batch_commands: int = 256
+    batch_ms: float = 20.0
+    queue_commands: int = 8192
+    queue_wait_ms: float = 1000.0
+    deadline_ms: float = 10_000.0
+    alarm_retry_ms: int = 60_000
+
+
+class Ask(Struct, eq=False):
+    """A command on its way through the writer. Its name is the key, then the caller, so that keys that sort by time land side by side."""
+
+    command: Command[Any]
+    actor: Actor
+    name: str
+    cause: str
+    fingerprint: bytes
+    since: float
+    future: "asyncio.Future[Answered]"
+    background: bool = False
+    alarm: AlarmId | None = None
+    joined: list["asyncio.Future[Answered]"] = []
+    """Later calls with the same key, which wait for this one's answer."""
+
+
+Outcome = Answered | Exception
+
+
+class SupersededError(FaultError):
+    """Somebody else has moved the head: this writer must stop."""
+
+
+class _VoidError(Exception):
+    """The batch's transaction is gone: nothing of it was kept."""
+
+
+def fingerprint(command: Command[Any], *, secret: bytes = b"") -> bytes:
+    """What makes two asks the same: the command and its content, hashed under a secret, so that nobody can test a guess at it."""
+    said = type(command).__name__.encode() + b"\0" + _canonical(command)
+    return hashlib.blake2b(said, digest_size=16, key=secret).digest()
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+class Writer:
+    """Owns the writing connection; nothing else changes state."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        *,
+        ports: Mapping[type, Any] | None = None,
+        secret: bytes = b"",
+        before_commit: tuple[Callable[[], None], ...] = (),
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        limits: Limits | None = None,
+        helper: Executor | None = None,
+        probe: Callable[[str], None] = _nothing,
+    ) -> None:
+        """Write to a store. `secret` hides what stored answers were asked by.
+
+        `before_commit` makes durable what a commit relies on elsewhere; `probe` is told each step.
+        """
+        self._store = store
+        self._registry = registry
+        self._clock = clock or SystemClock()
+        self._limits = limits or Limits()
+        self._tx = Tx(store, registry, entropy or SystemEntropy(), ports or {})
+        self._secret = secret
+        self._before_commit = before_commit
+        self._helper = helper or ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._beside = helper or ThreadPoolExecutor(1, thread_name_prefix="upkeep")
+        self._probe = probe
+        self._asks: deque[Ask] = deque()
+        self._background: deque[Ask] = deque()
+        self._in_flight: dict[str, Ask] = {}
+        self._busy = False
+        self._idle: list[asyncio.Future[None]] = []
+        self._listeners: list[Callable[[], None]] = []
+        self._stopped: list[Callable[[BaseException], None]] = []
+        self.failed: FaultError | None = None
+        self.head = self._read_head()
+        self.batches = self.commands = self.replays = self.refusals = self.broken = self.statements = 0
+        self.batch_commands_last = 0
+
+    # What others use
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call a function on the loop after each commit that told facts or set alarms."""
+        self._listeners.append(listener)
+
+    def on_stop(self, listener: Callable[[BaseException], None]) -> None:
+        """Call a function when the writer has stopped for good, because a commit failed."""
+        self._stopped.append(listener)
+
+    def now(self) -> int:
+        """The time that the next batch will have, in milliseconds since 1970: never before the last commit."""
+        return max(self.head.at, self._clock.wall_ms())
+
+    def waiting(self) -> int:
+        """How many commands wait."""
+        return len(self._asks) + len(self._background)
+
+    def oldest_wait_ms(self) -> float:
+        """How long the oldest of them has waited."""
+        return self._clock.monotonic_ms() - self._asks[0].since if self._asks else 0.0
+
+    def submit(
+        self, command: Command[Any], *, actor: Actor = ANONYMOUS, key: str = "", background: bool = False, alarm: AlarmId | None = None
+    ) -> "asyncio.Future[Answered]":
+        """Queue a command; the answer comes when the commit that holds it is on disk.
+
+        Without a key it is not remembered. A key that is in flight waits for the first call's answer. The future fails with
+        `Refused` for a key used before with other content, `FaultError` when the machine failed (the same key may be sent
+        again), `BrokenError` and others when the program is wrong.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answered] = loop.create_future()
+        if self.failed:
+            future.set_exception(self.failed)
+            return future
+        if not key.isprintable():  # no store could look it up, and nobody else's command may suffer for that
+            future.set_exception(BrokenError("a key is printable text"))
+            return future
+        since = self._clock.monotonic_ms()
+        asks = self._asks
+        if asks and not background and (len(asks) >= self._limits.queue_commands or since - asks[0].since > self._limits.queue_wait_ms):
+            future.set_exception(BusyError("too much is waiting"))
+            return future
+        name = f"{key} {actor.principal}" if key else ""
+        content = fingerprint(command, secret=self._secret) if key else b""
+        if name:
+            first = self._in_flight.get(name)
+            if first is not None:
+                return _join(first, content, future)
+        ask = Ask(command, actor, name, key or alarm or "", content, since, future, background, alarm)
+        if name:
+            self._in_flight[name] = ask
+        (self._background if background else asks).append(ask)
+        self._wake(loop)
+        return future
+
+    async def stop(self) -> None:
+        """Wait until what is queued has been answered, then let go of the helper thread."""
+        while self._busy:
+            idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._idle.append(idle)
+            await idle
+        self._helper.shutdown(wait=True)
+        self._beside.shutdown(wait=True)
+
+    # One batch
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        if self.failed is not None:  # upkeep beside the batches has ended everything meanwhile
+            return
+        upkeep = self._store.tend()
+        if upkeep is not None and upkeep.alone:
+            self._store.lend()
+            self._in_helper(upkeep.run, self._after_upkeep)
+            return
+        if upkeep is not None:
+            self._in_helper(upkeep.run, self._after_upkeep_beside, self._beside)
+        batch: list[tuple[Ask, Outcome]] = []
+        taken = self._take()
+        self._probe("taken")
+        try:
+            batch = self._run(taken)
+        except _VoidError as void:
+            self._store.rollback()
+            self._tx.forget()
+            self._void(taken, void)
+            return
+        except Exception as error:
+            self._store.rollback()
+            self._stop(taken, error)
+            return
+        self._probe("committing")
+        self._store.lend()
+        self._in_helper(self._commit, lambda error: self._after_commit(batch, error))
+
+    def _commit(self) -> None:
+        for make_durable in self._before_commit:
+            make_durable()
+        self._store.commit()
+
+    def _in_helper(self, work: Callable[[], None], after: Callable[[BaseException | None], None], helper: Executor | None = None) -> None:
+        done = asyncio.get_running_loop().run_in_executor(helper or self._helper, work)
+        done.add_done_callback(lambda future: after(future.exception()))
+
+    def _after_upkeep(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._stop([], error)
+        else:
+            self._turn()
+
+    def _after_upkeep_beside(self, error: BaseException | None) -> None:
+        if error is not None and self.failed is None:
+            self._stop([], error)
+
+    def _after_commit(self, batch: list[tuple[Ask, Outcome]], error: BaseException | None) -> None:
+        if error is not None or self.failed is not None:
+            self._stop([ask for ask, _ in batch], error or FaultError("the writer has stopped"))
+            return
+        told = self._tx.head.fact_seq != self.head.fact_seq
+        self.head = self._tx.head
+        self._probe("committed")
+        self.batches += 1
+        self.commands += len(batch)
+        self.batch_commands_last = len(batch)
+        self.statements += self._tx.statements
+        self._next()
+        for ask, outcome in batch:
+            self._probe("answered")
+            self._answer(ask, outcome)
+        if told:
+            for listener in self._listeners:
+                listener()
+
+    def _next(self) -> None:
+        if self._asks or self._background:
+            asyncio.get_running_loop().call_soon(self._turn)
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._busy = False
+        for waiter in self._idle:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._idle.clear()
+
+    def _take(self) -> list[Ask]:
+        """Whoever waits, in order; what runs behind the scenes gets a quarter of a batch, and both kinds get on in every batch."""
+        most = self._limits.batch_commands
+        background = [self._background.popleft() for _ in range(min(len(self._background), max(1, most // 4)))]
+        return background + [self._asks.popleft() for _ in range(min(len(self._asks), max(1, most - len(background))))]
+
+    def _run(self, taken: list[Ask]) -> list[tuple[Ask, Outcome]]:
+        try:
+            return self._attempt(taken, guarded=False)
+        except SupersededError:
+            raise
+        except FaultError as fault:
+            raise _VoidError(str(fault)) from fault
+        except Exception:  # what waited did not fit, or an error took the transaction: carry out one by one to find who is to blame
+            log.exception("batch_replayed", commands=len(taken))
+            self._store.rollback()
+            self._tx.forget()
+            self.replays += 1
+        try:
+            return self._attempt(taken, guarded=True)
+        except SupersededError:
+            raise
+        except FaultError as fault:
+            raise _VoidError(str(fault)) from fault
+
+    def _attempt(self, taken: list[Ask], *, guarded: bool) -> list[tuple[Ask, Outcome]]:
+        tx, clock, limits = self._tx, self._clock, self._limits
+        self._store.begin()
+        self._probe("begun")
+        hurried = any(not ask.background for ask in taken)
+        head = Head(self.head.epoch, self.head.fact_seq, self.head.transfer_seq, self.head.block_hash, self.now())
+        tx.begin_batch(head, now=head.at)
+        known = stored(self._store, names) if (names := [ask.name for ask in taken if ask.name]) else {}
+        if self._store.loads_in_sets:
+            self._advance(taken)
+        started = clock.monotonic_ms()  # what was read for all of them at once is not held against the first
+        batch: list[tuple[Ask, Outcome]] = []
+        left: list[Ask] = []
+        for ask in taken:
+            now = clock.monotonic_ms()
+            if batch and now - started > (limits.batch_ms / 4 if hurried and ask.background else limits.batch_ms):
+                left.append(ask)
+                continue
+            if now - ask.since > limits.deadline_ms and ask.alarm is None:
+                batch.append((ask, BusyError("it waited too long")))
+                continue
+            batch.append((ask, self._carry_out(ask, known.get(ask.name), guarded=guarded)))
+            self._probe("ran")
+        tx.flush()
+        self._probe("flushed")
+        for seal in self._registry.seals:
+            seal(tx)
+        tx.flush()
+        self._move_head()
+        self._probe("sealed")
+        for ask in reversed(left):
+            (self._background if ask.background else self._asks).appendleft(ask)
+        return batch
+
+    def _advance(self, taken: list[Ask]) -> None:
+        wanted: dict[str, tuple[Any, list[Any]]] = {}
+        for ask in taken:
+            reads = self._registry.reads.get(type(ask.command))
+            try:
+                for table, key in reads(ask.command, ask.actor) if reads else ():
+                    wanted.setdefault(table.name, (table, []))[1].append(key)
+            except Exception as error:  # the handler will say what is wrong with this one; the others are not to suffer
+                log.warning("advance_failed", command=type(ask.command).__name__, error=repr(error))
+        for table, keys in wanted.values():
+            self._tx.advance(table, keys)
+
+    def _carry_out(self, ask: Ask, before: StoredAnswer | None, *, guarded: bool) -> Outcome:
+        if before is not None:
+            return _again(ask, before)
+        if ask.alarm is not None and self._store.row(_ALARM_WAITS, (ask.alarm,)) is None:
+            return Answered(True, b"null")  # it has rung
+        tx = self._tx
+        tx.begin_command(actor=ask.actor, cause=ask.cause, guarded=guarded)
+        outcome = self._handle(ask)
+        if isinstance(outcome, Answered) and outcome.accepted and guarded:
+            outcome = self._flush_alone(outcome)
+        if not self._store.in_transaction():
+            raise _VoidError("an error ended the transaction")
+        if isinstance(outcome, Answered) and outcome.accepted:
+            tx.end_command()
+        else:
+            tx.undo_command()
+        self._conclude(ask, outcome)
+        return outcome
+
+    def _handle(self, ask: Ask) -> Outcome:
+        tx = self._tx
+        kind = type(ask.command)
+        try:
+            answer = self._registry.commands[kind](tx, ask.command)
+            invariant(not tx.doomed, "a nested refusal ends the outer command")
+            return Answered(True, _encode(answer))
+        except Refused as refused:
+            if refused.code not in kind.refuses:
+                return BrokenError(f"{kind.__name__} does not declare {refused.code!r}")
+            self.refusals += 1
+            figures = None if refused.figures is None else Raw(_encode(refused.figures))
+            return Answered(False, _encode(Refusal(code=refused.code, detail=refused.detail, figures=figures)))
+        except FaultError:
+            raise
+        except Exception as error:
+            return error
+
+    def _flush_alone(self, outcome: Outcome) -> Outcome:
+        try:
+            self._tx.flush()
+            self._tx.end_command()
+        except FaultError:
+            raise
+        except Exception as error:
+            return error
+        return outcome
+
+    def _conclude(self, ask: Ask, outcome: Outcome) -> None:
+        """Keep the answer under its key, or consume the alarm, in the same transaction as the effect."""
+        tx = self._tx
+        if isinstance(outcome, Answered):
+            if ask.name:
+                tx.append(KEEP, (ask.name, ask.fingerprint, int(outcome.accepted), outcome.body, int(type(ask.command).spends_key), tx.now))
+            if ask.alarm is not None:
+                invariant(tx.forget_alarm(ask.alarm), f"{ask.alarm} rings once")
+            return
+        self.broken += 1
+        log.error("command_broken", command=type(ask.command).__name__, cause=ask.cause, exc_info=outcome)
+        if ask.alarm is not None:
+            tx.write_one(_POSTPONE_ALARM, (tx.now + self._limits.alarm_retry_ms, ask.alarm))
+
+    def _move_head(self) -> None:
+        new, old = self._tx.head, self.head
+        moved = self._store.write(
+            _MOVE_HEAD,
+            (new.fact_seq, new.transfer_seq, new.block_hash, new.at, old.epoch, old.fact_seq, old.transfer_seq, old.block_hash, old.at),
+        )
+        if moved != 1:
+            raise SupersededError("another writer has moved the head")
+
+    def _read_head(self) -> Head:
+        row = self._store.row(_HEAD)
+        if row is None:
+            raise BrokenError("the store has a head")
+        return Head(*row)
+
+    # Answers
+
+    def _answer(self, ask: Ask, outcome: Outcome) -> None:
+        if ask.name:
+            self._in_flight.pop(ask.name, None)
+        for future in (ask.future, *ask.joined):
+            if future.done():  # whoever asked has gone
+                continue
+            if isinstance(outcome, Answered):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+
+    def _void(self, taken: list[Ask], error: Exception) -> None:
+        """The machine failed before the commit: nothing was kept, and the same keys may come again."""
+        log.error("batch_void", commands=len(taken), error=str(error))
+        for ask in taken:
+            self._answer(ask, FaultError(str(error)))
+        self._next()
+
+    def _stop(self, batch: list[Ask], error: BaseException) -> None:
+        """A commit that failed may or may not be on disk: answer nothing more until the store has been opened anew."""
+        log.critical("writer_stopped", error=str(error), commands=len(batch))
+        self.failed = UnknownOutcomeError(f"the writer has stopped: {error}")
+        for ask in [*batch, *self._asks, *self._background]:
+            self._answer(ask, self.failed)
+        self._asks.clear()
+        self._background.clear()
+        self._rest()
+        for listener in self._stopped:
+            listener(error)
+
+
+def _again(ask: Ask, before: StoredAnswer) -> Outcome:
+    """What a key that has been answered is answered with when it comes again."""
+    if before.fingerprint != ask.fingerprint:
+        return Refused(KeyRefusal.REUSED, "this key was used for something else")
+    if before.body is None:
+        return Refused(KeyRefusal.SPENT, "this key was used long ago")
+    return Answered(bool(before.accepted), before.body)
+
+
+def _join(first: Ask, content: bytes, future: "asyncio.Future[Answered]") -> "asyncio.Future[Answered]":
+    """Wait for the answer of the call that has the key already."""
+    if first.fingerprint != content:
+        future.set_exception(Refused(KeyRefusal.REUSED, "this key is in use for something else"))
+    else:
+        first.joined.append(future)
+    return future
