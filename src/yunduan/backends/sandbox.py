@@ -1,0 +1,370 @@
+"""A payment channel to build and test against: it behaves like a real one, late, lost and repeated notifications included.
+
+It keeps its own books in its own file, apart from ours, as somebody else's service does. A payer comes to its page by a signed
+address and approves, declines or lets the time pass; it then tells us by a signed notification, sends it again until we take it,
+and can be asked what became of a charge. Refunds are asked for now and confirmed later, and may be refused.
+
+What the edge does: `GET` of the page shows `page(query)` (nothing: 404), `POST` of it calls `decide(query, approve=...)`; a
+background task calls `run_once(deliver)` every second or so, where `deliver(body, headers)` posts to
+`/v1/channels/sandbox/notifications` (or sends `TakeNotification` in process) and answers whether it was taken.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+import apsw
+import msgspec
+from msgspec import Struct
+
+from yunduan.kernel.money import Money
+from yunduan.runtime.clock import Clock, Entropy
+
+Flaw = Literal["", "forged", "stale", "malformed"]
+Asked = Literal["accepted", "refused", "unreachable"]
+Deliver = Callable[[bytes, dict[str, str]], Awaitable[bool]]
+
+TIMESTAMP, SIGNATURE = "yunduan-sandbox-timestamp", "yunduan-sandbox-signature"
+STALE_MS = 300_000
+"""How old a signature may be."""
+RETRY_MS = (2_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000, 43_200_000)
+"""How long it waits after each notification that was not taken; after the last it gives up."""
+DELIVERIES_AT_ONCE = 64
+_DIGITS = re.compile(r"[0-9]{1,15}")
+NOTHING = Money(amount=0, currency="CNY")
+"""What it says of a charge that it has never heard of."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS charge (
+    reference TEXT PRIMARY KEY, merchant TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
+    due INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS charge_open ON charge (due) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS refund (
+    request TEXT PRIMARY KEY, reference TEXT NOT NULL, amount INTEGER NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL,
+    decided_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS refund_of_charge ON refund (reference);
+CREATE INDEX IF NOT EXISTS refund_open ON refund (decided_at) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS delivery (
+    number INTEGER PRIMARY KEY, body BLOB NOT NULL, tries INTEGER NOT NULL, next_at INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS delivery_due ON delivery (next_at, number);
+"""
+
+
+class Said(StrEnum):
+    """What the sandbox says became of something."""
+
+    WAITING = "waiting"
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    REFUND_REFUSED = "refund_refused"
+    UNKNOWN = "unknown"
+
+
+class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a notification, and the answer to a question."""
+
+    event: str
+    merchant: str
+    reference: str
+    outcome: Said
+    amount: Money
+    request: str = ""
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """What a payer sees."""
+
+    reference: str
+    merchant: str
+    amount: Money
+    state: Said
+    due: int
+
+
+class StatementLine(Struct, frozen=True, kw_only=True):
+    """One movement in the sandbox's own books: collected, or given back when `request` names a refund."""
+
+    reference: str
+    amount: Money
+    request: str = ""
+
+
+class Misbehaviour(Struct, frozen=True, kw_only=True):
+    """How often, in a thousand, it does what real ones do now and then; all of it drawn from the seeded entropy."""
+
+    loses: int = 0
+    """Notifications that are never sent."""
+    doubles: int = 0
+    delays: int = 0
+    delay_ms: int = 600_000
+    unreachable: int = 0
+    """Questions and requests that find nobody there."""
+    refuses_refunds: int = 0
+    refund_ms: int = 2_000
+    """How long a refund takes."""
+
+
+class Sandbox:
+    """The channel named `sandbox`."""
+
+    headers = (TIMESTAMP, SIGNATURE)
+
+    def __init__(
+        self,
+        secret: bytes,
+        *,
+        clock: Clock,
+        entropy: Entropy,
+        path: Path | None = None,
+        page_url: str = "/sandbox/pay",
+        merchant: str = "yunduan",
+        misbehaviour: Misbehaviour | None = None,
+    ) -> None:
+        """Open its books: a file of its own, or memory. `secret` (32 bytes or more) is what signatures are made with."""
+        if len(secret) < 32:
+            raise ValueError("the sandbox's secret has 32 bytes or more")
+        self._notification_key = hashlib.blake2b(b"notification", key=secret[:64]).digest()
+        self._page_key = hashlib.blake2b(b"page", key=secret[:64]).digest()
+        self._clock = clock
+        self._entropy = entropy
+        self._page_url = page_url
+        self.merchant = merchant
+        self.misbehaviour = misbehaviour or Misbehaviour()
+        self._books = apsw.Connection(str(path) if path else ":memory:")
+        if path:
+            self._books.execute("PRAGMA journal_mode=WAL").fetchall()
+            self._books.execute("PRAGMA synchronous=FULL").fetchall()
+        self._books.execute(_TABLES).fetchall()
+
+    def close(self) -> None:
+        """Close its books."""
+        self._books.close()
+
+    # What our transactions use: pure
+
+    def redirect(self, reference: str, amount: Money, *, due: int) -> str:
+        """The address of the page on which a payer approves a charge, signed over all that it says."""
+        said = {
+            "reference": reference,
+            "merchant": self.merchant,
+            "amount": str(amount.amount),
+            "currency": amount.currency,
+            "due": str(due),
+        }
+        return f"{self._page_url}?{urlencode({**said, 'signature': self._page_signature(said)})}"
+
+    def flaw(self, body: bytes, headers: Mapping[str, str], *, now: int) -> Flaw:
+        """What is wrong with a notification; whoever cannot sign learns only that."""
+        timestamp, signature = headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, "")
+        if not _DIGITS.fullmatch(timestamp) or not hmac.compare_digest(self.sign(body, timestamp).encode(), signature.encode()):
+            return "forged"
+        if abs(now - int(timestamp)) > STALE_MS:
+            return "stale"
+        try:
+            self.read(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return "malformed"
+        return ""
+
+    def read(self, body: bytes) -> Event:
+        """What a notification says."""
+        return msgspec.json.decode(body, type=Event)
+
+    def sign(self, body: bytes, timestamp: str) -> str:
+        """The signature of a notification: HMAC-SHA256 over the time, a full stop, and the body, in hex."""
+        return hmac.new(self._notification_key, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+    def _page_signature(self, said: Mapping[str, str]) -> str:
+        return hmac.new(self._page_key, urlencode(sorted(said.items())).encode(), hashlib.sha256).hexdigest()
+
+    # What a payer does
+
+    def page(self, query: Mapping[str, str]) -> Page | None:
+        """What the page shows for an address; nothing when the address was not made by `redirect`."""
+        said = {name: query.get(name, "") for name in ("reference", "merchant", "amount", "currency", "due")}
+        if not hmac.compare_digest(self._page_signature(said).encode(), query.get("signature", "").encode()):
+            return None
+        money = Money(amount=int(said["amount"]), currency=said["currency"])
+        with self._books:
+            self._books.execute(
+                "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (said["reference"], said["merchant"], money.amount, money.currency, Said.WAITING, int(said["due"]), self._now()),
+            )
+            self._expire(said["reference"])
+        _, state = self._charge(said["reference"])
+        return Page(reference=said["reference"], merchant=said["merchant"], amount=money, state=state, due=int(said["due"]))
+
+    def decide(self, query: Mapping[str, str], *, approve: bool) -> Page | None:
+        """Approve or decline; the first decision stands, and after its time nothing can be decided."""
+        page = self.page(query)
+        if page is None or page.state is not Said.WAITING:
+            return page
+        with self._books:
+            self._conclude(page.reference, Said.CAPTURED if approve else Said.DECLINED)
+        return self.page(query)
+
+    def collect(self, reference: str, amount: Money) -> None:
+        """Write down a charge that was collected elsewhere, such as one of an import, and tell nobody; once for a reference."""
+        with self._books:
+            self._books.execute(
+                "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (reference, self.merchant, amount.amount, amount.currency, Said.CAPTURED, self._now(), self._now()),
+            )
+
+    # What our couriers ask
+
+    async def refund(self, request: str, reference: str, amount: Money) -> Asked:
+        """Give a part of a charge back, a little later; never more than was collected, and once for each request."""
+        if self._happens(self.misbehaviour.unreachable):
+            return "unreachable"
+        with self._books:
+            known = self._row("SELECT reference, amount FROM refund WHERE request = ?", request)
+            if known is not None:
+                return "accepted" if known == (reference, amount.amount) else "refused"
+            charge = self._row("SELECT amount, currency, state FROM charge WHERE reference = ?", reference)
+            taken = self._row("SELECT coalesce(sum(amount), 0) FROM refund WHERE reference = ? AND verdict = 'refunded'", reference)
+            if charge is None or charge[1:] != (amount.currency, Said.CAPTURED) or charge[0] < amount.amount + (taken or (0,))[0]:
+                return "refused"
+            verdict = Said.REFUND_REFUSED if self._happens(self.misbehaviour.refuses_refunds) else Said.REFUNDED
+            self._books.execute(
+                "INSERT INTO refund VALUES (?, ?, ?, ?, ?, ?)",
+                (request, reference, amount.amount, Said.WAITING, verdict, self._now() + self.misbehaviour.refund_ms),
+            )
+        return "accepted"
+
+    async def query(self, reference: str, request: str = "") -> Event | None:
+        """What became of a charge, or of a refund of it; nothing when it cannot be reached."""
+        if self._happens(self.misbehaviour.unreachable):
+            return None
+        with self._books:
+            self._expire(reference)
+            self._finish_refunds()
+        return self._event(reference, request)
+
+    def statement(self, currency: str) -> list[StatementLine]:
+        """Everything it has collected and given back in a currency, as its own books have it."""
+        collected = self._books.execute(
+            "SELECT reference, amount FROM charge WHERE currency = ? AND state = 'captured' ORDER BY reference", (currency,)
+        )
+        lines = [StatementLine(reference=row[0], amount=Money(amount=row[1], currency=currency)) for row in collected]
+        returned = self._books.execute(
+            "SELECT r.reference, r.amount, r.request FROM refund r JOIN charge c ON c.reference = r.reference"
+            " WHERE c.currency = ? AND r.state = 'refunded' ORDER BY r.request",
+            (currency,),
+        )
+        return lines + [StatementLine(reference=row[0], amount=Money(amount=row[1], currency=currency), request=row[2]) for row in returned]
+
+    # What it does by itself
+
+    async def run_once(self, deliver: Deliver) -> int:
+        """Let time do its work, then send every notification that is due; answers how many were sent."""
+        with self._books:
+            for (reference,) in self._rows("SELECT reference FROM charge WHERE state = 'waiting' AND due <= ?", self._now()):
+                self._expire(reference)
+            self._finish_refunds()
+        due = self._rows(
+            "SELECT number, body, tries FROM delivery WHERE next_at <= ? ORDER BY next_at, number LIMIT ?", self._now(), DELIVERIES_AT_ONCE
+        )
+        for number, body, tries in due:
+            taken = await deliver(body, self.signed(body))
+            with self._books:
+                if taken or tries >= len(RETRY_MS):
+                    self._books.execute("DELETE FROM delivery WHERE number = ?", (number,))
+                else:
+                    self._books.execute(
+                        "UPDATE delivery SET tries = tries + 1, next_at = ? WHERE number = ?", (self._now() + RETRY_MS[tries], number)
+                    )
+        return len(due)
+
+    def signed(self, body: bytes) -> dict[str, str]:
+        """The headers of a notification that is sent now."""
+        timestamp = str(self._now())
+        return {TIMESTAMP: timestamp, SIGNATURE: self.sign(body, timestamp)}
+
+    def next_due(self) -> int | None:
+        """When `run_once` will next have something to do, in milliseconds since 1970."""
+        times = [
+            row[0]
+            for sql in (
+                "SELECT min(next_at) FROM delivery",
+                "SELECT min(due) FROM charge WHERE state = 'waiting'",
+                "SELECT min(decided_at) FROM refund WHERE state = 'waiting'",
+            )
+            for row in self._rows(sql)
+        ]
+        return min((at for at in times if at is not None), default=None)
+
+    # Inside
+
+    def _now(self) -> int:
+        return self._clock.wall_ms()
+
+    def _happens(self, permille: int) -> bool:
+        return permille > 0 and self._entropy.bits(30) % 1000 < permille
+
+    def _row(self, sql: str, *arguments: Any) -> tuple[Any, ...] | None:
+        found: tuple[Any, ...] | None = self._books.execute(sql, arguments).fetchone()
+        return found
+
+    def _rows(self, sql: str, *arguments: Any) -> Sequence[tuple[Any, ...]]:
+        return self._books.execute(sql, arguments).fetchall()
+
+    def _charge(self, reference: str) -> tuple[Money, Said]:
+        row = self._row("SELECT amount, currency, state FROM charge WHERE reference = ?", reference)
+        if row is None:
+            return NOTHING, Said.UNKNOWN
+        return Money(amount=row[0], currency=row[1]), Said(row[2])
+
+    def _conclude(self, reference: str, state: Said) -> None:
+        changed = self._rows(
+            "UPDATE charge SET state = ?, at = ? WHERE reference = ? AND state = 'waiting' RETURNING reference",
+            state,
+            self._now(),
+            reference,
+        )
+        if changed:
+            self._tell(self._event(reference))
+
+    def _expire(self, reference: str) -> None:
+        if self._row("SELECT 1 FROM charge WHERE reference = ? AND state = 'waiting' AND due <= ?", reference, self._now()):
+            self._conclude(reference, Said.EXPIRED)
+
+    def _finish_refunds(self) -> None:
+        finished = self._rows(
+            "UPDATE refund SET state = verdict WHERE state = 'waiting' AND decided_at <= ? RETURNING reference, request", self._now()
+        )
+        for reference, request in sorted(finished):
+            self._tell(self._event(reference, request))
+
+    def _event(self, reference: str, request: str = "") -> Event:
+        amount, outcome = self._charge(reference)
+        row = self._row("SELECT merchant FROM charge WHERE reference = ?", reference)
+        if request:
+            refund = self._row("SELECT amount, state FROM refund WHERE request = ? AND reference = ?", request, reference)
+            outcome = Said(refund[1]) if refund else Said.UNKNOWN
+            amount = Money(amount=refund[0] if refund else 0, currency=amount.currency)
+        return Event(
+            event=f"{request or reference}.{outcome}",
+            merchant=row[0] if row else self.merchant,
+            reference=reference,
+            request=request,
+            outcome=outcome,
+            amount=amount,
+        )
+
+    def _tell(self, event: Event) -> None:
+        """Put a notification in the post, unless this is one that gets lost."""
+        if self._happens(self.misbehaviour.loses):
+            return
+        late = self.misbehaviour.delay_ms if self._happens(self.misbehaviour.delays) else 0
+        for _ in range(2 if self._happens(self.misbehaviour.doubles) else 1):
+            self._books.execute(
+                "INSERT INTO delivery (body, tries, next_at) VALUES (?, 0, ?)", (msgspec.json.encode(event), self._now() + late)
+            )

@@ -1,0 +1,395 @@
+"""The embedded store. Nothing else in the process may open the file by another library: two of them drop each other's locks."""
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from yunduan.kernel.refusals import BrokenError, FaultError, UnknownOutcomeError
+from yunduan.runtime.ports import Row, StoreRefusedError, Table, Upkeep
+
+VERSION_MIN = (3, 51, 3)
+"""Older ones can corrupt a WAL when two connections write or checkpoint at once."""
+CHECKPOINT_PAGES = 4_000
+RESTART_PAGES = 16_384
+"""64 MiB of 4 KiB pages: beyond it the log is started anew, even if that makes the next batch wait."""
+RESTART_WAIT_MS = 50
+QUERY_MS_MAX = 5_000
+"""One open snapshot keeps the log from being reused: it grew to 2 GB once."""
+STEPS_BETWEEN_LOOKS = 500_000
+"""Of SQLite's virtual machine, about 20 ms: how often a query is asked whether it has had its time."""
+_MACHINE = (
+    apsw.BusyError,
+    apsw.CantOpenError,
+    apsw.CorruptError,
+    apsw.FullError,
+    apsw.IOError,
+    apsw.InterruptError,
+    apsw.NoMemError,
+    apsw.NotADBError,
+    apsw.ReadOnlyError,
+)
+"""What goes wrong with the machine, not with the program; a query that has had its time is among them."""
+
+
+def _pragmas(connection: apsw.Connection, cache_kib: int) -> None:
+    for pragma in ("synchronous=FULL", "temp_store=MEMORY", "mmap_size=0", f"cache_size=-{cache_kib}", "foreign_keys=OFF"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+class _Statements:
+    """The three shapes of SQL that a `Table` needs."""
+
+    def __init__(self, table: Table[Any, Any]) -> None:
+        columns = tuple(table.columns)
+        keys, changed = columns[: table.keys], table.changed_columns()
+        name, where = table.name, " AND ".join(f"{key} = ?" for key in keys)
+        places = {column: place for place, column in enumerate(columns, 1)}
+        sets = ", ".join(f"{column} = ?{places[column]}" for column in changed)
+        matches = " AND ".join(f"{key} = ?{places[key]}" for key in keys)
+        self.select = f"SELECT {', '.join(columns)} FROM {name} WHERE {where}"  # noqa: S608 - names from code, never from data
+        self.insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - the same
+        self.update = f"UPDATE {name} SET {sets} WHERE {matches}"  # noqa: S608 - the same
+        self.width = max(places[column] for column in (*changed, *keys))
+        """How much of a row the update needs: its arguments are numbered as the columns are, so that no row is turned around."""
+        self.whole = self.width == len(columns)
+
+
+_statements: dict[Table[Any, Any], _Statements] = {}
+"""By the declaration and not by its name: two stores in one process may have tables of one name."""
+
+
+def _of(table: Table[Any, Any]) -> _Statements:
+    found = _statements.get(table)
+    if found is None:
+        found = _statements[table] = _Statements(table)
+    return found
+
+
+class SqliteReader:
+    """A read-only connection of its own."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        """Read through a connection."""
+        self._connection = connection
+        self._execute = connection.execute
+        self._ends = float("inf")
+
+    def too_long(self) -> bool:
+        """Whether the query at hand has had its time."""
+        return time.monotonic() > self._ends
+
+    def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
+        """The first row, or nothing."""
+        try:
+            found: Row | None = self._execute(sql, arguments).fetchone()
+        except _MACHINE as error:
+            raise FaultError(str(error)) from error
+        return found
+
+    def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[Row]:
+        """Every row."""
+        try:
+            return self._execute(sql, arguments).fetchall()
+        except _MACHINE as error:
+            raise FaultError(str(error)) from error
+
+    def load(self, table: Table[Any, Any], keys: Sequence[Any]) -> list[Row]:
+        """The rows of a table with these keys."""
+        sql = _of(table).select
+        try:
+            if len(keys) == 1:
+                key = keys[0]
+                return self._execute(sql, key if table.keys > 1 else (key,)).fetchall()
+            return self._connection.executemany(sql, keys if table.keys > 1 else [(key,) for key in keys]).fetchall()
+        except _MACHINE as error:
+            raise FaultError(str(error)) from error
+
+    def begin(self) -> None:
+        """See one commit from now on, for five seconds at most."""
+        self._ends = time.monotonic() + QUERY_MS_MAX / 1000
+        self._execute("BEGIN")
+
+    def end(self) -> None:
+        """Let go of it; an error may have done so already."""
+        self._ends = float("inf")
+        if self._connection.in_transaction:
+            self._execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _reader(path: str, vfs: str, cache_kib: int) -> SqliteReader:
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs or None, statementcachesize=256)
+    _pragmas(connection, cache_kib)
+    connection.set_busy_timeout(1000)
+    reader = SqliteReader(connection)
+    connection.set_progress_handler(reader.too_long, STEPS_BETWEEN_LOOKS)
+    return reader
+
+
+class SqliteStore(SqliteReader):
+    """The connection that writes; it holds a lock on a file beside the data for as long as it is open."""
+
+    loads_in_sets = False
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        cache_mib: int = 64,
+        vfs: str = "",
+        fold_pages: int = CHECKPOINT_PAGES,
+        restart_pages: int = RESTART_PAGES,
+    ) -> None:
+        """Open, recover and checkpoint: when this returns, everything that can be read is on disk.
+
+        The log is folded into the data file each `fold_pages`, and begun anew past `restart_pages`.
+        Raises `StoreRefusedError` when SQLite is too old or another process holds the store.
+        """
+        version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+        if version < VERSION_MIN:
+            raise StoreRefusedError(f"SQLite {version} can corrupt a WAL: {VERSION_MIN} or newer is needed")
+        self.path = path
+        self._vfs = vfs
+        self._lock = _locked(path)
+        self._lent = False
+        self._pages = 0
+        self._folded = 0
+        self._fold_pages = fold_pages
+        self._restart_at = self._restart_pages = restart_pages
+        self._folder: apsw.Connection | None = None
+        self._cache_kib = cache_mib * 1024 // 4  # of which the writer has two quarters, and each of two readers one
+        try:
+            connection = apsw.Connection(str(path), vfs=vfs or None, statementcachesize=512)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        super().__init__(connection)
+        try:
+            _pragmas(connection, 2 * self._cache_kib)
+            self._begin_log()
+        except BaseException:
+            self.close()
+            raise
+        self._changes = connection.changes
+        self._many = connection.executemany
+
+    def _begin_log(self) -> None:
+        self._execute("PRAGMA synchronous=EXTRA").fetchall()  # else this change's rollback journal could come back after a power loss
+        mode = self._execute("PRAGMA journal_mode=WAL").get
+        self._execute("PRAGMA synchronous=FULL").fetchall()
+        if mode != "wal":
+            raise StoreRefusedError(f"{self.path} cannot be in WAL mode ({mode})")
+        self._connection.set_wal_hook(self._note_pages)  # replaces the automatic checkpoint, which hides its errors
+        if not self._checkpoint("TRUNCATE"):
+            self._sync_log()
+
+    def _sync_log(self) -> None:
+        """Where somebody who reads is in the way of a checkpoint, a commit that changes nothing puts the whole log on the disk."""
+        ((version,),) = self._execute("PRAGMA user_version").fetchall()
+        self._execute(f"PRAGMA user_version = {version}").fetchall()
+
+    def _note_pages(self, _: apsw.Connection, __: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self, mode: str) -> bool:
+        """Move the log into the data file; false when a reader is in the way. Any error is the caller's to die of."""
+        busy, _, _ = self._execute(f"PRAGMA wal_checkpoint({mode})").fetchall()[0]
+        return not busy
+
+    def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
+        """The first row, or nothing."""
+        self._mine()
+        return super().row(sql, arguments)
+
+    def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[Row]:
+        """Every row."""
+        self._mine()
+        return super().rows(sql, arguments)
+
+    def load(self, table: Table[Any, Any], keys: Sequence[Any]) -> list[Row]:
+        """The rows of a table with these keys."""
+        self._mine()
+        return super().load(table, keys)
+
+    def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
+        """Run one statement; answers the number of rows it touched."""
+        self._mine()
+        try:
+            self._execute(sql, arguments).fetchall()
+        except _MACHINE as error:
+            raise FaultError(str(error)) from error
+        return self._changes()
+
+    def append(self, sql: str, rows: Sequence[Row]) -> int:
+        """Run one statement for every row; answers the number of rows touched by all of them."""
+        self._mine()
+        before = self._connection.total_changes()
+        try:
+            self._many(sql, rows)
+        except _MACHINE as error:
+            raise FaultError(str(error)) from error
+        return self._connection.total_changes() - before
+
+    def insert(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
+        """Add rows."""
+        self.append(_of(table).insert, rows)
+
+    def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> int:
+        """Change the rows with these keys; answers how many there were."""
+        prepared = _of(table)
+        return self.append(prepared.update, rows if prepared.whole else [row[: prepared.width] for row in rows])
+
+    def script(self, sql: str) -> None:
+        """Run the statements of a migration."""
+        self._mine()
+        for statement in translated(sql):
+            self._execute(statement).fetchall()
+
+    def begin(self) -> None:
+        """Open the transaction of a batch."""
+        self.write("BEGIN IMMEDIATE")
+
+    def lend(self) -> None:
+        """From now on nothing but `commit` or upkeep, in the helper thread, touches the connection until it has returned."""
+        self._mine()
+        self._lent = True
+
+    def commit(self) -> None:
+        """Return when the transaction is on disk."""
+        try:
+            self._execute("COMMIT")
+        except apsw.Error as error:
+            raise UnknownOutcomeError(f"COMMIT failed: {error}") from error
+        finally:
+            self._lent = False
+
+    def rollback(self) -> None:
+        """Undo the batch; harmless when it is already undone."""
+        if self._connection.in_transaction:
+            self._execute("ROLLBACK")
+
+    def savepoint(self) -> None:
+        """Mark a place to come back to."""
+        self.write("SAVEPOINT command")
+
+    def release(self) -> None:
+        """Keep what was done since the savepoint."""
+        self.write("RELEASE command")
+
+    def rollback_to_savepoint(self) -> None:
+        """Undo what was done since the savepoint, and forget it."""
+        self.write("ROLLBACK TO command")
+        self.write("RELEASE command")
+
+    def in_transaction(self) -> bool:
+        """Whether the batch's transaction still stands."""
+        return self._connection.in_transaction
+
+    def tend(self) -> Upkeep | None:
+        """A checkpoint when the log has grown: a passive one beside the batches, or past 64 MiB one between them that starts it anew."""
+        if self._pages >= self._restart_at:
+            return Upkeep(run=self._restart_log, alone=True)
+        if self._pages - self._folded >= self._fold_pages or self._pages < self._folded:
+            self._folded = self._pages
+            return Upkeep(run=self._fold_log, alone=False)
+        return None
+
+    def _fold_log(self) -> None:
+        """Copy the log into the data file while batches go on, through a connection that does nothing else."""
+        if self._folder is None:
+            self._folder = apsw.Connection(str(self.path), vfs=self._vfs or None)
+            _pragmas(self._folder, 256)
+            self._folder.execute("PRAGMA wal_autocheckpoint=0")
+        self._folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _restart_log(self) -> None:
+        self._connection.set_busy_timeout(RESTART_WAIT_MS)
+        try:
+            if self._checkpoint("RESTART"):
+                self._pages = self._folded = 0
+                self._restart_at = self._restart_pages
+            else:  # a reader is in the way: let the next batches go, and try again a little later
+                self._restart_at = self._pages + self._fold_pages
+        finally:
+            self._connection.set_busy_timeout(0)
+            self._lent = False
+
+    def reader(self) -> SqliteReader:
+        """A new read-only connection to the same file."""
+        return _reader(str(self.path), self._vfs, self._cache_kib)
+
+    def backup(self, target: str) -> None:
+        """Write a consistent copy in one step, through a connection of its own."""
+        copy(self.path, Path(target), vfs=self._vfs)
+
+    def close(self) -> None:
+        """Let go of the data and of the lock on it."""
+        if self._folder is not None:
+            self._folder.close()
+        self._connection.close()
+        os.close(self._lock)
+
+    def _mine(self) -> None:
+        if self._lent:
+            raise BrokenError("nothing touches the writing connection while a commit is on its way")
+
+
+def open_reader(path: Path, *, cache_mib: int = 64) -> SqliteReader:
+    """A read-only connection to a store that another process may be writing to."""
+    return _reader(str(path), "", cache_mib * 1024)
+
+
+def copy(path: Path, target: Path, *, vfs: str = "") -> None:
+    """Write a consistent copy of a store in one step (`VACUUM INTO`) while others go on; on disk when it returns."""
+    copier = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs or None)
+    try:
+        copier.execute("VACUUM INTO ?", (str(target),))
+    finally:
+        copier.close()
+    _fsync(target)
+
+
+def _locked(path: Path) -> int:
+    """An open, locked file beside the data; closing it is letting go."""
+    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise StoreRefusedError(f"another process writes to {path}") from error
+    return lock
+
+
+def _fsync(path: Path) -> None:
+    for place in (path, path.parent):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+_CREATE = re.compile(r"(CREATE TABLE (?:IF NOT EXISTS )?\w+ \(.*\))\s*(CLUSTERED)?\s*$", re.DOTALL)
+
+
+def translated(sql: str) -> list[str]:
+    """A migration's statements in SQLite's words: STRICT tables, `SERIAL` as the row id, `CLUSTERED` without one."""
+    statements = []
+    for statement in re.sub(r"--[^\n]*", "", sql).split(";"):
+        text = statement.strip().replace("SERIAL", "INTEGER PRIMARY KEY")
+        found = _CREATE.fullmatch(text)
+        if found:
+            text = f"{found[1]} STRICT{', WITHOUT ROWID' if found[2] else ''}"
+        if text:
+            statements.append(text)
+    return statements
