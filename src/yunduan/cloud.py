@@ -1,0 +1,298 @@
+"""The composition root: the only module that names every domain and picks backends."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from yunduan.backends import sqlite
+from yunduan.backends.sandbox import Misbehaviour, Sandbox
+from yunduan.backends.sqlite import SqliteStore
+from yunduan.backends.vault import FileVault
+from yunduan.domains.catalog.domain import DOMAIN as CATALOG
+from yunduan.domains.identity.couriers import Couriers as Letters
+from yunduan.domains.identity.couriers import KeepInMailbox
+from yunduan.domains.identity.domain import DOMAIN as IDENTITY
+from yunduan.domains.identity.model import CodeSender, IdentitySettings, Vault
+from yunduan.domains.ledger.domain import DOMAIN as LEDGER
+from yunduan.domains.orders.commands import OrderPayments
+from yunduan.domains.orders.domain import DOMAIN as ORDERS
+from yunduan.domains.payments.commands import TakeNotification
+from yunduan.domains.payments.couriers import Couriers as Errands
+from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
+from yunduan.domains.payments.model import Channels, PaymentListener
+from yunduan.kernel.actors import ANONYMOUS, Actor
+from yunduan.kernel.messages import Command, Query
+from yunduan.kernel.refusals import FaultError, Refused
+from yunduan.runtime import domain as runtime
+from yunduan.runtime.alarms import Alarms
+from yunduan.runtime.answers import Answered, Refusal
+from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
+from yunduan.runtime.following import Ears, Following
+from yunduan.runtime.jobs import Jobs, Kinds
+from yunduan.runtime.migrations import migrate
+from yunduan.runtime.ports import Snapshots, Store
+from yunduan.runtime.registry import Domain, Registry, answer_type
+from yunduan.runtime.restoring import belong_together
+from yunduan.runtime.runners import Runner, again_and_again
+from yunduan.runtime.settings import Settings
+from yunduan.runtime.transaction import Look
+from yunduan.runtime.writer import Limits, Writer
+
+Answer = TypeVar("Answer")
+DOMAINS: tuple[Domain, ...] = (runtime.DOMAIN, IDENTITY, LEDGER, CATALOG, PAYMENTS, ORDERS)
+GAP_MS_MAX = 7 * 86_400_000
+DELIVER_EVERY_S = 0.2
+_refusal = msgspec.json.Decoder(Refusal).decode
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What a cloud stands on beside its store: what is joined to the domains' protocols, what runs, what must be closed."""
+
+    ports: Mapping[type, Any]
+    secret: bytes = b""
+    """What the fingerprints of stored answers are made under."""
+    mark: bytes = b""
+    """What tells these keys from any others: a store remembers it and is opened with no others."""
+    before_commit: tuple[Callable[[], None], ...] = ()
+    runners: tuple[Callable[["Cloud"], Runner], ...] = ()
+    closing: tuple[Callable[[], None], ...] = ()
+
+
+class Cloud:
+    """Everything joined: what edges and tests talk to."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        domains: tuple[Domain, ...] = DOMAINS,
+        parts: Parts | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        limits: Limits | None = None,
+        gap_ms_max: int = GAP_MS_MAX,
+        copy_to: str = "",
+        helper: Executor | None = None,
+        probe: Callable[[str], None] | None = None,
+    ) -> None:
+        """Bring a store up to date and join the domains over it; nothing runs until `start`."""
+        self.store = store
+        self.clock = clock or SystemClock()
+        self.registry = Registry(domains)
+        self.migrated = migrate(store, domains, copy_to=copy_to)
+        self._parts = parts or Parts(ports={})
+        if self._parts.mark:
+            belong_together(store, self._parts.mark)
+        self._ports = {Ears: Ears(self.registry), Kinds: Kinds(self.registry), **self._parts.ports}
+        self.writer = Writer(
+            store,
+            self.registry,
+            ports=self._ports,
+            secret=self._parts.secret,
+            before_commit=self._parts.before_commit,
+            clock=self.clock,
+            entropy=entropy,
+            limits=limits,
+            helper=helper,
+            **({"probe": probe} if probe else {}),
+        )
+        self._look = Look(store.reader(), self.registry, self._ports)
+        self.behind = store.reader()
+        """The connection of what goes on beside the requests."""
+        self.following = Following(self.writer, self.behind, self.registry)
+        self.alarms = Alarms(self.writer, self.behind, self.registry, self.clock, gap_ms_max=gap_ms_max)
+        self.jobs = Jobs(self.writer, self.behind, self.registry)
+        self.runners: tuple[Runner, ...] = (self.following, self.alarms, self.jobs, *(made(self) for made in self._parts.runners))
+        self._slow: tuple[ThreadPoolExecutor, Look] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Let followers hear, alarms ring and jobs run."""
+        self._tasks = [asyncio.create_task(again_and_again(part)) for part in self.runners]
+
+    async def stop(self) -> None:
+        """Answer what is queued, then let go of everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.writer.stop()
+        self._look.close()
+        self.behind.close()
+        if self._slow:
+            self._slow[0].shutdown(wait=True)
+            self._slow[1].close()
+        self.store.close()
+        for close in self._parts.closing:
+            close()
+
+    def port(self, kind: type[Answer]) -> Answer:
+        """What is joined to this protocol."""
+        found: Answer = self._ports[kind]
+        return found
+
+    def submit(
+        self, command: Command[Any], *, actor: Actor = ANONYMOUS, key: str = "", background: bool = False
+    ) -> "asyncio.Future[Answered]":
+        """Queue a command; what it was answered with is on disk when it comes."""
+        return self.writer.submit(command, actor=actor, key=key, background=background)
+
+    async def send(self, command: Command[Answer], *, actor: Actor = ANONYMOUS, key: str = "", background: bool = False) -> Answer:
+        """Have a command carried out; raises `Refused` when the answer is no."""
+        answered = await self.submit(command, actor=actor, key=key, background=background)
+        if answered.accepted:
+            answer: Answer = msgspec.json.decode(answered.body, type=answer_type(type(command)))
+            return answer
+        stored = _refusal(answered.body)
+        code = next(code for code in type(command).refuses if code.value == stored.code)
+        raise Refused(code, stored.detail, figures=stored.figures)
+
+    def ask(self, query: Query[Answer], *, actor: Actor = ANONYMOUS) -> Answer:
+        """Answer a quick query from the last commit."""
+        return self._look.answer(query, actor=actor, now=self.writer.now())
+
+    async def ask_slow(self, query: Query[Answer], *, actor: Actor = ANONYMOUS) -> Answer:
+        """Answer a query that takes longer, beside the loop."""
+        if self._slow is None:
+            self._slow = ThreadPoolExecutor(1, thread_name_prefix="slow"), Look(self.store.reader(), self.registry, self._ports)
+        helper, look = self._slow
+        now = self.writer.now()
+        return await asyncio.get_running_loop().run_in_executor(helper, lambda: look.answer(query, actor=actor, now=now))
+
+    async def settle(self, *, hear: bool = True) -> None:
+        """Until nothing moves any more: every alarm that is due rung, every errand run, and, if `hear`, every fact heard.
+
+        For replays and tests.
+        """
+        runners = [runner for runner in self.runners if hear or runner is not self.following]
+        while sum([await runner.run_once() for runner in runners]):
+            pass
+
+
+def join(
+    folder: Path,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    carrier: CodeSender | None = None,
+) -> Parts:
+    """What a whole cloud stands on, with its keys and the sandbox's books in a folder."""
+    settings = settings or Settings()
+    clock, replayed, entropy = clock or SystemClock(), entropy, entropy or SystemEntropy()
+    vault = FileVault(folder / "keys.sqlite", entropy=replayed)
+    sandbox = _sandbox(folder, settings, clock, entropy) if settings.sandbox.enabled else None
+    channels = Channels({"sandbox": sandbox} if sandbox else {})
+    runners: list[Callable[[Cloud], Runner]] = [
+        lambda cloud: Letters(cloud, carrier or KeepInMailbox()),
+        lambda cloud: Errands(cloud.writer, cloud.behind, channels),
+    ]
+    if sandbox:
+        runners.append(lambda cloud: SandboxDeliveries(cloud, sandbox))
+    return Parts(
+        ports={
+            Vault: vault,
+            IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
+            Channels: channels,
+            PaymentListener: OrderPayments(),
+            Sandbox: sandbox,
+        },
+        secret=vault.lookup("fingerprint", ""),
+        mark=vault.mark(),
+        before_commit=(vault.make_durable,),
+        runners=tuple(runners),
+        closing=(vault.close, *([sandbox.close] if sandbox else [])),
+    )
+
+
+def open_cloud(settings: Settings, *, clock: Clock | None = None, entropy: Entropy | None = None) -> Cloud:
+    """Open the cloud that the settings name, made on the first time; raises `StoreRefusedError` when it must not be opened."""
+    folder = Path(settings.data)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Cloud(
+        open_store(settings),
+        parts=join(folder, settings=settings, clock=clock, entropy=entropy),
+        clock=clock,
+        entropy=entropy,
+        limits=settings.writer.limits(),
+        gap_ms_max=settings.alarms.gap_ms_max,
+        copy_to=str(folder / f"before-migration-{(clock or SystemClock()).wall_ms()}.sqlite"),
+    )
+
+
+def open_store(settings: Settings) -> Store:
+    """The store that the settings name, locked for this process."""
+    path = settings.sqlite_path()
+    if path is not None:
+        return SqliteStore(path, cache_mib=settings.store.cache_mib)
+    from yunduan.backends.postgresql import PostgresqlStore  # noqa: PLC0415 - an optional extra
+
+    return PostgresqlStore(settings.store.url)
+
+
+def open_reader(settings: Settings) -> Snapshots:
+    """A read-only connection to the store that the settings name, whether or not a server runs."""
+    path = settings.sqlite_path()
+    if path is not None:
+        return sqlite.open_reader(path, cache_mib=settings.store.cache_mib)
+    from yunduan.backends import postgresql  # noqa: PLC0415 - an optional extra
+
+    return postgresql.open_reader(settings.store.url)
+
+
+class SandboxDeliveries:
+    """Lets the sandbox send its notifications, in process, as a real channel sends them over the network."""
+
+    def __init__(self, cloud: Cloud, sandbox: Sandbox) -> None:
+        """From one sandbox to one cloud."""
+        self._cloud = cloud
+        self._sandbox = sandbox
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            await self.run_once()
+            await asyncio.sleep(DELIVER_EVERY_S)
+
+    async def run_once(self) -> int:
+        """Send what is due; answers how much that was."""
+        return await self._sandbox.run_once(self._deliver)
+
+    def next_due(self) -> int | None:
+        """When the sandbox will have something to say."""
+        return self._sandbox.next_due()
+
+    async def _deliver(self, body: bytes, headers: dict[str, str]) -> bool:
+        try:
+            await self._cloud.send(TakeNotification(channel="sandbox", body=body, headers=headers), background=True)
+        except (Refused, FaultError):
+            return False
+        return True
+
+
+def _sandbox(folder: Path, settings: Settings, clock: Clock, entropy: Entropy) -> Sandbox:
+    secret = folder / "sandbox.secret"
+    if not secret.exists():
+        descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(entropy.bytes(32))
+    return Sandbox(
+        secret.read_bytes(),
+        clock=clock,
+        entropy=entropy,
+        path=folder / "sandbox.sqlite",
+        page_url=f"{settings.public_url()}/sandbox/pay",
+        misbehaviour=_misbehaviour(settings),
+    )
+
+
+def _misbehaviour(settings: Settings) -> Misbehaviour:
+    said = settings.sandbox
+    return Misbehaviour(
+        loses=said.loses, doubles=said.doubles, delays=said.delays, unreachable=said.unreachable, refuses_refunds=said.refuses_refunds
+    )

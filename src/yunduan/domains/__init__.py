@@ -1,0 +1,1 @@
+"""The business, one package each; see the layers in `pyproject.toml` for who may know whom."""

@@ -1,0 +1,47 @@
+"""What can be done to shops, the category tree, goods, stock and shipping templates, each in one transaction."""
+
+from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCategory
+from yunduan.domains.catalog.commands.goods import ChangeGoods, CreateGoods, GoodsKept, PublishGoods, SetPrice, WithdrawGoods
+from yunduan.domains.catalog.commands.shipping import CreateLocation, SetShippingTemplate
+from yunduan.domains.catalog.commands.shops import (
+    REFRESHED_AT_ONCE,
+    ChangeShop,
+    CreateShop,
+    ReopenShop,
+    SetCommission,
+    ShopCreatedAnswer,
+    SuspendShop,
+)
+from yunduan.domains.catalog.commands.standings import SHOWN_AT_ONCE, SHOWN_EVERY_MS, CountSale, RateGoods, SaleLine
+from yunduan.domains.catalog.commands.stock import AdjustStock, HoldStock, ReleaseStock, ReturnStock, SetStock, TakeStock
+
+__all__ = [
+    "REFRESHED_AT_ONCE",
+    "SHOWN_AT_ONCE",
+    "SHOWN_EVERY_MS",
+    "AdjustStock",
+    "ChangeCategory",
+    "ChangeGoods",
+    "ChangeShop",
+    "CountSale",
+    "CreateCategory",
+    "CreateGoods",
+    "CreateLocation",
+    "CreateShop",
+    "GoodsKept",
+    "HoldStock",
+    "PublishGoods",
+    "RateGoods",
+    "ReleaseStock",
+    "ReopenShop",
+    "ReturnStock",
+    "SaleLine",
+    "SetCommission",
+    "SetPrice",
+    "SetShippingTemplate",
+    "SetStock",
+    "ShopCreatedAnswer",
+    "SuspendShop",
+    "TakeStock",
+    "WithdrawGoods",
+]

@@ -1,0 +1,251 @@
+"""Goods: described, priced, put on sale and taken off, each change the next version of the whole."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from yunduan.domains.catalog import store
+from yunduan.domains.catalog.commands import showing
+from yunduan.domains.catalog.facts import GoodsChanged
+from yunduan.domains.catalog.model import CatalogRefusal, Goods, GoodsForm, GoodsState, Shop, check_form, check_price, may_move
+from yunduan.kernel.ids import GoodsId, ShopId, VariantId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+_OF_FORM = {
+    CatalogRefusal.CATEGORY_NOT_FOUND,
+    CatalogRefusal.TEMPLATE_NOT_FOUND,
+    CatalogRefusal.OPTIONS,
+    CatalogRefusal.PRICE,
+    CatalogRefusal.SKU_TAKEN,
+    CatalogRefusal.VARIANT_NOT_FOUND,
+}
+_OF_CHANGE = {CatalogRefusal.GOODS_NOT_FOUND, CatalogRefusal.GOODS_CHANGED}
+Version = Annotated[int, Meta(ge=1, le=2**53, description="The version that was read; a newer one refuses.")]
+
+
+class GoodsKept(Struct, frozen=True, kw_only=True):
+    """Goods as they were kept: their version, and the ids of their variants in the order in which they were described."""
+
+    goods_id: GoodsId
+    version: int
+    state: GoodsState
+    variant_ids: tuple[VariantId, ...]
+
+
+class CreateGoods(Command[GoodsKept], refuses={CatalogRefusal.SHOP_NOT_FOUND, *_OF_FORM}):
+    """Make goods, as a draft or on sale at once."""
+
+    shop_id: ShopId
+    form: GoodsForm
+    publish: bool = False
+
+
+class ChangeGoods(Command[GoodsKept], refuses={CatalogRefusal.SHOP_NOT_FOUND, *_OF_FORM, *_OF_CHANGE}):
+    """Describe goods anew, whole; variants that are no longer named are retired."""
+
+    shop_id: ShopId
+    goods_id: GoodsId
+    version: Version
+    form: GoodsForm
+
+
+class SetPrice(
+    Command[GoodsKept],
+    refuses={
+        CatalogRefusal.SHOP_NOT_FOUND,
+        CatalogRefusal.VARIANT_NOT_FOUND,
+        CatalogRefusal.PRICE,
+        *_OF_CHANGE,
+        CatalogRefusal.CATEGORY_NOT_FOUND,
+    },
+):
+    """Price one variant anew, for orders from now on."""
+
+    shop_id: ShopId
+    goods_id: GoodsId
+    variant_id: VariantId
+    price: Money
+    compare_at: Money | None = None
+
+
+class PublishGoods(
+    Command[GoodsKept],
+    refuses={
+        CatalogRefusal.SHOP_NOT_FOUND,
+        CatalogRefusal.GOODS_NOT_FOUND,
+        CatalogRefusal.GOODS_STATE,
+        CatalogRefusal.CATEGORY_NOT_FOUND,
+    },
+):
+    """Put goods on sale; harmless when they are."""
+
+    shop_id: ShopId
+    goods_id: GoodsId
+
+
+class WithdrawGoods(
+    Command[GoodsKept],
+    refuses={
+        CatalogRefusal.SHOP_NOT_FOUND,
+        CatalogRefusal.GOODS_NOT_FOUND,
+        CatalogRefusal.GOODS_STATE,
+        CatalogRefusal.CATEGORY_NOT_FOUND,
+    },
+):
+    """Take goods off sale; harmless when they are."""
+
+    shop_id: ShopId
+    goods_id: GoodsId
+
+
+@handles(CreateGoods)
+def create_goods(tx: Tx, ask: CreateGoods) -> GoodsKept:
+    """Decide about the form, then keep goods, variants, SKUs, and the card if everybody may see it."""
+    shop = store.shop(tx, ask.shop_id)
+    _check(tx, shop, ask.form)
+    if any(variant.id for variant in ask.form.variants):
+        raise Refused(CatalogRefusal.VARIANT_NOT_FOUND, "new goods have new variants")
+    if store.sku_holders(tx, shop.id, [variant.sku for variant in ask.form.variants]):
+        raise Refused(CatalogRefusal.SKU_TAKEN)
+    on_sale = ask.publish
+    goods = Goods(
+        id=GoodsId(tx.id("gds")),
+        shop_id=shop.id,
+        form=_with_ids(tx, ask.form),
+        state=GoodsState.ON_SALE if on_sale else GoodsState.DRAFT,
+        created_at=tx.now,
+        listed_at=tx.now if on_sale else 0,
+    )
+    store.add_goods(tx, goods)
+    for variant in showing.variants_of(shop, goods):
+        tx.add(store.VARIANT, variant.id, variant)
+        store.claim_sku(tx, variant)
+    if on_sale:
+        store.show_page(tx, showing.page_of(tx, goods))
+        showing.show(tx, shop, goods)
+    return _told(tx, goods)
+
+
+@handles(ChangeGoods)
+def change_goods(tx: Tx, ask: ChangeGoods) -> GoodsKept:
+    """Decide about the form and the SKUs, then write the goods, what became of each variant, and the card."""
+    shop = store.shop(tx, ask.shop_id)
+    goods = store.goods(tx, ask.goods_id, shop_id=shop.id)
+    if goods.version != ask.version:
+        raise Refused(CatalogRefusal.GOODS_CHANGED, f"version {goods.version} is the latest")
+    _check(tx, shop, ask.form)
+    old = {variant.id: variant for variant in goods.form.variants if variant.id}
+    if any(variant.id and variant.id not in old for variant in ask.form.variants):
+        raise Refused(CatalogRefusal.VARIANT_NOT_FOUND)
+    holders = store.sku_holders(tx, shop.id, [variant.sku for variant in ask.form.variants])
+    if any(holder not in old for holder in holders.values()):
+        raise Refused(CatalogRefusal.SKU_TAKEN)
+    changed = replace(goods, form=_with_ids(tx, ask.form), version=goods.version + 1)
+    _move_skus(tx, shop, goods, changed)
+    return _keep_goods(tx, shop, changed)
+
+
+@handles(SetPrice)
+def set_price(tx: Tx, ask: SetPrice) -> GoodsKept:
+    """Keep the goods with this variant's new price."""
+    shop = store.shop(tx, ask.shop_id)
+    goods = store.goods(tx, ask.goods_id, shop_id=shop.id)
+    if ask.variant_id not in {variant.id for variant in goods.form.variants}:
+        raise Refused(CatalogRefusal.VARIANT_NOT_FOUND)
+    check_price(ask.price, ask.compare_at, shop.currency)
+    variants = tuple(
+        replace(variant, price=ask.price, compare_at=ask.compare_at) if variant.id == ask.variant_id else variant
+        for variant in goods.form.variants
+    )
+    return _keep_goods(tx, shop, replace(goods, form=replace(goods.form, variants=variants), version=goods.version + 1))
+
+
+@handles(PublishGoods)
+def publish_goods(tx: Tx, ask: PublishGoods) -> GoodsKept:
+    """Move the goods to being on sale; the first time is when they are new."""
+    return _move_goods(tx, ask.shop_id, ask.goods_id, GoodsState.ON_SALE)
+
+
+@handles(WithdrawGoods)
+def withdraw_goods(tx: Tx, ask: WithdrawGoods) -> GoodsKept:
+    """Move the goods off sale."""
+    return _move_goods(tx, ask.shop_id, ask.goods_id, GoodsState.OFF_SALE)
+
+
+def _check(tx: Tx, shop: Shop, form: GoodsForm) -> None:
+    store.category(tx, form.category_id)
+    if form.template_id:
+        store.template(tx, form.template_id, shop_id=shop.id)
+    check_form(form, shop.currency)
+
+
+def _with_ids(tx: Tx, form: GoodsForm) -> GoodsForm:
+    """The form with an id for each variant."""
+    variants = tuple(variant if variant.id else replace(variant, id=VariantId(tx.id("var"))) for variant in form.variants)
+    return replace(form, variants=variants)
+
+
+def _move_goods(tx: Tx, shop_id: ShopId, goods_id: GoodsId, to: GoodsState) -> GoodsKept:
+    shop = store.shop(tx, shop_id)
+    goods = store.goods(tx, goods_id, shop_id=shop.id)
+    if goods.state is to:
+        return _kept(goods)
+    if not may_move(goods.state, to):
+        raise Refused(CatalogRefusal.GOODS_STATE, f"{goods.state.value} goods cannot be {to.value}")
+    listed_at = goods.listed_at or (tx.now if to is GoodsState.ON_SALE else 0)
+    return _keep_goods(tx, shop, replace(goods, state=to, version=goods.version + 1, listed_at=listed_at))
+
+
+def _keep_goods(tx: Tx, shop: Shop, goods: Goods) -> GoodsKept:
+    """Write the next version of goods and everything that shows it."""
+    store.change_goods(tx, goods)
+    if goods.state is GoodsState.ON_SALE:
+        store.show_page(tx, showing.page_of(tx, goods))
+    else:
+        store.hide_page(tx, goods.id)
+    showing.keep_variants(tx, shop, goods)
+    showing.show(tx, shop, goods)
+    return _told(tx, goods)
+
+
+def _told(tx: Tx, goods: Goods) -> GoodsKept:
+    tx.tell(
+        GoodsChanged(
+            goods_id=goods.id,
+            shop_id=goods.shop_id,
+            category_id=goods.form.category_id,
+            state=goods.state.value,
+            version=goods.version,
+        )
+    )
+    return _kept(goods)
+
+
+def _kept(goods: Goods) -> GoodsKept:
+    return GoodsKept(
+        goods_id=goods.id,
+        version=goods.version,
+        state=goods.state,
+        variant_ids=tuple(showing.id_of(variant) for variant in goods.form.variants),
+    )
+
+
+def _move_skus(tx: Tx, shop: Shop, old: Goods, new: Goods) -> None:
+    """Free the SKUs that are given up, retire the variants that are gone, then claim the new ones: two variants may so exchange theirs."""
+    before = {showing.id_of(variant): variant.sku for variant in old.form.variants}
+    after = {showing.id_of(variant): variant.sku for variant in new.form.variants}
+    for id, sku in before.items():
+        if after.get(id) != sku:
+            store.free_sku(tx, shop.id, sku)
+        if id not in after:
+            tx.put(store.VARIANT, id, replace(store.variant(tx, id, shop_id=shop.id), on_sale=False, retired=True))
+    for variant in showing.variants_of(shop, new):
+        if variant.id not in before:
+            tx.add(store.VARIANT, variant.id, variant)
+        if before.get(variant.id) != variant.sku:
+            store.claim_sku(tx, variant)

@@ -1,0 +1,104 @@
+"""What a checkout, the product page and the lists read of goods, written anew from what their shop says."""
+
+from yunduan.domains.catalog import store
+from yunduan.domains.catalog.lists import Card, Page, PageVariant
+from yunduan.domains.catalog.model import Goods, GoodsState, Shop, Standing, Variant, VariantForm, option_texts
+from yunduan.kernel.ids import VariantId
+from yunduan.kernel.refusals import invariant
+from yunduan.runtime.transaction import Tx
+
+
+def id_of(variant: VariantForm) -> VariantId:
+    """The id of a variant that was kept."""
+    invariant(variant.id is not None, "a kept variant has an id")
+    return variant.id or VariantId("")
+
+
+def keep_variants(tx: Tx, shop: Shop, goods: Goods) -> None:
+    """Write those rows of goods that say something else than before."""
+    for variant in variants_of(shop, goods):
+        if tx.get(store.VARIANT, variant.id) != variant:
+            tx.put(store.VARIANT, variant.id, variant)
+
+
+def variants_of(shop: Shop, goods: Goods) -> list[Variant]:
+    """The rows that a checkout reads."""
+    form, variants = goods.form, []
+    for variant in form.variants:
+        text, text_en = option_texts(form.options, variant.choice)
+        row = Variant(
+            id=id_of(variant),
+            goods_id=goods.id,
+            shop_id=shop.id,
+            title=form.title,
+            title_en=form.title_en,
+            option_text=text,
+            option_text_en=text_en,
+            sku=variant.sku,
+            price=variant.price,
+            weight_g=variant.weight_g,
+            template_id=form.template_id or shop.template_id,
+            tax_class=form.tax_class,
+            picture=form.pictures[0] if form.pictures else "",
+            on_sale=goods.state is GoodsState.ON_SALE,
+        )
+        variants.append(row)
+    return variants
+
+
+def page_of(tx: Tx, goods: Goods) -> Page:
+    """What the product page says."""
+    form = goods.form
+    variants = tuple(
+        PageVariant(
+            id=id_of(variant),
+            sku=variant.sku,
+            choice=variant.choice,
+            price=variant.price,
+            compare_at=variant.compare_at,
+            weight_g=variant.weight_g,
+        )
+        for variant in form.variants
+    )
+    return Page(
+        id=goods.id,
+        shop_id=goods.shop_id,
+        category_path=store.category(tx, form.category_id).path,
+        title=form.title,
+        title_en=form.title_en,
+        description=form.description,
+        description_en=form.description_en,
+        pictures=form.pictures,
+        options=form.options,
+        variants=variants,
+    )
+
+
+def show(tx: Tx, shop: Shop, goods: Goods) -> None:
+    """Write the card of goods that everybody may see; take it away from all others."""
+    if goods.state is not GoodsState.ON_SALE or not shop.is_open:
+        store.hide(tx, goods.id)
+        return
+    path = store.category(tx, goods.form.category_id).path
+    store.show(tx, _card(shop, goods, store.standing(tx, goods.id)), path=path, listed_at=goods.listed_at)
+
+
+def _card(shop: Shop, goods: Goods, standing: Standing) -> Card:
+    form = goods.form
+    cheapest = min(form.variants, key=lambda variant: variant.price.amount)
+    dearest = max(form.variants, key=lambda variant: variant.price.amount)
+    return Card(
+        id=goods.id,
+        title=form.title,
+        title_en=form.title_en,
+        picture=form.pictures[0] if form.pictures else "",
+        price=cheapest.price,
+        price_to=dearest.price,
+        compare_at=cheapest.compare_at,
+        sold=standing.sold,
+        reviews=standing.reviews,
+        rating_hundredths=standing.rating_hundredths,
+        shop_id=shop.id,
+        shop_name=shop.name,
+        shop_name_en=shop.name_en,
+    )

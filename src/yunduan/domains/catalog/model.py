@@ -1,0 +1,600 @@
+"""Shops, goods, stock and shipping as frozen values, and the decisions about them: pure, no input or output."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
+from yunduan.kernel.money import Currency, Money
+from yunduan.kernel.refusals import Refused, invariant
+
+PRICE_MAX = 10**10
+"""Of one piece, in minor units: a cart of fifty lines of 999 pieces at this price is still an amount."""
+QUANTITY_MAX = 999
+ON_HAND_MAX = 10**9
+FEE_MAX = 10**8
+UNITS_MAX = 10**7
+WEIGHT_G_MAX = 10**6
+PPM = 1_000_000
+DEPTH_MAX = 4
+CATEGORIES_MAX = 1_000
+LOCATIONS_MAX = 20
+TEMPLATES_MAX = 50
+OPTIONS_MAX = 3
+VALUES_MAX = 50
+VARIANTS_MAX = 200
+PICTURES_MAX = 20
+ZONES_MAX = 50
+PLACES_MAX = 100
+LINES_MAX = 500
+
+_PLAIN = r"(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
+_LINES = r"(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
+_INK = r"(?=[\s\S]*\S)"
+_END = r"(?![\s\S])"
+Name = Annotated[str, Meta(min_length=1, max_length=60, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
+MaybeName = Annotated[str, Meta(max_length=60, pattern=f"^{_PLAIN}")]
+Title = Annotated[str, Meta(min_length=1, max_length=120, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
+MaybeTitle = Annotated[str, Meta(max_length=240, pattern=f"^{_PLAIN}")]
+Description = Annotated[
+    str, Meta(max_length=10_000, pattern=f"^{_LINES}", description="Plain text; line feeds are its only control characters.")
+]
+Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[0-9A-Za-z][0-9A-Za-z._/-]*{_END}", examples=["TEA-250"])]
+Barcode = Annotated[str, Meta(max_length=32, pattern=rf"^[0-9A-Za-z.-]*{_END}")]
+Country = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}{_END}", description="An ISO 3166-1 code.", examples=["CN"])]
+Region = Annotated[str, Meta(max_length=64, pattern=f"^{_PLAIN}", description="A subdivision of the country, as addresses name it.")]
+TaxClass = Annotated[str, Meta(min_length=1, max_length=32, pattern=rf"^[a-z][a-z0-9_]*{_END}")]
+Picture = Annotated[
+    str,
+    Meta(
+        max_length=160,
+        pattern=rf"^(?![\s\S]*\.\.)(?![\s\S]*//)[A-Za-z0-9][A-Za-z0-9/_.-]*{_END}",
+        description="A reference into the marketplace's own media, never an address elsewhere.",
+        examples=["goods/tea-250.webp"],
+    ),
+]
+Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, examples=[1])]
+Ppm = Annotated[int, Meta(ge=0, le=PPM, description="Millionths.", examples=[50_000])]
+Weight = Annotated[int, Meta(ge=0, le=WEIGHT_G_MAX, description="Grams.")]
+
+
+class CatalogRefusal(StrEnum):
+    """What the catalog refuses."""
+
+    SHOP_NOT_FOUND = "shop_not_found"
+    CATEGORY_NOT_FOUND = "category_not_found"
+    CATEGORY_TOO_DEEP = "category_too_deep"
+    CATEGORIES_FULL = "categories_full"
+    GOODS_NOT_FOUND = "goods_not_found"
+    GOODS_CHANGED = "goods_changed"
+    GOODS_STATE = "goods_state_forbids"
+    VARIANT_NOT_FOUND = "variant_not_found"
+    OPTIONS = "options_do_not_match"
+    PRICE = "price_not_allowed"
+    CURRENCY = "currency_unknown"
+    SKU_TAKEN = "sku_taken"
+    LOCATION_NOT_FOUND = "location_not_found"
+    LOCATIONS_FULL = "locations_full"
+    TEMPLATE_NOT_FOUND = "shipping_template_not_found"
+    TEMPLATES_FULL = "shipping_templates_full"
+    PLACES_OVERLAP = "places_overlap"
+    STOCK_HELD = "stock_is_held"
+    STOCK_TOO_LARGE = "stock_too_large"
+    SOLD_OUT = "sold_out"
+    HOLD_NOT_FOUND = "hold_not_found"
+    HOLD_EXISTS = "hold_exists"
+    HOLD_STATE = "hold_state_forbids"
+    EXCEEDS_TAKEN = "exceeds_taken"
+    REGION_NOT_SERVED = "region_not_served"
+    CURSOR = "cursor_not_of_this_list"
+
+
+# Shops
+
+
+class ShopState(StrEnum):
+    """Whether a shop trades."""
+
+    OPEN = "open"
+    SUSPENDED = "suspended"
+
+
+class ShopFace(Struct, frozen=True, kw_only=True):
+    """What everybody sees of a shop."""
+
+    id: ShopId
+    name: str
+    name_en: str
+    about: str
+    about_en: str
+    picture: str
+    country: str
+    currency: str
+
+
+class Shop(Struct, frozen=True, kw_only=True, gc=False):
+    """A seller on the marketplace. Goods leave from its locations in their order; a template applies where goods name none."""
+
+    id: ShopId
+    owner: PersonId
+    name: str
+    name_en: str
+    about: str = ""
+    about_en: str = ""
+    picture: str = ""
+    country: str
+    currency: str
+    commission_ppm: int
+    state: ShopState = ShopState.OPEN
+    location_ids: tuple[LocationId, ...]
+    template_ids: tuple[ShippingTemplateId, ...]
+    template_id: ShippingTemplateId
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it sells."""
+        return self.state is ShopState.OPEN
+
+    def face(self) -> ShopFace:
+        """What everybody sees."""
+        return ShopFace(
+            id=self.id,
+            name=self.name,
+            name_en=self.name_en,
+            about=self.about,
+            about_en=self.about_en,
+            picture=self.picture,
+            country=self.country,
+            currency=self.currency,
+        )
+
+
+class ShopTerms(Struct, frozen=True, kw_only=True, gc=False):
+    """What an order needs to know of a shop."""
+
+    shop_id: ShopId
+    name: str
+    name_en: str
+    currency: str
+    commission_ppm: int
+    location_id: LocationId
+    open: bool
+
+
+class Location(Struct, frozen=True, kw_only=True):
+    """A place where a shop's stock lies."""
+
+    id: LocationId
+    shop_id: ShopId
+    name: str
+    country: str
+    region: str
+
+
+# Categories
+
+
+class Category(Struct, frozen=True, kw_only=True):
+    """A node of the tree; `path` leads from the root to this one, itself included."""
+
+    id: CategoryId
+    parent: CategoryId | None
+    name: str
+    name_en: str
+    path: tuple[CategoryId, ...]
+
+
+def below(parent: Category | None, *, id: CategoryId, name: str, name_en: str) -> Category:
+    """A new category under another, or at the root; refuses to grow deeper than `DEPTH_MAX`."""
+    path = (*(parent.path if parent else ()), id)
+    if len(path) > DEPTH_MAX:
+        raise Refused(CatalogRefusal.CATEGORY_TOO_DEEP, f"{DEPTH_MAX} levels are the most")
+    return Category(id=id, parent=parent.id if parent else None, name=name, name_en=name_en, path=path)
+
+
+# Goods
+
+
+class GoodsState(StrEnum):
+    """Where goods stand; only those on sale are shown and sold."""
+
+    DRAFT = "draft"
+    ON_SALE = "on_sale"
+    OFF_SALE = "off_sale"
+
+
+GOODS_MOVES: Mapping[GoodsState, frozenset[GoodsState]] = MappingProxyType(
+    {
+        GoodsState.DRAFT: frozenset({GoodsState.ON_SALE}),
+        GoodsState.ON_SALE: frozenset({GoodsState.OFF_SALE}),
+        GoodsState.OFF_SALE: frozenset({GoodsState.ON_SALE}),
+    }
+)
+"""From each state, the states that may follow; to stay is no move and always harmless."""
+
+
+class OptionValue(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """One of the things to choose from, such as red."""
+
+    name: Name
+    name_en: MaybeName = ""
+
+
+class GoodsOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something to choose, such as the colour."""
+
+    name: Name
+    name_en: MaybeName = ""
+    values: Annotated[tuple[OptionValue, ...], Meta(min_length=1, max_length=VALUES_MAX)]
+
+
+class VariantForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A variant as its shop describes it; `choice` holds, for each option in turn, the place of the value chosen."""
+
+    id: VariantId | None = None
+    """Which variant this changes; a new one has none yet."""
+    sku: Sku
+    choice: Annotated[tuple[Annotated[int, Meta(ge=0, lt=VALUES_MAX)], ...], Meta(max_length=OPTIONS_MAX)] = ()
+    price: Money
+    compare_at: Money | None = None
+    barcode: Barcode = ""
+    weight_g: Weight = 0
+
+
+class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Goods as their shop describes them, whole."""
+
+    title: Title
+    title_en: MaybeTitle = ""
+    description: Description = ""
+    description_en: Description = ""
+    category_id: CategoryId
+    template_id: ShippingTemplateId | None = None
+    """Without one the shop's own template applies."""
+    tax_class: TaxClass = "standard"
+    pictures: Annotated[tuple[Picture, ...], Meta(max_length=PICTURES_MAX)] = ()
+    options: Annotated[tuple[GoodsOption, ...], Meta(max_length=OPTIONS_MAX)] = ()
+    variants: Annotated[tuple[VariantForm, ...], Meta(min_length=1, max_length=VARIANTS_MAX)]
+
+
+class Goods(Struct, frozen=True, kw_only=True):
+    """A thing for sale. `version` counts its changes, so that two people who edit it do not undo each other unseen."""
+
+    id: GoodsId
+    shop_id: ShopId
+    form: GoodsForm
+    state: GoodsState = GoodsState.DRAFT
+    version: int = 1
+    created_at: int
+    listed_at: int = 0
+    """When it first went on sale, in milliseconds since 1970; 0 before."""
+
+
+class Variant(Struct, frozen=True, kw_only=True, gc=False):
+    """What is counted and bought: everything a checkout reads about a line, in one row."""
+
+    id: VariantId
+    goods_id: GoodsId
+    shop_id: ShopId
+    title: str
+    title_en: str
+    option_text: str
+    option_text_en: str
+    sku: str
+    price: Money
+    weight_g: int
+    template_id: ShippingTemplateId
+    tax_class: str
+    picture: str
+    on_sale: bool
+    retired: bool = False
+    """No longer among its goods' variants; kept because orders and holds may name it."""
+
+
+class Offer(Struct, frozen=True, kw_only=True, gc=False):
+    """A variant as it can be bought now."""
+
+    variant_id: VariantId
+    goods_id: GoodsId
+    shop_id: ShopId
+    title: str
+    title_en: str
+    option_text: str
+    option_text_en: str
+    sku: str
+    price: Money
+    weight_g: int
+    template_id: ShippingTemplateId
+    tax_class: str
+    picture: str
+    on_sale: bool
+    available: int
+
+
+class Standing(Struct, frozen=True, kw_only=True, gc=False):
+    """How goods have done: pieces sold, reviews and the sum of their stars; `due` while lists do not show it yet."""
+
+    goods_id: GoodsId
+    sold: int = 0
+    reviews: int = 0
+    stars: int = 0
+    due: bool = False
+
+    @property
+    def rating_hundredths(self) -> int | None:
+        """The average of the stars in hundredths, half up; nothing before the first review."""
+        return (200 * self.stars + self.reviews) // (2 * self.reviews) if self.reviews else None
+
+
+def may_move(state: GoodsState, to: GoodsState) -> bool:
+    """Whether goods may go from one state to another; true when they are there already."""
+    return state is to or to in GOODS_MOVES[state]
+
+
+def check_form(form: GoodsForm, currency: str) -> None:
+    """Refuse goods whose variants do not fit their options, share a choice or a SKU, or cost what nothing may cost."""
+    choices: set[tuple[int, ...]] = set()
+    for variant in form.variants:
+        _check_choice(form.options, variant.choice)
+        choices.add(variant.choice)
+        check_price(variant.price, variant.compare_at, currency)
+    if len(choices) != len(form.variants):
+        raise Refused(CatalogRefusal.OPTIONS, "two variants are the same choice")
+    if len({variant.sku for variant in form.variants}) != len(form.variants):
+        raise Refused(CatalogRefusal.SKU_TAKEN, "two variants have the same SKU")
+    named = [variant.id for variant in form.variants if variant.id]
+    if len(set(named)) != len(named):
+        raise Refused(CatalogRefusal.VARIANT_NOT_FOUND, "a variant is named twice")
+
+
+def _check_choice(options: Sequence[GoodsOption], choice: Sequence[int]) -> None:
+    if len(choice) != len(options) or any(place >= len(option.values) for place, option in zip(choice, options, strict=True)):
+        raise Refused(CatalogRefusal.OPTIONS, "a variant chooses one value of every option")
+
+
+def check_price(price: Money, compare_at: Money | None, currency: str) -> None:
+    """Refuse a price of nothing, above `PRICE_MAX`, in another currency than the shop's, or not below what it is compared with."""
+    if price.currency != currency or (compare_at and compare_at.currency != currency):
+        raise Refused(CatalogRefusal.PRICE, f"the shop sells in {currency}")
+    if not 0 < price.amount <= PRICE_MAX or (compare_at and compare_at.amount > PRICE_MAX):
+        raise Refused(CatalogRefusal.PRICE, f"a price is from 1 to {PRICE_MAX} minor units")
+    if compare_at is not None and compare_at <= price:
+        raise Refused(CatalogRefusal.PRICE, "what a price is compared with is higher")
+
+
+def option_texts(options: Sequence[GoodsOption], choice: Sequence[int]) -> tuple[str, str]:
+    """A choice in words, Chinese and English: `红 / L`; where there is no English word the Chinese one stands."""
+    values = [option.values[place] for option, place in zip(options, choice, strict=True)]
+    return " / ".join(value.name for value in values), " / ".join(value.name_en or value.name for value in values)
+
+
+# Stock
+
+
+class Stock(Struct, frozen=True, kw_only=True, gc=False):
+    """Pieces of one variant at one location: on hand, and of these promised to orders."""
+
+    variant_id: VariantId
+    location_id: LocationId
+    on_hand: int = 0
+    held: int = 0
+
+    @property
+    def available(self) -> int:
+        """What can still be sold."""
+        return self.on_hand - self.held
+
+    def moved(self, *, on_hand: int = 0, held: int = 0) -> "Stock":
+        """After so many more, or fewer, are on hand and held; never fewer than none, and never more held than there are."""
+        now = Stock(variant_id=self.variant_id, location_id=self.location_id, on_hand=self.on_hand + on_hand, held=self.held + held)
+        invariant(0 <= now.held <= now.on_hand, f"{self.variant_id}: {now.held} held of {now.on_hand}")
+        return now
+
+
+class StockReason(StrEnum):
+    """Why the number of pieces on hand was changed by hand."""
+
+    COUNTED = "counted"
+    RECEIVED = "received"
+    DAMAGED = "damaged"
+    LOST = "lost"
+    MOVED = "moved"
+    IMPORTED = "imported"
+
+
+def counted(stock: Stock, on_hand: int) -> Stock:
+    """The stock after a count; refuses to have less than is held, and more than anybody has."""
+    if on_hand < stock.held:
+        figures = StockFigures(on_hand=stock.on_hand, held=stock.held)
+        raise Refused(CatalogRefusal.STOCK_HELD, "these pieces are promised to orders", figures=figures)
+    if on_hand > ON_HAND_MAX:
+        raise Refused(CatalogRefusal.STOCK_TOO_LARGE, f"{ON_HAND_MAX} pieces are the most")
+    return stock.moved(on_hand=on_hand - stock.on_hand)
+
+
+class StockFigures(Struct, frozen=True, kw_only=True):
+    """What there is, for whoever was refused."""
+
+    on_hand: int
+    held: int
+
+
+class HoldState(StrEnum):
+    """Where a hold stands: held, then either released, or taken because the goods have left."""
+
+    HELD = "held"
+    RELEASED = "released"
+    TAKEN = "taken"
+
+
+HOLD_MOVES: Mapping[HoldState, frozenset[HoldState]] = MappingProxyType(
+    {
+        HoldState.HELD: frozenset({HoldState.RELEASED, HoldState.TAKEN}),
+        HoldState.RELEASED: frozenset(),
+        HoldState.TAKEN: frozenset(),
+    }
+)
+"""From each state, the states that may follow; to be told again what has been done changes nothing."""
+
+
+class HoldLine(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """So many pieces of a variant."""
+
+    variant_id: VariantId
+    quantity: Quantity
+
+
+class HeldLine(Struct, frozen=True, array_like=True, gc=False):
+    """So many pieces of a variant at one location; of these, what has come back after they were taken."""
+
+    variant_id: VariantId
+    location_id: LocationId
+    quantity: int
+    returned: int = 0
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """Stock promised to one order."""
+
+    id: HoldId
+    state: HoldState
+    lines: tuple[HeldLine, ...]
+
+    def quantities(self) -> dict[VariantId, int]:
+        """How many pieces of each variant it is for."""
+        return totals((line.variant_id, line.quantity) for line in self.lines)
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    """How many pieces of a variant can still be had."""
+
+    variant_id: VariantId
+    available: int
+
+
+class SoldOut(Struct, frozen=True, kw_only=True):
+    """What is left of each variant that there is too little of."""
+
+    lines: tuple[Left, ...]
+
+
+def totals(lines: Iterable[tuple[VariantId, int]]) -> dict[VariantId, int]:
+    """Quantities by variant; a variant that comes twice is counted together."""
+    summed: dict[VariantId, int] = {}
+    for variant_id, quantity in lines:
+        summed[variant_id] = summed.get(variant_id, 0) + quantity
+    return summed
+
+
+def allocate(quantity: int, available: Sequence[tuple[LocationId, int]]) -> list[tuple[LocationId, int]] | None:
+    """Where pieces come from: the first location that has them all, else all locations in order; nothing when there are too few."""
+    for location, pieces in available:
+        if pieces >= quantity:
+            return [(location, quantity)]
+    parts, missing = [], quantity
+    for location, pieces in available:
+        if pieces > 0 and missing:
+            part = min(pieces, missing)
+            parts.append((location, part))
+            missing -= part
+    return None if missing else parts
+
+
+def give_back(hold: Hold, back: Mapping[VariantId, int]) -> tuple[Hold, list[HeldLine]]:
+    """A taken hold after pieces have come back, and which went where; refuses more than was taken and has not yet come back."""
+    lines, changes, missing = [], [], dict(back)
+    for line in hold.lines:
+        part = min(missing.get(line.variant_id, 0), line.quantity - line.returned)
+        lines.append(HeldLine(line.variant_id, line.location_id, line.quantity, line.returned + part))
+        if part:
+            missing[line.variant_id] -= part
+            changes.append(HeldLine(line.variant_id, line.location_id, part))
+    if any(missing.values()):
+        raise Refused(CatalogRefusal.EXCEEDS_TAKEN, "more comes back than has left")
+    return Hold(id=hold.id, state=hold.state, lines=tuple(lines)), changes
+
+
+# Shipping
+
+
+class Measure(StrEnum):
+    """What shipping is charged by."""
+
+    PIECE = "piece"
+    WEIGHT = "weight"
+
+
+Fee = Annotated[int, Meta(ge=0, le=FEE_MAX, description="Whole minor units of the shop's currency.")]
+Units = Annotated[int, Meta(ge=1, le=UNITS_MAX, description="Pieces, or grams.")]
+
+
+class Rate(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """What shipping costs: the first units together, then each further step that has begun; nothing from an amount of goods on."""
+
+    first_units: Units = 1
+    first_fee: Fee
+    further_units: Units = 1
+    further_fee: Fee = 0
+    free_from: Annotated[int, Meta(ge=0, le=10**15)] | None = None
+
+
+class Place(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """A country, or one region of it."""
+
+    country: Country
+    region: Region = ""
+
+
+class Zone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Places with one rate; without a rate they are not served."""
+
+    places: Annotated[tuple[Place, ...], Meta(min_length=1, max_length=PLACES_MAX)]
+    rate: Rate | None = None
+
+
+class ShippingTemplate(Struct, frozen=True, kw_only=True):
+    """What shipping costs to where (运费模板): a region's zone before its country's, then everywhere else."""
+
+    id: ShippingTemplateId
+    shop_id: ShopId
+    name: str
+    measure: Measure
+    currency: Currency
+    zones: tuple[Zone, ...] = ()
+    elsewhere: Rate | None = None
+    """For every place in no zone; without it such places are not served."""
+
+    def rate(self, country: str, region: str) -> Rate | None:
+        """The rate to a place, or nothing where it is not served."""
+        whole: Rate | None = self.elsewhere
+        for zone in self.zones:
+            for place in zone.places:
+                if place.country == country:
+                    if place.region == region:
+                        return zone.rate
+                    if not place.region:
+                        whole = zone.rate
+        return whole
+
+
+def check_zones(zones: Sequence[Zone]) -> None:
+    """Refuse zones that name one place twice."""
+    places = [place for zone in zones for place in zone.places]
+    if len({(place.country, place.region) for place in places}) != len(places):
+        raise Refused(CatalogRefusal.PLACES_OVERLAP, "a place is in one zone only")
+
+
+def shipping_cost(template: ShippingTemplate, *, country: str, region: str, pieces: int, weight_g: int, goods: Money) -> Money:
+    """What shipping costs, exactly: the first fee, and the further fee for each further step that has begun. Refuses a place not served."""
+    invariant(goods.currency == template.currency, "a shop ships in the currency that it sells in")
+    rate = template.rate(country, region)
+    if rate is None:
+        raise Refused(CatalogRefusal.REGION_NOT_SERVED, "the shop does not ship there")
+    if rate.free_from is not None and goods.amount >= rate.free_from:
+        return Money(amount=0, currency=template.currency)
+    units = pieces if template.measure is Measure.PIECE else weight_g
+    steps = -(-max(0, units - rate.first_units) // rate.further_units)
+    return Money(amount=rate.first_fee + steps * rate.further_fee, currency=template.currency)

@@ -1,0 +1,469 @@
+"""What can be asked of the catalog: offers and terms for orders, pages and lists for everybody, the desk for a shop's own people."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from yunduan.domains.catalog import lists, store
+from yunduan.domains.catalog.lists import CardList, Cursor, ReadyFace, Sort
+from yunduan.domains.catalog.model import (
+    CatalogRefusal,
+    Goods,
+    GoodsState,
+    Hold,
+    Location,
+    Offer,
+    ShippingTemplate,
+    Shop,
+    ShopFace,
+    ShopState,
+    ShopTerms,
+    Stock,
+    Variant,
+    shipping_cost,
+)
+from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, ShippingTemplateId, ShopId, VariantId
+from yunduan.kernel.messages import Query
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import answers
+from yunduan.runtime.transaction import Asking
+
+PAGE_MAX = 50
+PageSize = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
+
+
+# For orders, on the hot path
+
+
+class OffersOf(Query[dict[VariantId, Offer]], refuses={CatalogRefusal.VARIANT_NOT_FOUND}):
+    """What variants cost now and how many there are; also of those that are not on sale, which say so."""
+
+    variant_ids: Annotated[tuple[VariantId, ...], Meta(max_length=500)]
+
+
+class TermsOf(Query[ShopTerms], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
+    """What an order needs to know of a shop, whether it is open or not."""
+
+    shop_id: ShopId
+
+
+class ShippingFor(Query[Money], refuses={CatalogRefusal.TEMPLATE_NOT_FOUND, CatalogRefusal.REGION_NOT_SERVED}):
+    """What shipping costs for the goods of one template in one order."""
+
+    template_id: ShippingTemplateId
+    country: str
+    region: str
+    pieces: int
+    weight_g: int
+    goods: Money
+
+
+class HoldOf(Query[Hold | None]):
+    """Where a hold stands."""
+
+    hold_id: HoldId
+
+
+class StockDifference(Struct, frozen=True, kw_only=True):
+    """A place whose stock row and whose holds do not agree."""
+
+    variant_id: VariantId
+    location_id: LocationId
+    held: int
+    promised: int
+
+
+class StockAudit(Query[list[StockDifference]], slow=True):
+    """Where the pieces held are not the sum of the holds that stand: nowhere, or the program is wrong."""
+
+
+# For everybody
+
+
+class VariantStock(Struct, frozen=True, kw_only=True, array_like=False, gc=False):
+    """How many pieces of a variant there are to buy."""
+
+    variant_id: VariantId
+    available: int
+
+
+class GoodsPageAnswer(Struct, frozen=True, kw_only=True):
+    """Goods as everybody is shown them: what their shop says, and what moves."""
+
+    goods: lists.ReadyPage
+    shop: ReadyFace
+    stock: list[VariantStock]
+    sold: int
+    reviews: int
+    rating_hundredths: int | None
+
+
+class GoodsPage(Query[GoodsPageAnswer], refuses={CatalogRefusal.GOODS_NOT_FOUND}):
+    """The product page."""
+
+    goods_id: GoodsId
+
+
+class NewestGoods(Query[CardList], refuses={CatalogRefusal.CURSOR}):
+    """Goods of the whole marketplace."""
+
+    sort: Sort = Sort.NEWEST
+    after: Cursor | None = None
+    limit: PageSize = 20
+
+
+class GoodsInShop(Query[CardList], refuses={CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.CURSOR}):
+    """Goods of one shop."""
+
+    shop_id: ShopId
+    sort: Sort = Sort.NEWEST
+    after: Cursor | None = None
+    limit: PageSize = 20
+
+
+class GoodsInCategory(Query[CardList], refuses={CatalogRefusal.CATEGORY_NOT_FOUND, CatalogRefusal.CURSOR}):
+    """Goods of a category and of all below it."""
+
+    category_id: CategoryId
+    sort: Sort = Sort.NEWEST
+    after: Cursor | None = None
+    limit: PageSize = 20
+
+
+class CategoryTree(Struct, frozen=True, kw_only=True):
+    """Every category, parents before children."""
+
+    items: lists.ReadyTree
+
+
+class Categories(Query[CategoryTree]):
+    """The category tree."""
+
+
+class ShopPage(Query[ShopFace], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
+    """A shop as everybody is shown it."""
+
+    shop_id: ShopId
+
+
+# For a shop's own people
+
+
+class DeskLine(Struct, frozen=True, kw_only=True):
+    """Goods in the list of their own shop."""
+
+    id: GoodsId
+    state: GoodsState
+    version: int
+    title: str
+
+
+class DeskList(Struct, frozen=True, kw_only=True):
+    """One page of a shop's own goods; `after` asks for the next."""
+
+    items: list[DeskLine]
+    after: GoodsId | None
+
+
+class DeskGoods(Query[DeskList], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
+    """All goods of a shop, drafts included, the latest first."""
+
+    shop_id: ShopId
+    after: GoodsId | None = None
+    limit: PageSize = 20
+
+
+class StockLine(Struct, frozen=True, kw_only=True):
+    """The stock of a variant at one location."""
+
+    variant_id: VariantId
+    location_id: LocationId
+    on_hand: int
+    held: int
+
+
+class DeskPage(Struct, frozen=True, kw_only=True):
+    """Goods with everything that their shop knows of them."""
+
+    goods: Goods
+    stock: list[StockLine]
+
+
+class GoodsOnDesk(Query[DeskPage], refuses={CatalogRefusal.GOODS_NOT_FOUND}):
+    """Goods as their own shop edits them."""
+
+    shop_id: ShopId
+    goods_id: GoodsId
+
+
+class ShopSettings(Struct, frozen=True, kw_only=True):
+    """A shop with its places and templates."""
+
+    shop: Shop
+    locations: list[Location]
+    templates: list[ShippingTemplate]
+
+
+class SettingsOf(Query[ShopSettings], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
+    """A shop as its own people see it."""
+
+    shop_id: ShopId
+
+
+class StockChange(Struct, frozen=True, kw_only=True):
+    """One change of the pieces on hand, made by hand."""
+
+    seq: int
+    location_id: LocationId
+    on_hand_before: int
+    on_hand_after: int
+    reason: str
+    person_id: str
+    at: int
+
+
+class ShopListed(Struct, frozen=True, kw_only=True):
+    """A shop as operators see it."""
+
+    shop_id: ShopId
+    name: str
+    name_en: str
+    country: str
+    currency: str
+    commission_ppm: int
+    state: ShopState
+
+
+class ShopList(Struct, frozen=True, kw_only=True):
+    """One page of shops; `after` asks for the next, nothing when there is none."""
+
+    items: tuple[ShopListed, ...]
+    after: ShopId | None
+
+
+class Shops(Query[ShopList]):
+    """Every shop, open or not, in the order of their opening."""
+
+    after: ShopId | None = None
+    limit: PageSize = 50
+
+
+class StockChanges(Query[list[StockChange]], refuses={CatalogRefusal.VARIANT_NOT_FOUND}):
+    """The changes of a variant's stock made by hand, the latest first; `before` asks for those before a number."""
+
+    shop_id: ShopId
+    variant_id: VariantId
+    before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    limit: PageSize = 20
+
+
+# Answers
+
+
+@answers(OffersOf)
+def offers_of(at: Asking, ask: OffersOf) -> dict[VariantId, Offer]:
+    """Read each variant, its shop and its stock, each found by key."""
+    variants = at.get_many(store.VARIANT, ask.variant_ids)
+    if len(variants) < len(set(ask.variant_ids)):
+        raise Refused(CatalogRefusal.VARIANT_NOT_FOUND)
+    shops: dict[ShopId, tuple[LocationId, ...]] = {}
+    for variant in variants.values():
+        if variant.shop_id not in shops:
+            shops[variant.shop_id] = store.shop(at, variant.shop_id).location_ids
+    places = [(variant.id, location) for variant in variants.values() for location in shops[variant.shop_id]]
+    stock = at.get_many(store.STOCK, places)
+    return {id: offer(variant, _available(stock, id, shops[variant.shop_id])) for id, variant in variants.items()}
+
+
+def _available(stock: dict[tuple[VariantId, LocationId], Stock], variant_id: VariantId, locations: Sequence[LocationId]) -> int:
+    return sum(stock[variant_id, location].available for location in locations if (variant_id, location) in stock)
+
+
+def offer(variant: Variant, available: int) -> Offer:
+    """A variant as it can be bought now."""
+    return Offer(
+        variant_id=variant.id,
+        goods_id=variant.goods_id,
+        shop_id=variant.shop_id,
+        title=variant.title,
+        title_en=variant.title_en,
+        option_text=variant.option_text,
+        option_text_en=variant.option_text_en,
+        sku=variant.sku,
+        price=variant.price,
+        weight_g=variant.weight_g,
+        template_id=variant.template_id,
+        tax_class=variant.tax_class,
+        picture=variant.picture,
+        on_sale=variant.on_sale,
+        available=available,
+    )
+
+
+@answers(TermsOf)
+def terms_of(at: Asking, ask: TermsOf) -> ShopTerms:
+    """Read the shop's one row."""
+    shop = store.shop(at, ask.shop_id)
+    return ShopTerms(
+        shop_id=shop.id,
+        name=shop.name,
+        name_en=shop.name_en,
+        currency=shop.currency,
+        commission_ppm=shop.commission_ppm,
+        location_id=shop.location_ids[0],
+        open=shop.is_open,
+    )
+
+
+@answers(ShippingFor)
+def shipping_for(at: Asking, ask: ShippingFor) -> Money:
+    """Read the template's one row and calculate."""
+    template = at.get(store.TEMPLATE, ask.template_id)
+    if template is None:
+        raise Refused(CatalogRefusal.TEMPLATE_NOT_FOUND)
+    return shipping_cost(template, country=ask.country, region=ask.region, pieces=ask.pieces, weight_g=ask.weight_g, goods=ask.goods)
+
+
+@answers(HoldOf)
+def hold_of(at: Asking, ask: HoldOf) -> Hold | None:
+    """Read the hold."""
+    return at.get(store.HOLD, ask.hold_id)
+
+
+@answers(StockAudit)
+def stock_audit(at: Asking, ask: StockAudit) -> list[StockDifference]:  # noqa: ARG001 - every query has this form
+    """Add up every hold that stands and compare."""
+    held = store.held_stock(at)
+    promised: dict[tuple[VariantId, LocationId], int] = {}
+    for hold in store.open_holds(at):
+        for line in hold.lines:
+            place = line.variant_id, line.location_id
+            promised[place] = promised.get(place, 0) + line.quantity
+    return [
+        StockDifference(variant_id=place[0], location_id=place[1], held=held.get(place, 0), promised=promised.get(place, 0))
+        for place in sorted(held.keys() | promised.keys())
+        if held.get(place, 0) != promised.get(place, 0)
+    ]
+
+
+@answers(GoodsPage)
+def goods_page(at: Asking, ask: GoodsPage) -> GoodsPageAnswer:
+    """One statement for what is said, one for the stock; goods that are not for everybody are not found."""
+    found = store.page(at, ask.goods_id)
+    if found is None:
+        raise Refused(CatalogRefusal.GOODS_NOT_FOUND)
+    page, face, standing = found
+    return GoodsPageAnswer(
+        goods=Raw(page),
+        shop=Raw(face),
+        stock=[VariantStock(variant_id=id, available=pieces) for id, pieces in store.pieces(at, ask.goods_id)],
+        sold=standing.sold,
+        reviews=standing.reviews,
+        rating_hundredths=standing.rating_hundredths,
+    )
+
+
+@answers(NewestGoods)
+def newest_goods(at: Asking, ask: NewestGoods) -> CardList:
+    """One statement."""
+    return _list(at, ask, scope="", id="")
+
+
+@answers(GoodsInShop)
+def goods_in_shop(at: Asking, ask: GoodsInShop) -> CardList:
+    """One statement, after a look whether the shop is open."""
+    if not store.shop_is_open(at, ask.shop_id):
+        raise Refused(CatalogRefusal.SHOP_NOT_FOUND)
+    return _list(at, ask, scope="shop_id", id=ask.shop_id)
+
+
+@answers(GoodsInCategory)
+def goods_in_category(at: Asking, ask: GoodsInCategory) -> CardList:
+    """One statement, after a look how deep the category is."""
+    category = store.category(at, ask.category_id)
+    return _list(at, ask, scope=f"category{len(category.path)}", id=category.id)
+
+
+def _list(at: Asking, ask: NewestGoods | GoodsInShop | GoodsInCategory, *, scope: str, id: str) -> CardList:
+    """One page; a row more than it shows tells whether there is another."""
+    after = lists.place(ask.after, scope=scope, id=id, sort=ask.sort) if ask.after is not None else None
+    rows = store.cards(at, scope=scope, id=id, sort=ask.sort, after=after, limit=ask.limit + 1)
+    return lists.page(rows, scope=scope, id=id, sort=ask.sort, limit=ask.limit)
+
+
+@answers(Categories)
+def categories(at: Asking, ask: Categories) -> CategoryTree:  # noqa: ARG001 - every query has this form
+    """Read the row that holds the whole tree."""
+    return CategoryTree(items=Raw(store.tree(at).body))
+
+
+@answers(ShopPage)
+def shop_page(at: Asking, ask: ShopPage) -> ShopFace:
+    """Read the shop; one that is not open is not found."""
+    shop = store.shop(at, ask.shop_id)
+    if not shop.is_open:
+        raise Refused(CatalogRefusal.SHOP_NOT_FOUND)
+    return shop.face()
+
+
+@answers(DeskGoods)
+def desk_goods(at: Asking, ask: DeskGoods) -> DeskList:
+    """One page by the index of the shop's goods."""
+    store.shop(at, ask.shop_id)
+    goods = store.goods_of_shop(at, ask.shop_id, before=ask.after, limit=ask.limit + 1)
+    items = [DeskLine(id=one.id, state=one.state, version=one.version, title=one.form.title) for one in goods[: ask.limit]]
+    return DeskList(items=items, after=items[-1].id if len(goods) > ask.limit else None)
+
+
+@answers(GoodsOnDesk)
+def goods_on_desk(at: Asking, ask: GoodsOnDesk) -> DeskPage:
+    """Read the goods and their stock; another shop's are not found."""
+    goods = store.goods(at, ask.goods_id, shop_id=ask.shop_id)
+    lines = [
+        StockLine(variant_id=variant, location_id=location, on_hand=on_hand, held=held)
+        for variant, location, on_hand, held in store.stock_of_goods(at, goods.id)
+    ]
+    return DeskPage(goods=goods, stock=lines)
+
+
+@answers(SettingsOf)
+def settings_of(at: Asking, ask: SettingsOf) -> ShopSettings:
+    """Read the shop, its places and its templates."""
+    shop = store.shop(at, ask.shop_id)
+    places, templates = at.get_many(store.LOCATION, shop.location_ids), at.get_many(store.TEMPLATE, shop.template_ids)
+    return ShopSettings(
+        shop=shop,
+        locations=[places[id] for id in shop.location_ids],
+        templates=[templates[id] for id in shop.template_ids],
+    )
+
+
+@answers(StockChanges)
+def stock_changes(at: Asking, ask: StockChanges) -> list[StockChange]:
+    """One page by the index of the variant's changes; another shop's variant is not found."""
+    store.variant(at, ask.variant_id, shop_id=ask.shop_id)
+    return [
+        StockChange(seq=seq, location_id=place, on_hand_before=old, on_hand_after=new, reason=reason, person_id=person, at=moment)
+        for seq, place, old, new, reason, person, moment in store.stock_changes(at, ask.variant_id, before=ask.before, limit=ask.limit)
+    ]
+
+
+@answers(Shops)
+def shops(at: Asking, ask: Shops) -> ShopList:
+    """One more than asked for tells whether there is a next page."""
+    found = store.shops(at, ask.after or "", ask.limit + 1)
+    items = tuple(
+        ShopListed(
+            shop_id=shop.id,
+            name=shop.name,
+            name_en=shop.name_en,
+            country=shop.country,
+            currency=shop.currency,
+            commission_ppm=shop.commission_ppm,
+            state=shop.state,
+        )
+        for shop in found[: ask.limit]
+    )
+    return ShopList(items=items, after=items[-1].shop_id if len(found) > ask.limit else None)

@@ -1,0 +1,339 @@
+"""One-time codes: asked for, sent, answered, and forgotten; who answers one signs in, or adds a contact."""
+
+import hmac
+
+import msgspec
+
+from yunduan.domains.identity import model, store
+from yunduan.domains.identity.commands import people, sessions
+from yunduan.domains.identity.facts import (
+    ContactConfirmed,
+    PersonSignedIn,
+)
+from yunduan.domains.identity.model import (
+    Code,
+    Contact,
+    ContactAnswered,
+    ContactKind,
+    ContactText,
+    DeviceKey,
+    DeviceName,
+    IdentityRefusal,
+    IdentitySettings,
+    Language,
+    Region,
+    SessionOpened,
+    TryAgain,
+    Window,
+)
+from yunduan.domains.identity.store import (
+    BUDGETS,
+    CHALLENGES,
+    CONTACTS,
+    LETTER_DAYS,
+    LETTERS,
+    PEOPLE,
+    Budget,
+    KnownContact,
+    Letter,
+    LetterBody,
+    LetterDay,
+    LetterState,
+    Person,
+)
+from yunduan.kernel.ids import ChallengeId, PersonId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+RETRY_MS = (5_000, 10_000, 20_000, 40_000, 80_000)
+"""How long a letter waits after each failure before it is tried again; after the last it is given up."""
+_DAYS_KEPT = 2
+"""The key of a day's letters is destroyed so many days after the day has begun: by then every one of them is gone."""
+
+
+class RequestCode(Command[model.Challenge], refuses=(IdentityRefusal.CONTACT_INVALID, IdentityRefusal.TOO_MANY_CODES)):
+    """Have a code sent to a phone or an e-mail address; answered alike, and with the same work, whether or not anybody has it.
+
+    A new code makes those before it worthless.
+    """
+
+    contact: ContactText
+    language: Language = Language.ZH
+    region: Region = ""
+    device: DeviceKey = ""
+
+
+class OpenSession(
+    Command[SessionOpened], refuses=(IdentityRefusal.CHALLENGE_NOT_FOUND, IdentityRefusal.CHALLENGE_ENDED, IdentityRefusal.CODE_WRONG)
+):
+    """Answer a code and sign a device in; whoever comes for the first time is registered.
+
+    A refused command changes nothing, so a wrong code cannot be refused here: its try would not be counted, and guessing would
+    be free. It is an accepted command whose answer says `opened=False`, and the writer carries out commands one by one, so that
+    however many guesses race, five are looked at. The route turns that answer into the problem `code_wrong` after the commit
+    (`routes.reveal_session`); in process the answer is what it is.
+    """
+
+    challenge_id: ChallengeId
+    code: Code
+    device: DeviceName = ""
+
+
+class RequestContactCode(
+    Command[model.Challenge], refuses=(IdentityRefusal.CONTACT_INVALID, IdentityRefusal.TOO_MANY_CODES, IdentityRefusal.NOT_ALLOWED)
+):
+    """Have a code sent to a contact that shall become one's own; it is good for that person and that purpose alone."""
+
+    contact: ContactText
+    language: Language = Language.ZH
+    region: Region = ""
+
+
+class ConfirmContact(
+    Command[ContactAnswered],
+    refuses=(
+        IdentityRefusal.CHALLENGE_NOT_FOUND,
+        IdentityRefusal.CHALLENGE_ENDED,
+        IdentityRefusal.CODE_WRONG,
+        IdentityRefusal.CONTACT_TAKEN,
+    ),
+):
+    """Answer the code that was sent to a new contact, which takes the place of the one of its kind.
+
+    Wrong codes are counted as in `OpenSession`.
+    """
+
+    challenge_id: ChallengeId
+    code: Code
+
+
+@handles(RequestCode)
+def request_code(tx: Tx, ask: RequestCode) -> model.Challenge:
+    """Never looks whether the contact is known, so that neither the answer nor the time can tell."""
+    contact = model.contact_of(ask.contact, region=ask.region or tx.port(IdentitySettings).region)
+    return _challenge(tx, contact, ask.language, device=ask.device, person="")
+
+
+@handles(RequestContactCode)
+def request_contact_code(tx: Tx, ask: RequestContactCode) -> model.Challenge:
+    """The same, bound to whoever asks."""
+    _signed_in(tx)
+    contact = model.contact_of(ask.contact, region=ask.region or tx.port(IdentitySettings).region)
+    return _challenge(tx, contact, ask.language, device="", person=tx.actor.person)
+
+
+def _challenge(tx: Tx, contact: Contact, language: Language, *, device: str, person: str) -> model.Challenge:
+    vault = store.vault(tx)
+    bucket = vault.lookup("contact-limit", contact.text)
+    buckets: list[tuple[bytes, tuple[Window, ...]]] = [(bucket, model.CONTACT_WINDOWS)]
+    if device:
+        buckets.append((vault.lookup("device-limit", device), model.DEVICE_WINDOWS))
+    if tx.actor.origin:
+        buckets.append((vault.lookup("origin-limit", model.origin_of(tx.actor.origin)), model.ORIGIN_WINDOWS))
+    _refuse_too_many(tx, buckets)
+    id = ChallengeId(tx.id("chl"))
+    for key, windows in buckets:
+        _count(tx, key, windows, id if key == bucket else "")
+    code = f"{tx.entropy.bits(64) % 1_000_000:06d}"
+    day = _letter_day(tx)
+    challenge = store.Challenge(
+        id=id,
+        contact=vault.lookup(contact.kind, contact.text),
+        bucket=bucket,
+        kind=contact.kind,
+        sealed=vault.seal(day, contact.text),
+        code=_code_hash(vault, id, code),
+        person_id=person,
+        language=language,
+        at=tx.now,
+    )
+    body = LetterBody(contact=contact.text, text=model.letter_text(code, language), code=code)
+    sealed = vault.seal(day, store.written(body))
+    letter = Letter(id=id, sealed=sealed, language=language, at=tx.now, state=LetterState.WAITING, tries=0, next_at=tx.now)
+    tx.add(CHALLENGES, id, challenge)
+    tx.add(LETTERS, id, letter)
+    tx.at(tx.now + model.LETTER_MS, ForgetChallenge(challenge_id=id))
+    return model.Challenge(challenge_id=id, expires_at=tx.now + model.CODE_MS)
+
+
+def _refuse_too_many(tx: Tx, buckets: list[tuple[bytes, tuple[Window, ...]]]) -> None:
+    budgets = tx.get_many(BUDGETS, [bucket for bucket, _ in buckets])
+    again = max(model.again_at(budgets[bucket].used, windows, tx.now) if bucket in budgets else 0 for bucket, windows in buckets)
+    if again > tx.now:
+        raise Refused(IdentityRefusal.TOO_MANY_CODES, "too many codes were asked for", figures=TryAgain(again_at=again))
+
+
+def _count(tx: Tx, bucket: bytes, windows: tuple[Window, ...], challenge_id: str) -> None:
+    before = tx.get(BUDGETS, bucket)
+    used = model.counted(before.used if before else (), windows, tx.now)
+    budget = Budget(bucket=bucket, used=used, challenge_id=challenge_id)
+    if before:
+        tx.put(BUDGETS, bucket, budget)
+    else:
+        tx.add(BUDGETS, bucket, budget)
+        tx.at(tx.now + model.DAY_MS, ForgetBudget(bucket=bucket))
+
+
+def _code_hash(vault: model.Vault, id: ChallengeId, code: str) -> bytes:
+    return vault.lookup("code", f"{id} {code}")
+
+
+def letter_key(at: int) -> PersonId:
+    """Under whose key the letters of a day are sealed: nobody's, only the day's, so that they go with it."""
+    return PersonId(f"day_{at // model.DAY_MS}")
+
+
+def _letter_day(tx: Tx) -> PersonId:
+    day = tx.now // model.DAY_MS
+    if tx.get(LETTER_DAYS, day) is None:
+        tx.add(LETTER_DAYS, day, LetterDay(day, tx.now))
+        tx.at((day + _DAYS_KEPT) * model.DAY_MS, ForgetLetterDay(day=day))
+    return letter_key(tx.now)
+
+
+def _answered(tx: Tx, id: ChallengeId, code: str, *, person: str) -> tuple[store.Challenge, bool]:
+    """The challenge with this try counted, and whether it was right; refuses one that is not open to this person."""
+    challenge = tx.get(CHALLENGES, id)
+    if challenge is None or challenge.person_id != person:
+        raise Refused(IdentityRefusal.CHALLENGE_NOT_FOUND)
+    newest = tx.get(BUDGETS, challenge.bucket)
+    over = tx.now >= challenge.at + model.CODE_MS or challenge.tries >= model.TRIES_MAX or challenge.used
+    if over or newest is None or newest.challenge_id != id:
+        raise Refused(IdentityRefusal.CHALLENGE_ENDED, "ask for a new code")
+    right = hmac.compare_digest(challenge.code, _code_hash(store.vault(tx), id, code))
+    challenge = msgspec.structs.replace(challenge, tries=challenge.tries + 1, used=int(right))
+    tx.put(CHALLENGES, id, challenge)
+    return challenge, right
+
+
+@handles(OpenSession)
+def open_session(tx: Tx, ask: OpenSession) -> SessionOpened:
+    """Count the try, whatever it comes to."""
+    challenge, right = _answered(tx, ask.challenge_id, ask.code, person="")
+    if not right:
+        return SessionOpened(opened=False, tries_left=model.TRIES_MAX - challenge.tries)
+    known = tx.get(CONTACTS, challenge.contact)
+    person = known.person_id if known else _register_by(tx, challenge)
+    session = sessions.opened(tx, person, ask.device)
+    tx.tell(PersonSignedIn(person_id=person, session_id=session.id, is_new=known is None))
+    return SessionOpened(opened=True, session_id=session.id, person_id=person, expires_at=session.expires_at, is_new=known is None)
+
+
+def _register_by(tx: Tx, challenge: store.Challenge) -> PersonId:
+    contact = Contact(challenge.kind, _challenged(tx, challenge))
+    return people.register(tx, (contact,), nickname="", language=challenge.language)
+
+
+def _challenged(tx: Tx, challenge: store.Challenge) -> str:
+    text = store.vault(tx).unseal(letter_key(challenge.at), challenge.sealed)
+    invariant(text is not None, "the key of a day outlives the codes of that day")
+    return text or ""
+
+
+@handles(ConfirmContact)
+def confirm_contact(tx: Tx, ask: ConfirmContact) -> ContactAnswered:
+    """Decides first: a contact that somebody else has by now is refused only to whoever has proved to hold it."""
+    if not tx.actor.person:
+        raise Refused(IdentityRefusal.CHALLENGE_NOT_FOUND)
+    challenge, right = _answered(tx, ask.challenge_id, ask.code, person=tx.actor.person)
+    if not right:
+        return ContactAnswered(confirmed=False, tries_left=model.TRIES_MAX - challenge.tries)
+    known = tx.get(CONTACTS, challenge.contact)
+    if known is None:
+        _attach(tx, people.present(tx, tx.actor.person), Contact(challenge.kind, _challenged(tx, challenge)))
+        tx.tell(ContactConfirmed(person_id=tx.actor.person, kind=challenge.kind))
+    elif known.person_id != tx.actor.person:
+        raise Refused(IdentityRefusal.CONTACT_TAKEN)
+    return ContactAnswered(confirmed=True)
+
+
+def _attach(tx: Tx, person: Person, contact: Contact) -> None:
+    vault = store.vault(tx)
+    hash = vault.lookup(contact.kind, contact.text)
+    before = person.phone if contact.kind is ContactKind.PHONE else person.email
+    if before is not None:
+        tx.remove(CONTACTS, before, store.FORGET_CONTACT)
+    tx.add(CONTACTS, hash, KnownContact(hash, person.id))
+    details = msgspec.structs.replace(people.details_of(tx, person), **{contact.kind.value: contact.text})
+    changed = msgspec.structs.replace(person, sealed=vault.seal(person.id, store.written(details)), **{contact.kind.value: hash})
+    tx.put(PEOPLE, person.id, changed)
+
+
+def _signed_in(tx: Tx) -> PersonId:
+    if not tx.actor.person:
+        raise Refused(IdentityRefusal.NOT_ALLOWED)
+    return tx.actor.person
+
+
+class NoteDelivery(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """A letter was taken by its carrier, or not; harmless when the letter is gone."""
+
+    letter_id: ChallengeId
+    is_sent: bool
+
+
+class ForgetChallenge(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """Forget a challenge and its letter."""
+
+    challenge_id: ChallengeId
+
+
+class ForgetBudget(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """Forget how many codes a bucket has had, once its day is over."""
+
+    bucket: bytes
+
+
+class ForgetLetterDay(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """Destroy the key of a day's letters."""
+
+    day: int
+
+
+@handles(NoteDelivery)
+def note_delivery(tx: Tx, ask: NoteDelivery) -> None:
+    """Sent, or tried again later, or given up."""
+    people.refuse_others(tx)
+    letter = tx.get(LETTERS, ask.letter_id)
+    if letter is None or letter.state is not LetterState.WAITING:
+        return
+    if ask.is_sent:
+        letter = msgspec.structs.replace(letter, state=LetterState.SENT)
+    elif letter.tries >= len(RETRY_MS):
+        letter = msgspec.structs.replace(letter, state=LetterState.GIVEN_UP)
+    else:
+        letter = msgspec.structs.replace(letter, tries=letter.tries + 1, next_at=tx.now + RETRY_MS[letter.tries])
+    tx.put(LETTERS, letter.id, letter)
+
+
+@handles(ForgetChallenge)
+def forget_challenge(tx: Tx, ask: ForgetChallenge) -> None:
+    """An hour after it was sent; both rows are there until then."""
+    people.refuse_others(tx)
+    tx.remove(CHALLENGES, ask.challenge_id, store.FORGET_CHALLENGE)
+    tx.remove(LETTERS, ask.challenge_id, store.FORGET_LETTER)
+
+
+@handles(ForgetBudget)
+def forget_budget(tx: Tx, ask: ForgetBudget) -> None:
+    """While a window still runs, look again when it is over."""
+    people.refuse_others(tx)
+    budget = tx.get(BUDGETS, ask.bucket)
+    if budget is None:
+        return
+    over = budget.used[-1].since + model.DAY_MS
+    if over > tx.now:
+        tx.at(over, ask)
+    else:
+        tx.remove(BUDGETS, ask.bucket, store.FORGET_BUDGET)
+
+
+@handles(ForgetLetterDay)
+def forget_letter_day(tx: Tx, ask: ForgetLetterDay) -> None:
+    """Safe even if this transaction is undone: nothing under that key is left, and destroying twice is destroying."""
+    people.refuse_others(tx)
+    store.vault(tx).destroy(letter_key(ask.day * model.DAY_MS))
+    if tx.get(LETTER_DAYS, ask.day) is not None:
+        tx.remove(LETTER_DAYS, ask.day, store.FORGET_DAY)

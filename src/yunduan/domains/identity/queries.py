@@ -1,0 +1,270 @@
+"""What identity answers: whose token it is, what a person may see of themselves, who works in a shop, where a parcel goes."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from yunduan.domains.identity import model, store
+from yunduan.domains.identity.commands import letter_key
+from yunduan.domains.identity.model import (
+    Address,
+    Caller,
+    Device,
+    IdentityRefusal,
+    IdentitySettings,
+    Letter,
+    OperatorRole,
+    Profile,
+    SealedAddress,
+    ShopRole,
+    StaffMember,
+)
+from yunduan.domains.identity.store import ADDRESSES, LETTERS, PEOPLE, SESSIONS, Details, LetterState, Person
+from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, SessionId, ShopId
+from yunduan.kernel.messages import Query
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import answers
+from yunduan.runtime.transaction import Asking
+
+_NO_ROLES: frozenset[str] = frozenset()
+_PEOPLE_AT_ONCE = 200
+
+
+class CallerOf(Query[Caller | None]):
+    """Who has a token, given its SHA-256; nobody when it is unknown, revoked or too old. Asked on every request: one statement."""
+
+    token_hash: bytes
+
+
+class SealedAddressOf(Query[SealedAddress], refuses=(IdentityRefusal.ADDRESS_NOT_FOUND,)):
+    """A person's address as it may be copied onto an order; another person's is as if it were not there."""
+
+    person_id: PersonId
+    address_id: AddressId
+
+
+class AddressesOf(Query[tuple[Address, ...]]):
+    """One's own addresses, the default first, then the newest."""
+
+
+class MyProfile(Query[Profile], refuses=(IdentityRefusal.PERSON_NOT_FOUND,)):
+    """What the cloud knows of whoever asks."""
+
+
+class MySessions(Query[tuple[Device, ...]]):
+    """One's own signed-in devices, the newest first."""
+
+
+class NicknamesOf(Query[dict[PersonId, str]]):
+    """What people are called in public; whoever is erased or has no nickname is left out."""
+
+    person_ids: Annotated[tuple[PersonId, ...], Meta(max_length=_PEOPLE_AT_ONCE)]
+
+
+class StaffOf(Query[tuple[StaffMember, ...]], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """Who works in a shop, contacts masked: for its owner and managers."""
+
+    shop_id: ShopId
+
+
+class Operators(Query[tuple[StaffMember, ...]], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """Who works for the marketplace, contacts masked: for admins."""
+
+
+class Mailbox(Query[tuple[Letter, ...]], refuses=(IdentityRefusal.MAILBOX_NOT_FOUND,)):
+    """The last letters, opened, the newest first: where the settings say that this is a place for development."""
+
+
+class LettersDue(Query[tuple[Letter, ...]], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """Letters that wait for a carrier and are still of use; for the cloud itself."""
+
+    most: int = 20
+
+
+class PersonByContact(Query[PersonId | None], refuses=(IdentityRefusal.CONTACT_INVALID, IdentityRefusal.NOT_ALLOWED)):
+    """Whose contact it is; for the cloud itself, on the command line."""
+
+    contact: str
+
+
+@answers(CallerOf)
+def caller_of(at: Asking, ask: CallerOf) -> Caller | None:
+    """Read from the rows, so that what is revoked or withdrawn is gone with the commit that says so."""
+    rows = store.caller_rows(at, ask.token_hash)
+    if not rows or rows[0][2] <= at.now:
+        return None
+    session, person, expires, seen, shop, _ = rows[0]
+    operator, shops = _roles(rows) if shop is not None else (_NO_ROLES, {})
+    return Caller(
+        person_id=PersonId(person),
+        session_id=SessionId(session),
+        scopes=model.SCOPES,
+        operator_roles=operator,
+        shop_roles=shops,
+        expires_at=expires,
+        seen_at=seen,
+    )
+
+
+def _roles(rows: list[tuple[str, str, int, int, str, str]]) -> tuple[frozenset[str], dict[ShopId, frozenset[str]]]:
+    shops: dict[ShopId, set[str]] = {}
+    for *_, shop, role in rows:
+        shops.setdefault(ShopId(shop), set()).add(role)
+    operator = frozenset(shops.pop(ShopId(""), ()))
+    return operator, {shop: frozenset(roles) for shop, roles in shops.items()}
+
+
+@answers(SealedAddressOf)
+def sealed_address_of(at: Asking, ask: SealedAddressOf) -> SealedAddress:
+    """One row by key."""
+    address = at.get(ADDRESSES, ask.address_id)
+    if address is None or not ask.person_id or address.person_id != ask.person_id:
+        raise Refused(IdentityRefusal.ADDRESS_NOT_FOUND)
+    return SealedAddress(address_id=address.id, sealed=address.sealed, country=address.country, region=address.region)
+
+
+@answers(AddressesOf)
+def addresses_of(at: Asking, _ask: AddressesOf) -> tuple[Address, ...]:
+    """Opened one by one; at most fifty."""
+    if not at.actor.person:
+        return ()
+    vault = store.vault(at)
+    kept = at.get_many(ADDRESSES, store.addresses_of(at, at.actor.person))
+    opened = [(address, vault.unseal(address.person_id, address.sealed)) for address in kept.values()]
+    book = [store.postal(address, text) for address, text in opened if text is not None]
+    book.sort(key=lambda it: it.address_id, reverse=True)
+    return tuple(sorted(book, key=lambda it: not it.is_default))
+
+
+def _details(at: Asking, person: Person) -> Details:
+    if person.erased_at:
+        return Details()
+    return store.details(store.vault(at).unseal(person.id, person.sealed))
+
+
+@answers(MyProfile)
+def my_profile(at: Asking, _ask: MyProfile) -> Profile:
+    """Opened for whoever it is about."""
+    person = at.get(PEOPLE, at.actor.person) if at.actor.person else None
+    if person is None or person.erased_at:
+        raise Refused(IdentityRefusal.PERSON_NOT_FOUND)
+    details = _details(at, person)
+    shops: dict[str, tuple[str, ...]] = {}
+    for held in store.roles_of(at, person.id):
+        shops[held.shop_id] = (*shops.get(held.shop_id, ()), held.role)
+    return Profile(
+        person_id=person.id,
+        nickname=details.nickname,
+        phone=details.phone,
+        email=details.email,
+        language=person.language,
+        operator_roles=shops.pop("", ()),
+        shop_roles=shops,
+        registered_at=person.at,
+    )
+
+
+@answers(MySessions)
+def my_sessions(at: Asking, _ask: MySessions) -> tuple[Device, ...]:
+    """With the one that asks marked."""
+    if not at.actor.person:
+        return ()
+    vault = store.vault(at)
+    sessions = at.get_many(SESSIONS, store.sessions_of(at, at.actor.person)).values()
+    devices = [
+        Device(
+            session_id=session.id,
+            device=vault.unseal(session.person_id, session.device) or "",
+            opened_at=session.at,
+            seen_at=session.seen_at,
+            expires_at=session.expires_at,
+            is_current=session.id == at.actor.session,
+        )
+        for session in sessions
+        if session.expires_at > at.now
+    ]
+    return tuple(sorted(devices, key=lambda it: it.session_id, reverse=True))
+
+
+@answers(NicknamesOf)
+def nicknames_of(at: Asking, ask: NicknamesOf) -> dict[PersonId, str]:
+    """Opened, because a nickname is meant for others; nothing else of the person is."""
+    people = at.get_many(PEOPLE, ask.person_ids)
+    names = {person.id: _details(at, person).nickname for person in people.values()}
+    return {id: name for id, name in names.items() if name}
+
+
+@answers(StaffOf)
+def staff_of(at: Asking, ask: StaffOf) -> tuple[StaffMember, ...]:
+    """The edge has checked the role; so does this, for whoever comes another way."""
+    if not at.actor.is_system and not at.actor.serves(ask.shop_id, ShopRole.OWNER, ShopRole.MANAGER):
+        raise Refused(IdentityRefusal.NOT_ALLOWED)
+    return _staff(at, ask.shop_id)
+
+
+@answers(Operators)
+def operators(at: Asking, _ask: Operators) -> tuple[StaffMember, ...]:
+    """Likewise for the marketplace."""
+    if not at.actor.is_system and not at.actor.operates(OperatorRole.ADMIN):
+        raise Refused(IdentityRefusal.NOT_ALLOWED)
+    return _staff(at, "")
+
+
+def _staff(at: Asking, shop_id: str) -> tuple[StaffMember, ...]:
+    roles = store.staff_of(at, shop_id, model.STAFF_MAX)
+    people = at.get_many(PEOPLE, list(roles))
+    members = []
+    for id, held in roles.items():
+        details = _details(at, people[id])
+        contact = model.masked(details.phone, details.email)
+        members.append(StaffMember(person_id=id, nickname=details.nickname, contact=contact, roles=tuple(held)))
+    return tuple(members)
+
+
+@answers(Mailbox)
+def mailbox(at: Asking, _ask: Mailbox) -> tuple[Letter, ...]:
+    """Closed, it is as if it were not there."""
+    if not at.actor.is_system and not at.port(IdentitySettings).mailbox_is_open:
+        raise Refused(IdentityRefusal.MAILBOX_NOT_FOUND)
+    return _letters(at, store.newest_letters(at, model.LETTERS_SHOWN))
+
+
+@answers(LettersDue)
+def letters_due(at: Asking, ask: LettersDue) -> tuple[Letter, ...]:
+    """A code that can no longer be answered is not sent any more."""
+    if not at.actor.is_system:
+        raise Refused(IdentityRefusal.NOT_ALLOWED)
+    return _letters(at, store.letters_due(at, at.now, written_after=at.now - model.CODE_MS, most=ask.most))
+
+
+def _letters(at: Asking, ids: list[ChallengeId]) -> tuple[Letter, ...]:
+    vault = store.vault(at)
+    kept = at.get_many(LETTERS, ids)
+    letters = []
+    for id in ids:
+        row = kept[id]
+        text = vault.unseal(letter_key(row.at), row.sealed)
+        if text is not None:
+            body = store.letter_body(text)
+            letters.append(
+                Letter(
+                    letter_id=id,
+                    contact=body.contact,
+                    text=body.text,
+                    code=body.code,
+                    language=row.language,
+                    at=row.at,
+                    is_sent=row.state is LetterState.SENT,
+                )
+            )
+    return tuple(letters)
+
+
+@answers(PersonByContact)
+def person_by_contact(at: Asking, ask: PersonByContact) -> PersonId | None:
+    """By keyed hash."""
+    if not at.actor.is_system:
+        raise Refused(IdentityRefusal.NOT_ALLOWED)
+    contact = model.contact_of(ask.contact, region=at.port(IdentitySettings).region)
+    known = at.get(store.CONTACTS, store.vault(at).lookup(contact.kind, contact.text))
+    return known.person_id if known else None

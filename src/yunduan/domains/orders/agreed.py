@@ -1,0 +1,82 @@
+"""Orders whose prices and shipping were agreed elsewhere: those of an import, or of a firm that sells by other ways too."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from yunduan.domains.catalog.model import Offer
+from yunduan.domains.catalog.queries import OffersOf, TermsOf
+from yunduan.domains.identity.queries import SealedAddressOf
+from yunduan.domains.orders import commands, model
+from yunduan.domains.orders.commands import Checkout, Placed
+from yunduan.domains.orders.model import CartLine, OrderRefusal, Priced, Quantity
+from yunduan.domains.payments.model import TENDERS_MAX, Tender
+from yunduan.kernel.ids import AddressId, ShopId, VariantId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+LINES_MAX = 100
+
+
+class AgreedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many of a variant, at the price of one, with what shipping all of them costs."""
+
+    variant_id: VariantId
+    quantity: Quantity
+    price: Money
+    shipping: Money
+
+
+class PlaceAgreed(Command[Placed], refuses=Checkout.refuses | OffersOf.refuses, spends_key=True):
+    """Place what a buyer has agreed on elsewhere, one order a shop, to be paid until `pay_by` (milliseconds since 1970).
+
+    The cloud alone sends it, in the buyer's name. Stock, money, the orders and their lives are those of any checkout.
+    """
+
+    address_id: AddressId
+    lines: Annotated[tuple[AgreedLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    tenders: Annotated[tuple[Tender, ...], Meta(min_length=1, max_length=TENDERS_MAX)]
+    pay_by: int
+
+
+@handles(PlaceAgreed)
+def place_agreed(tx: Tx, ask: PlaceAgreed) -> Placed:
+    """Take prices and shipping as agreed; the rest goes the way of a checkout."""
+    invariant(tx.actor.is_system, "prices are agreed by the cloud alone")
+    address = tx.ask(SealedAddressOf(person_id=tx.actor.person, address_id=ask.address_id))
+    quotes = _quotes(tx, ask.lines, address.country)
+    return commands.place(tx, quotes, address, tenders=ask.tenders, pay_by=ask.pay_by)
+
+
+def _quotes(tx: Tx, lines: tuple[AgreedLine, ...], country: str) -> list[Priced]:
+    offers = tx.ask(OffersOf(variant_ids=tuple(line.variant_id for line in lines)))
+    by_shop: dict[ShopId, list[tuple[AgreedLine, Offer]]] = {}
+    for line in lines:
+        offer = offers[line.variant_id]
+        by_shop.setdefault(offer.shop_id, []).append((line, replace(offer, price=line.price)))
+    quotes = []
+    for shop_id, wanted in by_shop.items():
+        terms = tx.ask(TermsOf(shop_id=shop_id))
+        if any(money.currency != terms.currency for line, _ in wanted for money in (line.price, line.shipping)):
+            raise Refused(OrderRefusal.MIXED_CURRENCIES, "an order is in its shop's currency")
+        items = tuple(
+            model.sold(CartLine(line.variant_id, line.quantity, tx.now, line.price.amount, line.price.currency), offer)
+            for line, offer in wanted
+        )
+        quotes.append(
+            model.priced(
+                items,
+                shop_id=shop_id,
+                name=terms.name,
+                name_en=terms.name_en,
+                currency=terms.currency,
+                shipping=sum(line.shipping.amount for line, _ in wanted),
+                country=country,
+                commission_ppm=terms.commission_ppm,
+            )
+        )
+    return quotes

@@ -1,0 +1,573 @@
+"""What orders can be asked to do, from putting something into a cart to saying what it was like."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from yunduan.domains.catalog.commands import HoldStock, ReleaseStock, TakeStock
+from yunduan.domains.catalog.model import HoldLine
+from yunduan.domains.catalog.queries import OffersOf, TermsOf
+from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole, Vault
+from yunduan.domains.identity.queries import SealedAddressOf
+from yunduan.domains.orders import model, queries, store
+from yunduan.domains.orders.facts import (
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReceived,
+    OrderRefunded,
+    OrderReviewed,
+    OrderShipped,
+    SoldLine,
+)
+from yunduan.domains.orders.model import (
+    CART_LINES_MAX,
+    Cart,
+    CartLine,
+    CopiedAddress,
+    Gone,
+    LeftToRefund,
+    Order,
+    OrderRefusal,
+    OrderState,
+    Priced,
+    Progress,
+    Quantity,
+    Review,
+    Step,
+    Terms,
+    Who,
+)
+from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow, SettleEscrow
+from yunduan.domains.payments.model import PartOfPayment, PaymentStarted, PaymentState, Tender, TenderKind
+from yunduan.kernel.ids import AddressId, CheckoutId, OrderId, PersonId, RefundId, ReviewId, ShopId, VariantId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+PAY_WITHIN_MS = {TenderKind.WALLET: 0, TenderKind.DIFFERENCE: 0, TenderKind.CHANNEL: 15 * 60_000}
+"""How long a checkout waits for its money, by the slowest way in which it is paid."""
+MANAGES = (ShopRole.OWNER, ShopRole.MANAGER)
+PACKS = (*MANAGES, ShopRole.PACKER)
+SERVES = (*MANAGES, ShopRole.SERVICE)
+GIVES_BACK = (*MANAGES, ShopRole.SERVICE, ShopRole.FINANCE)
+RULES = (OperatorRole.SERVICE, OperatorRole.FINANCE)
+"""Which operators may give money back for a shop."""
+
+_PLAIN = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
+_LINES = r"^(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
+Note = Annotated[str, Meta(max_length=300, pattern=_PLAIN, description="A word to the shop; no control characters.")]
+Carrier = Annotated[str, Meta(min_length=1, max_length=40, pattern=_PLAIN, examples=["SF Express"])]
+Tracking = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z-]+(?![\s\S])", examples=["SF1234567890"])]
+Stars = Annotated[int, Meta(ge=1, le=5)]
+Opinion = Annotated[str, Meta(max_length=1000, pattern=_LINES, description="Public; line feeds are its only control characters.")]
+
+
+# The cart
+
+
+class CartSize(Struct, frozen=True, kw_only=True):
+    """How much a cart holds now."""
+
+    lines: int
+    pieces: int
+
+
+class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal.TOO_MANY, OrderRefusal.GOODS_GONE, *OffersOf.refuses}):
+    """Want more of a variant."""
+
+    variant_id: VariantId
+    quantity: Quantity = 1
+
+
+class ChangeCartLine(Command[CartSize], refuses={OrderRefusal.LINE_NOT_FOUND}):
+    """Want so many of a variant that is in the cart."""
+
+    variant_id: VariantId
+    quantity: Quantity
+
+
+class RemoveFromCart(Command[CartSize], refuses={OrderRefusal.LINE_NOT_FOUND}):
+    """Want a variant no more."""
+
+    variant_id: VariantId
+
+
+def _size(lines: Sequence[CartLine]) -> CartSize:
+    return CartSize(lines=len(lines), pieces=sum(line.quantity for line in lines))
+
+
+@handles(AddToCart, reads=lambda _, actor: ((store.CART, actor.person),))
+def add_to_cart(tx: Tx, ask: AddToCart) -> CartSize:
+    """See that it is sold, then write it down with the price that is seen."""
+    person = _signed_in(tx)
+    offer = tx.ask(OffersOf(variant_ids=(ask.variant_id,)))[ask.variant_id]
+    if not (offer.on_sale and tx.ask(TermsOf(shop_id=offer.shop_id)).open):
+        raise Refused(OrderRefusal.GOODS_GONE, "not sold any more", figures=Gone(variants=(ask.variant_id,)))
+    wanted = CartLine(ask.variant_id, ask.quantity, tx.now, offer.price.amount, offer.price.currency)
+    cart = tx.get(store.CART, person)
+    lines = model.with_more(cart.lines if cart else (), wanted)
+    (tx.put if cart else tx.add)(store.CART, person, Cart(person, lines))
+    return _size(lines)
+
+
+@handles(ChangeCartLine)
+def change_cart_line(tx: Tx, ask: ChangeCartLine) -> CartSize:
+    """Write down the quantity; the line keeps its place."""
+    cart = _cart_with(tx, ask.variant_id)
+    lines = tuple(
+        CartLine(line.variant_id, ask.quantity, line.added_at, line.price, line.currency) if line.variant_id == ask.variant_id else line
+        for line in cart.lines
+    )
+    store.keep_cart(tx, cart, lines)
+    return _size(lines)
+
+
+@handles(RemoveFromCart)
+def remove_from_cart(tx: Tx, ask: RemoveFromCart) -> CartSize:
+    """Drop the line."""
+    cart = _cart_with(tx, ask.variant_id)
+    lines = model.without(cart.lines, (ask.variant_id,))
+    store.keep_cart(tx, cart, lines)
+    return _size(lines)
+
+
+def _cart_with(tx: Tx, variant_id: VariantId) -> Cart:
+    cart = tx.get(store.CART, _signed_in(tx))
+    if cart is None or all(line.variant_id != variant_id for line in cart.lines):
+        raise Refused(OrderRefusal.LINE_NOT_FOUND, "not in the cart", figures=Gone(variants=(variant_id,)))
+    return cart
+
+
+def _signed_in(tx: Tx) -> PersonId:
+    person = tx.actor.person
+    invariant(bool(person), "a cart belongs to somebody")
+    return person
+
+
+# The checkout
+
+
+class PlacedOrder(Struct, frozen=True, kw_only=True):
+    """One of the orders that a checkout made."""
+
+    order_id: OrderId
+    number: str
+    shop_id: ShopId
+    state: OrderState
+    total: Money
+
+
+class Placed(Struct, frozen=True, kw_only=True):
+    """What a checkout came to: its orders, and where to go to pay when it is not paid already."""
+
+    checkout_id: CheckoutId
+    orders: tuple[PlacedOrder, ...]
+    total: Money
+    payment: PaymentStarted
+    pay_by: int
+    """Until when it must be paid, in milliseconds since 1970; 0 when it is."""
+
+
+class Checkout(
+    Command[Placed],
+    refuses={OrderRefusal.TOTAL_CHANGED, *queries.QUOTE_REFUSALS, *HoldStock.refuses, *PayOrders.refuses},
+    spends_key=True,
+):
+    """Buy what is in the cart, or the named lines of it, for the total that was shown: one order a shop, all of them or none."""
+
+    address_id: AddressId
+    total: Money
+    tenders: Annotated[tuple[Tender, ...], Meta(min_length=1, max_length=8)]
+    items: Annotated[tuple[VariantId, ...], Meta(max_length=CART_LINES_MAX)] = ()
+    note: Note = ""
+
+
+class CancelUnpaid(Command[None], refuses={*ReleaseStock.refuses, *AbandonPayment.refuses}):
+    """Give up a checkout that nobody has paid in time. An alarm; harmless when it has been paid or cancelled."""
+
+    checkout_id: CheckoutId
+
+
+@handles(Checkout, reads=lambda _, actor: ((store.CART, actor.person),))
+def checkout(tx: Tx, ask: Checkout) -> Placed:
+    """Price everything anew and agree on the total; then hold the stock, take the money and write the orders."""
+    buyer = _signed_in(tx)
+    cart = tx.get(store.CART, buyer) or Cart(buyer)
+    wanted = model.selected(cart.lines, ask.items)
+    address = tx.ask(SealedAddressOf(person_id=buyer, address_id=ask.address_id))
+    quotes = queries.quote(tx, wanted, address)
+    _agree(quotes, ask.total)
+    placed = place(tx, quotes, address, tenders=ask.tenders, pay_by=_pay_by(tx, ask.tenders), note=ask.note)
+    store.keep_cart(tx, cart, model.without(cart.lines, [line.variant_id for line in wanted]))
+    return placed
+
+
+def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: tuple[Tender, ...], pay_by: int, note: str = "") -> Placed:
+    """Hold the stock, take the money and write the orders, all of them or none; `pay_by` is 0 where nothing is waited for."""
+    checkout_id = model.checkout_id_from(tx.id("chk"))
+    ids = [model.order_id_of(checkout_id, number) for number in range(len(quotes))]
+    for id, quote in zip(ids, quotes, strict=True):
+        lines = tuple([HoldLine(variant_id=item.variant_id, quantity=item.quantity) for item in quote.items])
+        tx.send(HoldStock(hold_id=model.hold_of(id), lines=lines))
+    totals = [Money(amount=quote.total, currency=quote.currency) for quote in quotes]
+    parts = [PartOfPayment(order_id=id, shop_id=quote.shop_id, amount=total) for id, quote, total in zip(ids, quotes, totals, strict=True)]
+    payment = _pay(tx, checkout_id, tuple(parts), tenders, pay_by)
+    paid = payment.state is PaymentState.CAPTURED
+    orders = _write(tx, ids, quotes, _agreed_on(tx, address, note), paid=paid)
+    for order, quote, total in zip(orders, quotes, totals, strict=True):
+        _tell_placed(tx, order, quote, total, checkout_id)
+    placed = [
+        PlacedOrder(order_id=order.id, number=model.number_of(order.seq), shop_id=order.shop_id, state=order.state, total=total)
+        for order, total in zip(orders, totals, strict=True)
+    ]
+    whole = sum(totals[1:], totals[0])
+    return Placed(checkout_id=checkout_id, orders=tuple(placed), total=whole, payment=payment, pay_by=0 if paid else pay_by)
+
+
+def _agree(quotes: Sequence[Priced], total: Money) -> None:
+    """Refuse another total than the one that is true now, and say what has become of it."""
+    if total.amount != sum([quote.total for quote in quotes]) or total.currency != quotes[0].currency:
+        now = queries.preview(quotes, complete=True)
+        raise Refused(OrderRefusal.TOTAL_CHANGED, f"the total is {now.total} now", figures=now)
+
+
+def _pay_by(tx: Tx, tenders: Iterable[Tender]) -> int:
+    wait = max([PAY_WITHIN_MS[tender.kind] for tender in tenders])
+    return tx.now + wait if wait else 0
+
+
+def _pay(tx: Tx, checkout_id: CheckoutId, parts: tuple[PartOfPayment, ...], tenders: tuple[Tender, ...], pay_by: int) -> PaymentStarted:
+    """Take the money, or wait for it until its time has passed."""
+    payment_id, buyer = model.payment_of(checkout_id), tx.actor.person
+    ask = PayOrders(payment_id=payment_id, checkout_id=checkout_id, buyer=buyer, parts=parts, tenders=tenders, due=pay_by or tx.now)
+    started = tx.send(ask)
+    if started.state is not PaymentState.CAPTURED:
+        tx.at(pay_by, CancelUnpaid(checkout_id=checkout_id))
+    return started
+
+
+def _agreed_on(tx: Tx, address: SealedAddress, note: str) -> tuple[CopiedAddress, bytes]:
+    """The address as it is, still sealed, and the note sealed under the same key."""
+    vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    sealed = vault.seal(tx.actor.person, note) if note else b""
+    return CopiedAddress(address.sealed, address.country, address.region), sealed
+
+
+def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], agreed_on: tuple[CopiedAddress, bytes], *, paid: bool) -> list[Order]:
+    """Write one order a shop, with everything that was agreed frozen in it."""
+    address, note = agreed_on
+    seq = store.next_seq(tx, len(quotes))
+    buyer, now, count = tx.actor.person, tx.now, len(quotes)
+    state, progress = (OrderState.PAID, Progress(paid_at=now)) if paid else (OrderState.PLACED, Progress())
+    orders = []
+    for id, quote in zip(ids, quotes, strict=True):
+        agreed = Terms(
+            quote.items, quote.shipping, quote.discounts, quote.taxes, quote.commission_ppm, quote.commission, address, note, count
+        )
+        order = Order(seq, id, buyer, quote.shop_id, state, quote.total, quote.currency, now, progress, store.encoded(agreed))
+        store.place(tx, order)
+        orders.append(order)
+        seq += 1
+    return orders
+
+
+def _tell_placed(tx: Tx, order: Order, quote: Priced, total: Money, checkout_id: CheckoutId) -> None:
+    id, buyer, shop_id, lines, shipping = order.id, order.buyer, order.shop_id, _sold(quote.items), quote.shipping
+    tx.tell(OrderPlaced(order_id=id, checkout_id=checkout_id, buyer=buyer, shop_id=shop_id, lines=lines, shipping=shipping, total=total))
+    if order.state is OrderState.PAID:
+        tx.tell(OrderPaid(order_id=id, buyer=buyer, shop_id=shop_id, lines=lines, total=total, at_once=True))
+
+
+def _sold(items: Iterable[model.SoldItem]) -> tuple[SoldLine, ...]:
+    return tuple([SoldLine(variant_id=item.variant_id, goods_id=item.goods_id, quantity=item.quantity, price=item.price) for item in items])
+
+
+def _orders_of(tx: Tx, checkout_id: CheckoutId) -> list[Order]:
+    """Every order of a checkout; none when it is not there."""
+    first = tx.get(store.ORDER, model.order_id_of(checkout_id, 0))
+    if first is None:
+        return []
+    ids = [model.order_id_of(checkout_id, place) for place in range(store.terms(first).orders)]
+    return list(tx.get_many(store.ORDER, ids).values())
+
+
+@handles(CancelUnpaid)
+def cancel_unpaid(tx: Tx, ask: CancelUnpaid) -> None:
+    """Cancel what is still waiting, and give the payment up."""
+    waiting = [order for order in _orders_of(tx, ask.checkout_id) if order.state is OrderState.PLACED]
+    if waiting:
+        _call_off(tx, waiting, Step.LAPSE, Who.CLOUD)
+        tx.send(AbandonPayment(payment_id=model.payment_of(ask.checkout_id)))
+
+
+def _call_off(tx: Tx, orders: Iterable[Order], step: Step, who: Who) -> None:
+    """End orders that have not been paid: their stock is free again."""
+    for order in orders:
+        ended = _step(tx, order, step, who, ended_at=tx.now)
+        tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
+        _tell_cancelled(tx, ended, who, was_paid=False, refunded=0)
+
+
+class OrderPayments:
+    """What becomes of orders when payments hear from a channel: implements `payments.model.PaymentListener`."""
+
+    def paid(self, tx: Tx, checkout_id: CheckoutId) -> None:
+        """The escrows are funded: the orders are paid."""
+        for order in _orders_of(tx, checkout_id):
+            paid = _step(tx, order, Step.PAY, Who.CLOUD, paid_at=tx.now)
+            lines, total = _sold(store.terms(paid).items), Money(amount=paid.total, currency=paid.currency)
+            tx.tell(OrderPaid(order_id=paid.id, buyer=paid.buyer, shop_id=paid.shop_id, lines=lines, total=total, at_once=False))
+
+    def not_paid(self, tx: Tx, checkout_id: CheckoutId) -> None:
+        """The payment came to nothing: so do the orders."""
+        _call_off(tx, [order for order in _orders_of(tx, checkout_id) if order.state is OrderState.PLACED], Step.LAPSE, Who.CLOUD)
+
+
+# The life of an order
+
+
+class OrderMoved(Struct, frozen=True, kw_only=True):
+    """Where an order stands now."""
+
+    order_id: OrderId
+    state: OrderState
+
+
+class OrderGivenBack(Struct, frozen=True, kw_only=True):
+    """What a refund came to; `left` can still be given back."""
+
+    order_id: OrderId
+    state: OrderState
+    refund_id: RefundId
+    amount: Money
+    left: Money
+
+
+_STEP = frozenset({OrderRefusal.NOT_FOUND, OrderRefusal.OTHER_STATE})
+
+
+class CancelOrder(
+    Command[OrderMoved], refuses={*_STEP, *ReleaseStock.refuses, *AbandonPayment.refuses, *RefundEscrow.refuses}, spends_key=True
+):
+    """Call an order off before it is shipped: everything that was paid goes back. An unpaid one takes its whole checkout with it."""
+
+    order_id: OrderId
+
+
+class DeclineOrder(Command[OrderMoved], refuses={*_STEP, *ReleaseStock.refuses, *RefundEscrow.refuses}, spends_key=True):
+    """Call off an order that the shop cannot ship: everything that was paid goes back."""
+
+    shop_id: ShopId
+    order_id: OrderId
+
+
+class ShipOrder(Command[OrderMoved], refuses={*_STEP, *TakeStock.refuses}):
+    """Say that the goods have left the shop, and by whom they travel."""
+
+    shop_id: ShopId
+    order_id: OrderId
+    carrier: Carrier
+    tracking: Tracking
+
+
+class ConfirmReceipt(Command[OrderMoved], refuses={*_STEP, *SettleEscrow.refuses}, spends_key=True):
+    """Say that the goods have arrived: the shop gets its money."""
+
+    order_id: OrderId
+
+
+class RefundOrder(
+    Command[OrderGivenBack],
+    refuses={*_STEP, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, *RefundEscrow.refuses, *ReleaseStock.refuses},
+    spends_key=True,
+):
+    """Give the buyer a part of an order's money back, or all that is left of it, which ends the order."""
+
+    shop_id: ShopId
+    order_id: OrderId
+    amount: Money
+
+
+def _step(tx: Tx, order: Order, step: Step, who: Who, **changes: Any) -> Order:
+    """The order after a step that the table of steps has; written down."""
+    state = model.after(order.id, order.state, step, who)
+    moved: Order = msgspec.structs.replace(order, state=state, progress=msgspec.structs.replace(order.progress, **changes))
+    tx.put(store.ORDER, order.id, moved)
+    return moved
+
+
+def _of_buyer(tx: Tx, id: OrderId) -> Order:
+    order = tx.get(store.ORDER, id)
+    if order is None or not tx.actor.owns(order.buyer):
+        raise Refused(OrderRefusal.NOT_FOUND)
+    return order
+
+
+def _of_shop(tx: Tx, shop_id: ShopId, id: OrderId, *roles: ShopRole) -> Order:
+    """An order of this very shop, for its staff in some roles."""
+    order = tx.get(store.ORDER, id)
+    if order is None or order.shop_id != shop_id or not tx.actor.serves(shop_id, *roles):
+        raise Refused(OrderRefusal.NOT_FOUND)
+    return order
+
+
+def _tell_cancelled(tx: Tx, order: Order, who: Who, *, was_paid: bool, refunded: int) -> None:
+    tx.tell(
+        OrderCancelled(
+            order_id=order.id,
+            buyer=order.buyer,
+            shop_id=order.shop_id,
+            was_paid=was_paid,
+            by=who.value,
+            refunded=Money(amount=refunded, currency=order.currency),
+            lines=_sold(store.terms(order).items),
+        )
+    )
+
+
+def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
+    """End a paid order that has not been shipped: the money goes back, the stock is free again."""
+    left = Money(amount=order.left, currency=order.currency)
+    ended = _step(tx, order, Step.CANCEL, who, ended_at=tx.now, refunded=order.total)
+    tx.send(RefundEscrow(refund_id=RefundId(tx.id("rfd")), order_id=order.id, amount=left))
+    tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
+    _tell_cancelled(tx, ended, who, was_paid=True, refunded=left.amount)
+    return ended
+
+
+@handles(CancelOrder)
+def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
+    """Undo what was done so far: a payment that waits, or one that has been made."""
+    order = _of_buyer(tx, ask.order_id)
+    if order.state is OrderState.PLACED:
+        checkout_id = model.checkout_of(order.id)
+        _call_off(tx, _orders_of(tx, checkout_id), Step.CANCEL, Who.BUYER)
+        tx.send(AbandonPayment(payment_id=model.payment_of(checkout_id)))
+    else:
+        _call_off_paid(tx, order, Who.BUYER)
+    return OrderMoved(order_id=order.id, state=OrderState.CANCELLED)
+
+
+@handles(DeclineOrder)
+def decline_order(tx: Tx, ask: DeclineOrder) -> OrderMoved:
+    """Undo what was done so far."""
+    ended = _call_off_paid(tx, _of_shop(tx, ask.shop_id, ask.order_id, *SERVES), Who.SHOP)
+    return OrderMoved(order_id=ended.id, state=ended.state)
+
+
+@handles(ShipOrder)
+def ship_order(tx: Tx, ask: ShipOrder) -> OrderMoved:
+    """Let the goods go."""
+    order = _of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
+    shipped = _step(tx, order, Step.SHIP, Who.SHOP, shipped_at=tx.now, carrier=ask.carrier, tracking=ask.tracking)
+    tx.send(TakeStock(hold_id=model.hold_of(order.id)))
+    tx.tell(OrderShipped(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id))
+    return OrderMoved(order_id=order.id, state=shipped.state)
+
+
+@handles(ConfirmReceipt)
+def confirm_receipt(tx: Tx, ask: ConfirmReceipt) -> OrderMoved:
+    """Pay the shop what is left, less the commission on it."""
+    order = _of_buyer(tx, ask.order_id)
+    received = _step(tx, order, Step.RECEIVE, Who.BUYER, received_at=tx.now, ended_at=tx.now)
+    commission = Money(amount=model.commission_now(order, store.terms(order)), currency=order.currency)
+    tx.send(SettleEscrow(order_id=order.id, shop_id=order.shop_id, commission=commission))
+    total = Money(amount=order.left, currency=order.currency)
+    tx.tell(OrderReceived(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, total=total, commission=commission))
+    return OrderMoved(order_id=order.id, state=received.state)
+
+
+@handles(RefundOrder)
+def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
+    """Give it back over the tenders it came from; the last of it ends the order, and stock that has not left is free again."""
+    order, who = _for_refund(tx, ask)
+    whole = _refundable(order, ask.amount)
+    id = RefundId(tx.id("rfd"))
+    changes = {"refunded": order.progress.refunded + ask.amount.amount} | ({"ended_at": tx.now} if whole else {})
+    moved = _step(tx, order, Step.REFUND_REST if whole else Step.REFUND_PART, who, **changes)
+    tx.send(RefundEscrow(refund_id=id, order_id=order.id, amount=ask.amount))
+    if whole and order.state is OrderState.PAID:
+        tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
+    tx.tell(
+        OrderRefunded(
+            order_id=order.id, refund_id=id, buyer=order.buyer, shop_id=order.shop_id, amount=ask.amount, whole=whole, by=who.value
+        )
+    )
+    left = Money(amount=moved.left, currency=order.currency)
+    return OrderGivenBack(order_id=order.id, state=moved.state, refund_id=id, amount=ask.amount, left=left)
+
+
+def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:
+    """The order, for the shop's own people or for an operator."""
+    if tx.actor.operates(*RULES):
+        order = tx.get(store.ORDER, ask.order_id)
+        if order is None or order.shop_id != ask.shop_id:
+            raise Refused(OrderRefusal.NOT_FOUND)
+        return order, Who.OPERATOR
+    return _of_shop(tx, ask.shop_id, ask.order_id, *GIVES_BACK), Who.SHOP
+
+
+def _refundable(order: Order, amount: Money) -> bool:
+    """Whether an amount is all that is left; refuses nothing, more than that, and another currency.
+
+    An order whose state allows no refund is refused for that, whatever the amount.
+    """
+    if order.state not in (OrderState.PAID, OrderState.SHIPPED):
+        return True
+    figures = LeftToRefund(left=Money(amount=order.left, currency=order.currency))
+    if not amount:
+        raise Refused(OrderRefusal.NOT_A_REFUND, figures=figures)
+    if amount.currency != order.currency or amount.amount > order.left:
+        raise Refused(OrderRefusal.EXCEEDS_PAID, f"{figures.left} can be given back", figures=figures)
+    return amount.amount == order.left
+
+
+# Reviews
+
+
+class Reviewed(Struct, frozen=True, kw_only=True):
+    """A review is published under this id."""
+
+    review_id: ReviewId
+
+
+class ReviewOrder(Command[Reviewed], refuses={*_STEP, OrderRefusal.ITEM_NOT_FOUND, OrderRefusal.REVIEWED}):
+    """Publish what the goods of one line of an order that has arrived are like; once a line. The text is public, the author is not."""
+
+    order_id: OrderId
+    variant_id: VariantId
+    stars: Stars
+    text: Opinion = ""
+
+
+@handles(ReviewOrder)
+def review_order(tx: Tx, ask: ReviewOrder) -> Reviewed:
+    """See that it was bought and has arrived, then publish."""
+    order = _of_buyer(tx, ask.order_id)
+    model.after(order.id, order.state, Step.REVIEW, Who.BUYER)
+    item = next((item for item in store.terms(order).items if item.variant_id == ask.variant_id), None)
+    if item is None:
+        raise Refused(OrderRefusal.ITEM_NOT_FOUND, "not bought with this order")
+    place = (order.id, ask.variant_id)
+    if tx.get(store.REVIEW, place) is not None:
+        raise Refused(OrderRefusal.REVIEWED, "one review a line")
+    id = ReviewId(tx.id("rev"))
+    review = Review(order.id, ask.variant_id, id, item.goods_id, order.shop_id, order.buyer, ask.stars, ask.text, tx.now)
+    tx.add(store.REVIEW, place, review)
+    tx.tell(
+        OrderReviewed(
+            review_id=id,
+            order_id=order.id,
+            shop_id=order.shop_id,
+            goods_id=item.goods_id,
+            variant_id=ask.variant_id,
+            author=order.buyer,
+            stars=ask.stars,
+        )
+    )
+    return Reviewed(review_id=id)

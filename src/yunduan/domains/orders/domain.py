@@ -1,0 +1,47 @@
+"""Everything that orders show to the composition root."""
+
+from yunduan.domains.orders import agreed, commands, facts, queries
+from yunduan.domains.orders.followers import FOLLOWERS
+from yunduan.domains.orders.routes import ROUTES
+from yunduan.runtime.registry import Domain
+
+DOMAIN = Domain(
+    name="orders",
+    package="yunduan.domains.orders",
+    commands=(
+        commands.add_to_cart,
+        commands.change_cart_line,
+        commands.remove_from_cart,
+        commands.checkout,
+        agreed.place_agreed,
+        commands.cancel_unpaid,
+        commands.cancel_order,
+        commands.decline_order,
+        commands.ship_order,
+        commands.confirm_receipt,
+        commands.refund_order,
+        commands.review_order,
+    ),
+    queries=(
+        queries.cart_of,
+        queries.preview_checkout,
+        queries.order_of,
+        queries.order_numbered,
+        queries.shop_order_of,
+        queries.my_orders,
+        queries.shop_orders,
+        queries.reviews_of_goods,
+        queries.orders_by_state,
+    ),
+    facts=(
+        facts.OrderPlaced,
+        facts.OrderPaid,
+        facts.OrderShipped,
+        facts.OrderReceived,
+        facts.OrderCancelled,
+        facts.OrderRefunded,
+        facts.OrderReviewed,
+    ),
+    followers=FOLLOWERS,
+    routes=ROUTES,
+)

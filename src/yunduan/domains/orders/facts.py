@@ -1,0 +1,93 @@
+"""What orders tell the others. Opaque ids, goods and sums: nothing of a person is in any of these."""
+
+from msgspec import Struct
+
+from yunduan.kernel.ids import CheckoutId, GoodsId, OrderId, PersonId, RefundId, ReviewId, ShopId, VariantId
+from yunduan.kernel.messages import Fact
+from yunduan.kernel.money import Money
+
+
+class SoldLine(Struct, frozen=True, kw_only=True, gc=False):
+    """So many pieces of a variant, at the price of one in minor units of the order's currency."""
+
+    variant_id: VariantId
+    goods_id: GoodsId
+    quantity: int
+    price: int
+
+
+class OrderPlaced(Fact):
+    """An order was agreed on: stock is held for it."""
+
+    order_id: OrderId
+    checkout_id: CheckoutId
+    buyer: PersonId
+    shop_id: ShopId
+    lines: tuple[SoldLine, ...]
+    shipping: int
+    total: Money
+
+
+class OrderPaid(Fact):
+    """The money of an order is in its escrow; `at_once` when it was paid as it was placed."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    lines: tuple[SoldLine, ...]
+    total: Money
+    at_once: bool
+
+
+class OrderShipped(Fact):
+    """The goods have left the shop."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+
+
+class OrderReceived(Fact):
+    """The buyer has the goods and the shop its money."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    total: Money
+    commission: Money
+
+
+class OrderCancelled(Fact):
+    """An order came to nothing; what was paid has gone back."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    was_paid: bool
+    by: str
+    refunded: Money
+    lines: tuple[SoldLine, ...]
+
+
+class OrderRefunded(Fact):
+    """A part of an order's money, or all that was left of it, has gone back."""
+
+    order_id: OrderId
+    refund_id: RefundId
+    buyer: PersonId
+    shop_id: ShopId
+    amount: Money
+    whole: bool
+    by: str
+
+
+class OrderReviewed(Fact):
+    """A buyer has published what they think of goods; the text is in the list of reviews."""
+
+    review_id: ReviewId
+    order_id: OrderId
+    shop_id: ShopId
+    goods_id: GoodsId
+    variant_id: VariantId
+    author: PersonId
+    stars: int

@@ -1,0 +1,86 @@
+"""What is kept from what orders tell: the lists of buyers and shops, and how goods have sold and are liked."""
+
+from collections.abc import Iterable
+
+from yunduan.domains.catalog.commands import CountSale, RateGoods, SaleLine
+from yunduan.domains.catalog.model import LINES_MAX, QUANTITY_MAX
+from yunduan.domains.orders import store
+from yunduan.domains.orders.facts import OrderCancelled, OrderPaid, OrderPlaced, OrderReceived, OrderRefunded, OrderReviewed, OrderShipped
+from yunduan.kernel.ids import GoodsId, OrderId
+from yunduan.runtime.registry import Follower, hears
+from yunduan.runtime.transaction import Tx
+
+
+@hears(OrderPlaced)
+def on_order_placed(tx: Tx, facts: list[OrderPlaced]) -> None:
+    """File new orders, many at once, under what they are by now: a step since then may have been filed already."""
+    orders = tx.get_many(store.ORDER, [fact.order_id for fact in facts])
+    store.filed(tx, list(orders.values()), through=max(orders))
+
+
+def _refile(tx: Tx, ids: Iterable[OrderId]) -> None:
+    for order in tx.get_many(store.ORDER, list(ids)).values():
+        store.refile(tx, order)
+
+
+@hears(OrderPaid)
+def on_order_paid(tx: Tx, facts: list[OrderPaid]) -> None:
+    """What was paid when it was placed is filed as that."""
+    _refile(tx, [fact.order_id for fact in facts if not fact.at_once])
+
+
+@hears(OrderShipped)
+def on_order_shipped(tx: Tx, facts: list[OrderShipped]) -> None:
+    """File orders anew."""
+    _refile(tx, [fact.order_id for fact in facts])
+
+
+@hears(OrderReceived)
+def on_order_received(tx: Tx, facts: list[OrderReceived]) -> None:
+    """File orders anew."""
+    _refile(tx, [fact.order_id for fact in facts])
+
+
+@hears(OrderCancelled)
+def on_order_cancelled(tx: Tx, facts: list[OrderCancelled]) -> None:
+    """File orders anew."""
+    _refile(tx, [fact.order_id for fact in facts])
+
+
+@hears(OrderRefunded)
+def on_order_refunded(tx: Tx, facts: list[OrderRefunded]) -> None:
+    """File anew the orders that a refund has ended."""
+    _refile(tx, [fact.order_id for fact in facts if fact.whole])
+
+
+@hears(OrderPaid)
+def on_goods_sold(tx: Tx, facts: list[OrderPaid]) -> None:
+    """Count what was sold, goods by goods over all of these orders."""
+    sold: dict[GoodsId, int] = {}
+    for fact in facts:
+        for line in fact.lines:
+            sold[line.goods_id] = sold.get(line.goods_id, 0) + line.quantity
+    lines = [SaleLine(goods_id=goods_id, quantity=part) for goods_id, pieces in sorted(sold.items()) for part in _parts(pieces)]
+    for start in range(0, len(lines), LINES_MAX):
+        tx.send(CountSale(lines=tuple(lines[start : start + LINES_MAX])))
+
+
+def _parts(pieces: int) -> list[int]:
+    """A sum in pieces that one line may hold."""
+    whole, rest = divmod(pieces, QUANTITY_MAX)
+    return [QUANTITY_MAX] * whole + ([rest] if rest else [])
+
+
+@hears(OrderReviewed)
+def on_order_reviewed(tx: Tx, facts: list[OrderReviewed]) -> None:
+    """Count the stars."""
+    for fact in facts:
+        tx.send(RateGoods(goods_id=fact.goods_id, stars=fact.stars))
+
+
+FOLLOWERS = (
+    Follower("orders_filed", (on_order_placed,)),
+    Follower("orders_refiled", (on_order_paid, on_order_shipped, on_order_received, on_order_cancelled, on_order_refunded)),
+    Follower("goods_standing", (on_goods_sold, on_order_reviewed)),
+)
+"""Two keep the lists: the first takes long runs of one kind of fact, which each other kind in between would cut short."""

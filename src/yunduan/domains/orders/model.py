@@ -1,0 +1,627 @@
+"""What a cart, a checkout, an order and a review are, what a total is made of, and which step may follow which."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from yunduan.domains.catalog.model import Offer
+from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
+from yunduan.kernel.money import AMOUNT_MAX, Currency, Money, split
+from yunduan.kernel.refusals import Refused, invariant
+
+CART_LINES_MAX = 100
+QUANTITY_MAX = 999
+PPM = 1_000_000
+SHIPPING_TAX_CLASS = "shipping"
+Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, description="How many pieces.", examples=[1])]
+
+
+class OrderRefusal(StrEnum):
+    """What orders refuse."""
+
+    CART_EMPTY = "cart_empty"
+    CART_FULL = "cart_full"
+    LINE_NOT_FOUND = "cart_line_not_found"
+    TOO_MANY = "too_many_pieces"
+    GOODS_GONE = "goods_gone"
+    MIXED_CURRENCIES = "mixed_currencies"
+    TOO_LARGE = "total_too_large"
+    TOTAL_CHANGED = "total_changed"
+    NOT_FOUND = "order_not_found"
+    OTHER_STATE = "order_in_other_state"
+    EXCEEDS_PAID = "refund_exceeds_paid"
+    NOT_A_REFUND = "refund_of_nothing"
+    ITEM_NOT_FOUND = "order_line_not_found"
+    REVIEWED = "already_reviewed"
+
+
+# States as data
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    PLACED = "placed"
+    PAID = "paid"
+    SHIPPED = "shipped"
+    RECEIVED = "received"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+
+
+class Step(StrEnum):
+    """What can happen to an order."""
+
+    PAY = "pay"
+    LAPSE = "lapse"
+    CANCEL = "cancel"
+    SHIP = "ship"
+    RECEIVE = "receive"
+    REFUND_PART = "refund_part"
+    REFUND_REST = "refund_rest"
+    REVIEW = "review"
+
+
+class Who(StrEnum):
+    """In what part somebody takes a step."""
+
+    BUYER = "buyer"
+    SHOP = "shop"
+    OPERATOR = "operator"
+    CLOUD = "cloud"
+
+
+class Move(Struct, frozen=True):
+    """One row of the table of steps."""
+
+    state: OrderState
+    step: Step
+    who: Who
+    next: OrderState
+
+
+MOVES: tuple[Move, ...] = (
+    Move(OrderState.PLACED, Step.PAY, Who.CLOUD, OrderState.PAID),
+    Move(OrderState.PLACED, Step.LAPSE, Who.CLOUD, OrderState.CANCELLED),
+    Move(OrderState.PLACED, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
+    Move(OrderState.PAID, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
+    Move(OrderState.PAID, Step.CANCEL, Who.SHOP, OrderState.CANCELLED),
+    Move(OrderState.PAID, Step.SHIP, Who.SHOP, OrderState.SHIPPED),
+    Move(OrderState.PAID, Step.REFUND_PART, Who.SHOP, OrderState.PAID),
+    Move(OrderState.PAID, Step.REFUND_PART, Who.OPERATOR, OrderState.PAID),
+    Move(OrderState.PAID, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
+    Move(OrderState.PAID, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
+    Move(OrderState.SHIPPED, Step.RECEIVE, Who.BUYER, OrderState.RECEIVED),
+    Move(OrderState.SHIPPED, Step.REFUND_PART, Who.SHOP, OrderState.SHIPPED),
+    Move(OrderState.SHIPPED, Step.REFUND_PART, Who.OPERATOR, OrderState.SHIPPED),
+    Move(OrderState.SHIPPED, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
+    Move(OrderState.SHIPPED, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
+    Move(OrderState.RECEIVED, Step.REVIEW, Who.BUYER, OrderState.RECEIVED),
+)
+"""Every step that there is; whatever is not here is refused.
+
+A shop cannot cancel what is not paid: one payment covers the whole checkout, other shops' orders too, and lapses by itself.
+"""
+_NEXT: Mapping[tuple[OrderState, Step, Who], OrderState] = MappingProxyType({(m.state, m.step, m.who): m.next for m in MOVES})
+
+
+class StateNow(Struct, frozen=True, kw_only=True):
+    """What a refused step is told: where the order stands, and what its caller may do from there."""
+
+    order_id: OrderId
+    state: OrderState
+    steps: tuple[Step, ...]
+
+
+def after(order_id: OrderId, state: OrderState, step: Step, who: Who) -> OrderState:
+    """The state that a step leads to; refuses a step that the table does not have."""
+    found = _NEXT.get((state, step, who))
+    if found is None:
+        may = tuple(move.step for move in MOVES if move.state is state and move.who is who)
+        figures = StateNow(order_id=order_id, state=state, steps=may)
+        raise Refused(OrderRefusal.OTHER_STATE, f"the order is {state.value}", figures=figures)
+    return found
+
+
+# Ids: a checkout's orders are found from it, and it from any of them, without an index
+
+ORDERS_IN_CHECKOUT_MAX = 256
+
+
+def checkout_id_from(id: str) -> CheckoutId:
+    """A checkout's id: the last two digits count its orders, so its own are zero."""
+    return CheckoutId(f"{id[:-2]}00")
+
+
+def order_id_of(checkout_id: CheckoutId, place: int) -> OrderId:
+    """The id of a checkout's order number `place`, from 0."""
+    invariant(0 <= place < ORDERS_IN_CHECKOUT_MAX, "an order's place in its checkout takes two digits")
+    return OrderId(f"{sibling(checkout_id, 'ord')[:-2]}{place:02x}")
+
+
+def checkout_of(order_id: OrderId) -> CheckoutId:
+    """The checkout that an order belongs to."""
+    return checkout_id_from(sibling(order_id, "chk"))
+
+
+def payment_of(checkout_id: CheckoutId) -> PaymentId:
+    """The payment of a checkout."""
+    return PaymentId(sibling(checkout_id, "pay"))
+
+
+def hold_of(order_id: OrderId) -> HoldId:
+    """The hold on stock of an order."""
+    return HoldId(sibling(order_id, "hld"))
+
+
+# Numbers that people read out
+
+_NUMBERS = 10**11
+_SPREAD = 38_196_601_127
+"""Coprime to ten, near the golden section of the range: neighbours in time are far apart in number."""
+_SPREAD_BACK = pow(_SPREAD, -1, _NUMBERS)
+_DAMM = tuple(
+    tuple(int(digit) for digit in row)
+    for row in [
+        "0317598642",
+        "7092154863",
+        "4206871359",
+        "1750983426",
+        "6123045978",
+        "3674209581",
+        "5869720134",
+        "8945362017",
+        "9438617205",
+        "2581436790",
+    ]
+)
+
+
+def _check_digit(digits: str) -> int:
+    """The check digit of H. M. Damm (2004), which catches every wrong digit and every swap of neighbours."""
+    held = 0
+    for digit in digits.encode():
+        held = _DAMM[held][digit - 48]
+    return held
+
+
+def number_of(seq: int) -> str:
+    """Twelve digits that people can read out; the last checks the others. They do not show at a glance how many orders there are."""
+    digits = f"{seq * _SPREAD % _NUMBERS:011d}"
+    return f"{digits}{_check_digit(digits)}"
+
+
+def seq_of(number: str) -> int | None:
+    """Which order has a number; nothing when a digit is wrong."""
+    if len(number) != 12 or not (number.isascii() and number.isdigit()) or _check_digit(number):
+        return None
+    return int(number[:11]) * _SPREAD_BACK % _NUMBERS
+
+
+# The cart
+
+
+class CartLine(Struct, frozen=True, array_like=True, gc=False):
+    """So many of a variant, wanted since then, at the price (in minor units) that was seen then."""
+
+    variant_id: VariantId
+    quantity: int
+    added_at: int
+    price: int
+    currency: str
+
+
+class Cart(Struct, frozen=True, gc=False):
+    """What one person wants, oldest first."""
+
+    person: PersonId
+    lines: tuple[CartLine, ...] = ()
+
+
+def with_more(lines: tuple[CartLine, ...], wanted: CartLine) -> tuple[CartLine, ...]:
+    """The cart with more of a variant; the line keeps its place and its time, and takes the price seen now."""
+    for place, line in enumerate(lines):
+        if line.variant_id == wanted.variant_id:
+            quantity = line.quantity + wanted.quantity
+            if quantity > QUANTITY_MAX:
+                raise Refused(OrderRefusal.TOO_MANY, f"{QUANTITY_MAX} pieces at most")
+            grown = CartLine(line.variant_id, quantity, line.added_at, wanted.price, wanted.currency)
+            return (*lines[:place], grown, *lines[place + 1 :])
+    if len(lines) >= CART_LINES_MAX:
+        raise Refused(OrderRefusal.CART_FULL, f"{CART_LINES_MAX} lines at most")
+    return (*lines, wanted)
+
+
+def without(lines: tuple[CartLine, ...], variants: Iterable[VariantId]) -> tuple[CartLine, ...]:
+    """The cart without some variants."""
+    gone = frozenset(variants)
+    return tuple([line for line in lines if line.variant_id not in gone])
+
+
+def selected(lines: tuple[CartLine, ...], variants: Sequence[VariantId]) -> tuple[CartLine, ...]:
+    """The lines of these variants, or all when none is named; refuses what is not in the cart."""
+    if not lines:
+        raise Refused(OrderRefusal.CART_EMPTY)
+    if not variants:
+        return lines
+    wanted = frozenset(variants)
+    found = tuple([line for line in lines if line.variant_id in wanted])
+    if len(found) != len(wanted):
+        missing = wanted.difference(line.variant_id for line in found)
+        raise Refused(OrderRefusal.LINE_NOT_FOUND, "not in the cart", figures=Gone(variants=tuple(sorted(missing))))
+    return found
+
+
+# What a total is made of
+
+
+class TaxRule(Struct, frozen=True):
+    """A rate in millionths, and whether prices contain it already."""
+
+    rate_ppm: int
+    included: bool
+
+
+NO_TAX = TaxRule(0, included=True)
+TAX_RULES: Mapping[tuple[str, str], TaxRule] = MappingProxyType(
+    {
+        ("CA", "standard"): TaxRule(50_000, included=False),
+        ("CN", "standard"): TaxRule(130_000, included=True),
+        ("CN", "reduced"): TaxRule(90_000, included=True),
+        ("DE", "standard"): TaxRule(190_000, included=True),
+        ("DE", "reduced"): TaxRule(70_000, included=True),
+        ("GB", "standard"): TaxRule(200_000, included=True),
+        ("JP", "standard"): TaxRule(100_000, included=True),
+        ("JP", "reduced"): TaxRule(80_000, included=True),
+    }
+)
+"""By country (ISO 3166-1) and tax class; what is not here is not taxed. `shipping` is the class of shipping."""
+
+
+class SoldItem(Struct, frozen=True, array_like=True, gc=False):
+    """So many of a variant as it was when it was bought; the price is that of one piece, in minor units of the order's currency."""
+
+    variant_id: VariantId
+    goods_id: GoodsId
+    quantity: int
+    price: int
+    title: str
+    title_en: str
+    option_text: str
+    option_text_en: str
+    sku: str
+    picture: str
+    tax_class: str
+
+    @property
+    def amount(self) -> int:
+        """The price of all pieces."""
+        return self.price * self.quantity
+
+
+def sold(line: CartLine, offer: Offer) -> SoldItem:
+    """A line as it is frozen on an order: what was on offer, and how many of it."""
+    return SoldItem(
+        offer.variant_id, offer.goods_id, line.quantity, offer.price.amount, offer.title, offer.title_en, offer.option_text,
+        offer.option_text_en, offer.sku, offer.picture, offer.tax_class,
+    )  # fmt: skip
+
+
+class Discount(Struct, frozen=True, array_like=True, gc=False):
+    """What is taken off, and who pays for that: a shop or an account of the marketplace."""
+
+    title: str
+    funder: str
+    amount: int
+
+
+class Tax(Struct, frozen=True, array_like=True, gc=False):
+    """The tax of one line, named by its variant, or `shipping`: half up, once, on what the line costs after discounts."""
+
+    of: str
+    rate_ppm: int
+    included: bool
+    base: int
+    amount: int
+
+
+class Priced(Struct, frozen=True, gc=False):
+    """What one shop's part of a checkout costs, in minor units of one currency."""
+
+    shop_id: ShopId
+    name: str
+    name_en: str
+    currency: str
+    items: tuple[SoldItem, ...]
+    shipping: int
+    discounts: tuple[Discount, ...]
+    taxes: tuple[Tax, ...]
+    total: int
+    commission_ppm: int
+    commission: int
+
+
+def _half_up(amount: int, *, parts: int, of: int) -> int:
+    """`kernel.money.share` of a bare amount: the same rule, without an object for each line of each checkout."""
+    return (2 * amount * parts + of) // (2 * of)
+
+
+def _discounted(items: Sequence[SoldItem], offered: Sequence[Discount], currency: str) -> tuple[list[int], tuple[Discount, ...]]:
+    """What each item costs after discounts, and the discounts as granted: none takes more than there is; each is split to the last unit."""
+    nets = [item.amount for item in items]
+    granted = []
+    for discount in offered:
+        amount = min(discount.amount, sum(nets))
+        if amount:
+            parts = split(Money(amount=amount, currency=currency), nets)
+            nets = [net - part.amount for net, part in zip(nets, parts, strict=True)]
+            granted.append(Discount(discount.title, discount.funder, amount))
+    return nets, tuple(granted)
+
+
+def _tax(of: str, base: int, rule: TaxRule) -> Tax:
+    whole = PPM + rule.rate_ppm if rule.included else PPM
+    return Tax(of, rule.rate_ppm, rule.included, base, _half_up(base, parts=rule.rate_ppm, of=whole))
+
+
+def _taxes(
+    items: Sequence[SoldItem], nets: Sequence[int], shipping: int, country: str, rules: Mapping[tuple[str, str], TaxRule]
+) -> tuple[Tax, ...]:
+    taxes = []
+    for item, net in zip(items, nets, strict=True):
+        rule = rules.get((country, item.tax_class))
+        if rule is not None and rule.rate_ppm:
+            taxes.append(_tax(item.variant_id, net, rule))
+    rule = rules.get((country, SHIPPING_TAX_CLASS))
+    if rule is not None and rule.rate_ppm and shipping:
+        taxes.append(_tax(SHIPPING_TAX_CLASS, shipping, rule))
+    return tuple(taxes)
+
+
+def priced(
+    items: tuple[SoldItem, ...],
+    *,
+    shop_id: ShopId,
+    name: str,
+    name_en: str,
+    currency: str,
+    shipping: int,
+    country: str,
+    commission_ppm: int,
+    offered: Sequence[Discount] = (),
+    rules: Mapping[tuple[str, str], TaxRule] = TAX_RULES,
+) -> Priced:
+    """Add up what one shop's goods cost. Refuses a total beyond what an amount can hold.
+
+    One rule for fractions: each line is rounded half up by itself, and a sum that is divided over lines goes to the largest
+    remainders. The commission is a share of the goods after discounts.
+    """
+    goods = sum([item.price * item.quantity for item in items])
+    if goods + shipping > AMOUNT_MAX // 2:
+        raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
+    nets, granted = _discounted(items, offered, currency) if offered else ([item.price * item.quantity for item in items], ())
+    taxes = _taxes(items, nets, shipping, country, rules)
+    net = goods - sum([discount.amount for discount in granted])
+    added = sum([tax.amount for tax in taxes if not tax.included])
+    return Priced(
+        shop_id, name, name_en, currency, items, shipping, granted, taxes, net + shipping + added, commission_ppm,
+        _half_up(net, parts=commission_ppm, of=PPM),
+    )  # fmt: skip
+
+
+def commission_left(commission: int, *, total: int, refunded: int) -> int:
+    """What the marketplace keeps when a part has been given back: the same share of what is left, half up, never more than that."""
+    invariant(0 <= refunded <= total and commission <= total, "no more is given back than was paid")
+    return _half_up(commission, parts=total - refunded, of=total) if total else 0
+
+
+# The same as people see it
+
+
+class GoodsCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="goods"):
+    """A line of a total: so many pieces at a price."""
+
+    variant_id: VariantId
+    goods_id: GoodsId
+    title: str
+    title_en: str
+    option_text: str
+    option_text_en: str
+    sku: str
+    picture: str
+    quantity: int
+    price: Money
+    amount: Money
+
+
+class ShippingCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="shipping"):
+    """A line of a total: what it costs to bring the goods."""
+
+    amount: Money
+
+
+class DiscountCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="discount"):
+    """A line of a total: what is taken off, and who pays for it."""
+
+    title: str
+    funder: str
+    amount: Money
+
+
+class TaxCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tax"):
+    """A line of a total: a tax on one of the others; an included one is already in that line and adds nothing."""
+
+    of: str
+    rate_ppm: int
+    included: bool
+    base: Money
+    amount: Money
+
+
+Charge = GoodsCharge | ShippingCharge | DiscountCharge | TaxCharge
+
+
+def charges(
+    items: Sequence[SoldItem], shipping: int | None, discounts: Sequence[Discount], taxes: Sequence[Tax], currency: Currency
+) -> tuple[Charge, ...]:
+    """The lines of a total; without shipping when it is not known yet."""
+
+    def money(amount: int) -> Money:
+        return Money(amount=amount, currency=currency)
+
+    lines: list[Charge] = [
+        GoodsCharge(
+            variant_id=item.variant_id,
+            goods_id=item.goods_id,
+            title=item.title,
+            title_en=item.title_en,
+            option_text=item.option_text,
+            option_text_en=item.option_text_en,
+            sku=item.sku,
+            picture=item.picture,
+            quantity=item.quantity,
+            price=money(item.price),
+            amount=money(item.amount),
+        )
+        for item in items
+    ]
+    lines += [DiscountCharge(title=discount.title, funder=discount.funder, amount=money(discount.amount)) for discount in discounts]
+    if shipping is not None:
+        lines.append(ShippingCharge(amount=money(shipping)))
+    lines += [
+        TaxCharge(of=tax.of, rate_ppm=tax.rate_ppm, included=tax.included, base=money(tax.base), amount=money(tax.amount)) for tax in taxes
+    ]
+    return tuple(lines)
+
+
+def sum_of(lines: Iterable[Charge]) -> int:
+    """What a list of lines adds up to: goods and shipping and added taxes, less discounts."""
+    total = 0
+    for line in lines:
+        if isinstance(line, DiscountCharge):
+            total -= line.amount.amount
+        elif not isinstance(line, TaxCharge) or not line.included:
+            total += line.amount.amount
+    return total
+
+
+class ShopPreview(Struct, frozen=True, kw_only=True):
+    """What one shop's part would cost."""
+
+    shop_id: ShopId
+    name: str
+    name_en: str
+    lines: tuple[Charge, ...]
+    total: Money
+
+
+class CheckoutPreview(Struct, frozen=True, kw_only=True):
+    """What a checkout would cost now. Without an address shipping is not known, and the total is not complete."""
+
+    shops: tuple[ShopPreview, ...]
+    total: Money
+    complete: bool
+
+
+# What refusals show
+
+
+class Gone(Struct, frozen=True, kw_only=True):
+    """Which variants are not to be had any more."""
+
+    variants: tuple[VariantId, ...]
+
+
+class LeftToRefund(Struct, frozen=True, kw_only=True):
+    """How much of an order can still be given back."""
+
+    left: Money
+
+
+# The order
+
+
+class CopiedAddress(Struct, frozen=True, array_like=True, gc=False):
+    """Where an order goes: the address as it was, sealed under its owner's key; what shipping depends on in clear."""
+
+    sealed: bytes
+    country: str
+    region: str
+
+
+class Terms(Struct, frozen=True, array_like=True, gc=False):
+    """What was agreed: frozen when the order is placed, never changed. The note is sealed under the buyer's key."""
+
+    items: tuple[SoldItem, ...]
+    shipping: int
+    discounts: tuple[Discount, ...]
+    taxes: tuple[Tax, ...]
+    commission_ppm: int
+    commission: int
+    address: CopiedAddress
+    note: bytes
+    orders: int
+    """How many orders the checkout made."""
+
+
+class Progress(Struct, frozen=True, array_like=True, gc=False):
+    """What has happened to an order since; times in milliseconds since 1970, 0 for not yet."""
+
+    paid_at: int = 0
+    shipped_at: int = 0
+    received_at: int = 0
+    ended_at: int = 0
+    carrier: str = ""
+    tracking: str = ""
+    refunded: int = 0
+
+
+class Order(Struct, frozen=True, gc=False):
+    """What one shop owes one buyer. `terms` is an encoded `Terms`."""
+
+    seq: int
+    id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    state: OrderState
+    total: int
+    currency: str
+    placed_at: int
+    progress: Progress
+    terms: bytes
+
+    @property
+    def left(self) -> int:
+        """What has been paid and not given back."""
+        return self.total - self.progress.refunded
+
+
+def commission_now(order: Order, agreed: Terms) -> int:
+    """What the marketplace keeps of what is left of an order."""
+    return commission_left(agreed.commission, total=order.total, refunded=order.progress.refunded)
+
+
+# The review
+
+
+class Review(Struct, frozen=True, gc=False):
+    """What a buyer says in public about goods that have arrived."""
+
+    order_id: OrderId
+    variant_id: VariantId
+    id: ReviewId
+    goods_id: GoodsId
+    shop_id: ShopId
+    author: PersonId
+    stars: int
+    text: str
+    at: int
+
+
+def pen_name(author: PersonId, goods_id: GoodsId) -> str:
+    """What the public sees of an author: one name for each goods, so that nobody can follow a person from review to review."""
+    return f"buyer-{hashlib.blake2b(f'{author} {goods_id}'.encode(), digest_size=4).hexdigest()}"

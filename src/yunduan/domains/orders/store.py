@@ -1,0 +1,193 @@
+"""The rows of orders."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from yunduan.domains.orders.model import Cart, CartLine, Order, OrderState, Progress, Review, Terms
+from yunduan.kernel.ids import GoodsId, OrderId, PersonId, ShopId, VariantId
+from yunduan.runtime.ports import Reader, Row, Table
+from yunduan.runtime.transaction import Asking, Tx
+
+_encode = msgspec.msgpack.Encoder().encode
+_cart_lines = msgspec.msgpack.Decoder(tuple[CartLine, ...]).decode
+_progress = msgspec.msgpack.Decoder(Progress).decode
+_terms = msgspec.msgpack.Decoder(Terms).decode
+
+CART: Table[PersonId, Cart] = Table(
+    name="cart",
+    columns={"person": str, "lines": bytes},
+    value=lambda row: Cart(row[0], _cart_lines(row[1])),
+    row=lambda cart: (cart.person, _encode(cart.lines)),
+)
+
+
+def _order_row(order: Order) -> Row:
+    return (
+        order.id, order.seq, order.buyer, order.shop_id, order.state, order.total, order.currency, order.placed_at,
+        _encode(order.progress), order.terms,
+    )  # fmt: skip
+
+
+def _order(row: Row) -> Order:
+    id, seq, buyer, shop_id, state, total, currency, placed_at, progress, terms = row
+    return Order(seq, id, buyer, shop_id, OrderState(state), total, currency, placed_at, _progress(progress), terms)
+
+
+ORDER: Table[OrderId, Order] = Table(
+    remembered=1_000,
+    name="orders",
+    columns={
+        "id": str,
+        "seq": int,
+        "buyer": str,
+        "shop_id": str,
+        "state": str,
+        "total": int,
+        "currency": str,
+        "placed_at": int,
+        "progress": bytes,
+        "terms": bytes,
+    },
+    value=_order,
+    row=_order_row,
+    updates=("state", "progress"),
+)
+
+COUNT: Table[str, tuple[str, int]] = Table(name="order_count", columns={"name": str, "last": int}, value=tuple, row=tuple)
+
+REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
+    name="review",
+    columns={
+        "order_id": str,
+        "variant_id": str,
+        "id": str,
+        "goods_id": str,
+        "shop_id": str,
+        "author": str,
+        "stars": int,
+        "text": str,
+        "at": int,
+    },
+    value=lambda row: Review(*row),
+    row=lambda r: (r.order_id, r.variant_id, r.id, r.goods_id, r.shop_id, r.author, r.stars, r.text, r.at),
+    keys=2,
+)
+
+_BY_STATE = "SELECT state, currency, count(*), CAST(sum(total) AS INTEGER) FROM orders GROUP BY state, currency ORDER BY state, currency"
+_FILE_FOR_BUYER = "INSERT INTO order_of_buyer (buyer, order_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_FILE_FOR_SHOP = "INSERT INTO order_of_shop (shop_id, state, order_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_UNFILE_FOR_SHOP = (
+    "DELETE FROM order_of_shop WHERE shop_id = ? AND order_id = ?"
+    " AND state IN ('placed', 'paid', 'shipped', 'received', 'cancelled', 'refunded') AND state <> ?"
+)
+_MARK = (
+    "INSERT INTO order_index_mark (name, through) VALUES ('orders', ?)"
+    " ON CONFLICT (name) DO UPDATE SET through = excluded.through WHERE excluded.through > order_index_mark.through"
+)
+_THROUGH = "SELECT through FROM order_index_mark WHERE name = 'orders'"
+NEW_ORDERS_MAX = 2000
+"""How many of the newest orders are looked through for those that the index does not have yet."""
+_NEW = (
+    "SELECT id FROM (SELECT id, buyer FROM orders WHERE id > ? ORDER BY id DESC LIMIT ?) AS latest"
+    " WHERE buyer = ? AND id < ? ORDER BY id DESC"
+)
+_BUYER_PAGE = "SELECT order_id FROM order_of_buyer WHERE buyer = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
+_BUYER_PAGE_IN = (
+    "SELECT f.order_id FROM order_of_buyer f JOIN orders o ON o.id = f.order_id"
+    " WHERE f.buyer = ? AND f.order_id < ? AND o.state = ? ORDER BY f.order_id DESC LIMIT ?"
+)
+_SHOP_PAGE = "SELECT order_id FROM order_of_shop WHERE shop_id = ? AND state = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
+_ID_OF_SEQ = "SELECT id FROM orders WHERE seq = ?"
+_REVIEWS = (
+    "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, text, at"
+    " FROM review WHERE goods_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+)
+_REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_id"
+
+
+def terms(order: Order) -> Terms:
+    """What was agreed."""
+    return _terms(order.terms)
+
+
+def next_seq(tx: Tx, orders: int) -> int:
+    """Numbers for so many new orders: the first of them."""
+    found = tx.get(COUNT, "orders")
+    if found is None:
+        tx.add(COUNT, "orders", ("orders", orders))
+        return 1
+    tx.put(COUNT, "orders", ("orders", found[1] + orders))
+    return found[1] + 1
+
+
+def place(tx: Tx, order: Order) -> None:
+    """Write a new order."""
+    tx.add(ORDER, order.id, order)
+
+
+def encoded(agreed: Terms) -> bytes:
+    """What was agreed, as it is kept."""
+    return _encode(agreed)
+
+
+def keep_cart(tx: Tx, cart: Cart, lines: tuple[CartLine, ...]) -> None:
+    """Write what a person wants now."""
+    tx.put(CART, cart.person, Cart(cart.person, lines))
+
+
+# Lists
+
+
+LAST = "~"
+"""Sorts behind every id."""
+
+
+def filed(tx: Tx, orders: Sequence[Order], *, through: OrderId) -> None:
+    """File orders under their buyers and, by the state they are in now, under their shops; sorted, so that a page is written once."""
+    for row in sorted((order.buyer, order.id) for order in orders):
+        tx.append(_FILE_FOR_BUYER, row)
+    for place in sorted((order.shop_id, order.state.value, order.id) for order in orders):
+        tx.append(_FILE_FOR_SHOP, place)
+    tx.write(_MARK, (through,))
+
+
+def refile(tx: Tx, order: Order) -> None:
+    """File an order under its shop by the state it is in now, and by no other."""
+    tx.write(_UNFILE_FOR_SHOP, (order.shop_id, order.id, order.state))
+    tx.append(_FILE_FOR_SHOP, (order.shop_id, order.state, order.id))
+
+
+def page_of_buyer(at: Asking, buyer: PersonId, state: OrderState | None, before: str, limit: int) -> list[OrderId]:
+    """A person's orders, the latest first: those filed, and the newest that are not filed yet."""
+    found = at.rows(_BUYER_PAGE_IN, (buyer, before, state, limit)) if state else at.rows(_BUYER_PAGE, (buyer, before, limit))
+    through = at.row(_THROUGH)
+    new = at.rows(_NEW, (through[0] if through else "", NEW_ORDERS_MAX, buyer, before))
+    return sorted({row[0] for row in (*found, *new)}, reverse=True)
+
+
+def page_of_shop(at: Asking, shop_id: ShopId, states: Sequence[OrderState], before: str, limit: int) -> list[OrderId]:
+    """A shop's orders in some states, the latest first."""
+    rows = [row for state in states for row in at.rows(_SHOP_PAGE, (shop_id, state, before, limit))]
+    return sorted({row[0] for row in rows}, reverse=True)[:limit]
+
+
+def id_of_seq(at: Asking, seq: int) -> OrderId | None:
+    """The order with a number's place."""
+    row = at.row(_ID_OF_SEQ, (seq,))
+    return row[0] if row else None
+
+
+def reviews_of_goods(at: Asking, goods_id: GoodsId, before: str, limit: int) -> list[Review]:
+    """What was said of goods, the latest first."""
+    return [Review(*row) for row in at.rows(_REVIEWS, (goods_id, before, limit))]
+
+
+def reviewed(at: Asking, order_id: OrderId) -> tuple[VariantId, ...]:
+    """Which lines of an order have been reviewed."""
+    return tuple(row[0] for row in at.rows(_REVIEWED, (order_id,)))
+
+
+def by_state(reader: Reader) -> list[tuple[str, str, int, int]]:
+    """Of each state and currency: how many orders there are, and what they come to."""
+    return [(row[0], row[1], row[2], row[3]) for row in reader.rows(_BY_STATE)]

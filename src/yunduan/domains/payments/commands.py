@@ -1,0 +1,702 @@
+"""What payments can be asked to do. Whoever moves money here does it by a template of `postings`, in the same transaction."""
+
+import hashlib
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from yunduan.domains.ledger.commands import POSTING_REFUSALS
+from yunduan.domains.ledger.queries import AccountOf
+from yunduan.domains.payments import model, postings
+from yunduan.domains.payments.facts import (
+    CaptureReturned,
+    DifferenceBooked,
+    EscrowRefunded,
+    EscrowSettled,
+    NotificationMismatched,
+    PaymentCaptured,
+    PaymentEnded,
+    RefundFinished,
+    WalletToppedUp,
+)
+from yunduan.domains.payments.model import (
+    BODY_BYTES_MAX,
+    PARTS_MAX,
+    TENDERS_MAX,
+    TOP_UP_DUE_MS,
+    TOP_UP_MAX,
+    Alert,
+    Asked,
+    ChannelName,
+    Channels,
+    Charge,
+    ChargeState,
+    Escrow,
+    EscrowState,
+    Mismatch,
+    NotificationTaken,
+    Outcome,
+    Outgoing,
+    OutgoingKind,
+    OutgoingState,
+    PartOfPayment,
+    Payment,
+    PaymentKind,
+    PaymentListener,
+    PaymentRefusal,
+    PaymentStarted,
+    PaymentState,
+    PieceState,
+    Redirect,
+    Refund,
+    RefundState,
+    Settlement,
+    Tender,
+    TenderKind,
+    Told,
+)
+from yunduan.domains.payments.store import ALERTS, ESCROWS, OUTGOING, PAYMENTS, PURSES, REFUNDS, Purse
+from yunduan.kernel.ids import AccountId, CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money, zero
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+# Messages
+
+
+class PayOrders(
+    Command[PaymentStarted],
+    refuses={PaymentRefusal.TENDERS_DO_NOT_MATCH, PaymentRefusal.CHANNEL_UNKNOWN, PaymentRefusal.EXISTS, *POSTING_REFUSALS},
+):
+    """Pay the orders of one checkout: at once when no channel is needed, else when every channel has collected its part.
+
+    It has no route: whoever sends it answers for the buyer and the sums. The `PaymentListener` is called only for what comes
+    of a payment later; when the answer says `captured`, the escrows are funded already.
+    """
+
+    payment_id: PaymentId
+    checkout_id: CheckoutId
+    buyer: PersonId
+    parts: Annotated[tuple[PartOfPayment, ...], Meta(min_length=1, max_length=PARTS_MAX)]
+    tenders: Annotated[tuple[Tender, ...], Meta(max_length=TENDERS_MAX)]
+    due: int
+
+
+class TopUpWallet(
+    Command[PaymentStarted],
+    refuses={PaymentRefusal.AMOUNT_OUT_OF_RANGE, PaymentRefusal.CHANNEL_UNKNOWN, *POSTING_REFUSALS},
+    spends_key=True,
+):
+    """Bring money into the caller's wallet over a channel, which it names a page of to go to."""
+
+    amount: Money
+    channel: ChannelName
+
+
+class AbandonPayment(Command[Payment], refuses={PaymentRefusal.NOT_FOUND, PaymentRefusal.ENDED, *POSTING_REFUSALS}):
+    """Give up a payment that is still pending: what is held is free again, and whatever a channel still collects goes back.
+
+    Abandoning what has come to nothing already changes nothing; a captured one is refused (`payment_ended`).
+    """
+
+    payment_id: PaymentId
+
+
+class CheckPayment(Command[None], refuses=POSTING_REFUSALS):
+    """Look after a payment whose channels are silent: ask them, and end it when its time has passed. An alarm."""
+
+    payment_id: PaymentId
+
+
+class TakeNotification(
+    Command[NotificationTaken],
+    refuses={
+        PaymentRefusal.CHANNEL_UNKNOWN,
+        PaymentRefusal.NOTIFICATION_FORGED,
+        PaymentRefusal.NOTIFICATION_STALE,
+        PaymentRefusal.NOTIFICATION_MALFORMED,
+        *POSTING_REFUSALS,
+    },
+):
+    """Hear what a channel says, as it came: the raw body, and those headers that the channel's adapter names.
+
+    Refused: what is not signed by that channel, or too long ago. Accepted with the same answer however often it comes: what
+    is genuine. What is genuine and does not match our books changes nothing but the list of alerts.
+
+    Nobody signs in here and no key is taken. The edge hands on the body byte for byte and, of the headers, only those in
+    `Channel.headers`, names in lower case; a refusal is answered 4xx, so that the channel tries again.
+    """
+
+    channel: ChannelName
+    body: Annotated[bytes, Meta(max_length=BODY_BYTES_MAX)]
+    headers: dict[str, str]
+
+
+class Saying(Struct, frozen=True, kw_only=True):
+    """What a channel answered to a question, in the words of a notification."""
+
+    event: str
+    merchant: str
+    reference: str
+    outcome: str
+    amount: Money
+    request: str = ""
+
+
+class ReportOutgoing(Command[None], refuses={PaymentRefusal.OUTGOING_NOT_FOUND, *POSTING_REFUSALS}):
+    """Tell what a channel answered to a courier; a report that has been heard, or came too late, changes nothing."""
+
+    outgoing_id: str
+    tries: int
+    asked: Asked
+    saying: Saying | None = None
+
+
+class SettleEscrow(
+    Command[Settlement],
+    refuses={
+        PaymentRefusal.ESCROW_NOT_FOUND,
+        PaymentRefusal.ESCROW_NOT_HELD,
+        PaymentRefusal.ESCROW_SETTLED,
+        PaymentRefusal.EXCEEDS_HELD,
+        *POSTING_REFUSALS,
+    },
+):
+    """Give the shop the money of an order, less the commission; another shop's order is as if it were not there."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    commission: Money
+
+
+class RefundEscrow(
+    Command[Refund],
+    refuses={
+        PaymentRefusal.ESCROW_NOT_FOUND,
+        PaymentRefusal.ESCROW_NOT_HELD,
+        PaymentRefusal.ESCROW_SETTLED,
+        PaymentRefusal.EXCEEDS_HELD,
+        PaymentRefusal.AMOUNT_OUT_OF_RANGE,
+        PaymentRefusal.REFUND_EXISTS,
+        *POSTING_REFUSALS,
+    },
+):
+    """Give a buyer money of an order back, over the tenders it came from; the same refund asked again is the same refund."""
+
+    refund_id: RefundId
+    order_id: OrderId
+    amount: Money
+
+
+class BookDifference(
+    Command[Charge],
+    refuses={
+        PaymentRefusal.NOT_FOUND,
+        PaymentRefusal.NOT_CAPTURED,
+        PaymentRefusal.CHANNEL_UNKNOWN,
+        PaymentRefusal.AMOUNT_OUT_OF_RANGE,
+        PaymentRefusal.TENDERS_DO_NOT_MATCH,
+        *POSTING_REFUSALS,
+    },
+):
+    """Book what a channel collected beyond what the orders of an imported payment cost; the cloud alone sends it.
+
+    It is answered with the charge that it becomes, whose reference the channel's statement has to name. Once for a payment: the
+    same again changes nothing, another sum is refused (`transfer_exists`). The opposite, a payment below its orders, is a tender
+    of kind `difference`.
+    """
+
+    payment_id: PaymentId
+    channel: ChannelName
+    amount: Money
+
+
+class ResolveAlert(Command[Alert], refuses=(PaymentRefusal.ALERT_NOT_FOUND,)):
+    """Say that somebody has dealt with a notification that did not match."""
+
+    alert_id: Annotated[str, Meta(pattern=r"^alr_[0-9a-f]{26}(?![\s\S])")]
+
+
+# Paying
+
+
+@handles(PayOrders)
+def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
+    """Decide whether anything has to be waited for."""
+    currency = model.check_tenders(ask.parts, ask.tenders, is_system=tx.actor.is_system)
+    if tx.get(PAYMENTS, ask.payment_id) is not None:
+        raise Refused(PaymentRefusal.EXISTS)
+    payment = Payment(
+        id=ask.payment_id,
+        kind=PaymentKind.PURCHASE,
+        state=PaymentState.PENDING,
+        payer=ask.buyer,
+        currency=currency,
+        checkout_id=ask.checkout_id,
+        parts=ask.parts,
+        tenders=ask.tenders,
+        charges=model.charges_of(ask.payment_id, ask.tenders),
+        due=ask.due,
+        started_at=tx.now,
+    )
+    if payment.charges:
+        return _wait(tx, payment)
+    captured = replace(payment, state=PaymentState.CAPTURED)
+    shares = model.fund(captured)
+    if captured.tenders:
+        tx.send(postings.fund_at_once(captured, shares).command())
+    tx.add(PAYMENTS, captured.id, captured)
+    _open_escrows(tx, captured, ask.checkout_id, shares)
+    return PaymentStarted(payment_id=captured.id, state=captured.state)
+
+
+@handles(TopUpWallet)
+def top_up_wallet(tx: Tx, ask: TopUpWallet) -> PaymentStarted:
+    """A payment without orders."""
+    if not 0 < ask.amount.amount <= TOP_UP_MAX:
+        raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, f"1 to {TOP_UP_MAX} minor units at once")
+    id = PaymentId(tx.id("pay"))
+    tenders = (Tender(kind=TenderKind.CHANNEL, amount=ask.amount, channel=ask.channel),)
+    payment = Payment(
+        id=id,
+        kind=PaymentKind.TOP_UP,
+        state=PaymentState.PENDING,
+        payer=tx.actor.person,
+        currency=ask.amount.currency,
+        checkout_id=None,
+        parts=(),
+        tenders=tenders,
+        charges=model.charges_of(id, tenders),
+        due=tx.now + TOP_UP_DUE_MS,
+        started_at=tx.now,
+    )
+    return _wait(tx, payment)
+
+
+def _wait(tx: Tx, payment: Payment) -> PaymentStarted:
+    """Hold the wallet's part, and say where the payer goes for the rest."""
+    channels = tx.port(Channels)
+    redirects = tuple(
+        Redirect(channel=charge.channel, url=channels.named(charge.channel).redirect(charge.reference, charge.amount, due=payment.due))
+        for charge in payment.charges
+    )
+    for tender in payment.tenders:
+        if tender.kind is TenderKind.WALLET:
+            tx.send(postings.hold(payment, tender.amount).command())
+    tx.add(PAYMENTS, payment.id, payment)
+    _look_again(tx, payment)
+    return PaymentStarted(payment_id=payment.id, state=payment.state, redirects=redirects)
+
+
+def _look_again(tx: Tx, payment: Payment) -> None:
+    due = model.next_check(payment, tx.now)
+    if due is not None:
+        tx.at(due, CheckPayment(payment_id=payment.id))
+
+
+def _open_escrows(tx: Tx, payment: Payment, checkout_id: CheckoutId, shares: list[tuple[model.Funding, ...]]) -> None:
+    for part, funding in zip(payment.parts, shares, strict=True):
+        escrow = Escrow(
+            order_id=part.order_id,
+            shop_id=part.shop_id,
+            payment_id=payment.id,
+            payer=payment.payer,
+            state=EscrowState.HELD,
+            held=part.amount,
+            funding=funding,
+        )
+        tx.add(ESCROWS, escrow.order_id, escrow)
+    tx.tell(PaymentCaptured(payment_id=payment.id, checkout_id=checkout_id, payer=payment.payer, amount=payment.total))
+
+
+# What channels say
+
+
+@handles(TakeNotification)
+def take_notification(tx: Tx, ask: TakeNotification) -> NotificationTaken:
+    """Believe what is signed and matches."""
+    channel = tx.port(Channels).named(ask.channel)
+    flaw = channel.flaw(ask.body, ask.headers, now=tx.now) if len(ask.body) <= BODY_BYTES_MAX else "malformed"
+    if flaw:
+        raise Refused(_FLAWS[flaw])
+    told = channel.read(ask.body)
+    if told.outcome not in _SAID:
+        raise Refused(PaymentRefusal.NOTIFICATION_MALFORMED, "a notification says what became of something")
+    return _hear(tx, ask.channel, told)
+
+
+_FLAWS = {
+    "forged": PaymentRefusal.NOTIFICATION_FORGED,
+    "stale": PaymentRefusal.NOTIFICATION_STALE,
+    "malformed": PaymentRefusal.NOTIFICATION_MALFORMED,
+}
+_SAID = {Outcome.CAPTURED, Outcome.DECLINED, Outcome.EXPIRED, Outcome.REFUNDED, Outcome.REFUND_REFUSED}
+
+
+def _hear(tx: Tx, channel: str, told: Told) -> NotificationTaken:
+    reason = _hear_of_return(tx, channel, told) if told.request else _hear_of_charge(tx, channel, told)
+    if reason is not None:
+        _alert(tx, channel, told, reason)
+    return NotificationTaken(event=told.event, believed=reason is None)
+
+
+def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
+    """What became of a charge; answers why it was not believed."""
+    payment = tx.get(PAYMENTS, model.payment_of_reference(told.reference))
+    charge = payment.charge(told.reference) if payment else None
+    reason = model.mismatch(
+        told,
+        channel=channel,
+        merchant=tx.port(Channels).named(channel).merchant,
+        known_channel=charge.channel if charge else None,
+        amount=charge.amount if charge else None,
+    )
+    if reason is not None or payment is None or charge is None:
+        return reason
+    if told.outcome == Outcome.CAPTURED:
+        _captured(tx, payment, charge)
+        return None
+    if told.outcome not in (Outcome.DECLINED, Outcome.EXPIRED) or charge.state not in (ChargeState.PENDING, ChargeState.ENDED):
+        return Mismatch.CONTRADICTS
+    if charge.state is ChargeState.PENDING:
+        state = PaymentState.FAILED if told.outcome == Outcome.DECLINED else PaymentState.EXPIRED
+        _end(tx, payment, state, says_so=True)
+    return None
+
+
+def _captured(tx: Tx, payment: Payment, charge: Charge) -> None:
+    """A channel has collected: fund what waits for it, or send it back; a second saying of the same changes nothing."""
+    if charge.state is ChargeState.PENDING and not _can_fund(tx, payment):
+        payment = _end(tx, payment, PaymentState.EXPIRED, says_so=True)
+        charge = replace(charge, state=ChargeState.ENDED)
+    if charge.state is ChargeState.ENDED:
+        tx.send(postings.collect_late(payment, charge).command())
+        _send_back(tx, payment, (charge,))
+        tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, state=ChargeState.RETURNING)))
+    elif charge.state is ChargeState.PENDING:
+        changed = payment.with_charge(replace(charge, state=ChargeState.CAPTURED))
+        if payment.checkout_id is None:
+            _fill_wallet(tx, changed, charge)
+        else:
+            _fund(tx, changed, payment.checkout_id, charge)
+
+
+def _can_fund(tx: Tx, payment: Payment) -> bool:
+    """Whether what the wallet has to give is still set aside; it falls by itself when nobody could end the payment in time."""
+    needs = any(tender.kind is TenderKind.WALLET for tender in payment.tenders)
+    return not needs or (tx.now < payment.due + model.HOLD_GRACE_MS and _holds(tx, payment))
+
+
+def _holds(tx: Tx, payment: Payment) -> bool:
+    clearing = tx.ask(AccountOf(id=model.clearing_account(payment.id)))
+    return clearing is not None and clearing.credits_pending > 0
+
+
+def _fill_wallet(tx: Tx, payment: Payment, charge: Charge) -> None:
+    tx.send(postings.top_up(payment, charge).command())
+    _open_purse(tx, payment.payer, model.wallet_account(payment.payer, payment.currency), payment.currency)
+    tx.put(PAYMENTS, payment.id, replace(payment, state=PaymentState.CAPTURED))
+    tx.tell(WalletToppedUp(payment_id=payment.id, person=payment.payer, amount=charge.amount, channel=charge.channel))
+
+
+def _fund(tx: Tx, payment: Payment, checkout_id: CheckoutId, charge: Charge) -> None:
+    """One tender has come in; when it was the last, the escrows are funded."""
+    shares = model.fund(payment)
+    several = len(payment.tenders) > 1
+    if several:
+        tx.send(postings.collect(payment, charge).command())
+    if any(other.state is not ChargeState.CAPTURED for other in payment.charges):
+        tx.put(PAYMENTS, payment.id, payment)
+        return
+    tx.send((postings.fund_from_clearing(payment) if several else postings.fund_at_once(payment, shares)).command())
+    payment = replace(payment, state=PaymentState.CAPTURED)
+    tx.put(PAYMENTS, payment.id, payment)
+    _open_escrows(tx, payment, checkout_id, shares)
+    tx.port(PaymentListener).paid(tx, checkout_id)  # type: ignore[type-abstract] # a port is found by its protocol
+
+
+def _open_purse(tx: Tx, owner: str, account: AccountId, currency: str) -> None:
+    if tx.get(PURSES, (owner, currency)) is None:
+        tx.add(PURSES, (owner, currency), Purse(owner=owner, currency=currency, account=account))
+
+
+def _alert(tx: Tx, channel: str, told: Told, reason: Mismatch) -> None:
+    """Write down once what did not match; this is the only thing that changes."""
+    content = f"{channel}\0{told.event}\0{told.reference}\0{told.request}\0{told.outcome}\0{told.amount}\0{told.merchant}\0{reason}"
+    id = f"alr_{hashlib.blake2b(content.encode(), digest_size=13).hexdigest()}"
+    if tx.get(ALERTS, id) is not None:
+        return
+    alert = Alert(
+        id=id,
+        channel=channel,
+        event=told.event,
+        reason=reason,
+        reference=told.reference,
+        outcome=told.outcome,
+        amount=told.amount,
+        at=tx.now,
+    )
+    tx.add(ALERTS, id, alert)
+    tx.tell(NotificationMismatched(alert_id=id, channel=channel, reason=reason, reference=told.reference, amount=told.amount))
+
+
+# Ending
+
+
+@handles(AbandonPayment)
+def abandon_payment(tx: Tx, ask: AbandonPayment) -> Payment:
+    """Whoever asks knows, so the listener is not called."""
+    payment = tx.get(PAYMENTS, ask.payment_id)
+    if payment is None:
+        raise Refused(PaymentRefusal.NOT_FOUND)
+    if payment.state is PaymentState.CAPTURED:
+        raise Refused(PaymentRefusal.ENDED, payment.state)
+    return _end(tx, payment, PaymentState.ABANDONED, says_so=False) if payment.state is PaymentState.PENDING else payment
+
+
+def _end(tx: Tx, payment: Payment, state: PaymentState, *, says_so: bool) -> Payment:
+    """Give up: free the hold, send back what has been collected, and remember that whatever is still collected goes back."""
+    invariant(payment.state is PaymentState.PENDING, "only a pending payment ends")
+    movement = postings.release(payment, holds=_holds(tx, payment))
+    if movement.transfers or movement.closing:
+        tx.send(movement.command())
+    collected = tuple(charge for charge in payment.charges if charge.state is ChargeState.CAPTURED)
+    _send_back(tx, payment, collected)
+    after = {ChargeState.PENDING: ChargeState.ENDED, ChargeState.CAPTURED: ChargeState.RETURNING}
+    charges = tuple(replace(charge, state=after[charge.state]) for charge in payment.charges)
+    payment = replace(payment, state=state, charges=charges)
+    tx.put(PAYMENTS, payment.id, payment)
+    tx.tell(PaymentEnded(payment_id=payment.id, checkout_id=payment.checkout_id, state=state))
+    if says_so and payment.checkout_id is not None:
+        tx.port(PaymentListener).not_paid(tx, payment.checkout_id)  # type: ignore[type-abstract] # a port is found by its protocol
+    return payment
+
+
+def _send_back(tx: Tx, payment: Payment, charges: tuple[Charge, ...]) -> None:
+    for charge in charges:
+        _have_asked(tx, OutgoingKind.REFUND, id=model.return_id(charge.reference), charge=charge, cause=payment.id)
+        tx.tell(CaptureReturned(payment_id=payment.id, reference=charge.reference, channel=charge.channel, amount=charge.amount))
+
+
+def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, charge: Charge | model.RefundPiece, cause: str) -> None:
+    """Have a courier ask the channel; nothing outside is touched in a transaction."""
+    outgoing = Outgoing(
+        id=id,
+        kind=kind,
+        state=OutgoingState.WAITING,
+        channel=charge.channel,
+        reference=charge.reference,
+        amount=charge.amount,
+        cause=cause,
+        next_at=tx.now,
+    )
+    tx.add(OUTGOING, id, outgoing)
+
+
+@handles(CheckPayment)
+def check_payment(tx: Tx, ask: CheckPayment) -> None:
+    """Have couriers ask about every charge of which nothing is known; end the payment when it is due."""
+    payment = tx.get(PAYMENTS, ask.payment_id)
+    if payment is None or payment.state is PaymentState.CAPTURED:
+        return
+    silent = [charge for charge in payment.charges if charge.state in (ChargeState.PENDING, ChargeState.ENDED)]
+    for charge in silent:
+        _have_asked(tx, OutgoingKind.QUERY, id=tx.id("ask"), charge=charge, cause=payment.id)
+    if payment.state is PaymentState.PENDING and tx.now >= payment.due:
+        payment = _end(tx, payment, PaymentState.EXPIRED, says_so=True)
+    if silent:
+        _look_again(tx, payment)
+
+
+# Couriers' reports
+
+
+@handles(ReportOutgoing)
+def report_outgoing(tx: Tx, ask: ReportOutgoing) -> None:
+    """Move a request on: to its end, or to the time when it is tried again."""
+    outgoing = tx.get(OUTGOING, ask.outgoing_id)
+    if outgoing is None:
+        raise Refused(PaymentRefusal.OUTGOING_NOT_FOUND)
+    if outgoing.tries != ask.tries or outgoing.state in (OutgoingState.DONE, OutgoingState.REFUSED):
+        return
+    if ask.asked == "unreachable":
+        _try_again(tx, outgoing, outgoing.state)
+    elif outgoing.kind is OutgoingKind.QUERY:
+        tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+        if ask.saying is not None and ask.saying.outcome in _SAID:
+            _hear(tx, outgoing.channel, ask.saying)
+    elif outgoing.state is OutgoingState.ASKED:
+        _report_of_asked(tx, outgoing, ask.saying)
+    elif ask.asked == "accepted":
+        next_at = tx.now + model.ASKED_MS
+        tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.ASKED, tries=outgoing.tries + 1, next_at=next_at))
+    else:
+        _return_refused(tx, outgoing)
+
+
+def _try_again(tx: Tx, outgoing: Outgoing, state: OutgoingState) -> None:
+    tries = outgoing.tries + 1
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=state, tries=tries, next_at=tx.now + model.back_off(tries)))
+
+
+def _report_of_asked(tx: Tx, outgoing: Outgoing, saying: Saying | None) -> None:
+    """The channel was asked about a return that it had accepted; one that it has forgotten is asked for again."""
+    if saying is not None and saying.outcome in _SAID and _hear(tx, outgoing.channel, saying).believed:
+        return
+    forgotten = saying is not None and saying.outcome == Outcome.UNKNOWN
+    _try_again(tx, outgoing, OutgoingState.WAITING if forgotten else OutgoingState.ASKED)
+
+
+def _hear_of_return(tx: Tx, channel: str, told: Told) -> Mismatch | None:
+    """What became of a return; answers why it was not believed."""
+    outgoing = tx.get(OUTGOING, told.request)
+    known = outgoing if outgoing and outgoing.kind is OutgoingKind.REFUND and outgoing.reference == told.reference else None
+    reason = model.mismatch(
+        told,
+        channel=channel,
+        merchant=tx.port(Channels).named(channel).merchant,
+        known_channel=known.channel if known else None,
+        amount=known.amount if known else None,
+    )
+    if reason is not None or known is None:
+        return reason
+    said = {Outcome.REFUNDED: OutgoingState.DONE, Outcome.REFUND_REFUSED: OutgoingState.REFUSED}.get(Outcome(told.outcome))
+    if said is None or (known.state in (OutgoingState.DONE, OutgoingState.REFUSED) and known.state is not said):
+        return Mismatch.CONTRADICTS
+    if known.state is not said:
+        (_returned if said is OutgoingState.DONE else _return_refused)(tx, known)
+    return None
+
+
+def _returned(tx: Tx, outgoing: Outgoing) -> None:
+    """The channel has given it back."""
+    tx.send(postings.give_back(outgoing).command())
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+    _conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
+
+
+def _return_refused(tx: Tx, outgoing: Outgoing) -> None:
+    """The channel will not give it back, so the payer has it in the wallet."""
+    payer = _payer(tx, outgoing)
+    tx.send(postings.divert(outgoing, payer).command())
+    _open_purse(tx, payer, model.wallet_account(payer, outgoing.amount.currency), outgoing.amount.currency)
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
+    _conclude_return(tx, outgoing, PieceState.DIVERTED, ChargeState.DIVERTED)
+
+
+def _payer(tx: Tx, outgoing: Outgoing) -> PersonId:
+    payment = tx.get(PAYMENTS, model.payment_of_reference(outgoing.reference))
+    invariant(payment is not None, "what goes back was paid")
+    return payment.payer  # type: ignore[union-attr] # the line above says so
+
+
+def _conclude_return(tx: Tx, outgoing: Outgoing, piece: PieceState, charge_state: ChargeState) -> None:
+    if outgoing.id == model.return_id(outgoing.reference):
+        payment = tx.get(PAYMENTS, model.payment_of_reference(outgoing.reference))
+        charge = payment.charge(outgoing.reference) if payment else None
+        if payment and charge:
+            tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, state=charge_state)))
+        return
+    refunded = tx.get(REFUNDS, RefundId(outgoing.cause))
+    invariant(refunded is not None, "a piece belongs to a refund")
+    if refunded is not None:
+        refunded = model.after_piece(refunded, outgoing.id, piece)
+        tx.put(REFUNDS, refunded.id, refunded)
+        _tell_if_finished(tx, refunded)
+
+
+def _tell_if_finished(tx: Tx, refunded: Refund) -> None:
+    if refunded.state is RefundState.DONE:
+        diverted = [piece.amount for piece in refunded.pieces if piece.state is PieceState.DIVERTED]
+        currency = refunded.amount.currency
+        tx.tell(
+            RefundFinished(
+                refund_id=refunded.id,
+                order_id=refunded.order_id,
+                amount=refunded.amount,
+                diverted=sum(diverted, zero(currency)),
+            )
+        )
+
+
+# Escrow
+
+
+@handles(SettleEscrow)
+def settle_escrow(tx: Tx, ask: SettleEscrow) -> Settlement:
+    """Empty the escrow and close it."""
+    escrow = tx.get(ESCROWS, ask.order_id)
+    if escrow is None or escrow.shop_id != ask.shop_id:
+        raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
+    settlement = model.settle(escrow, ask.commission)
+    if escrow.held:
+        tx.send(postings.settle(escrow, settlement).command())
+        _open_purse(tx, escrow.shop_id, model.shop_account(escrow.shop_id, escrow.held.currency), escrow.held.currency)
+    tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SETTLED, held=zero(escrow.held.currency)))
+    tx.tell(EscrowSettled(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=settlement.to_shop, commission=settlement.commission))
+    return settlement
+
+
+@handles(RefundEscrow)
+def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
+    """Never more than is held: the model decides it, and the account could not give more."""
+    before = tx.get(REFUNDS, ask.refund_id)
+    if before is not None:
+        if (before.order_id, before.amount) != (ask.order_id, ask.amount):
+            raise Refused(PaymentRefusal.REFUND_EXISTS, "this refund was for something else")
+        return before
+    escrow = tx.get(ESCROWS, ask.order_id)
+    if escrow is None:
+        raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
+    refunded = model.refund(escrow, ask.refund_id, ask.amount)
+    tx.send(postings.refund(escrow, refunded).command())
+    after = model.after_refund(escrow, refunded)
+    tx.put(ESCROWS, escrow.order_id, after)
+    tx.add(REFUNDS, refunded.id, refunded)
+    for piece in refunded.pieces:
+        if piece.kind is TenderKind.CHANNEL:
+            _have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)
+    tx.tell(EscrowRefunded(refund_id=refunded.id, order_id=escrow.order_id, amount=refunded.amount, left=after.held))
+    _tell_if_finished(tx, refunded)
+    return refunded
+
+
+# Imports and operators
+
+
+@handles(BookDifference)
+def book_difference(tx: Tx, ask: BookDifference) -> Charge:
+    """It never touches what the orders were paid with."""
+    invariant(tx.actor.is_system, "a difference is booked by the cloud alone")
+    tx.port(Channels).named(ask.channel)
+    payment = tx.get(PAYMENTS, ask.payment_id)
+    if payment is None:
+        raise Refused(PaymentRefusal.NOT_FOUND)
+    if payment.state is not PaymentState.CAPTURED:
+        raise Refused(PaymentRefusal.NOT_CAPTURED, payment.state)
+    if not ask.amount:
+        raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, "a difference of nothing")
+    if payment.currency != ask.amount.currency:
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a payment is in one currency")
+    reference = model.charge_reference(payment.id, model.DIFFERENCE_NUMBER)
+    charge = Charge(reference=reference, channel=ask.channel, amount=ask.amount, state=ChargeState.CAPTURED)
+    tx.send(postings.book_difference(payment.id, ask.channel, ask.amount).command())
+    if payment.charge(reference) is None:
+        tx.put(PAYMENTS, payment.id, replace(payment, charges=(*payment.charges, charge)))
+        tx.tell(DifferenceBooked(payment_id=payment.id, channel=ask.channel, amount=ask.amount))
+    return charge
+
+
+@handles(ResolveAlert)
+def resolve_alert(tx: Tx, ask: ResolveAlert) -> Alert:
+    """It leaves the list of open ones and stays on record."""
+    alert = tx.get(ALERTS, ask.alert_id)
+    if alert is None:
+        raise Refused(PaymentRefusal.ALERT_NOT_FOUND)
+    if not alert.resolved_at:
+        alert = replace(alert, resolved_at=tx.now)
+        tx.put(ALERTS, alert.id, alert)
+    return alert

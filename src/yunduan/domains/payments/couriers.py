@@ -1,0 +1,80 @@
+"""Couriers ask channels for what transactions have decided, after the commit and at least once, and report back by a command."""
+
+import asyncio
+
+import structlog
+
+from yunduan.domains.payments import store
+from yunduan.domains.payments.commands import ReportOutgoing, Saying
+from yunduan.domains.payments.model import Channel, Channels, Outgoing, OutgoingKind, OutgoingState
+from yunduan.kernel.actors import SYSTEM
+from yunduan.runtime.answers import Answered
+from yunduan.runtime.ports import Reader
+from yunduan.runtime.writer import Writer
+
+log = structlog.get_logger(__name__)
+ERRANDS_AT_ONCE = 64
+PAUSE_S = 0.5
+
+
+class Couriers:
+    """Works through what channels have to be asked. Run by one process, the one that writes.
+
+    A courier that dies between the question and the report asks again: a channel knows each request by its id and does it once.
+    """
+
+    def __init__(self, writer: Writer, reader: Reader, channels: Channels) -> None:
+        """Read what is due through a connection of its own."""
+        self._writer = writer
+        self._reader = reader
+        self._channels = channels
+
+    async def run(self) -> None:
+        """Run errands until cancelled."""
+        while True:
+            if await self.run_once() < ERRANDS_AT_ONCE:
+                await asyncio.sleep(PAUSE_S)
+
+    async def run_once(self) -> int:
+        """Ask everything that is due; answers how many errands came to a report. One that fails does not stop the others."""
+        due = store.due_outgoing(self._reader, self._writer.now(), ERRANDS_AT_ONCE)
+        outcomes = await asyncio.gather(*(self._run(outgoing) for outgoing in due), return_exceptions=True)
+        for outgoing, outcome in zip(due, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                log.error("errand_failed", errand=outgoing.id, channel=outgoing.channel, error=repr(outcome))
+            elif not outcome.accepted:
+                log.error("report_refused", errand=outgoing.id, channel=outgoing.channel, refusal=outcome.body.decode())
+        return sum(1 for outcome in outcomes if not isinstance(outcome, BaseException) and outcome.accepted)
+
+    def next_due(self) -> int | None:
+        """When the next errand is due, in milliseconds since 1970."""
+        return store.next_due(self._reader)
+
+    async def _run(self, outgoing: Outgoing) -> Answered:
+        report = await self._ask(outgoing)
+        return await self._writer.submit(report, actor=SYSTEM, background=True)
+
+    async def _ask(self, outgoing: Outgoing) -> ReportOutgoing:
+        channel = self._channels.by_name.get(outgoing.channel)
+        if channel is None:  # taken out of the settings: its errands wait until it is back
+            log.error("channel_missing", channel=outgoing.channel)
+            return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
+        if outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.WAITING:
+            asked = await channel.refund(outgoing.id, outgoing.reference, outgoing.amount)
+            return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
+        return await self._query(channel, outgoing)
+
+    async def _query(self, channel: Channel, outgoing: Outgoing) -> ReportOutgoing:
+        request = outgoing.id if outgoing.kind is OutgoingKind.REFUND else ""
+        told = await channel.query(outgoing.reference, request)
+        if told is None:
+            return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
+        saying = Saying(
+            event=told.event,
+            merchant=told.merchant,
+            reference=told.reference,
+            outcome=told.outcome,
+            amount=told.amount,
+            request=told.request,
+        )
+        return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="accepted", saying=saying)

@@ -1,0 +1,86 @@
+"""What payments tells the others."""
+
+from yunduan.domains.payments.model import Mismatch, PaymentState
+from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
+from yunduan.kernel.messages import Fact
+from yunduan.kernel.money import Money
+
+
+class PaymentCaptured(Fact):
+    """A checkout is paid: every order's escrow is funded."""
+
+    payment_id: PaymentId
+    checkout_id: CheckoutId
+    payer: PersonId
+    amount: Money
+
+
+class PaymentEnded(Fact):
+    """A payment came to nothing: declined, abandoned or expired; a top-up has no checkout."""
+
+    payment_id: PaymentId
+    checkout_id: CheckoutId | None
+    state: PaymentState
+
+
+class WalletToppedUp(Fact):
+    """A person has put money into the wallet."""
+
+    payment_id: PaymentId
+    person: PersonId
+    amount: Money
+    channel: str
+
+
+class CaptureReturned(Fact):
+    """Money that a channel collected for a payment that had ended is on its way back."""
+
+    payment_id: PaymentId
+    reference: str
+    channel: str
+    amount: Money
+
+
+class EscrowSettled(Fact):
+    """A shop has the money of an order, and the marketplace its commission."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    to_shop: Money
+    commission: Money
+
+
+class EscrowRefunded(Fact):
+    """Money of an order goes back to the buyer; `left` is what the escrow still holds."""
+
+    refund_id: RefundId
+    order_id: OrderId
+    amount: Money
+    left: Money
+
+
+class RefundFinished(Fact):
+    """Every piece of a refund has arrived; `diverted` is what went to the wallet because a channel refused it."""
+
+    refund_id: RefundId
+    order_id: OrderId
+    amount: Money
+    diverted: Money
+
+
+class NotificationMismatched(Fact):
+    """A channel's genuine notification does not agree with our books: an operator has to look at it."""
+
+    alert_id: str
+    channel: str
+    reason: Mismatch
+    reference: str
+    amount: Money
+
+
+class DifferenceBooked(Fact):
+    """A channel collected more for an imported payment than its orders cost."""
+
+    payment_id: PaymentId
+    channel: str
+    amount: Money

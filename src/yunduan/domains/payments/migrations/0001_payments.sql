@@ -1,0 +1,13 @@
+-- One row a checkout or top-up, with its tenders and charges in the document: it is read and written as a whole.
+CREATE TABLE payment (id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, body BLOB NOT NULL);
+-- One row a paid order: which tender paid how much of it, and how much of that has gone back.
+CREATE TABLE escrow (order_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE payment_refund (id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, body BLOB NOT NULL);
+-- What channels have yet to be asked. Couriers look for what is due among those that are not finished.
+CREATE TABLE channel_errand (id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, next_at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX channel_errand_due ON channel_errand (next_at, id) WHERE state IN ('waiting', 'asked');
+-- Genuine notifications that did not match.
+CREATE TABLE payment_alert (id TEXT NOT NULL PRIMARY KEY, resolved_at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX payment_alert_open ON payment_alert (id) WHERE resolved_at = 0;
+-- In which currencies a person or a shop has money.
+CREATE TABLE payment_purse (owner TEXT NOT NULL, currency TEXT NOT NULL, account TEXT NOT NULL, PRIMARY KEY (owner, currency)) CLUSTERED;

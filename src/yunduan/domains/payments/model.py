@@ -1,0 +1,679 @@
+"""Tenders, charges, escrows and refunds as values, and every decision about them: no input, no output."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Protocol
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from yunduan.kernel.ids import AccountId, CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId, sibling
+from yunduan.kernel.money import Currency, Money, split, zero
+from yunduan.kernel.refusals import Refused, invariant
+
+PARTS_MAX = 100
+"""Orders that one checkout may be split into."""
+TENDERS_MAX = 32
+"""Of one payment; people may give eight, an import has had nineteen vouchers on one order."""
+TOP_UP_MAX = 100_000_000
+"""The most that one top-up may bring, in minor units."""
+TOP_UP_DUE_MS = 30 * 60_000
+"""How long a person has to approve a top-up."""
+HOLD_GRACE_MS = 86_400_000
+"""How much longer than the payment a hold on a wallet lasts: it is voided when the payment ends, and falls by itself if nobody could."""
+BODY_BYTES_MAX = 16_384
+"""Of a notification."""
+
+ChannelName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]{0,15}(?![\s\S])", description="A payment channel.", examples=["sandbox"])]
+
+
+class PaymentRefusal(StrEnum):
+    """Everything that payments refuse; a wallet that is too small is the ledger's `insufficient_funds`."""
+
+    TENDERS_DO_NOT_MATCH = "tenders_do_not_match"
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    CHANNEL_UNKNOWN = "channel_unknown"
+    NOT_FOUND = "payment_not_found"
+    EXISTS = "payment_exists"
+    ENDED = "payment_ended"
+    NOT_CAPTURED = "payment_not_captured"
+    NOTIFICATION_FORGED = "notification_forged"
+    NOTIFICATION_STALE = "notification_stale"
+    NOTIFICATION_MALFORMED = "notification_malformed"
+    ESCROW_NOT_FOUND = "escrow_not_found"
+    ESCROW_NOT_HELD = "escrow_not_held"
+    ESCROW_SETTLED = "escrow_settled"
+    EXCEEDS_HELD = "exceeds_held"
+    REFUND_NOT_FOUND = "refund_not_found"
+    REFUND_EXISTS = "refund_exists"
+    OUTGOING_NOT_FOUND = "outgoing_not_found"
+    ALERT_NOT_FOUND = "alert_not_found"
+
+
+class TenderKind(StrEnum):
+    """Where money comes from."""
+
+    WALLET = "wallet"
+    CHANNEL = "channel"
+    DIFFERENCE = "difference"
+    """A named account of the marketplace, for imported payments that were less than their orders; the cloud's own word only."""
+
+
+class Tender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way in which a part of a payment is paid; `channel` names the channel of a channel tender and is empty otherwise."""
+
+    kind: TenderKind
+    amount: Money
+    channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])")] = ""
+
+
+class PartOfPayment(Struct, frozen=True, kw_only=True):
+    """What one order costs of a checkout."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    amount: Money
+
+
+class PaymentKind(StrEnum):
+    """What a payment is for."""
+
+    PURCHASE = "purchase"
+    TOP_UP = "top_up"
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands; all but `PENDING` are final."""
+
+    PENDING = "pending"
+    """A channel has yet to say what became of its part."""
+    CAPTURED = "captured"
+    FAILED = "failed"
+    """The payer declined, or the channel did."""
+    ABANDONED = "abandoned"
+    """Whoever began it has given it up."""
+    EXPIRED = "expired"
+    """Its time passed."""
+
+
+class ChargeState(StrEnum):
+    """Where the part of a payment that a channel collects stands."""
+
+    PENDING = "pending"
+    CAPTURED = "captured"
+    ENDED = "ended"
+    """Nothing was collected. A capture that still comes is given back."""
+    RETURNING = "returning"
+    """It was collected for a payment that had ended, and is on its way back."""
+    RETURNED = "returned"
+    DIVERTED = "diverted"
+    """The channel would not take it back, so it went to the payer's wallet."""
+
+
+class Charge(Struct, frozen=True, kw_only=True):
+    """What a channel is asked to collect; it knows the charge by `reference` alone."""
+
+    reference: str
+    channel: str
+    amount: Money
+    state: ChargeState = ChargeState.PENDING
+
+
+class Payment(Struct, frozen=True, kw_only=True):
+    """What one checkout, or one top-up, costs; a top-up has neither `checkout_id` nor `parts`."""
+
+    id: PaymentId
+    kind: PaymentKind
+    state: PaymentState
+    payer: PersonId
+    currency: Currency
+    checkout_id: CheckoutId | None
+    parts: tuple[PartOfPayment, ...]
+    tenders: tuple[Tender, ...]
+    charges: tuple[Charge, ...]
+    """One for each channel tender, in their order; after them what an import collected too much."""
+    due: int
+    started_at: int
+
+    @property
+    def total(self) -> Money:
+        """What is paid in all."""
+        return total(self.currency, [tender.amount for tender in self.tenders])
+
+    def charge(self, reference: str) -> Charge | None:
+        """The charge with a reference."""
+        return next((charge for charge in self.charges if charge.reference == reference), None)
+
+    def with_charge(self, changed: Charge) -> "Payment":
+        """The same payment with one charge changed."""
+        return replace(self, charges=tuple(changed if charge.reference == changed.reference else charge for charge in self.charges))
+
+
+class Redirect(Struct, frozen=True, kw_only=True):
+    """Where the payer goes to approve the part that a channel collects."""
+
+    channel: str
+    url: str
+
+
+class PaymentStarted(Struct, frozen=True, kw_only=True):
+    """What a payment is answered with: `captured` at once when the wallet pays it all, else `pending` and where to go."""
+
+    payment_id: PaymentId
+    state: PaymentState
+    redirects: tuple[Redirect, ...] = ()
+
+
+class EscrowState(StrEnum):
+    """Where the money of an order is."""
+
+    HELD = "held"
+    SETTLED = "settled"
+    """The shop has it."""
+    RETURNED = "returned"
+    """The buyer has all of it back."""
+
+
+class Funding(Struct, frozen=True, kw_only=True):
+    """How much of an order one tender paid, and how much of that went back; `reference` is the charge of a channel tender."""
+
+    kind: TenderKind
+    amount: Money
+    channel: str = ""
+    reference: str = ""
+    returned: int = 0
+
+    @property
+    def left(self) -> int:
+        """What could still go back, in minor units."""
+        return self.amount.amount - self.returned
+
+
+class Escrow(Struct, frozen=True, kw_only=True):
+    """The money of one order that has been paid: `held` is what is left in its account."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    payment_id: PaymentId
+    payer: PersonId
+    state: EscrowState
+    held: Money
+    funding: tuple[Funding, ...]
+
+    @property
+    def account(self) -> AccountId:
+        """Its account in the ledger."""
+        return escrow_account(self.order_id)
+
+
+class Settlement(Struct, frozen=True, kw_only=True):
+    """How an escrow was divided between the shop and the marketplace."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    to_shop: Money
+    commission: Money
+
+
+class RefundState(StrEnum):
+    """Where a refund is."""
+
+    PENDING = "pending"
+    """A channel has yet to confirm its part."""
+    DONE = "done"
+
+
+class PieceState(StrEnum):
+    """Where one tender's piece of a refund is."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DIVERTED = "diverted"
+    """The channel refused to give it back, so it went to the payer's wallet."""
+
+
+class RefundPiece(Struct, frozen=True, kw_only=True):
+    """What goes back over one tender; `request` is the id under which a channel is asked for it."""
+
+    kind: TenderKind
+    amount: Money
+    state: PieceState
+    channel: str = ""
+    reference: str = ""
+    request: str = ""
+
+
+class Refund(Struct, frozen=True, kw_only=True):
+    """Money of one order that goes back over the tenders it came from (原路退回)."""
+
+    id: RefundId
+    order_id: OrderId
+    payer: PersonId
+    amount: Money
+    state: RefundState
+    pieces: tuple[RefundPiece, ...]
+
+
+class PaymentListener(Protocol):
+    """Whoever has to know what became of a payment that was `pending`; joined by the composition root, called in the same transaction.
+
+    It is not called for what `PayOrders` or `AbandonPayment` answer themselves: their caller knows.
+    """
+
+    def paid(self, tx: Any, checkout_id: CheckoutId) -> None:
+        """The escrows of a checkout are funded."""
+        ...
+
+    def not_paid(self, tx: Any, checkout_id: CheckoutId) -> None:
+        """The payment was declined or its time passed; what was held is free again."""
+        ...
+
+
+# Accounts: every id is derived, so that no index is needed to find one
+
+
+def wallet_account(person: PersonId, currency: str) -> AccountId:
+    """A person's money in one currency."""
+    return AccountId(f"{sibling(person, 'wal')}{currency.lower()}")
+
+
+def shop_account(shop: ShopId, currency: str) -> AccountId:
+    """What a shop has earned in one currency and not yet been paid out."""
+    return AccountId(f"{sibling(shop, 'sha')}{currency.lower()}")
+
+
+def escrow_account(order_id: OrderId) -> AccountId:
+    """The money of one order."""
+    return AccountId(sibling(order_id, "esc"))
+
+
+def clearing_account(payment_id: PaymentId) -> AccountId:
+    """Where the parts of a payment over several tenders meet; it is empty and closed when the payment has ended."""
+    return AccountId(sibling(payment_id, "clr"))
+
+
+def commission_account(currency: str) -> AccountId:
+    """What the marketplace has earned."""
+    return AccountId(f"acc_commission{currency.lower()}")
+
+
+def difference_account(currency: str) -> AccountId:
+    """What imported payments differ from their orders."""
+    return AccountId(f"acc_difference{currency.lower()}")
+
+
+def promotions_account(currency: str) -> AccountId:
+    """What the marketplace has set aside for discounts."""
+    return AccountId(f"acc_promotions{currency.lower()}")
+
+
+def channel_account(channel: str, currency: str) -> AccountId:
+    """What a channel has collected for us and not yet handed over."""
+    return AccountId(f"acc_channel{channel}{currency.lower()}")
+
+
+def returning_account(channel: str, currency: str) -> AccountId:
+    """What is on its way back to payers over a channel; zero when nothing is."""
+    return AccountId(f"acc_returning{channel}{currency.lower()}")
+
+
+def step_id(of: str, step: str, number: int = 0) -> TransferId:
+    """The id of a posting: one step of the story of a payment, a charge, an order or a refund, so that it can happen once only.
+
+    A number below 10 tells several of one kind apart; the ledger appends three digits more for each transfer.
+    """
+    return TransferId(f"{sibling(of, step)}{number}")
+
+
+def charge_reference(payment_id: PaymentId, number: int) -> str:
+    """The name by which a channel knows a charge."""
+    return f"{sibling(payment_id, 'chg')}{number:02d}"
+
+
+DIFFERENCE_NUMBER = 99
+"""Of the charge for what a channel collected beyond an imported payment's orders."""
+
+
+def payment_of_reference(reference: str) -> PaymentId:
+    """The payment that a charge belongs to, if there is one."""
+    return PaymentId(sibling(reference[:-2], "pay"))
+
+
+def request_id(refund_id: str, number: int) -> str:
+    """The name by which a channel knows one piece of a refund: the same however often it is asked."""
+    return f"{sibling(refund_id, 'req')}{number:02d}"
+
+
+def return_id(reference: str) -> str:
+    """The name by which a channel knows the return of a whole charge, one that it collected for nothing."""
+    return sibling(reference, "ret")
+
+
+# Decisions
+
+
+def total(currency: str, amounts: Sequence[Money]) -> Money:
+    """The sum of amounts of one currency."""
+    return sum(amounts, zero(currency))
+
+
+def check_tenders(parts: Sequence[PartOfPayment], tenders: Sequence[Tender], *, is_system: bool) -> str:
+    """The currency of a payment, when its tenders are what its orders cost: one currency, nothing empty, the same sum."""
+    currencies = {part.amount.currency for part in parts} | {tender.amount.currency for tender in tenders}
+    if len(currencies) != 1:
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a payment is in one currency")
+    currency = currencies.pop()
+    if len({part.order_id for part in parts}) != len(parts):
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "an order is paid once")
+    if any(not tender.amount for tender in tenders):
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a tender of nothing")
+    if any((tender.kind is TenderKind.CHANNEL) != bool(tender.channel) for tender in tenders):
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a channel tender names its channel, and no other does")
+    if any(tender.kind is TenderKind.DIFFERENCE for tender in tenders) and not is_system:
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a difference is booked by the cloud alone")
+    _once(tender.kind for tender in tenders if tender.kind is not TenderKind.CHANNEL)
+    asked = sum(part.amount.amount for part in parts)
+    given = sum(tender.amount.amount for tender in tenders)
+    if asked != given:
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, f"{given} for {asked} {currency}")
+    return currency
+
+
+def _once(kinds: Any) -> None:
+    seen = list(kinds)
+    if len(set(seen)) != len(seen):
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a wallet pays once")
+
+
+def charges_of(payment_id: PaymentId, tenders: Sequence[Tender]) -> tuple[Charge, ...]:
+    """What the channels are asked to collect."""
+    collected = [tender for tender in tenders if tender.kind is TenderKind.CHANNEL]
+    return tuple(
+        Charge(reference=charge_reference(payment_id, number), channel=tender.channel, amount=tender.amount)
+        for number, tender in enumerate(collected)
+    )
+
+
+def fund(payment: Payment) -> list[tuple[Funding, ...]]:
+    """How much of each order each tender pays.
+
+    Tender by tender, each is split over what the orders still cost (largest remainder), so the last pays exactly what is left:
+    for each tender the orders' shares add up to it, for each order the tenders' shares do.
+    """
+    if len(payment.tenders) == 1:
+        tender, reference = payment.tenders[0], payment.charges[0].reference if payment.charges else ""
+        return [_whole(tender, reference, part.amount) for part in payment.parts]
+    left = [part.amount.amount for part in payment.parts]
+    shares: list[list[Funding]] = [[] for _ in payment.parts]
+    charges = iter(payment.charges)
+    for tender in payment.tenders:
+        reference = next(charges).reference if tender.kind is TenderKind.CHANNEL else ""
+        for number, share in enumerate(split(tender.amount, left)):
+            left[number] -= share.amount
+            if share:
+                shares[number].append(Funding(kind=tender.kind, amount=share, channel=tender.channel, reference=reference))
+    invariant(not any(left), "the tenders pay the orders to the last unit")
+    return [tuple(of_one) for of_one in shares]
+
+
+def _whole(tender: Tender, reference: str, amount: Money) -> tuple[Funding, ...]:
+    return (Funding(kind=tender.kind, amount=amount, channel=tender.channel, reference=reference),) if amount else ()
+
+
+def settle(escrow: Escrow, commission: Money) -> Settlement:
+    """Divide what is held between the shop and the marketplace."""
+    if escrow.state is EscrowState.SETTLED:
+        raise Refused(PaymentRefusal.ESCROW_SETTLED)
+    if escrow.state is not EscrowState.HELD:
+        raise Refused(PaymentRefusal.ESCROW_NOT_HELD, escrow.state)
+    if commission.currency != escrow.held.currency or commission > escrow.held:
+        raise Refused(PaymentRefusal.EXCEEDS_HELD, f"{commission} of {escrow.held}")
+    return Settlement(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=escrow.held - commission, commission=commission)
+
+
+def refund(escrow: Escrow, refund_id: RefundId, amount: Money) -> Refund:
+    """Divide a refund over the tenders the order was paid by, in proportion to what is left of each (largest remainder).
+
+    So no tender ever gets back more than it gave, whatever refunds came before and in whatever order.
+    """
+    if escrow.state is EscrowState.SETTLED:
+        raise Refused(PaymentRefusal.ESCROW_SETTLED)
+    if escrow.state is not EscrowState.HELD:
+        raise Refused(PaymentRefusal.ESCROW_NOT_HELD, escrow.state)
+    if not amount:
+        raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, "a refund of nothing")
+    if amount.currency != escrow.held.currency or amount > escrow.held:
+        raise Refused(PaymentRefusal.EXCEEDS_HELD, f"{amount} of {escrow.held}")
+    shares = split(amount, [funding.left for funding in escrow.funding])
+    pieces = tuple(
+        RefundPiece(
+            kind=funding.kind,
+            amount=share,
+            state=PieceState.PENDING if funding.kind is TenderKind.CHANNEL else PieceState.DONE,
+            channel=funding.channel,
+            reference=funding.reference,
+            request=request_id(refund_id, number) if funding.kind is TenderKind.CHANNEL else "",
+        )
+        for number, (funding, share) in enumerate(zip(escrow.funding, shares, strict=True))
+        if share
+    )
+    return Refund(id=refund_id, order_id=escrow.order_id, payer=escrow.payer, amount=amount, state=_refund_state(pieces), pieces=pieces)
+
+
+def _refund_state(pieces: Sequence[RefundPiece]) -> RefundState:
+    return RefundState.PENDING if any(piece.state is PieceState.PENDING for piece in pieces) else RefundState.DONE
+
+
+def after_refund(escrow: Escrow, refunded: Refund) -> Escrow:
+    """What is held after a refund, and what each tender has had back."""
+    by_tender = {(piece.kind, piece.reference): piece.amount.amount for piece in refunded.pieces}
+    funding = tuple(replace(one, returned=one.returned + by_tender.get((one.kind, one.reference), 0)) for one in escrow.funding)
+    held = escrow.held - refunded.amount
+    invariant(sum(one.left for one in funding) == held.amount, "what is held is what the tenders have not had back")
+    invariant(all(one.left >= 0 for one in funding), "no tender has more back than it gave")
+    return replace(escrow, held=held, funding=funding, state=EscrowState.HELD if held else EscrowState.RETURNED)
+
+
+def after_piece(refunded: Refund, request: str, state: PieceState) -> Refund:
+    """A refund when a channel has said what became of one piece."""
+    pieces = tuple(replace(piece, state=state) if piece.request == request else piece for piece in refunded.pieces)
+    return replace(refunded, pieces=pieces, state=_refund_state(pieces))
+
+
+# Channels
+
+
+class Outcome(StrEnum):
+    """What a channel says became of a charge or of a refund."""
+
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    REFUND_REFUSED = "refund_refused"
+    WAITING = "waiting"
+    """Nothing yet; only ever the answer to a question."""
+    UNKNOWN = "unknown"
+    """It has not heard of it; only ever the answer to a question."""
+
+
+class Told(Protocol):
+    """What a channel says, as its adapter has read it.
+
+    `merchant` is whom the channel believes it collects for; `request` is the id of a refund piece, empty for a charge; `event`
+    names the saying itself.
+    """
+
+    @property
+    def event(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def merchant(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def reference(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def request(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def outcome(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def amount(self) -> Money: ...  # noqa: D102 - said above
+
+
+Flaw = Literal["", "forged", "stale", "malformed"]
+Asked = Literal["accepted", "refused", "unreachable"]
+
+
+class Channel(Protocol):
+    """Somebody else's payment service, as an adapter shows it.
+
+    The first three methods are pure and quick, and are called in transactions; the last two talk to the outside and are called
+    by couriers alone.
+    """
+
+    @property
+    def merchant(self) -> str:
+        """Who we are to the channel."""
+        ...
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The names, in lower case, of the headers of a notification that `flaw` looks at; the edge hands on these and no others."""
+        ...
+
+    def redirect(self, reference: str, amount: Money, *, due: int) -> str:
+        """The address of the page on which a payer approves a charge: signed, so that nobody can change what it says."""
+        ...
+
+    def flaw(self, body: bytes, headers: Mapping[str, str], *, now: int) -> Flaw:
+        """What is wrong with a notification: nothing, not signed by the channel, signed too long ago, or not readable."""
+        ...
+
+    def read(self, body: bytes) -> Told:
+        """What a notification without flaw says."""
+        ...
+
+    async def refund(self, request: str, reference: str, amount: Money) -> Asked:
+        """Ask for a part of a charge to be given back; the same request asked again changes nothing."""
+        ...
+
+    async def query(self, reference: str, request: str = "") -> Told | None:
+        """Ask what became of a charge, or of a refund; nothing when the channel cannot be reached."""
+        ...
+
+
+class Channels(Struct, frozen=True):
+    """The channels that this cloud takes, by name: a port."""
+
+    by_name: Mapping[str, Channel]
+
+    def named(self, name: str) -> Channel:
+        """The channel with a name."""
+        channel = self.by_name.get(name)
+        if channel is None:
+            raise Refused(PaymentRefusal.CHANNEL_UNKNOWN, name)
+        return channel
+
+
+class Mismatch(StrEnum):
+    """Why a genuine notification was not believed."""
+
+    CHARGE_UNKNOWN = "charge_unknown"
+    CHANNEL_DIFFERS = "channel_differs"
+    MERCHANT_DIFFERS = "merchant_differs"
+    AMOUNT_DIFFERS = "amount_differs"
+    CURRENCY_DIFFERS = "currency_differs"
+    CONTRADICTS = "contradicts"
+    """It says that something was not collected, or not given back, of which the channel has said the opposite before."""
+
+
+def mismatch(told: Told, *, channel: str, merchant: str, known_channel: str | None, amount: Money | None) -> Mismatch | None:
+    """Compare what a channel says with what it was asked for."""
+    if known_channel is None or amount is None:
+        return Mismatch.CHARGE_UNKNOWN
+    if known_channel != channel:
+        return Mismatch.CHANNEL_DIFFERS
+    if told.merchant != merchant:
+        return Mismatch.MERCHANT_DIFFERS
+    if told.amount.currency != amount.currency:
+        return Mismatch.CURRENCY_DIFFERS
+    if told.amount != amount:
+        return Mismatch.AMOUNT_DIFFERS
+    return None
+
+
+class NotificationTaken(Struct, frozen=True, kw_only=True):
+    """What a genuine notification is answered with, every time it comes: that it need not come again."""
+
+    event: str
+    believed: bool
+
+
+class OutgoingKind(StrEnum):
+    """What a channel is asked."""
+
+    REFUND = "refund"
+    QUERY = "query"
+
+
+class OutgoingState(StrEnum):
+    """Where a request to a channel stands."""
+
+    WAITING = "waiting"
+    """The channel has to be asked."""
+    ASKED = "asked"
+    """It has said that it will; when no notification comes it is asked what became of it."""
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """Something a channel has to be asked, at least once, after the commit that decided it.
+
+    Its id is the name by which the channel knows a refund; `cause` is the refund, or the ended payment, that it belongs to.
+    """
+
+    id: str
+    kind: OutgoingKind
+    state: OutgoingState
+    channel: str
+    reference: str
+    amount: Money
+    cause: str
+    tries: int = 0
+    next_at: int = 0
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """A genuine notification that did not match: somebody has to look at it."""
+
+    id: str
+    channel: str
+    event: str
+    reason: Mismatch
+    reference: str
+    outcome: str
+    amount: Money
+    at: int
+    resolved_at: int = 0
+
+
+CHECKS_MS = (60_000, 300_000, 900_000)
+"""When a channel that has said nothing about a charge is asked, counted from the start of the payment."""
+CHECKS_AFTER_DUE_MS = (0, 600_000, 86_400_000)
+"""The same, counted from when it was due: money may have been collected at the last moment, and the notification lost."""
+
+
+def next_check(payment: Payment, now: int) -> int | None:
+    """When a payment is looked at next: at its checks before it is due, when it is due, and twice after; then never."""
+    moments = [payment.started_at + wait for wait in CHECKS_MS if payment.started_at + wait < payment.due]
+    moments += [payment.due + wait for wait in CHECKS_AFTER_DUE_MS]
+    return next((moment for moment in moments if moment > now), None)
+
+
+ASKED_MS = 60_000
+"""How long an accepted refund may take before the channel is asked what became of it."""
+BACK_OFF_MS = (1_000, 5_000, 30_000, 120_000, 600_000, 3_600_000)
+
+
+def back_off(tries: int) -> int:
+    """How long to wait after so many tries, in milliseconds: longer each time, an hour at most, and never giving up."""
+    return BACK_OFF_MS[min(tries, len(BACK_OFF_MS)) - 1]

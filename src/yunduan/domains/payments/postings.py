@@ -1,0 +1,303 @@
+"""How payments moves money: each template is made here and nowhere else, a pure function of what it is for.
+
+| template | from | to |
+| --- | --- | --- |
+| hold | wallet, set aside | clearing of the payment |
+| fund at once | wallet, channel, difference | escrow of each order |
+| collect | channel | clearing of the payment |
+| fund from clearing | the hold, posted; difference | clearing, and from it to the escrow of each order; clearing closes |
+| release | the hold, voided; clearing | returning, for what channels had collected; clearing closes |
+| collect late | channel | returning |
+| top up | channel | wallet |
+| settle | escrow | shop and commission; the escrow closes |
+| refund | escrow | wallet, returning, difference; the escrow closes when it is empty |
+| return | returning | channel |
+| divert | returning | wallet |
+| book difference | channel | difference |
+
+Clearing and returning accounts are back at zero when the story that uses them has ended.
+"""
+
+from enum import IntEnum
+
+from msgspec import Struct
+
+from yunduan.domains.ledger.commands import PostTransfers
+from yunduan.domains.ledger.model import AccountFlag, NewAccount, Posting, Transfer
+from yunduan.domains.payments.model import (
+    HOLD_GRACE_MS,
+    Charge,
+    ChargeState,
+    Escrow,
+    Funding,
+    Outgoing,
+    Payment,
+    Refund,
+    Settlement,
+    Tender,
+    TenderKind,
+    channel_account,
+    clearing_account,
+    commission_account,
+    difference_account,
+    escrow_account,
+    returning_account,
+    shop_account,
+    step_id,
+    wallet_account,
+)
+from yunduan.kernel.ids import AccountId, PaymentId, PersonId, ShopId, TransferId
+from yunduan.kernel.money import Money
+
+
+class AccountCode(IntEnum):
+    """What an account is for."""
+
+    WALLET = 10
+    SHOP = 11
+    ESCROW = 20
+    CLEARING = 21
+    RETURNING = 22
+    CHANNEL = 30
+    COMMISSION = 40
+    DIFFERENCE = 41
+    PROMOTIONS = 42
+
+
+HOLD = Posting(name="hold", code=10)
+FUND = Posting(name="fund", code=11)
+COLLECT = Posting(name="collect", code=12)
+TOP_UP = Posting(name="top_up", code=13)
+SETTLE = Posting(name="settle", code=20)
+REFUND = Posting(name="refund", code=30)
+RELEASE = Posting(name="release", code=31)
+RETURN = Posting(name="return", code=32)
+DIVERT = Posting(name="divert", code=33)
+DIFFERENCE = Posting(name="difference", code=40)
+TEMPLATES = (HOLD, FUND, COLLECT, TOP_UP, SETTLE, REFUND, RELEASE, RETURN, DIVERT, DIFFERENCE)
+
+
+class Movement(Struct, frozen=True, kw_only=True):
+    """Transfers that happen together, with the accounts that they open and close."""
+
+    transfers: tuple[Transfer, ...]
+    opening: tuple[NewAccount, ...] = ()
+    closing: tuple[AccountId, ...] = ()
+
+    def command(self) -> PostTransfers:
+        """What the ledger is asked."""
+        return PostTransfers(transfers=self.transfers, opening=self.opening, closing=self.closing)
+
+
+# Accounts
+
+
+def _account(id: AccountId, currency: str, code: AccountCode, flags: AccountFlag = AccountFlag.DEBITS_WITHIN_CREDITS) -> NewAccount:
+    return NewAccount(id=id, currency=currency, code=code, flags=flags)
+
+
+def wallet(person: PersonId, currency: str) -> NewAccount:
+    """A person's wallet."""
+    return _account(wallet_account(person, currency), currency, AccountCode.WALLET)
+
+
+def shop(id: ShopId, currency: str) -> NewAccount:
+    """What a shop has earned."""
+    return _account(shop_account(id, currency), currency, AccountCode.SHOP)
+
+
+def channel(name: str, currency: str) -> NewAccount:
+    """What a channel has collected for us: it never gives back more than that."""
+    return _account(channel_account(name, currency), currency, AccountCode.CHANNEL, AccountFlag.CREDITS_WITHIN_DEBITS)
+
+
+def returning(name: str, currency: str) -> NewAccount:
+    """What is on its way back over a channel."""
+    return _account(returning_account(name, currency), currency, AccountCode.RETURNING)
+
+
+def commission(currency: str) -> NewAccount:
+    """What the marketplace has earned."""
+    return _account(commission_account(currency), currency, AccountCode.COMMISSION)
+
+
+def difference(currency: str) -> NewAccount:
+    """What imported payments differ from their orders: it may stand on either side of zero."""
+    return _account(difference_account(currency), currency, AccountCode.DIFFERENCE, AccountFlag.NONE)
+
+
+def _clearing(payment: Payment) -> NewAccount:
+    return _account(clearing_account(payment.id), payment.currency, AccountCode.CLEARING)
+
+
+def _escrows(payment: Payment) -> tuple[NewAccount, ...]:
+    """One for each order that costs anything."""
+    return tuple(_account(escrow_account(part.order_id), payment.currency, AccountCode.ESCROW) for part in payment.parts if part.amount)
+
+
+def _source(payment: Payment, kind: TenderKind, channel_name: str) -> NewAccount:
+    if kind is TenderKind.WALLET:
+        return wallet(payment.payer, payment.currency)
+    if kind is TenderKind.CHANNEL:
+        return channel(channel_name, payment.currency)
+    return difference(payment.currency)
+
+
+def _each_once(accounts: list[NewAccount]) -> tuple[NewAccount, ...]:
+    return tuple({account.id: account for account in accounts}.values())
+
+
+def _of_wallet(payment: Payment) -> Tender | None:
+    return next((tender for tender in payment.tenders if tender.kind is TenderKind.WALLET), None)
+
+
+# Paying
+
+
+def hold(payment: Payment, amount: Money) -> Movement:
+    """Set the wallet's part of a payment aside until the channels have spoken."""
+    source, clearing = wallet(payment.payer, payment.currency), _clearing(payment)
+    due = payment.due + HOLD_GRACE_MS
+    held = HOLD.move(step_id(payment.id, "hld"), amount, source=source.id, target=clearing.id, due=due)
+    return Movement(transfers=held, opening=(source, clearing))
+
+
+def _hold(payment: Payment) -> Transfer | None:
+    tender = _of_wallet(payment)
+    return hold(payment, tender.amount).transfers[0] if tender else None
+
+
+def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]]) -> Movement:
+    """Fund every escrow straight from the tenders: nothing is waited for any more."""
+    transfers: list[Transfer] = []
+    sources = []
+    for number, tender in enumerate(payment.tenders):
+        source = _source(payment, tender.kind, tender.channel)
+        parts = [
+            (escrow_account(part.order_id), funding.amount)
+            for part, of_one in zip(payment.parts, shares, strict=True)
+            for funding in of_one
+            if (funding.kind, funding.channel) == (tender.kind, tender.channel)
+        ]
+        sources.append(source)
+        transfers += FUND.spread(step_id(payment.id, "fnd", number), tender.amount, source=source.id, parts=parts)
+    return Movement(transfers=tuple(transfers), opening=_each_once(sources) + _escrows(payment))
+
+
+def collect(payment: Payment, charge: Charge) -> Movement:
+    """Take what one of several tenders has brought into the payment's clearing account."""
+    return _collected(payment, charge, _clearing(payment))
+
+
+def _collected(payment: Payment, charge: Charge, target: NewAccount) -> Movement:
+    source = channel(charge.channel, payment.currency)
+    id = step_id(charge.reference, "col")
+    return Movement(transfers=COLLECT.move(id, charge.amount, source=source.id, target=target.id), opening=(source, target))
+
+
+def fund_from_clearing(payment: Payment) -> Movement:
+    """Bring the rest into the clearing account and empty it into the escrows."""
+    clearing = clearing_account(payment.id)
+    transfers: list[Transfer] = []
+    opening = list(_escrows(payment))
+    if held := _hold(payment):
+        transfers.append(held.posted(step_id(payment.id, "hpo")))
+    for tender in payment.tenders:
+        if tender.kind is TenderKind.DIFFERENCE:
+            source = difference(payment.currency)
+            opening.append(source)
+            transfers += DIFFERENCE.move(step_id(payment.id, "dif"), tender.amount, source=source.id, target=clearing)
+    parts = [(escrow_account(part.order_id), part.amount) for part in payment.parts]
+    transfers += FUND.spread(step_id(payment.id, "fnd"), payment.total, source=clearing, parts=parts)
+    return Movement(transfers=tuple(transfers), opening=tuple(opening), closing=(clearing,))
+
+
+def release(payment: Payment, *, holds: bool) -> Movement:
+    """Give up a payment: free what it still holds, and send back what channels have collected already."""
+    clearing = clearing_account(payment.id)
+    transfers: list[Transfer] = []
+    opening = []
+    if holds and (held := _hold(payment)):
+        transfers.append(held.voided(step_id(payment.id, "hvo")))
+    collected = [charge for charge in payment.charges if charge.state is ChargeState.CAPTURED]
+    for charge in collected:
+        target = returning(charge.channel, payment.currency)
+        opening.append(target)
+        transfers += RELEASE.move(step_id(charge.reference, "rel"), charge.amount, source=clearing, target=target.id)
+    was_opened = _of_wallet(payment) is not None or bool(collected)
+    return Movement(transfers=tuple(transfers), opening=_each_once(opening), closing=(clearing,) if was_opened else ())
+
+
+def collect_late(payment: Payment, charge: Charge) -> Movement:
+    """Book what a channel has collected for a payment that had ended: it is on its way back."""
+    return _collected(payment, charge, returning(charge.channel, payment.currency))
+
+
+def top_up(payment: Payment, charge: Charge) -> Movement:
+    """Bring what a channel has collected into the payer's wallet."""
+    source, target = channel(charge.channel, payment.currency), wallet(payment.payer, payment.currency)
+    moved = TOP_UP.move(step_id(charge.reference, "top"), charge.amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))
+
+
+# Escrow
+
+
+def settle(escrow: Escrow, settlement: Settlement) -> Movement:
+    """Empty an escrow into the shop's balance and the commission account, and close it."""
+    currency = escrow.held.currency
+    earned, fee = shop(escrow.shop_id, currency), commission(currency)
+    parts = [(earned.id, settlement.to_shop), (fee.id, settlement.commission)]
+    transfers = SETTLE.spread(step_id(escrow.order_id, "stl"), escrow.held, source=escrow.account, parts=parts)
+    return Movement(transfers=transfers, opening=(earned, fee), closing=(escrow.account,))
+
+
+def refund(escrow: Escrow, refunded: Refund) -> Movement:
+    """Send a part of an escrow back over the tenders it came from; an empty escrow is closed."""
+    currency = escrow.held.currency
+    targets = [_target(escrow, piece.kind, piece.channel, currency) for piece in refunded.pieces]
+    parts = [(target.id, piece.amount) for target, piece in zip(targets, refunded.pieces, strict=True)]
+    return Movement(
+        transfers=REFUND.spread(step_id(refunded.id, "rfu"), refunded.amount, source=escrow.account, parts=parts),
+        opening=_each_once(targets),
+        closing=(escrow.account,) if refunded.amount == escrow.held else (),
+    )
+
+
+def _target(escrow: Escrow, kind: TenderKind, channel_name: str, currency: str) -> NewAccount:
+    if kind is TenderKind.WALLET:
+        return wallet(escrow.payer, currency)
+    if kind is TenderKind.CHANNEL:
+        return returning(channel_name, currency)
+    return difference(currency)
+
+
+# What goes back over a channel
+
+
+def give_back(outgoing: Outgoing) -> Movement:
+    """A channel has given back what was on its way."""
+    currency = outgoing.amount.currency
+    source, target = returning_account(outgoing.channel, currency), channel_account(outgoing.channel, currency)
+    return Movement(transfers=RETURN.move(_id_of(outgoing, "bck"), outgoing.amount, source=source, target=target))
+
+
+def divert(outgoing: Outgoing, payer: PersonId) -> Movement:
+    """A channel would not give it back: it goes to the payer's wallet instead."""
+    target = wallet(payer, outgoing.amount.currency)
+    source = returning_account(outgoing.channel, outgoing.amount.currency)
+    moved = DIVERT.move(_id_of(outgoing, "div"), outgoing.amount, source=source, target=target.id)
+    return Movement(transfers=moved, opening=(target,))
+
+
+def _id_of(outgoing: Outgoing, step: str) -> TransferId:
+    """Requests for pieces of refunds and for whole charges may share their digits: the kind of request is a part of the id."""
+    kind, _, digits = outgoing.id.partition("_")
+    return TransferId(f"{step}_{kind}{digits}")
+
+
+def book_difference(payment_id: PaymentId, channel_name: str, amount: Money) -> Movement:
+    """Book what a channel collected beyond what a payment's orders cost."""
+    source, target = channel(channel_name, amount.currency), difference(amount.currency)
+    moved = DIFFERENCE.move(step_id(payment_id, "ovr"), amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))

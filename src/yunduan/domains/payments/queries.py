@@ -1,0 +1,336 @@
+"""What payments can be asked: one's wallet, a payment, an escrow, a shop's balance, and the platform's own accounts."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from yunduan.domains.ledger.model import Account, Kind, LedgerRefusal
+from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, StatementOf
+from yunduan.domains.payments import model, postings, store
+from yunduan.domains.payments.model import (
+    Alert,
+    Channels,
+    ChargeState,
+    Escrow,
+    Outgoing,
+    OutgoingKind,
+    OutgoingState,
+    Payment,
+    PaymentRefusal,
+    Refund,
+)
+from yunduan.domains.payments.store import ESCROWS, OUTGOING, PAYMENTS, REFUNDS
+from yunduan.kernel.ids import AccountId, OrderId, PaymentId, RefundId, ShopId, TransferId
+from yunduan.kernel.messages import Query
+from yunduan.kernel.money import Currency, Money
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import answers
+from yunduan.runtime.transaction import Asking
+
+ALERTS_MAX = 100
+READERS = ("admin", "finance", "service", "risk")
+"""Operators who may look at anybody's payment."""
+
+
+class Balance(Struct, frozen=True, kw_only=True):
+    """Money of one owner in one currency: what may be spent, and what is set aside for payments that are pending."""
+
+    available: Money
+    held: Money
+
+
+class Balances(Struct, frozen=True, kw_only=True):
+    """All money of one owner, a line for each currency."""
+
+    balances: tuple[Balance, ...]
+
+
+class MoneyLine(Struct, frozen=True, kw_only=True):
+    """One movement of an account: `change` (minor units, with its sign) is what it did to the balance, `what` names the posting."""
+
+    id: TransferId
+    what: str
+    kind: Kind
+    other: AccountId
+    amount: Money
+    change: int
+    balance: int
+    at: int
+
+
+class MoneyStatement(Struct, frozen=True, kw_only=True):
+    """A page of movements, newest first; `next` is where the following page starts."""
+
+    lines: tuple[MoneyLine, ...]
+    next: int | None
+
+
+Start = Annotated[int, Meta(ge=1, le=2**53, description="The `next` of the page before.")]
+Limit = Annotated[int, Meta(ge=1, le=LINES_MAX)]
+
+
+class WalletOf(Query[Balances]):
+    """The caller's wallet."""
+
+
+class StatementOfWallet(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_FOUND,)):
+    """The movements of the caller's wallet in one currency."""
+
+    currency: Currency
+    start: Start | None = None
+    limit: Limit = 50
+
+
+class PaymentOf(Query[Payment], refuses=(PaymentRefusal.NOT_FOUND,)):
+    """A payment, for whoever pays it and for operators; to others it is as if it were not there."""
+
+    payment_id: PaymentId
+
+
+class EscrowOf(Query[Escrow], refuses=(PaymentRefusal.ESCROW_NOT_FOUND,)):
+    """The money of an order that has been paid; whoever asks answers for who may see it."""
+
+    order_id: OrderId
+
+
+class RefundOf(Query[Refund], refuses=(PaymentRefusal.REFUND_NOT_FOUND,)):
+    """Where a refund is; whoever asks answers for who may see it."""
+
+    refund_id: RefundId
+
+
+class ShopBalanceOf(Query[Balances]):
+    """What a shop has earned and not yet been paid out."""
+
+    shop_id: ShopId
+
+
+class StatementOfShop(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_FOUND,)):
+    """The movements of a shop's balance in one currency."""
+
+    shop_id: ShopId
+    currency: Currency
+    start: Start | None = None
+    limit: Limit = 50
+
+
+class PlatformAccount(Struct, frozen=True, kw_only=True):
+    """One of the marketplace's own accounts: credits less debits, in minor units, with its sign."""
+
+    id: AccountId
+    name: str
+    balance: int
+
+
+class PlatformAccounts(Struct, frozen=True, kw_only=True):
+    """The marketplace's own accounts in one currency: a channel's balance is below zero by what it owes us."""
+
+    currency: str
+    accounts: tuple[PlatformAccount, ...]
+
+
+class PlatformAccountsOf(Query[PlatformAccounts]):
+    """Commission, difference, promotions, and for each channel what it has collected and what is on its way back."""
+
+    currency: Currency
+
+
+class OpenAlerts(Struct, frozen=True, kw_only=True):
+    """Alerts that nobody has dealt with; `next` is where the following page starts."""
+
+    alerts: tuple[Alert, ...]
+    next: str | None
+
+
+class OpenAlertsOf(Query[OpenAlerts]):
+    """Genuine notifications that did not match."""
+
+    after: Annotated[str, Meta(pattern=r"^(alr_[0-9a-f]{26})?(?![\s\S])")] = ""
+    limit: Annotated[int, Meta(ge=1, le=ALERTS_MAX)] = 50
+
+
+class TheirLine(Struct, frozen=True, kw_only=True):
+    """One line of a channel's own statement: collected, or given back when `request` names a refund."""
+
+    reference: str
+    amount: Money
+    request: str = ""
+
+
+class Discrepancy(Struct, frozen=True, kw_only=True):
+    """A line of the channel's statement that our books do not have, or have otherwise; `ours` is what we have, 0 for nothing."""
+
+    reference: str
+    request: str
+    theirs: int
+    ours: int
+
+
+class Reconciliation(Struct, frozen=True, kw_only=True):
+    """Our books against a channel's: `clearing` is what we say that it owes us, `theirs` what its statement adds up to.
+
+    When no line differs and the sums do, our books have something that the channel's statement does not.
+    """
+
+    clearing: int
+    theirs: int
+    discrepancies: tuple[Discrepancy, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two are the same to the last unit."""
+        return self.clearing == self.theirs and not self.discrepancies
+
+
+class ReconciliationOf(Query[Reconciliation], refuses=(PaymentRefusal.CHANNEL_UNKNOWN,), slow=True):
+    """Compare a channel's whole statement in one currency with our books, line by line and in all."""
+
+    channel: model.ChannelName
+    currency: Currency
+    theirs: tuple[TheirLine, ...]
+
+
+@answers(WalletOf)
+def wallet_of(at: Asking, _: WalletOf) -> Balances:
+    """Whoever asks sees their own."""
+    return _balances(at, at.actor.person)
+
+
+@answers(ShopBalanceOf)
+def shop_balance_of(at: Asking, ask: ShopBalanceOf) -> Balances:
+    """The edge has looked at the caller's role in this shop."""
+    return _balances(at, ask.shop_id)
+
+
+def _balances(at: Asking, owner: str) -> Balances:
+    accounts = [at.ask(AccountOf(id=purse.account)) for purse in store.purses(at, owner)] if owner else []
+    return Balances(balances=tuple(_balance(account) for account in accounts if account is not None))
+
+
+def _balance(account: Account) -> Balance:
+    return Balance(available=account.available(), held=Money(amount=account.debits_pending, currency=account.currency))
+
+
+@answers(StatementOfWallet)
+def statement_of_wallet(at: Asking, ask: StatementOfWallet) -> MoneyStatement:
+    """Whoever asks sees their own."""
+    return _statement(at, model.wallet_account(at.actor.person, ask.currency), start=ask.start, limit=ask.limit)
+
+
+@answers(StatementOfShop)
+def statement_of_shop(at: Asking, ask: StatementOfShop) -> MoneyStatement:
+    """The edge has looked at the caller's role in this shop."""
+    return _statement(at, model.shop_account(ask.shop_id, ask.currency), start=ask.start, limit=ask.limit)
+
+
+def _statement(at: Asking, account: AccountId, *, start: int | None, limit: int) -> MoneyStatement:
+    if at.ask(AccountOf(id=account)) is None:
+        return MoneyStatement(lines=(), next=None)
+    page = at.ask(StatementOf(id=account, start=start, limit=limit))
+    return MoneyStatement(lines=tuple(_line(line) for line in page.lines), next=page.next)
+
+
+_NAMES = {template.code: template.name for template in postings.TEMPLATES}
+
+
+def _line(line: Line) -> MoneyLine:
+    return MoneyLine(
+        id=line.id,
+        what=_NAMES.get(line.code, "other"),
+        kind=line.kind,
+        other=line.other,
+        amount=line.amount,
+        change=line.change,
+        balance=line.balance,
+        at=line.at,
+    )
+
+
+@answers(PaymentOf)
+def payment_of(at: Asking, ask: PaymentOf) -> Payment:
+    """The payer, an operator, or the cloud itself."""
+    payment = at.get(PAYMENTS, ask.payment_id)
+    actor = at.actor
+    if payment is None or not (actor.owns(payment.payer) or actor.operates(*READERS) or actor.is_system):
+        raise Refused(PaymentRefusal.NOT_FOUND)
+    return payment
+
+
+@answers(EscrowOf)
+def escrow_of(at: Asking, ask: EscrowOf) -> Escrow:
+    """The escrow as it stands, also when it has been emptied."""
+    escrow = at.get(ESCROWS, ask.order_id)
+    if escrow is None:
+        raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
+    return escrow
+
+
+@answers(RefundOf)
+def refund_of(at: Asking, ask: RefundOf) -> Refund:
+    """The refund and each of its pieces."""
+    refund = at.get(REFUNDS, ask.refund_id)
+    if refund is None:
+        raise Refused(PaymentRefusal.REFUND_NOT_FOUND)
+    return refund
+
+
+@answers(PlatformAccountsOf)
+def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccounts:
+    """One that has never been used stands at zero."""
+    named = [
+        ("commission", model.commission_account(ask.currency)),
+        ("difference", model.difference_account(ask.currency)),
+        ("promotions", model.promotions_account(ask.currency)),
+    ]
+    for channel in sorted(at.port(Channels).by_name):
+        named.append((f"channel {channel}", model.channel_account(channel, ask.currency)))
+        named.append((f"returning {channel}", model.returning_account(channel, ask.currency)))
+    accounts = tuple(PlatformAccount(id=id, name=name, balance=_posted(at, id)) for name, id in named)
+    return PlatformAccounts(currency=ask.currency, accounts=accounts)
+
+
+def _posted(at: Asking, id: AccountId) -> int:
+    account = at.ask(AccountOf(id=id))
+    return account.balance if account else 0
+
+
+@answers(OpenAlertsOf)
+def open_alerts_of(at: Asking, ask: OpenAlertsOf) -> OpenAlerts:
+    """In the order of their ids."""
+    found = store.open_alerts(at, ask.after, ask.limit)
+    return OpenAlerts(alerts=tuple(found), next=found[-1].id if len(found) == ask.limit else None)
+
+
+@answers(ReconciliationOf)
+def reconciliation_of(at: Asking, ask: ReconciliationOf) -> Reconciliation:
+    """Each of their lines is looked up in our books; ours are their sum, the clearing account."""
+    at.port(Channels).named(ask.channel)
+    theirs = sum(-line.amount.amount if line.request else line.amount.amount for line in ask.theirs)
+    payments = at.get_many(PAYMENTS, [model.payment_of_reference(line.reference) for line in ask.theirs if not line.request])
+    requests = at.get_many(OUTGOING, [line.request for line in ask.theirs if line.request])
+    found = []
+    for line in ask.theirs:
+        if line.request:
+            ours = _given_back(requests.get(line.request), line, ask.channel)
+        else:
+            ours = _collected(payments.get(model.payment_of_reference(line.reference)), line, ask.channel)
+        if ours != line.amount.amount:
+            found.append(Discrepancy(reference=line.reference, request=line.request, theirs=line.amount.amount, ours=ours))
+    clearing = -_posted(at, model.channel_account(ask.channel, ask.currency))
+    return Reconciliation(clearing=clearing, theirs=theirs, discrepancies=tuple(found))
+
+
+def _collected(payment: Payment | None, line: TheirLine, channel: str) -> int:
+    if payment is None or line.amount.currency != payment.currency:
+        return 0
+    charge = payment.charge(line.reference)
+    if charge is not None and charge.channel == channel:
+        return 0 if charge.state in (ChargeState.PENDING, ChargeState.ENDED) else charge.amount.amount
+    return 0
+
+
+def _given_back(outgoing: Outgoing | None, line: TheirLine, channel: str) -> int:
+    if outgoing is None or (outgoing.channel, outgoing.reference) != (channel, line.reference):
+        return 0
+    is_done = outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.DONE
+    return outgoing.amount.amount if is_done else 0

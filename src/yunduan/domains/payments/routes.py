@@ -1,0 +1,99 @@
+"""Where payments are reached."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from yunduan.domains.payments.commands import ResolveAlert, TakeNotification, TopUpWallet
+from yunduan.domains.payments.model import Channels
+from yunduan.domains.payments.queries import (
+    OpenAlertsOf,
+    PaymentOf,
+    PlatformAccountsOf,
+    ShopBalanceOf,
+    StatementOfShop,
+    StatementOfWallet,
+    WalletOf,
+)
+from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
+
+_EARNS = Owner.shop("owner", "finance")
+_BOOKS = Owner.operator("admin", "finance")
+_RISK = Owner.operator("admin", "finance", "risk")
+
+
+def notification(path: Mapping[str, Any], headers: Mapping[str, str], body: bytes, port: Any) -> TakeNotification:
+    """A notification as it came, with those headers that the channel's adapter looks at and no others."""
+    channel = port(Channels).by_name.get(path["channel"])
+    wanted = channel.headers if channel else ()
+    kept = {name: headers[name] for name in wanted if name in headers}
+    return TakeNotification(channel=path["channel"], body=body, headers=kept)
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/payments/top-ups",
+        TopUpWallet,
+        "payments:write",
+        SELF,
+        client=("amount", "channel"),
+        summary="Bring money into the caller's wallet.",
+    ),
+    Route("GET", "/payments/{payment_id}", PaymentOf, "payments:read", RECORD, summary="A payment, for whoever pays it."),
+    Route("GET", "/wallet", WalletOf, "payments:read", SELF, summary="The caller's wallet."),
+    Route(
+        "GET",
+        "/wallet/statement",
+        StatementOfWallet,
+        "payments:read",
+        SELF,
+        client=("currency", "start", "limit"),
+        summary="The movements of the caller's wallet, newest first.",
+    ),
+    Route(
+        "POST",
+        "/channels/{channel}/notifications",
+        TakeNotification,
+        None,
+        ANYONE,
+        client=("body", "headers"),
+        summary="What a payment channel says, signed by it.",
+        takes_key=False,
+        takes=notification,
+    ),
+    Route("GET", "/shops/{shop_id}/balance", ShopBalanceOf, "shop:read", _EARNS, summary="What a shop has earned."),
+    Route(
+        "GET",
+        "/shops/{shop_id}/statement",
+        StatementOfShop,
+        "shop:read",
+        _EARNS,
+        client=("currency", "start", "limit"),
+        summary="The movements of a shop's balance, newest first.",
+    ),
+    Route(
+        "GET",
+        "/operator/accounts/{currency}",
+        PlatformAccountsOf,
+        "operate",
+        _BOOKS,
+        summary="The marketplace's own accounts: commission, difference, channels.",
+    ),
+    Route(
+        "GET",
+        "/operator/payment-alerts",
+        OpenAlertsOf,
+        "operate",
+        _RISK,
+        client=("after", "limit"),
+        summary="Genuine notifications that did not match.",
+    ),
+    Route(
+        "POST",
+        "/operator/payment-alerts/{alert_id}/resolution",
+        ResolveAlert,
+        "operate",
+        _RISK,
+        summary="Somebody has dealt with a notification that did not match.",
+    ),
+)

@@ -1,0 +1,94 @@
+"""Every statement of payments: documents found by key, and the two lists that couriers and operators work through."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from yunduan.domains.payments.model import Alert, Escrow, Outgoing, Payment, Refund
+from yunduan.kernel.ids import AccountId, OrderId, PaymentId, RefundId
+from yunduan.runtime.ports import Reader, Row, Table
+
+Document = TypeVar("Document", bound=Struct)
+_encode = msgspec.json.Encoder().encode
+
+
+DOCUMENTS_REMEMBERED = 1_000
+"""Wide, and rarely wanted again soon."""
+
+
+def _documents(kind: type[Document], name: str, key: str) -> Table[Any, Document]:
+    """A table of documents with their state beside them."""
+    decode = msgspec.json.Decoder(kind).decode
+
+    def value(row: Row) -> Document:
+        return decode(row[2])
+
+    def row(document: Document) -> Row:
+        return (getattr(document, key), getattr(document, "state").value, _encode(document))  # noqa: B009 - any document's
+
+    return Table(name=name, columns={key: str, "state": str, "body": bytes}, value=value, row=row, remembered=DOCUMENTS_REMEMBERED)
+
+
+PAYMENTS: Table[PaymentId, Payment] = _documents(Payment, "payment", "id")
+ESCROWS: Table[OrderId, Escrow] = _documents(Escrow, "escrow", "order_id")
+REFUNDS: Table[RefundId, Refund] = _documents(Refund, "payment_refund", "id")
+
+_outgoing = msgspec.json.Decoder(Outgoing).decode
+OUTGOING: Table[str, Outgoing] = Table(
+    name="channel_errand",
+    columns={"id": str, "state": str, "next_at": int, "body": bytes},
+    value=lambda row: _outgoing(row[3]),
+    row=lambda outgoing: (outgoing.id, outgoing.state.value, outgoing.next_at, _encode(outgoing)),
+)
+
+_alert = msgspec.json.Decoder(Alert).decode
+ALERTS: Table[str, Alert] = Table(
+    name="payment_alert",
+    columns={"id": str, "resolved_at": int, "body": bytes},
+    value=lambda row: _alert(row[2]),
+    row=lambda alert: (alert.id, alert.resolved_at, _encode(alert)),
+)
+
+
+class Purse(Struct, frozen=True, gc=False):
+    """A currency in which somebody has money."""
+
+    owner: str
+    currency: str
+    account: AccountId
+
+
+PURSES: Table[tuple[str, str], Purse] = Table(
+    name="payment_purse",
+    columns={"owner": str, "currency": str, "account": str},
+    value=lambda row: Purse(*row),
+    row=lambda purse: (purse.owner, purse.currency, purse.account),
+    keys=2,
+)
+
+_DUE = "SELECT body FROM channel_errand WHERE state IN ('waiting', 'asked') AND next_at <= ? ORDER BY next_at, id LIMIT ?"
+_NEXT_DUE = "SELECT min(next_at) FROM channel_errand WHERE state IN ('waiting', 'asked')"
+_OPEN_ALERTS = "SELECT body FROM payment_alert WHERE resolved_at = 0 AND id > ? ORDER BY id LIMIT ?"
+_PURSES = "SELECT owner, currency, account FROM payment_purse WHERE owner = ? ORDER BY currency"
+
+
+def due_outgoing(reader: Reader, now: int, limit: int) -> list[Outgoing]:
+    """What channels have to be asked now."""
+    return [_outgoing(body) for (body,) in reader.rows(_DUE, (now, limit))]
+
+
+def next_due(reader: Reader) -> int | None:
+    """When a channel has to be asked next."""
+    row = reader.row(_NEXT_DUE)
+    return row[0] if row else None
+
+
+def open_alerts(reader: Reader, after: str, limit: int) -> list[Alert]:
+    """Alerts that nobody has dealt with."""
+    return [_alert(body) for (body,) in reader.rows(_OPEN_ALERTS, (after, limit))]
+
+
+def purses(reader: Reader, owner: str) -> list[Purse]:
+    """Where somebody has money."""
+    return [Purse(*row) for row in reader.rows(_PURSES, (owner,))]
