@@ -1,0 +1,80 @@
+"""`yunduan person …`: people, their roles, and the letters of the development mailbox."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from yunduan.domains.identity.commands import GrantRole, RegisterPerson, WithdrawRole
+from yunduan.domains.identity.model import Language, OperatorRole
+from yunduan.domains.identity.queries import Mailbox, PersonByContact
+from yunduan.edges.cli.ways import DataFolder, console, settings_of, with_operator
+from yunduan.kernel.ids import PersonId
+
+app = typer.Typer(help="People and what they may do.", no_args_is_help=True)
+Contact = Annotated[str, typer.Argument(help="A phone number (+86…) or an e-mail address.")]
+Person = Annotated[str, typer.Argument(help="The person's id (per_…), or a phone number or e-mail address.")]
+
+
+@app.command()
+def register(contact: Contact, nickname: str = "", language: Language = Language.ZH, data: DataFolder = None) -> None:
+    """Make a person who can sign in by a phone number or an e-mail address."""
+    settings = settings_of(data)
+    by = {"email": contact} if "@" in contact else {"phone": contact}
+    ask = RegisterPerson(**by, nickname=nickname, language=language, region=settings.phone.region)
+    console.print(with_operator(settings, lambda operator: operator.send(ask)).person_id)
+
+
+@app.command()
+def find(contact: Contact, data: DataFolder = None) -> None:
+    """Say whose phone number or e-mail address it is."""
+    console.print(person_named(contact, data))
+
+
+@app.command()
+def grant(person: Person, role: OperatorRole, data: DataFolder = None) -> None:
+    """Let somebody work for the marketplace; the first admin is made here."""
+    id = person_named(person, data)
+    held = with_operator(settings_of(data), lambda operator: operator.send(GrantRole(person_id=id, role=role)))
+    console.print(f"{held.person_id}: {', '.join(held.roles)}")
+
+
+@app.command()
+def withdraw(person: Person, role: OperatorRole, data: DataFolder = None) -> None:
+    """Take a role away again."""
+    id = person_named(person, data)
+    held = with_operator(settings_of(data), lambda operator: operator.send(WithdrawRole(person_id=id, role=role)))
+    console.print(f"{held.person_id}: {', '.join(held.roles) or 'no role'}")
+
+
+@app.command()
+def code(contact: Contact, data: DataFolder = None) -> None:
+    """Print the last code that was sent to a contact, for signing in while nothing carries letters."""
+    letters = with_operator(settings_of(data), lambda operator: operator.ask(Mailbox()))
+    found = next((letter.code for letter in letters if letter.contact == contact), None)
+    if found is None:
+        console.print(f"no letter to {contact} lies in the mailbox", style="red")
+        raise typer.Exit(1)
+    console.print(found)
+
+
+@app.command()
+def mailbox(data: DataFolder = None) -> None:
+    """Show the last letters, with the codes to sign in by."""
+    table = Table("at", "to", "code", "text", box=None)
+    for letter in with_operator(settings_of(data), lambda operator: operator.ask(Mailbox())):
+        at = datetime.fromtimestamp(letter.at / 1000, UTC).strftime("%H:%M:%S")
+        table.add_row(at, letter.contact, letter.code, letter.text)
+    console.print(table)
+
+
+def person_named(named: str, data: DataFolder) -> PersonId:
+    """The id of a person given by id or by contact; ends the process when nobody is known by it."""
+    if named.startswith("per_"):
+        return PersonId(named)
+    found = with_operator(settings_of(data), lambda operator: operator.ask(PersonByContact(contact=named)))
+    if found is None:
+        console.print(f"nobody is known by {named}", style="red")
+        raise typer.Exit(1)
+    return found

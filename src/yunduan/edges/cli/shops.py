@@ -1,0 +1,70 @@
+"""`yunduan shop …`: shops, opened, suspended and listed by the marketplace's owner."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from yunduan.domains.catalog.commands import CreateShop, ReopenShop, SuspendShop
+from yunduan.domains.catalog.queries import ShopListed, Shops
+from yunduan.edges.cli.people import Person, person_named
+from yunduan.edges.cli.ways import DataFolder, console, settings_of, with_operator
+from yunduan.edges.operator import Operator
+from yunduan.kernel.ids import ShopId
+
+app = typer.Typer(help="Shops.", no_args_is_help=True)
+Shop = Annotated[str, typer.Argument(help="The shop's id (shp_…).")]
+
+
+@app.command()
+def create(
+    owner: Person,
+    name: Annotated[str, typer.Argument(help="What buyers call it.")],
+    name_en: Annotated[str, typer.Option(help="The same in English.")] = "",
+    commission_ppm: Annotated[int, typer.Option(min=0, max=1_000_000, help="The marketplace's share of goods, in millionths.")] = 6_000,
+    data: DataFolder = None,
+) -> None:
+    """Open a shop for its owner, in the market's country and currency."""
+    settings = settings_of(data)
+    ask = CreateShop(
+        owner=person_named(owner, data),
+        name=name,
+        name_en=name_en,
+        country=settings.market.country,
+        currency=settings.market.currency,
+        commission_ppm=commission_ppm,
+    )
+    made = with_operator(settings, lambda operator: operator.send(ask))
+    console.print(f"shop {made.shop_id}, location {made.location_id}, shipping template {made.template_id}")
+
+
+@app.command()
+def suspend(shop: Shop, data: DataFolder = None) -> None:
+    """Stop a shop from selling."""
+    with_operator(settings_of(data), lambda operator: operator.send(SuspendShop(shop_id=ShopId(shop))))
+    console.print(f"{shop} is suspended")
+
+
+@app.command()
+def reopen(shop: Shop, data: DataFolder = None) -> None:
+    """Let a shop sell again."""
+    with_operator(settings_of(data), lambda operator: operator.send(ReopenShop(shop_id=ShopId(shop))))
+    console.print(f"{shop} is open")
+
+
+@app.command(name="list")
+def list_shops(data: DataFolder = None) -> None:
+    """List the shops."""
+    table = Table(Column("shop", no_wrap=True), "name", "English", "currency", "commission", "state", box=None)
+
+    async def every(operator: Operator) -> list[ShopListed]:
+        page = await operator.ask(Shops())
+        found = list(page.items)
+        while page.after is not None:
+            page = await operator.ask(Shops(after=page.after))
+            found += page.items
+        return found
+
+    for shop in with_operator(settings_of(data), every):
+        table.add_row(shop.shop_id, shop.name, shop.name_en, shop.currency, f"{shop.commission_ppm / 10_000:g} %", shop.state)
+    console.print(table)

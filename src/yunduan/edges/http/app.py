@@ -1,0 +1,118 @@
+"""The web edge of a cloud: the thin front over the route tables, and the pages that a framework is good at behind it."""
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Litestar, Request, Response, get
+from litestar.exceptions import HTTPException
+from litestar.response import Redirect
+
+from yunduan.backends.sandbox import Sandbox
+from yunduan.cloud import Cloud
+from yunduan.edges.http.docs import STYLE, docs_page
+from yunduan.edges.http.endpoint import Admits, Endpoint
+from yunduan.edges.http.front import Front
+from yunduan.edges.http.openapi import openapi_document
+from yunduan.edges.http.pages import PAGE_HEADERS, mailbox_pages, sandbox_pages
+from yunduan.edges.http.problems import problem
+from yunduan.edges.http.reading import Bounds
+from yunduan.edges.http.watching import Metrics, readiness
+from yunduan.runtime.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
+    """The whole web edge as one ASGI application; whoever serves it starts and stops the cloud."""
+    bounds = Bounds(body_bytes_max=settings.http.body_bytes_max, body_ms_max=settings.http.body_ms_max)
+    endpoints = [Endpoint(route, cloud, admits=admits, bounds=bounds) for route in cloud.registry.routes]
+    sandbox = _sandbox(cloud)
+    rest = Litestar(
+        [*_pages(cloud, settings), *_watched(cloud, endpoints), *mailbox_pages(cloud), *sandbox_pages(sandbox)],
+        exception_handlers={HTTPException: _refused, Exception: _broken},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=bounds.body_bytes_max,
+    )
+    return Front(endpoints, rest, slow_ms=settings.log.slow_ms)
+
+
+def _sandbox(cloud: Cloud) -> Sandbox | None:
+    """The sandbox, where the settings have one."""
+    try:
+        return cloud.port(Sandbox)
+    except KeyError:
+        return None
+
+
+def _pages(cloud: Cloud, settings: Settings) -> list[Any]:
+    @cache
+    def document() -> bytes:
+        return msgspec.json.encode(openapi_document(cloud.registry, public_url=settings.public_url()))
+
+    @cache
+    def docs() -> bytes:
+        return docs_page(msgspec.json.decode(document())).encode()
+
+    @get("/", sync_to_thread=False)
+    def start() -> Redirect:
+        """The documentation is where everybody begins."""
+        return Redirect("/docs", status_code=303)
+
+    @get("/openapi.json", sync_to_thread=False)
+    def openapi() -> Response[bytes]:
+        """The description of everything that can be asked."""
+        return Response(document(), media_type="application/json", headers=PAGE_HEADERS)
+
+    @get("/docs", sync_to_thread=False)
+    def documentation() -> Response[bytes]:
+        """The same for people."""
+        return Response(docs(), media_type="text/html", headers=PAGE_HEADERS)
+
+    @get("/docs/style.css", sync_to_thread=False)
+    def style() -> Response[bytes]:
+        """How it looks."""
+        return Response(STYLE.encode(), media_type="text/css", headers=PAGE_HEADERS)
+
+    return [start, openapi, documentation, style]
+
+
+def _watched(cloud: Cloud, endpoints: list[Endpoint]) -> list[Any]:
+    metrics = Metrics(cloud, [endpoint.meter for endpoint in endpoints])
+
+    @get("/health/live", sync_to_thread=False)
+    def live() -> Response[bytes]:
+        """The loop answers."""
+        return Response(b'{"live":true}', media_type="application/json")
+
+    @get("/health/ready", sync_to_thread=False)
+    def ready() -> Response[bytes]:
+        """Whether requests should be sent here."""
+        found = readiness(cloud)
+        status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(msgspec.json.encode(found), media_type="application/json", status_code=status)
+
+    @get("/metrics", sync_to_thread=False)
+    def scrape() -> Response[bytes]:
+        """Prometheus' text form."""
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return [live, ready, scrape]
+
+
+def _refused(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """What the framework refuses, in the words of the rest."""
+    codes = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
+    reply = problem(codes.get(error.status_code, "invalid_request"), str(error.detail))
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    return Response(reply.body, status_code=reply.status, media_type=reply.media_type.decode(), headers=headers)
+
+
+def _broken(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A page that broke tells the log, not the client."""
+    log.error("page_broken", exc_info=error)
+    reply = problem("broken", "the program is wrong, and somebody has been told")
+    return Response(reply.body, status_code=reply.status, media_type=reply.media_type.decode())

@@ -1,0 +1,54 @@
+"""Finds out who calls, from the token that they show."""
+
+import asyncio
+import hashlib
+
+import structlog
+
+from yunduan.cloud import Cloud
+from yunduan.domains.identity.commands import TouchSession
+from yunduan.domains.identity.model import TOUCH_MS
+from yunduan.domains.identity.queries import CallerOf
+from yunduan.kernel.actors import SYSTEM, Actor
+from yunduan.kernel.ids import SessionId
+from yunduan.runtime.answers import Answered
+
+log = structlog.get_logger(__name__)
+
+
+class Sessions:
+    """Asks identity whose token it is: one look-up by its hash, anew for every request, so that a revoked session ends at once."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Ask in this cloud."""
+        self._cloud = cloud
+        self._touching: set[SessionId] = set()
+
+    def __call__(self, token: bytes, origin: str) -> Actor | None:
+        """The caller whose token this is, if it is anybody's and has not expired."""
+        caller = self._cloud.ask(CallerOf(token_hash=hashlib.sha256(token).digest()))
+        if caller is None or caller.expires_at <= self._cloud.writer.now():
+            return None
+        if self._cloud.writer.now() - caller.seen_at >= TOUCH_MS:
+            self._touch(caller.session_id)
+        return Actor(
+            person=caller.person_id,
+            session=caller.session_id,
+            scopes=caller.scopes,
+            operator_roles=caller.operator_roles,
+            shop_roles=caller.shop_roles,
+            origin=origin,
+        )
+
+    def _touch(self, session: SessionId) -> None:
+        """Have it noted, behind the scenes, that a session is still in use; once, however many requests come meanwhile."""
+        if session in self._touching:
+            return
+        self._touching.add(session)
+        touched = self._cloud.submit(TouchSession(session_id=session), actor=SYSTEM, background=True)
+        touched.add_done_callback(lambda done: self._touched(session, done))
+
+    def _touched(self, session: SessionId, done: "asyncio.Future[Answered]") -> None:
+        self._touching.discard(session)
+        if not done.cancelled() and (error := done.exception()):
+            log.warning("session_not_touched", error=str(error))

@@ -1,0 +1,171 @@
+"""A thin ASGI front built from the route tables; what they do not name goes on to the web framework."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from itertools import count
+from time import perf_counter
+
+import structlog
+
+from yunduan.edges.http.endpoint import PREFIX, Endpoint, refusal_reply
+from yunduan.edges.http.meters import Meter
+from yunduan.edges.http.problems import PROBLEM, Headers, ProblemError, Reply, problem
+from yunduan.edges.http.reading import Application, GoneError, Receive, Scope, Send
+from yunduan.kernel.refusals import BusyError, FaultError, Refused, invariant
+
+log = structlog.get_logger(__name__)
+BUSY_LOGGED_EVERY_S = 1.0
+Methods = dict[str, Endpoint]
+
+
+class _Branch:
+    """One segment of the paths: what follows it by name, what follows it whatever its name, and what ends here."""
+
+    __slots__ = ("any", "ends", "named")
+
+    def __init__(self) -> None:
+        self.named: dict[str, _Branch] = {}
+        self.any: _Branch | None = None
+        self.ends: Methods = {}
+
+    def grow(self, parts: Sequence[str], endpoint: Endpoint) -> None:
+        if not parts:
+            invariant(endpoint.route.method not in self.ends, f"{endpoint.meter.method} {endpoint.meter.path} is declared once")
+            self.ends[endpoint.route.method] = endpoint
+        elif parts[0].startswith("{"):
+            self.any = self.any or _Branch()
+            self.any.grow(parts[1:], endpoint)
+        else:
+            self.named.setdefault(parts[0], _Branch()).grow(parts[1:], endpoint)
+
+    def find(self, parts: Sequence[str], at: int, values: list[str]) -> Methods | None:
+        """What the rest of a path names; a name comes before a shape."""
+        if at == len(parts):
+            return self.ends or None
+        part = parts[at]
+        named = self.named.get(part)
+        if named is not None:
+            found = named.find(parts, at + 1, values)
+            if found is not None:
+                return found
+        if self.any is None or not part:
+            return None
+        values.append(part)
+        found = self.any.find(parts, at + 1, values)
+        if found is None:
+            values.pop()
+        return found
+
+
+class Front:
+    """Answers every route of the tables; nothing that a client sends makes it raise."""
+
+    def __init__(
+        self, endpoints: Sequence[Endpoint], rest: Application, *, slow_ms: int = 250, clock: Callable[[], float] = perf_counter
+    ) -> None:
+        """Serve these endpoints, and everything else by `rest`."""
+        self.endpoints = tuple(endpoints)
+        self.elsewhere = Meter("", "elsewhere")
+        self._rest = rest
+        self._slow_s = slow_ms / 1000
+        self._clock = clock
+        self._exact: dict[str, Methods] = {}
+        self._shaped = _Branch()
+        self._ids = count(1)
+        self._busy_logged = 0.0
+        self._busy_unlogged = 0
+        for endpoint in endpoints:
+            path, method = endpoint.meter.path, endpoint.route.method
+            if "{" in path:
+                self._shaped.grow(path.split("/"), endpoint)
+            else:
+                methods = self._exact.setdefault(path, {})
+                invariant(method not in methods, f"{method} {path} is declared once")
+                methods[method] = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass on."""
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+            return
+        began = self._clock()
+        path: str = scope["path"]
+        values: list[str] = []
+        methods = self._exact.get(path)
+        if methods is None:
+            methods = self._shaped.find(path.split("/"), 0, values)
+        if methods is None and not path.startswith(PREFIX + "/"):
+            await self._rest(scope, receive, send)
+            return
+        method: str = scope["method"]
+        endpoint = methods.get(method) if methods is not None else None
+        if endpoint is None:
+            reply, endpoint = self._other(methods, method)
+        meter = self.elsewhere
+        if endpoint is not None:
+            meter = endpoint.meter
+            try:
+                reply = await endpoint.reply(scope, receive, values)
+            except GoneError:
+                return
+            except Exception as error:
+                reply = self._failed(error, meter)
+        await answered(send, reply, head=method == "HEAD")
+        took = self._clock() - began
+        meter.count(reply.status, took)
+        if took > self._slow_s:
+            log.warning("request_slow", route=f"{meter.method} {meter.path}", status=reply.status, ms=round(took * 1000))
+
+    def _other(self, methods: Methods | None, method: str) -> tuple[Reply, Endpoint | None]:
+        """What is answered to a path or a method that no table names; HEAD is a GET whose body stays here."""
+        if methods is None:
+            return problem("route_not_found", "there is nothing at this path"), None
+        if method == "HEAD" and "GET" in methods:
+            return Reply(200, b""), methods["GET"]
+        allowed: Headers = ((b"allow", _allowed(methods)),)
+        if method == "OPTIONS":
+            return Reply(204, b"", b"", allowed), None
+        return problem("method_not_allowed", f"here one may {allowed[0][1].decode()}", headers=allowed), None
+
+    def _failed(self, error: Exception, meter: Meter) -> Reply:
+        """What an exception is in HTTP's words."""
+        if isinstance(error, ProblemError):
+            return error.reply
+        if isinstance(error, Refused):
+            return refusal_reply(error)
+        return self._faulted(error, meter) if isinstance(error, FaultError) else self._broken(error, meter)
+
+    def _faulted(self, fault: FaultError, meter: Meter) -> Reply:
+        """The machine cannot now: said once a second in the log, however many are told so."""
+        self._busy_unlogged += 1
+        now = self._clock()
+        if now - self._busy_logged >= BUSY_LOGGED_EVERY_S:
+            log.warning("requests_unavailable", requests=self._busy_unlogged, route=f"{meter.method} {meter.path}", error=str(fault))
+            self._busy_logged, self._busy_unlogged = now, 0
+        if isinstance(fault, BusyError):
+            return problem("busy", "too much is being asked right now; nothing was begun, and the same key may be sent again")
+        return problem("outcome_unknown", "the machine failed; it may or may not have happened, and only the same key, sent again, tells")
+
+    def _broken(self, error: Exception, meter: Meter) -> Reply:
+        """The program is wrong: all of it goes to the log, and a number to find it by to the client."""
+        request_id = f"req_{next(self._ids):x}_{id(error) & 0xFFFFFF:06x}"
+        log.error("request_broken", request_id=request_id, route=f"{meter.method} {meter.path}", exc_info=error)
+        return problem("broken", "the program is wrong; nothing was changed, and somebody has been told", request_id=request_id)
+
+
+def _allowed(methods: Methods) -> bytes:
+    names = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+    return ", ".join(sorted(names)).encode()
+
+
+async def answered(send: Send, reply: Reply, *, head: bool) -> None:
+    """Send a reply; the answer to a HEAD keeps its headers and loses its body."""
+    headers: list[tuple[bytes, bytes]] = [(b"content-length", b"%d" % len(reply.body)), *reply.headers]
+    if reply.media_type:
+        headers.append((b"content-type", reply.media_type))
+    elif reply.status == HTTPStatus.NO_CONTENT:
+        del headers[0]
+    if reply.media_type == PROBLEM:
+        headers.append((b"cache-control", b"no-store"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else reply.body})

@@ -1,0 +1,256 @@
+"""OpenAPI 3.1, generated from the route tables: parameters, bodies, answers, every refusal, who may call, examples that fit."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from yunduan.edges.http.endpoint import PREFIX, answer_of, forms
+from yunduan.edges.http.problems import TYPE_PREFIX, Problem, problem, status_of
+from yunduan.edges.http.reading import KEY_LENGTH_MAX
+from yunduan.edges.http.samples import Samples
+from yunduan.kernel.messages import Command
+from yunduan.kernel.refusals import KeyRefusal
+from yunduan.runtime.registry import Domain, Ownership, Registry, Route
+
+_REF = "#/components/schemas/{name}"
+_JSON = "application/json"
+_PROBLEM = "application/problem+json"
+KEY_EXAMPLE = "0199f0c2-7a00-7000-8000-000000000001"
+INTRODUCTION = """\
+Everything is JSON over HTTP under `/v1`.
+
+- **Money** is whole minor units with a currency: `{"amount": 1999, "currency": "CNY"}` is 19.99 yuan.
+- **Ids** are prefixed and sort by time: `ord_…`. Somebody else's record is answered like an absent one, with 404.
+- **Times** are milliseconds since 1970, UTC.
+- **Changes** take the header `Idempotency-Key` (a UUIDv7 of your own). Sent again with the same key, a change is answered as the \
+first time and happens once; refusals are kept too. The same key with other content is refused with 409.
+- **Refusals** are `application/problem+json` (RFC 9457) with a stable `code`; `figures` hold what is needed to ask again.
+- **Sign in** by a code sent to a phone or an e-mail address; then send `Authorization: Bearer …`.
+- **503** means that the machine cannot now: wait for `Retry-After` seconds and send the same key again.
+"""
+_SHARED = {
+    "BadRequest": (400, ("invalid_request",), "The request is not of the documented form; `errors` says where."),
+    "BadChange": (
+        400,
+        ("invalid_request", "idempotency_key_missing", "idempotency_key_malformed"),
+        "The request is not of the documented form, or has no usable key.",
+    ),
+    "SignInFirst": (401, ("sign_in_first",), "There is no valid session."),
+    "MissingScope": (403, ("scope_missing",), "The session lacks the scope."),
+    "MissingRole": (403, ("scope_missing", "role_missing"), "The session lacks the scope, or the caller the role."),
+    "BodyTooSlow": (408, ("body_too_slow",), "The body took too long to arrive."),
+    "BodyTooLarge": (413, ("body_too_large",), "The body is too large."),
+    "MediaTypeUnsupported": (415, ("media_type_unsupported",), "The body does not call itself JSON."),
+    "Broken": (500, ("broken",), "The program is wrong; nothing was changed."),
+    "Unavailable": (503, ("busy", "outcome_unknown"), "The machine cannot now; the same key may be sent again."),
+}
+
+
+def openapi_document(registry: Registry, *, public_url: str = "") -> dict[str, Any]:
+    """The whole description."""
+    described = list(_described(registry))
+    types = [kind for it in described for kind in (it.path_form, it.body_form, it.answer)]
+    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    hidden: set[str] = set()
+    samples = Samples(components)
+    paths: dict[str, dict[str, Any]] = {}
+    names: dict[str, int] = {}
+    for place, it in enumerate(described):
+        path_schema, body_schema, answer_schema = schemas[3 * place : 3 * place + 3]
+        hidden.add(_name(path_schema))
+        if not it.has_body:
+            hidden.add(_name(body_schema))
+        builder = _Operation(it, components, samples)
+        operation = builder.build(path_schema, body_schema, answer_schema)
+        names[operation["operationId"]] = names.get(operation["operationId"], 0) + 1
+        if names[operation["operationId"]] > 1:
+            operation["operationId"] += str(names[operation["operationId"]])
+        paths.setdefault(PREFIX + it.route.path, {})[it.route.method.lower()] = operation
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Yunduan",
+            "version": version("yunduan"),
+            "summary": "An open mobile-commerce cloud.",
+            "description": INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url or "/"}],
+        "tags": [{"name": d.name, "description": _domain_text(d)} for d in registry.domains if d.routes],
+        "paths": paths,
+        "components": {
+            "schemas": {},
+            "responses": {name: _shared(*shared) for name, shared in _SHARED.items()},
+            "securitySchemes": {
+                "session": {"type": "http", "scheme": "bearer", "description": "The token that opening a session has answered with."}
+            },
+        },
+    }
+    used = _reached(document, components)
+    document["components"]["schemas"] = {name: components[name] for name in sorted(components) if name in used and name not in hidden}
+    return document
+
+
+class _Described(Struct, frozen=True):
+    """A route with its forms."""
+
+    domain: Domain
+    route: Route
+    path_form: type[Struct]
+    body_form: type[Struct]
+
+    @property
+    def has_body(self) -> bool:
+        return self.route.method not in {"GET", "HEAD"}
+
+    @property
+    def keyed(self) -> bool:
+        return issubclass(self.route.message, Command) and self.route.takes_key
+
+    @property
+    def answer(self) -> Any:
+        return answer_of(self.route)
+
+
+def _described(registry: Registry) -> Iterator[_Described]:
+    seen: dict[type, int] = {}
+    for domain in registry.domains:
+        for route in domain.routes:
+            number = seen[route.message] = seen.get(route.message, 0) + 1
+            yield _Described(domain, route, *forms(route, str(number) if number > 1 else ""))
+
+
+class _Operation:
+    """Builds the description of one route."""
+
+    def __init__(self, it: _Described, components: Mapping[str, Any], samples: Samples) -> None:
+        self._it = it
+        self._components = components
+        self._samples = samples
+
+    def build(self, path: dict[str, Any], body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        route = self._it.route
+        public = route.owner.kind is Ownership.ANYONE
+        text = inspect.getdoc(route.message) or ""
+        operation: dict[str, Any] = {
+            "operationId": route.message.__name__,
+            "tags": [self._it.domain.name],
+            "summary": route.summary or " ".join(text.split("\n\n")[0].split()),
+            "description": text,
+            "security": [] if public else [{"session": [route.scope]}],
+            "x-yunduan-owner": {"kind": route.owner.kind.value, "roles": list(route.owner.roles)},
+        }
+        parameters = [*self._parameters(path, "path"), *([] if self._it.has_body else self._parameters(body, "query"))]
+        if self._it.keyed:
+            parameters.append(_key_parameter())
+        if parameters:
+            operation["parameters"] = parameters
+        if self._it.has_body:
+            self._add_body(operation, body)
+        operation["responses"] = self._responses(answer)
+        return operation
+
+    def _add_body(self, operation: dict[str, Any], body: dict[str, Any]) -> None:
+        if self._it.route.takes is not None:
+            operation["requestBody"] = {"required": True, "content": {"*/*": {"schema": {}}}}
+        elif self._it.route.client:
+            required = bool(self._resolved(body).get("required"))
+            content = {"schema": body, "example": self._samples.of(body)}
+            operation["requestBody"] = {"required": required, "content": {_JSON: content}}
+
+    def _parameters(self, form: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
+        schema = self._resolved(form)
+        for name, field in schema.get("properties", {}).items():
+            required = where == "path" or name in schema.get("required", ())
+            parameter = {"name": name, "in": where, "required": required, "schema": field}
+            if description := self._resolved(field).get("description"):
+                parameter["description"] = description
+            if field.get("type") == "array":
+                parameter |= {"style": "form", "explode": False}
+            if required or field.get("examples"):
+                parameter["example"] = self._samples.of(field, name=name)
+            yield parameter
+
+    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        reference = schema.get("$ref")
+        return self._components[reference.rpartition("/")[2]] if reference else schema
+
+    def _responses(self, answer: dict[str, Any]) -> dict[str, Any]:
+        route = self._it.route
+        good = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": self._samples.of(answer)}}}
+        responses: dict[str, Any] = {"200": good, "400": _shared_ref("BadChange" if self._it.keyed else "BadRequest")}
+        if route.owner.kind is not Ownership.ANYONE:
+            by_role = route.owner.kind in {Ownership.SHOP, Ownership.OPERATOR}
+            responses |= {"401": _shared_ref("SignInFirst"), "403": _shared_ref("MissingRole" if by_role else "MissingScope")}
+        if self._it.has_body:
+            responses |= {"408": _shared_ref("BodyTooSlow"), "413": _shared_ref("BodyTooLarge")}
+            responses |= {"415": _shared_ref("MediaTypeUnsupported")}
+        codes = sorted({code.value for code in route.message.refuses} | ({code.value for code in KeyRefusal} if self._it.keyed else set()))
+        for status in sorted({status_of(code) for code in codes}):
+            responses[str(status)] = _problems(status, tuple(code for code in codes if status_of(code) == status), "Refused.")
+        return dict(sorted((responses | {"500": _shared_ref("Broken"), "503": _shared_ref("Unavailable")}).items()))
+
+
+def _key_parameter() -> dict[str, Any]:
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": True,
+        "description": "Your own name for this change; sent again, it happens once. A UUIDv7 is best.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX, "pattern": "^[!-~]{1,255}$"},
+        "example": KEY_EXAMPLE,
+    }
+
+
+def _shared(status: int, codes: tuple[str, ...], description: str) -> dict[str, Any]:
+    response = _problems(status, codes, description)
+    if status == 503:
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+    return response
+
+
+def _problems(status: int, codes: tuple[str, ...], description: str) -> dict[str, Any]:
+    examples = {code: {"summary": TYPE_PREFIX + code, "value": msgspec.json.decode(problem(code).body)} for code in codes}
+    response: dict[str, Any] = {
+        "description": f"{description} Codes: " + ", ".join(f"`{code}`" for code in codes) + ".",
+        "content": {_PROBLEM: {"schema": {"$ref": _REF.format(name="Problem")}, "examples": examples}},
+    }
+    if status == 429:
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+    return response
+
+
+def _shared_ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/responses/{name}"}
+
+
+def _name(schema: dict[str, Any]) -> str:
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _domain_text(domain: Domain) -> str:
+    module = __import__(domain.package, fromlist=["__doc__"])
+    return " ".join((module.__doc__ or "").split("\n\n")[0].split())
+
+
+def _reached(part: Any, components: Mapping[str, Any]) -> set[str]:
+    """The components that a part of the document refers to, those that they refer to included."""
+    found: set[str] = set()
+    waiting = [part]
+    while waiting:
+        at = waiting.pop()
+        if isinstance(at, Mapping):
+            name = str(at.get("$ref", ""))
+            if name.startswith("#/components/schemas/"):
+                name = name.rpartition("/")[2]
+                if name not in found:
+                    found.add(name)
+                    waiting.append(components[name])
+            waiting.extend(at.values())
+        elif isinstance(at, list):
+            waiting.extend(at)
+    return found

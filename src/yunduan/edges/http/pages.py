@@ -1,0 +1,115 @@
+"""Two pages for development: the mailbox that codes are sent to, and the page on which the sandbox's payers decide."""
+
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+from urllib.parse import parse_qsl
+
+from litestar import Request, Response, get, post
+
+from yunduan.backends.sandbox import Page, Said, Sandbox
+from yunduan.cloud import Cloud
+from yunduan.domains.identity.model import Letter
+from yunduan.domains.identity.queries import Mailbox
+from yunduan.edges.http.endpoint import refusal_reply
+from yunduan.edges.http.problems import problem
+from yunduan.kernel.refusals import Refused
+
+PAGE_HEADERS = {
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+_SAID = {
+    Said.WAITING: "It waits for you.",
+    Said.CAPTURED: "Paid. You can go back to the shop.",
+    Said.DECLINED: "Declined. Nothing was paid.",
+    Said.EXPIRED: "Too late: nothing was paid.",
+}
+
+
+def mailbox_pages(cloud: Cloud) -> list[Any]:
+    """The last letters for people to read; absent where the settings do not say that this is a place for development."""
+
+    @get("/development/mailbox", sync_to_thread=False)
+    def mailbox() -> Response[Any]:
+        """The newest first."""
+        try:
+            letters = cloud.ask(Mailbox())
+        except Refused as refused:
+            reply = refusal_reply(refused)
+            return Response(reply.body, status_code=reply.status, media_type=reply.media_type.decode())
+        return page_response("Mailbox", _letters(letters), no_store=True)
+
+    return [mailbox] if Mailbox in cloud.registry.queries else []
+
+
+def sandbox_pages(sandbox: Sandbox | None) -> list[Any]:
+    """Where a payer approves or declines a charge of the sandbox; absent without it."""
+    if sandbox is None:
+        return []
+
+    def said(request: Request[Any, Any, Any]) -> dict[str, str]:
+        return _fields(request.scope["query_string"], most=10)
+
+    @get("/sandbox/pay", sync_to_thread=False)
+    def pay(request: Request[Any, Any, Any]) -> Response[Any]:
+        """What is to be paid, and to whom."""
+        return _payment(sandbox.page(said(request)), request)
+
+    @post("/sandbox/pay", status_code=200)
+    async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
+        """The first decision stands; the address is signed, so nothing else has to be proved."""
+        decision = _fields(await request.body(), most=2).get("decision")
+        if decision not in {"approve", "decline"}:
+            return _payment(sandbox.page(said(request)), request)
+        return _payment(sandbox.decide(said(request), approve=decision == "approve"), request)
+
+    return [pay, decide]
+
+
+def _fields(raw: bytes, *, most: int) -> dict[str, str]:
+    """The fields of a form or a query; none where there are more than our own pages send."""
+    if raw.count(b"&") >= most:
+        return {}
+    return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))
+
+
+def page_response(title: str, inside: str, *, no_store: bool = False) -> Response[Any]:
+    """A page in the style of the documentation."""
+    html = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="/docs/style.css">'
+        f"<title>{escape(title)}</title></head>"
+        f'<body class="narrow"><main><h1>{escape(title)}</h1>{inside}</main></body></html>'
+    )
+    headers = PAGE_HEADERS | ({"cache-control": "no-store"} if no_store else {})
+    return Response(html.encode(), media_type="text/html", headers=headers)
+
+
+def _letters(letters: tuple[Letter, ...]) -> str:
+    if not letters:
+        return '<p class="lead">Nothing has been sent yet.</p>'
+    rows = "".join(
+        f"<article><h3>{escape(letter.contact)}</h3><p>{escape(letter.text)}</p>"
+        f'<p class="limits">{datetime.fromtimestamp(letter.at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC</p></article>'
+        for letter in letters
+    )
+    return f'<p class="lead">What a phone would have received.</p>{rows}'
+
+
+def _payment(page: Page | None, request: Request[Any, Any, Any]) -> Response[Any]:
+    if page is None:
+        reply = problem("payment_page_not_found", "this address was not made by the channel")
+        return Response(reply.body, status_code=reply.status, media_type=reply.media_type.decode())
+    query = escape(request.scope["query_string"].decode("latin-1"))
+    form = (
+        f'<form method="post" action="/sandbox/pay?{query}"><button name="decision" value="approve">Pay {escape(str(page.amount))}</button>'
+        '<button class="second" name="decision" value="decline">Decline</button></form>'
+    )
+    inside = (
+        f'<article><p class="sum">{escape(str(page.amount))}</p><p>to <strong>{escape(page.merchant)}</strong></p>'
+        f"<p>{_SAID.get(page.state, escape(page.state))}</p>{form if page.state is Said.WAITING else ''}"
+        f'<p class="limits"><code>{escape(page.reference)}</code></p></article><p class="lead">A sandbox: no money moves here.</p>'
+    )
+    return page_response("Payment", inside, no_store=True)

@@ -1,0 +1,115 @@
+"""Every no in the form of RFC 9457, with a stable code."""
+
+import time
+from math import ceil
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+_encode = msgspec.json.Encoder().encode
+JSON = b"application/json"
+PROBLEM = b"application/problem+json"
+RETRY_AFTER_S_MAX = 86_400
+TYPE_PREFIX = "urn:yunduan:"
+Headers = tuple[tuple[bytes, bytes], ...]
+
+STATUS_OF: dict[str, int] = {
+    "invalid_request": 400,
+    "idempotency_key_missing": 400,
+    "idempotency_key_malformed": 400,
+    "sign_in_first": 401,
+    "scope_missing": 403,
+    "role_missing": 403,
+    "route_not_found": 404,
+    "method_not_allowed": 405,
+    "body_too_slow": 408,
+    "body_too_large": 413,
+    "media_type_unsupported": 415,
+    "head_too_large": 431,
+    "broken": 500,
+    "busy": 503,
+    "outcome_unknown": 503,
+}
+"""What the edge itself says, whatever the message."""
+
+
+class Place(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What in a request does not fit, and where: in the body (a JSON pointer), the query, the path or a header."""
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+    header: str | None = None
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A no (RFC 9457). `code` is stable; `figures` are what the caller needs to ask again, such as the new total."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    figures: Any = None
+    errors: tuple[Place, ...] = ()
+    request_id: str = ""
+
+
+class Reply(Struct, frozen=True, gc=False):
+    """What goes back."""
+
+    status: int
+    body: bytes
+    media_type: bytes = JSON
+    headers: Headers = ()
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(self, code: str, detail: str = "", *, place: Place | None = None, headers: Headers = ()) -> None:
+        """Say no by one of the edge's own codes."""
+        super().__init__(code, detail)
+        self.reply = problem(code, detail, errors=(place,) if place else (), headers=headers)
+
+
+def status_of(code: str) -> int:
+    """The status of a refusal, by its code alone: what is absent 404, what is too often 429, every other no 409."""
+    if code in STATUS_OF:
+        return STATUS_OF[code]
+    if code.endswith("_not_found"):
+        return 404
+    return 429 if code.startswith("too_many_") else 409
+
+
+def problem(
+    code: str, detail: str = "", *, figures: Any = None, errors: tuple[Place, ...] = (), request_id: str = "", headers: Headers = ()
+) -> Reply:
+    """A no as a reply."""
+    status = status_of(code)
+    says = Problem(
+        type=TYPE_PREFIX + code,
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        code=code,
+        detail=detail,
+        figures=figures,
+        errors=errors,
+        request_id=request_id,
+    )
+    if status in (429, 503):
+        headers = (*headers, (b"retry-after", _retry_after(figures)))
+    if status == 401:
+        headers = (*headers, (b"www-authenticate", b"Bearer"))
+    return Reply(status, _encode(says), PROBLEM, headers)
+
+
+def _retry_after(figures: Any) -> bytes:
+    """How many seconds a refusal asks to wait: until `again_at` of its figures (milliseconds since 1970); else one."""
+    if isinstance(figures, Raw):
+        figures = msgspec.json.decode(figures)
+    again_at = figures.get("again_at") if isinstance(figures, dict) else getattr(figures, "again_at", None)
+    if not isinstance(again_at, int):
+        return b"1"
+    return b"%d" % min(RETRY_AFTER_S_MAX, max(1, ceil(again_at / 1000 - time.time())))

@@ -1,0 +1,117 @@
+"""What operators and their machines look at: metrics on scrape, and whether this process lives and is ready."""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from yunduan.cloud import Cloud
+from yunduan.edges.http.meters import BOUNDS_S, Meter
+
+LAG_MAX = 100_000
+"""Facts that a follower may be behind before this process says that it is not ready."""
+OLDEST_WAIT_MS_MAX = 1_000.0
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    """Whether requests should be sent here, and what speaks against it."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+    writer_failed: bool
+    commands_waiting: int
+    oldest_wait_ms: float
+    follower_lag: dict[str, int]
+    facts_parked: int
+    alarms_suspended: bool
+
+
+def readiness(cloud: Cloud) -> Readiness:
+    """How the cloud is now; parked facts are an alert, but no reason to send requests elsewhere."""
+    writer, lag = cloud.writer, cloud.following.lag()
+    waits = writer.oldest_wait_ms()
+    against = {
+        "the writer has stopped": writer.failed is not None,
+        "commands wait too long": waits > OLDEST_WAIT_MS_MAX,
+        "a follower is far behind": max(lag.values(), default=0) > LAG_MAX,
+        "alarms are suspended until somebody confirms the time": cloud.alarms.suspended,
+    }
+    reasons = tuple(reason for reason, holds in against.items() if holds)
+    return Readiness(
+        ready=not reasons,
+        reasons=reasons,
+        writer_failed=writer.failed is not None,
+        commands_waiting=writer.waiting(),
+        oldest_wait_ms=round(waits, 3),
+        follower_lag=lag,
+        facts_parked=cloud.following.parked,
+        alarms_suspended=cloud.alarms.suspended,
+    )
+
+
+class _Figures:
+    """Reads the counters that others keep anyway."""
+
+    def __init__(self, cloud: Cloud, meters: Sequence[Meter]) -> None:
+        self._cloud = cloud
+        self._meters = meters
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family."""
+        yield from self._of_writer()
+        yield from self._of_what_follows()
+        yield from self._of_requests()
+
+    def _of_writer(self) -> Iterator[Metric]:
+        writer = self._cloud.writer
+        counters = {
+            "batches": (writer.batches, "Commits."),
+            "commands": (writer.commands, "Commands carried out, refused ones included."),
+            "refusals": (writer.refusals, "Commands refused."),
+            "broken": (writer.broken, "Commands that broke the program."),
+            "replays": (writer.replays, "Batches carried out again one by one."),
+            "statements": (writer.statements, "Statements sent to the store."),
+        }
+        for name, (value, text) in counters.items():
+            yield CounterMetricFamily(f"yunduan_writer_{name}", text, value=value)
+        yield GaugeMetricFamily("yunduan_writer_waiting", "Commands that wait.", value=writer.waiting())
+        yield GaugeMetricFamily("yunduan_writer_oldest_wait_seconds", "Wait of the oldest.", value=writer.oldest_wait_ms() / 1000)
+        yield GaugeMetricFamily("yunduan_writer_batch_commands_last", "Commands in the last batch.", value=writer.batch_commands_last)
+        yield GaugeMetricFamily("yunduan_writer_failed", "1 when a commit has failed.", value=int(writer.failed is not None))
+        yield GaugeMetricFamily("yunduan_facts", "Number of the last fact.", value=writer.head.fact_seq)
+
+    def _of_what_follows(self) -> Iterator[Metric]:
+        lag = GaugeMetricFamily("yunduan_follower_lag_facts", "Facts that a follower has yet to hear.", labels=("follower",))
+        for follower, facts in self._cloud.following.lag().items():
+            lag.add_metric((follower,), facts)
+        yield lag
+        yield CounterMetricFamily("yunduan_facts_parked", "Facts set aside since start.", value=self._cloud.following.parked)
+        yield GaugeMetricFamily("yunduan_alarms_suspended", "1 while nothing rings.", value=int(self._cloud.alarms.suspended))
+
+    def _of_requests(self) -> Iterator[Metric]:
+        counts = CounterMetricFamily("yunduan_requests", "Requests answered.", labels=("method", "route", "status"))
+        times = HistogramMetricFamily("yunduan_request_seconds", "Time to the answer.", labels=("method", "route"))
+        for meter in self._meters:
+            for status, requests in meter.statuses.items():
+                counts.add_metric((meter.method, meter.path, str(status)), requests)
+            if meter.statuses:
+                bounds = (*(str(bound) for bound in BOUNDS_S), "+Inf")
+                times.add_metric((meter.method, meter.path), list(zip(bounds, accumulate(meter.buckets), strict=True)), meter.seconds)
+        yield counts
+        yield times
+
+
+class Metrics:
+    """The scrape."""
+
+    def __init__(self, cloud: Cloud, meters: Sequence[Meter]) -> None:
+        """Look at a cloud and at the front's meters, in a registry of its own."""
+        self._registry = CollectorRegistry()
+        self._registry.register(_Figures(cloud, meters))
+        ProcessCollector(registry=self._registry)
+
+    def text(self) -> bytes:
+        """All of it, in Prometheus' text form."""
+        return generate_latest(self._registry)

@@ -1,0 +1,291 @@
+"""What is to be done, in order: a pure function of the tables, so that a replay can be read, counted and resumed.
+
+What the tables lack is made, and said here: a title is the category's name and the first six digits of the product's id; the
+stock of a good is what the data sells of it; a price is what was paid first; a cancellation, which has no date, happens when the
+parcel was promised; a person has no name, and an address no street. A date before the step it follows (a parcel given to the
+carrier before its order was paid) is moved to that step, and counted.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from enum import IntEnum
+from typing import TypeVar
+
+from msgspec import Struct
+
+from yunduan.edges.olist.categories import CHINESE, OTHER
+from yunduan.edges.olist.tables import Item, Order, Payment, Review, Tables, cents
+
+ZONE = timezone(timedelta(hours=-3))
+"""Brasília time, without the summer time of those years: the order of things is the same."""
+CURRENCY = "BRL"
+Row = TypeVar("Row", Item, Payment)
+WEIGHT_G_DEFAULT = 500
+
+
+class Kind(IntEnum):
+    """The steps of an order's life, in the order in which they happen at one moment."""
+
+    PLACE = 1
+    CAPTURE = 2
+    SHIP = 3
+    RECEIVE = 4
+    CANCEL = 5
+    REVIEW = 6
+
+
+class Shop(Struct, frozen=True, kw_only=True):
+    """A seller."""
+
+    seller: str
+    city: str
+    state: str
+    postal_code: str
+
+
+class Good(Struct, frozen=True, kw_only=True):
+    """A product of one seller: 147 products have several, and each seller's is a good of its own."""
+
+    product: str
+    seller: str
+    category: str
+    title_zh: str
+    title_en: str
+    weight_g: int
+    price: int
+    pieces: int
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """So many of a good, at what was paid for each (centavos), with the freight of all of them."""
+
+    good: tuple[str, str]
+    quantity: int
+    price: int
+    freight: int
+
+
+class Purchase(Struct, frozen=True, kw_only=True):
+    """One order of Olist: for us a checkout, with an order for each seller."""
+
+    id: str
+    buyer: str
+    address: tuple[str, str, str]
+    status: str
+    lines: tuple[Line, ...]
+    tenders: tuple[tuple[str, int], ...]
+    """What was paid, by which means (centavos)."""
+
+    @property
+    def total(self) -> int:
+        """Goods and freight, in centavos."""
+        return sum(line.price * line.quantity + line.freight for line in self.lines)
+
+    @property
+    def paid(self) -> int:
+        """What the tenders add up to, in centavos."""
+        return sum(amount for _, amount in self.tenders)
+
+    @property
+    def sellers(self) -> tuple[str, ...]:
+        """Whom it is bought from, in a fixed order."""
+        return tuple(sorted({line.good[1] for line in self.lines}))
+
+
+class Step(Struct, frozen=True, kw_only=True, order=True):
+    """One thing to do at one time (milliseconds since 1970, UTC)."""
+
+    at: int
+    purchase: int
+    kind: Kind
+    detail: int = 0
+    """Of a review, its place in the list of reviews."""
+
+
+class Counts(Struct, kw_only=True):
+    """What was found in the tables, for the report."""
+
+    orders: int = 0
+    without_lines: int = 0
+    without_payment: int = 0
+    placed: int = 0
+    orders_by_shop: int = 0
+    split_over_sellers: int = 0
+    several_tenders: int = 0
+    paid_over: int = 0
+    paid_under: int = 0
+    lines: int = 0
+    lines_with_freight: int = 0
+    products_of_several_sellers: int = 0
+    products_never_sold: int = 0
+    dates_moved: int = 0
+    reviews: int = 0
+    reviews_early: int = 0
+    reviews_of_nothing: int = 0
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """Everything that a replay does."""
+
+    shops: list[Shop]
+    categories: list[tuple[str, str, str]]
+    """Key, Chinese and English name."""
+    goods: list[Good]
+    buyers: list[str]
+    purchases: list[Purchase]
+    reviews: list[Review]
+    steps: list[Step]
+    counts: Counts
+
+
+def plan(tables: Tables) -> Plan:
+    """Turn the tables into what is to be done."""
+    items, payments = _grouped(tables.order_items), _grouped(tables.order_payments)
+    addresses = {row.customer_id: row for row in tables.customers}
+    counts = Counts(orders=len(tables.orders), lines=len(tables.order_items), reviews=len(tables.order_reviews))
+    counts.lines_with_freight = sum(1 for item in tables.order_items if item.freight_value > 0)
+    purchases: list[Purchase] = []
+    steps: list[Step] = []
+    place: dict[str, int] = {}
+    for order in sorted(tables.orders, key=lambda order: (order.purchase_timestamp, order.order_id)):
+        if not items[order.order_id]:
+            counts.without_lines += 1
+            continue
+        if not payments[order.order_id]:
+            counts.without_payment += 1
+            continue
+        customer = addresses[order.customer_id]
+        address = (customer.customer_zip_code_prefix, customer.customer_city, customer.customer_state)
+        purchase = _purchase(order, customer.customer_unique_id, address, items[order.order_id], payments[order.order_id])
+        place[order.order_id] = len(purchases)
+        steps += _life(order, items[order.order_id], len(purchases), counts)
+        purchases.append(purchase)
+        _count(purchase, counts)
+    steps += _reviews(tables, place, counts)
+    goods = _goods(tables, counts)
+    return Plan(
+        shops=[
+            Shop(seller=s.seller_id, city=s.seller_city, state=s.seller_state, postal_code=s.seller_zip_code_prefix) for s in tables.sellers
+        ],
+        categories=_categories(tables),
+        goods=goods,
+        buyers=sorted({purchase.buyer for purchase in purchases}),
+        purchases=purchases,
+        reviews=tables.order_reviews,
+        steps=sorted(steps),
+        counts=counts,
+    )
+
+
+def instant(local: str) -> int:
+    """A time in the tables as milliseconds since 1970, UTC."""
+    return int(datetime.strptime(local, "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZONE).timestamp() * 1000)
+
+
+def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.order_id].append(row)
+    return found
+
+
+def _purchase(order: Order, buyer: str, address: tuple[str, str, str], items: list[Item], payments: list[Payment]) -> Purchase:
+    by_good: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in items:
+        by_good[item.product_id, item.seller_id].append(item)
+    lines = tuple(
+        Line(good=good, quantity=len(pieces), price=cents(pieces[0].price), freight=sum(cents(piece.freight_value) for piece in pieces))
+        for good, pieces in sorted(by_good.items())
+    )
+    tenders = tuple(
+        (payment.payment_type, cents(payment.payment_value))
+        for payment in sorted(payments, key=lambda payment: payment.payment_sequential)
+        if cents(payment.payment_value)
+    )
+    return Purchase(id=order.order_id, buyer=buyer, address=address, status=order.status, lines=lines, tenders=tenders)
+
+
+def _count(purchase: Purchase, counts: Counts) -> None:
+    counts.placed += 1
+    counts.orders_by_shop += len(purchase.sellers)
+    counts.split_over_sellers += len(purchase.sellers) > 1
+    counts.several_tenders += len(purchase.tenders) > 1
+    counts.paid_over += purchase.paid > purchase.total
+    counts.paid_under += purchase.paid < purchase.total
+
+
+def _life(order: Order, items: list[Item], place: int, counts: Counts) -> list[Step]:
+    """The steps of one order, each not before the one it follows."""
+    dated = [(Kind.PLACE, order.purchase_timestamp), (Kind.CAPTURE, order.approved_at or order.purchase_timestamp)]
+    if order.delivered_carrier_date:
+        dated.append((Kind.SHIP, order.delivered_carrier_date))
+    if order.delivered_customer_date:
+        dated.append((Kind.RECEIVE, order.delivered_customer_date))
+    if order.status in {"canceled", "unavailable"}:
+        dated.append((Kind.CANCEL, max(order.estimated_delivery_date, *(item.shipping_limit_date for item in items))))
+    steps: list[Step] = []
+    for kind, date in dated:
+        at = instant(date)
+        if steps and at < steps[-1].at:
+            counts.dates_moved += 1
+            at = steps[-1].at
+        steps.append(Step(at=at, purchase=place, kind=kind))
+    return steps
+
+
+def _reviews(tables: Tables, place: dict[str, int], counts: Counts) -> list[Step]:
+    """Reviews at their dates; one that comes before the parcel waits for it, and of one without a parcel the market says no."""
+    received = {order.order_id: order.delivered_customer_date for order in tables.orders}
+    steps = []
+    for number, review in enumerate(tables.order_reviews):
+        written, arrived = review.review_creation_date, received.get(review.order_id)
+        if not arrived or written < arrived:
+            counts.reviews_early += 1
+        if review.order_id not in place:
+            counts.reviews_of_nothing += 1
+            continue
+        at = instant(max(written, arrived) if arrived else written)
+        steps.append(Step(at=at, purchase=place[review.order_id], kind=Kind.REVIEW, detail=number))
+    return steps
+
+
+def _goods(tables: Tables, counts: Counts) -> list[Good]:
+    products = {product.product_id: product for product in tables.products}
+    english = {name.product_category_name: name.product_category_name_english for name in tables.category_translation}
+    sold: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in sorted(tables.order_items, key=lambda item: (item.shipping_limit_date, item.order_id, item.order_item_id)):
+        sold[item.product_id, item.seller_id].append(item)
+    sellers: dict[str, int] = defaultdict(int)
+    goods = []
+    for (product_id, seller), pieces in sorted(sold.items()):
+        sellers[product_id] += 1
+        product = products[product_id]
+        category = product.product_category_name or ""
+        name_zh, name_en = CHINESE.get(category, OTHER[0]), _readable(english.get(category) or category or OTHER[1])
+        goods.append(
+            Good(
+                product=product_id,
+                seller=seller,
+                category=category,
+                title_zh=f"{name_zh} {product_id[:6]}",
+                title_en=f"{name_en} {product_id[:6]}",
+                weight_g=int(product.product_weight_g or WEIGHT_G_DEFAULT),
+                price=cents(pieces[0].price),
+                pieces=len(pieces),
+            )
+        )
+    counts.products_of_several_sellers = sum(1 for number in sellers.values() if number > 1)
+    counts.products_never_sold = len(products) - len(sellers)
+    return goods
+
+
+def _categories(tables: Tables) -> list[tuple[str, str, str]]:
+    english = {name.product_category_name: name.product_category_name_english for name in tables.category_translation}
+    keys = sorted({product.product_category_name for product in tables.products if product.product_category_name} | set(english))
+    named = [(key, CHINESE.get(key, OTHER[0]), _readable(english.get(key, key))) for key in keys]
+    return [*named, ("", OTHER[0], _readable(OTHER[1]))]
+
+
+def _readable(key: str) -> str:
+    return key.replace("_", " ").capitalize()

@@ -1,0 +1,51 @@
+"""What a replay tells at its end: what was found, what was done, where everything stands, and where every centavo is."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from yunduan.backends.sandbox import Sandbox
+from yunduan.cloud import Cloud
+from yunduan.domains.orders.queries import OrdersByState
+from yunduan.domains.payments.queries import PlatformAccountsOf, ReconciliationOf, TheirLine
+from yunduan.edges.olist.plan import CURRENCY, Plan
+from yunduan.kernel.actors import SYSTEM
+from yunduan.kernel.money import Money
+
+
+def lines(plan: Plan, done: Counter[str], cloud: Cloud) -> Iterator[str]:
+    """The report, a line at a time."""
+    found = plan.counts
+    yield (
+        f"{found.orders:,} orders in the tables: {found.without_lines} without lines and {found.without_payment} without payment "
+        "are not placed"
+    )
+    yield f"{done['checkouts']:,} checkouts made {done['orders']:,} orders; {found.split_over_sellers} are split over several shops"
+    yield f"{done['captured']:,} charges captured; {found.several_tenders} checkouts have several tenders"
+    yield (
+        f"{done['paid_over']} were paid over and {done['paid_under']} under what their lines cost: "
+        "the difference is in the account of differences"
+    )
+    yield (
+        f"{done['shipped']:,} shipped, {done['received']:,} received and settled, {done['cancelled']} cancelled "
+        f"and {done['refunded']} refunded after shipment"
+    )
+    reviews = ", ".join(f"{count:,} {what.removeprefix('reviews ')}" for what, count in sorted(done.items()) if what.startswith("reviews "))
+    yield (
+        f"{found.reviews:,} reviews: {reviews}, {found.reviews_of_nothing} of orders that were not placed "
+        f"({found.reviews_early} are dated before the parcel came, or lack it)"
+    )
+    yield f"{found.dates_moved} dates lay before the step they follow, and were moved to it"
+    for total in cloud.ask(OrdersByState(), actor=SYSTEM):
+        yield f"  {total.state:>10}: {total.orders:>6,} orders, {total.total}"
+    sandbox: Sandbox = cloud.port(Sandbox)
+    theirs = tuple(TheirLine(reference=line.reference, amount=line.amount, request=line.request) for line in sandbox.statement(CURRENCY))
+    compared = cloud.ask(ReconciliationOf(channel="sandbox", currency=CURRENCY, theirs=theirs), actor=SYSTEM)
+    agreement = "agree to the last centavo" if compared.agrees else f"differ in {len(compared.discrepancies)} lines"
+    yield f"the channel's statement of {len(theirs):,} lines and our books {agreement}: {_signed(compared.theirs)}"
+    for account in cloud.ask(PlatformAccountsOf(currency=CURRENCY), actor=SYSTEM).accounts:
+        yield f"  {account.name:>22}: {_signed(account.balance)}"
+
+
+def _signed(centavos: int) -> str:
+    money = Money(amount=abs(centavos), currency=CURRENCY)
+    return f"-{money}" if centavos < 0 else str(money)
