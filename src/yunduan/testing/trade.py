@@ -1,0 +1,477 @@
+"""The real domains under the simulator: shoppers who buy, pay by wallet or channel, cancel, receive and give back, while the cloud
+dies and its disk loses what was not synced. The channel is somebody else's service: it goes on while the cloud is dead.
+"""
+
+# ruff: noqa: SLF001 - the table of draws stands beside the class whose methods it weighs
+
+import random
+import shutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from yunduan.backends.sandbox import Sandbox
+from yunduan.backends.sqlite.store import SqliteReader
+from yunduan.backends.vault import FileVault
+from yunduan.cloud import DOMAINS, Cloud, Parts, SandboxDeliveries
+from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetShippingTemplate, SetStock, ShopCreatedAnswer
+from yunduan.domains.catalog.model import GoodsForm, Measure, Place, Rate, StockReason, VariantForm, Zone
+from yunduan.domains.identity.commands import AddAddress, RegisterPerson
+from yunduan.domains.identity.model import IdentitySettings, Postal, Vault
+from yunduan.domains.ledger.audit import audit
+from yunduan.domains.orders.commands import (
+    AddToCart,
+    CancelOrder,
+    Checkout,
+    ConfirmReceipt,
+    OrderPayments,
+    Placed,
+    RefundOrder,
+    ReviewOrder,
+    ShipOrder,
+)
+from yunduan.domains.orders.model import OrderState
+from yunduan.domains.orders.queries import PreviewCheckout
+from yunduan.domains.orders.store import ORDER, terms
+from yunduan.domains.payments.commands import TopUpWallet
+from yunduan.domains.payments.couriers import Couriers
+from yunduan.domains.payments.model import Channels, PaymentListener, PaymentStarted, Tender, TenderKind, channel_account, escrow_account
+from yunduan.kernel.actors import SYSTEM, Actor
+from yunduan.kernel.ids import AddressId, OrderId, PersonId, VariantId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import FaultError, Refused
+from yunduan.runtime.answers import Answered
+from yunduan.runtime.clock import SeededEntropy
+from yunduan.runtime.ports import Reader, Snapshots
+from yunduan.testing.checkers import Told, claim
+from yunduan.testing.disk import DiskFile
+from yunduan.testing.people import Asked
+from yunduan.testing.simulator import FILE, Report, Simulation
+from yunduan.testing.world import World
+
+KEYS = "keys.sqlite"
+SECRET = bytes(range(64))
+BUYERS = 6
+GOODS = 4
+ON_HAND = 12
+PURSE = 60_000
+SOON_MS = 30 * 60_000
+HOME = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", lines=("文一西路969号",))
+_FACTS = "SELECT seq, kind, body, cause, at FROM fact WHERE seq > ? ORDER BY seq"
+_ORDERS = f"SELECT {', '.join(ORDER.columns)} FROM orders"  # noqa: S608 - names from code
+_BALANCE = "SELECT a.id, c.credits_posted - c.debits_posted FROM account a JOIN counter c ON c.number = a.number"
+
+
+def yuan(fen: int) -> Money:
+    """An amount in the market's currency."""
+    return Money(amount=fen, currency="CNY")
+
+
+class Market(Struct, frozen=True, kw_only=True):
+    """A market as it is on the morning of every run: its files, and who and what is in it."""
+
+    files: Mapping[str, bytes]
+    shop: ShopCreatedAnswer
+    buyers: tuple[tuple[PersonId, AddressId], ...]
+    variants: tuple[VariantId, ...]
+
+
+@cache
+def market() -> Market:
+    """Found the market once for all runs."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        with World.at(folder) as world:
+            shop, variants = _shop(world), []
+            for number in range(GOODS):
+                form = GoodsForm(
+                    title="龙井", variants=(VariantForm(sku=f"T{number}", price=yuan(1_999 + number), weight_g=250),), **_category(world)
+                )
+                made = world.send(CreateGoods(shop_id=shop.shop_id, form=form, publish=True))
+                variants.append(made.variant_ids[0])
+                world.send(_stock(shop, made.variant_ids[0], ON_HAND))
+            buyers = tuple(_buyer(world, number) for number in range(BUYERS))
+            world.cloud.store.backup(str(folder / FILE))
+            keys: Any = world.cloud.port(Vault)  # type: ignore[type-abstract]
+            keys.backup(folder / f"copied-{KEYS}")
+        files = {FILE: (folder / FILE).read_bytes(), KEYS: (folder / f"copied-{KEYS}").read_bytes()}
+        files |= {name: (folder / name).read_bytes() for name in ("sandbox.sqlite", "sandbox.secret")}
+    return Market(files=files, shop=shop, buyers=buyers, variants=tuple(variants))
+
+
+def _category(world: World) -> dict[str, Any]:
+    found = world.rows("SELECT id FROM category")
+    return {"category_id": found[0][0] if found else world.send(CreateCategory(name="茶")).category_id}
+
+
+def _shop(world: World) -> ShopCreatedAnswer:
+    owner = world.send(RegisterPerson(phone="+8613900138000")).person_id
+    shop = world.send(CreateShop(owner=owner, name="云茶", country="CN", currency="CNY", commission_ppm=50_000))
+    zone = Zone(places=(Place(country="CN"),), rate=Rate(first_units=100, first_fee=800))
+    terms = SetShippingTemplate(shop_id=shop.shop_id, template_id=shop.template_id, name="standard", measure=Measure.PIECE, zones=(zone,))
+    world.send(terms)
+    return shop
+
+
+def _stock(shop: ShopCreatedAnswer, variant: VariantId, on_hand: int) -> SetStock:
+    return SetStock(shop_id=shop.shop_id, variant_id=variant, location_id=shop.location_id, on_hand=on_hand, reason=StockReason.COUNTED)
+
+
+def _buyer(world: World, number: int) -> tuple[PersonId, AddressId]:
+    person = world.send(RegisterPerson(phone=f"+8613800{number:06d}")).person_id
+    actor = Actor(person=person)
+    address = world.send(AddAddress(address=HOME), actor=actor).address_id
+    started = world.send(TopUpWallet(amount=yuan(PURSE), channel="sandbox"), actor=actor)
+    world.cloud.port(Sandbox).decide(dict(parse_qsl(urlsplit(started.redirects[0].url).query)), approve=True)
+    world.settle()
+    return person, address
+
+
+class Bought(Struct):
+    """An order that somebody knows of."""
+
+    id: OrderId
+    buyer: Actor
+    total: int
+    variant: VariantId
+
+
+class Shoppers:
+    """Draws what is asked next; keeps what has no answer yet."""
+
+    def __init__(self, chance: random.Random, sandbox: Sandbox) -> None:
+        """Nobody has asked anything."""
+        self._chance = chance
+        self._sandbox = sandbox
+        self._market = market()
+        self._cloud: Cloud | None = None
+        self._number = 0
+        self.open: dict[str, Asked] = {}
+        self.done: list[Asked] = []
+        self.mistakes: set[str] = set()
+        self._orders: list[Bought] = []
+        self._staff = Actor(person=PersonId("per_staff"), shop_roles={self._market.shop.shop_id: frozenset({"manager"})})
+
+    def meet(self, cloud: Cloud) -> None:
+        """A new life of the cloud has begun: these people look before they buy."""
+        self._cloud = cloud
+
+    def opening(self) -> list[Asked]:
+        """The market is open already."""
+        return []
+
+    def next(self) -> Asked | None:
+        """Something new, or once more something old."""
+        fate = self._chance.random()
+        if fate < 0.12 and self.open:
+            return self._chance.choice(list(self.open.values()))
+        if fate < 0.18 and self.done:
+            return self._chance.choice(self.done)
+        (draw,) = self._chance.choices(_DRAWS, _WEIGHTS)
+        drawn = draw(self)
+        if drawn is None:
+            return None
+        self._number += 1
+        command, actor = drawn
+        asked = Asked(command, actor, f"k{self._number}", self._number)
+        self.open[asked.name] = asked
+        return asked
+
+    def mistaken(self) -> Asked | None:
+        """Something else under a key that has been answered."""
+        if not self.done:
+            return None
+        before = self._chance.choice(self.done)
+        self.mistakes.add(before.name)
+        return Asked(AddToCart(variant_id=self._market.variants[0], quantity=99), before.actor, before.key, -1, is_mistaken=True)
+
+    def settled(self, asked: Asked, answered: Answered | None = None) -> None:
+        """It has its answer, from which its sender learns."""
+        if self.open.pop(asked.name, None) is None:
+            return
+        self.done.append(asked)
+        if answered is not None and answered.accepted:
+            if isinstance(asked.command, Checkout):
+                placed = msgspec.json.decode(answered.body, type=Placed)
+                self._orders += [
+                    Bought(order.order_id, asked.actor, order.total.amount, self._market.variants[0]) for order in placed.orders
+                ]
+                self._go_to_pay(placed.payment)
+            if isinstance(asked.command, TopUpWallet):
+                self._go_to_pay(msgspec.json.decode(answered.body, type=PaymentStarted))
+
+    def _go_to_pay(self, started: PaymentStarted) -> None:
+        for redirect in started.redirects:
+            if self._chance.random() < 0.9:  # others forget to
+                self._sandbox.decide(dict(parse_qsl(urlsplit(redirect.url).query)), approve=self._chance.random() < 0.85)
+
+    # What is drawn
+
+    def _buyer(self) -> tuple[Actor, AddressId]:
+        person, address = self._chance.choice(self._market.buyers)
+        return Actor(person=person), address
+
+    def _want(self) -> "Drawn":
+        return AddToCart(variant_id=self._chance.choice(self._market.variants), quantity=self._chance.randrange(1, 4)), self._buyer()[0]
+
+    def _buy(self) -> "Drawn":
+        actor, address = self._buyer()
+        if self._cloud is None:
+            return None
+        try:
+            total = self._cloud.ask(PreviewCheckout(address_id=address), actor=actor).total.amount
+        except (Refused, FaultError):
+            return None
+        by_wallet = self._chance.randrange(1, total) if self._chance.random() < 0.2 else total if self._chance.random() < 0.6 else 0
+        tenders = [Tender(kind=TenderKind.WALLET, amount=yuan(by_wallet))] if by_wallet else []
+        if by_wallet < total:
+            tenders.append(Tender(kind=TenderKind.CHANNEL, amount=yuan(total - by_wallet), channel="sandbox"))
+        return Checkout(address_id=address, total=yuan(total), tenders=tuple(tenders)), actor
+
+    def _order(self) -> Bought | None:
+        return self._chance.choice(self._orders[-20:]) if self._orders else None
+
+    def _ship(self) -> "Drawn":
+        order, shop_id = self._order(), self._market.shop.shop_id
+        return None if order is None else (ShipOrder(shop_id=shop_id, order_id=order.id, carrier="SF Express", tracking="SF1"), self._staff)
+
+    def _receive(self) -> "Drawn":
+        order = self._order()
+        return None if order is None else (ConfirmReceipt(order_id=order.id), order.buyer)
+
+    def _cancel(self) -> "Drawn":
+        order = self._order()
+        return None if order is None else (CancelOrder(order_id=order.id), order.buyer)
+
+    def _give_back(self) -> "Drawn":
+        order = self._order()
+        if order is None:
+            return None
+        amount = yuan(self._chance.choice((order.total, self._chance.randrange(1, order.total))))
+        return RefundOrder(shop_id=self._market.shop.shop_id, order_id=order.id, amount=amount), self._staff
+
+    def _review(self) -> "Drawn":
+        order = self._order()
+        return None if order is None else (ReviewOrder(order_id=order.id, variant_id=order.variant, stars=5), order.buyer)
+
+    def _top_up(self) -> "Drawn":
+        return TopUpWallet(amount=yuan(self._chance.randrange(1_000, 20_000)), channel="sandbox"), self._buyer()[0]
+
+    def _restock(self) -> "Drawn":
+        return _stock(self._market.shop, self._chance.choice(self._market.variants), ON_HAND), self._staff
+
+    def _register(self) -> "Drawn":
+        return RegisterPerson(phone=f"+8613700{self._chance.randrange(200):06d}"), SYSTEM
+
+    def _move(self) -> "Drawn":
+        return AddAddress(address=HOME), self._buyer()[0]
+
+
+Drawn = tuple[Command[Any], Actor] | None
+_DRAWS: tuple[Callable[[Shoppers], Drawn], ...] = (
+    Shoppers._want,
+    Shoppers._buy,
+    Shoppers._ship,
+    Shoppers._receive,
+    Shoppers._cancel,
+    Shoppers._give_back,
+    Shoppers._review,
+    Shoppers._top_up,
+    Shoppers._restock,
+    Shoppers._register,
+    Shoppers._move,
+)
+_WEIGHTS = (24, 28, 10, 9, 7, 5, 3, 5, 4, 3, 2)
+
+
+class TradeAuditor:
+    """Believes the facts, the ledger's own proof, and nothing that the program remembers."""
+
+    decoders: Mapping[str, msgspec.json.Decoder[Any]] = {fact.__name__: msgspec.json.Decoder(fact) for d in DOMAINS for fact in d.facts}
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Nothing has happened and nobody has been answered."""
+        self.facts: list[Told] = []
+        self.told: list[tuple[Told, object]] = []
+        self.answered: dict[str, Answered] = {}
+        self.vault: FileVault | None = None
+        self._roots: dict[str, list[Told]] = {}
+        self._sandbox = sandbox
+
+    @property
+    def seq(self) -> int:
+        """The last fact that was heard."""
+        return len(self.facts)
+
+    def read_on(self, reader: Reader) -> int:
+        """Hear the facts that are new in the store."""
+        rows = reader.rows(_FACTS, (self.seq,))
+        for row in rows:
+            told = Told(*row)
+            claim(told.seq == self.seq + 1, f"fact {self.seq + 1} is missing before {told.seq}")
+            claim(not self.facts or told.at >= self.facts[-1].at, f"fact {told.seq} is told before {told.seq - 1}")
+            self.facts.append(told)
+            self.told.append((told, self.decoders[told.kind].decode(told.body)))
+            self._note_root(told)
+        head = reader.rows("SELECT fact_seq FROM head")
+        claim(head == [(self.seq,)], f"the head says {head}, the facts end at {self.seq}")
+        return len(rows)
+
+    def _note_root(self, told: Told) -> None:
+        """Everything that one command tells stands together: what is told apart was done twice."""
+        root = told.cause.partition("/")[0]
+        if root:
+            others = self._roots.setdefault(root, [])
+            claim(not others or others[-1].seq == told.seq - 1, f"{root} took effect twice, in facts {others[-1:]} and {told.seq}")
+            others.append(told)
+
+    def has_effect(self, asked: Asked) -> bool:
+        """Whether it has been told of."""
+        return asked.key in self._roots
+
+    def answer_left(self, asked: Asked, answered: Answered) -> None:
+        """An answer has reached whoever asked; from now on it must stand."""
+        before = self.answered.setdefault(asked.name, answered)
+        claim(before == answered, f"{asked.name} was answered {before}, then {answered}")
+        if not answered.accepted:
+            claim(asked.key not in self._roots, f"{asked.name} was refused and took effect all the same")
+        elif isinstance(asked.command, Checkout):
+            placed = [order.order_id for order in msgspec.json.decode(answered.body, type=Placed).orders]
+            claim(self._placed(asked.key) == placed, f"{asked.name} was answered {placed}, the facts say {self._placed(asked.key)}")
+
+    def _placed(self, root: str) -> list[OrderId]:
+        return [self.decoders[told.kind].decode(told.body).order_id for told in self._roots.get(root, ()) if told.kind == "OrderPlaced"]
+
+    def begin_anew(self, reader: Reader) -> None:
+        """After a crash: what had been committed must be there still, unchanged."""
+        before, self.facts, self.told, self._roots = self.facts, [], [], {}
+        self.read_on(reader)
+        claim(self.seq >= len(before), f"facts {self.seq + 1} to {len(before)} are lost")
+        claim(self.facts[: len(before)] == before, "a fact is another one now")
+        self.told = self.told[len(before) :]
+
+    def compare(self, reader: Snapshots) -> None:
+        """Every table against the facts and against each other."""
+        self._answers(reader)
+        proof = audit(reader)
+        claim(proof.faults_found == 0, f"the books do not balance: {proof.faults}")
+        self._orders(reader)
+        self._sealed(reader)
+
+    def _answers(self, reader: Reader) -> None:
+        kept = {name: Answered(bool(accepted), body) for name, accepted, body in reader.rows("SELECT name, accepted, body FROM answer")}
+        for name, answered in self.answered.items():
+            claim(kept.get(name) == answered, f"{name} was answered {answered}, the store has {kept.get(name)}")
+        keys = {name.partition(" ")[0] for name, answered in kept.items() if answered.accepted}
+        for root in self._roots:
+            claim(not root.startswith("k") or root in keys, f"{root} took effect and has no answer")
+
+    def _orders(self, reader: Reader) -> None:
+        told = {self.decoders[fact.kind].decode(fact.body).order_id for fact in self.facts if fact.kind == "OrderPlaced"}
+        balances: dict[str, int] = dict(reader.rows(_BALANCE))
+        held: dict[str, int] = {}
+        orders = [ORDER.value(row) for row in reader.rows(_ORDERS)]
+        kept_ids = {order.id for order in orders}
+        claim(kept_ids == told, f"orders that differ from what was told: {kept_ids ^ told}")
+        for order in orders:
+            left = order.total - order.progress.refunded if order.state in (OrderState.PAID, OrderState.SHIPPED) else 0
+            kept = balances.get(escrow_account(order.id), 0)
+            claim(kept == left, f"{order.id} is {order.state}, its escrow holds {kept} and not {left}")
+            if order.state in (OrderState.PLACED, OrderState.PAID):
+                for item in terms(order).items:
+                    held[item.variant_id] = held.get(item.variant_id, 0) + item.quantity
+        for variant, on_hand, kept in reader.rows(
+            "SELECT variant_id, CAST(sum(on_hand) AS INTEGER), CAST(sum(held) AS INTEGER) FROM stock GROUP BY variant_id"
+        ):
+            claim(0 <= kept <= on_hand, f"{variant} is oversold: {kept} of {on_hand}")
+            claim(kept == held.get(variant, 0), f"{kept} of {variant} are held, orders wait for {held.get(variant, 0)}")
+
+    def _sealed(self, reader: Reader) -> None:
+        if self.vault is not None:
+            for person, sealed in reader.rows("SELECT id, sealed FROM person UNION ALL SELECT person_id, sealed FROM address"):
+                claim(self.vault.unseal(person, sealed) is not None, f"the key of {person} is lost")
+
+    def reconcile(self, reader: Reader) -> None:
+        """At rest, what the channel says it has collected is what we say it has."""
+        lines = self._sandbox.statement("CNY")
+        collected = sum(-line.amount.amount if line.request else line.amount.amount for line in lines)
+        balances: dict[str, int] = dict(reader.rows(_BALANCE))
+        claim(
+            -balances[channel_account("sandbox", "CNY")] == collected,
+            f"the channel has {collected}, we say {balances[channel_account('sandbox', 'CNY')]}",
+        )
+
+
+class TradeSimulation(Simulation):
+    """The real domains under a seed."""
+
+    domains = DOMAINS
+    leaps_ms = ()
+
+    def __init__(self, seed: int, folder: Path, **settings: Any) -> None:
+        """Begin with a market that is open."""
+        super().__init__(seed, folder, **settings)
+        files = market().files
+        for name in (FILE, KEYS):
+            file = self.disk.files[name] = DiskFile()
+            file.durable = bytearray(files[name])
+        outside = folder / "channel"
+        outside.mkdir(parents=True)
+        (outside / "sandbox.sqlite").write_bytes(files["sandbox.sqlite"])
+        self.sandbox = Sandbox(files["sandbox.secret"], clock=self.clock, entropy=SeededEntropy(seed + 2), path=outside / "sandbox.sqlite")
+        self.people = Shoppers(self.chance, self.sandbox)  # type: ignore[assignment]
+        self.auditor = TradeAuditor(self.sandbox)  # type: ignore[assignment]
+
+    def run(self) -> Report:
+        """Run, then close the channel's books."""
+        try:
+            return super().run()
+        finally:
+            self.sandbox.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def parts(self, folder: Path, vfs: str) -> Parts:
+        """The vault is on the disk that loses its power; the channel is not."""
+        vault = FileVault(folder / KEYS, entropy=self.entropy, vfs=vfs)
+        self.auditor.vault = vault  # type: ignore[attr-defined]
+        channels = Channels({"sandbox": self.sandbox})
+        return Parts(
+            ports={
+                Vault: vault,
+                IdentitySettings: IdentitySettings(region="CN", mailbox_is_open=True),
+                Channels: channels,
+                PaymentListener: OrderPayments(),
+                Sandbox: self.sandbox,
+            },
+            secret=vault.lookup("fingerprint", ""),
+            mark=vault.mark(),
+            before_commit=(vault.make_durable,),
+            runners=(
+                lambda cloud: Couriers(cloud.writer, cloud.store.reader(), channels),
+                lambda cloud: SandboxDeliveries(cloud, self.sandbox),
+            ),
+            closing=(vault.close,),
+        )
+
+    def told(self, fact: object) -> None:
+        """What alarms do early is for the toy market to find."""
+
+    def is_quiet(self, cloud: Cloud) -> bool:
+        """Whether nothing is left to do soon."""
+        dues = [due for runner in cloud.runners if (due := runner.next_due()) is not None]
+        due = min(dues, default=None)
+        if due is None or due > self.clock.wall_ms() + SOON_MS:
+            return True
+        self.clock.advance_to(due)
+        return False
+
+    def at_the_end(self, eye: SqliteReader) -> None:
+        """The channel and we agree."""
+        self.auditor.reconcile(eye)  # type: ignore[attr-defined]
