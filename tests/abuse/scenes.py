@@ -1,0 +1,493 @@
+"""A request that is let in and carried out, for every change that the route tables know: what tests of abuse spoil, repeat and race."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from support.asgi import Client, Heard, call
+from support.town import Town
+from unit.orders.market import Buyer
+from yunduan.cloud import DOMAINS
+from yunduan.domains.catalog.commands import CreateCategory, SuspendShop
+from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
+from yunduan.domains.identity.model import OperatorRole, ShopRole
+from yunduan.domains.identity.queries import Mailbox
+from yunduan.domains.orders.commands import ConfirmReceipt, Placed
+from yunduan.edges.http.openapi import openapi_document
+from yunduan.runtime.registry import Registry
+
+REGISTRY = Registry(DOMAINS)
+DOCUMENT = openapi_document(REGISTRY, public_url="http://test")
+ROUTES = {f"{route.method} {route.path}": route for route in REGISTRY.routes}
+CHANGES = tuple(name for name, route in ROUTES.items() if route.message in REGISTRY.commands and route.takes is None)
+READS = tuple(name for name, route in ROUTES.items() if route.message in REGISTRY.queries)
+ENDS_THE_SESSION = {"DELETE /me", "POST /me/sign-out"}
+"""After these the same token is nobody's, so that even the same key is answered 401."""
+HOME = {
+    "recipient": "林美",
+    "phone": "0571-88157788",
+    "country": "CN",
+    "region": "浙江",
+    "city": "杭州",
+    "district": "",
+    "lines": ["文一西路969号"],
+    "postal_code": "",
+}
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """One request: whose token, which address, what body; `other` is another body that fits the same form."""
+
+    name: str
+    token: str
+    path: str
+    body: Any = None
+    other: Any = None
+
+    @property
+    def method(self) -> str:
+        """GET, POST, PUT, PATCH or DELETE."""
+        return self.name.partition(" ")[0]
+
+    def request(self, key: str, body: Any = None, *, token: str | None = None) -> "Request":
+        """It as it is sent, under a key; with another body, or by somebody else."""
+        sent = encoded(self.body if body is None else body)
+        return Request(self.method, self.path, sent, headers(self.token if token is None else token, key, has_body=bool(sent)))
+
+
+class Request(Struct, frozen=True):
+    """What is sent, byte for byte."""
+
+    method: str
+    target: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def headers(token: str, key: str = "", *, has_body: bool = False) -> tuple[tuple[str, str], ...]:
+    """Those that a good client sends."""
+    made = [("authorization", f"Bearer {token}")] if token else []
+    if key:
+        made.append(("idempotency-key", key))
+    if has_body:
+        made.append(("content-type", "application/json"))
+    return tuple(made)
+
+
+class Stage:
+    """A town that makes scenes: each stands alone, so that what one request changes spoils no other."""
+
+    def __init__(self, town: Town) -> None:
+        """In this town."""
+        self.town = town
+        self.market = town.market
+        self.world = town.world
+        self._made = 0
+
+    def scene(self, name: str) -> Scene:
+        """A request that will be carried out: everything that it needs is there, and nothing has used it."""
+        self._made += 1
+        return SCENES[name](self, name)
+
+    def client(self, token: str) -> Client:
+        """Whoever has this token, over HTTP."""
+        return Client(self.town.application, self.world.run, token)
+
+    def answers(self, requests: Sequence[Request]) -> list[Heard]:
+        """What each of these is answered, one after the other."""
+
+        async def one_by_one() -> list[Heard]:
+            return [await self._call(request) for request in requests]
+
+        return self.world.run(one_by_one())
+
+    def race(self, requests: Sequence[Request], *, apart_s: float = 0.0) -> list[Heard]:
+        """The same, all at once, or each so much later than the one before."""
+
+        async def late(number: int, request: Request) -> Heard:
+            await asyncio.sleep(number * apart_s)
+            return await self._call(request)
+
+        async def together() -> list[Heard]:
+            return list(await asyncio.gather(*[late(number, request) for number, request in enumerate(requests)]))
+
+        return self.world.run(together())
+
+    async def _call(self, request: Request) -> Heard:
+        return await call(self.town.application, request.method, request.target, body=request.body, headers=request.headers)
+
+    # People
+
+    def newcomer(self, fen: int = 0) -> tuple[Buyer, str]:
+        """Somebody whom no other scene knows, signed in; answers who, and the token."""
+        buyer = self.market.buyer(fen)
+        label = f"newcomer {self.market.buyers}"
+        self.town.sign_in(label, self.phone())
+        return buyer, self.town.tokens[label]
+
+    def phone(self) -> str:
+        """Of the newest buyer."""
+        return f"+8613800{self.market.buyers:06d}"
+
+    def stranger(self) -> str:
+        """Somebody who is registered and nothing else; answers their id."""
+        self._made += 1
+        return self.world.send(RegisterPerson(phone=f"+861360{self._made:07d}")).person_id
+
+    def code(self, challenge: str) -> str:
+        """What the letter said."""
+        return next(letter.code for letter in self.world.ask(Mailbox()) if letter.letter_id == challenge)
+
+    # Orders
+
+    def placed(self, fen: int = 100_000, quantity: int = 2) -> tuple[Buyer, str, Placed]:
+        """A paid order of somebody; answers who, the token, and what was placed."""
+        buyer, token = self.newcomer(fen)
+        buyer.want(self.market.offer(), quantity)
+        placed = buyer.buy()
+        self.world.settle()
+        return buyer, token, placed
+
+    def shipped(self) -> tuple[Buyer, str, Placed]:
+        """The same, and the goods have left."""
+        buyer, token, placed = self.placed()
+        self.market.ship(placed.orders[0].order_id)
+        self.world.settle()
+        return buyer, token, placed
+
+    # Scenes
+
+    def made(self, name: str, caller: str, ids: dict[str, Any], body: Any = None, other: Any = None) -> Scene:
+        """A scene of this route."""
+        path = "/v1" + name.partition(" ")[2]
+        for parameter in ROUTES[name].in_path():
+            path = path.replace("{" + parameter + "}", str(ids.get(parameter) or self.town.ours[parameter]))
+        return Scene(name=name, token=self.town.tokens.get(caller, caller), path=path, body=body, other=other)
+
+
+Make = Callable[[Stage, str], Scene]
+
+
+def _of_shop(ids: Callable[[Stage], dict[str, Any]], body: Any = None, other: Any = None, *, caller: str = "shop owner") -> Make:
+    """A scene of a shop's desk, or with another caller of the marketplace's."""
+
+    def make(stage: Stage, name: str) -> Scene:
+        found = ids(stage)
+        return stage.made(name, caller, found, body(stage, found) if callable(body) else body, other)
+
+    return make
+
+
+def _fresh_goods(stage: Stage) -> dict[str, Any]:
+    variant = stage.market.offer()
+    ((goods,),) = stage.world.rows("SELECT goods_id FROM variant WHERE id = ?", variant)
+    return {"variant_id": variant, "goods_id": goods}
+
+
+def _nothing(_: Stage) -> dict[str, Any]:
+    return {}
+
+
+def _form(stage: Stage, sku: str) -> dict[str, Any]:
+    price = {"amount": 1999, "currency": "CNY"}
+    variant = {"id": None, "sku": sku, "choice": [], "price": price, "compare_at": None, "barcode": "", "weight_g": 250}
+    return {
+        "title": "龙井",
+        "title_en": "Longjing",
+        "description": "",
+        "description_en": "",
+        "category_id": stage.market.tea,
+        "template_id": None,
+        "tax_class": "standard",
+        "pictures": [],
+        "options": [],
+        "variants": [variant],
+    }
+
+
+def _new_goods(stage: Stage, name: str) -> Scene:
+    stage._made += 1
+    form = _form(stage, f"NEW-{stage._made}")
+    return stage.made(name, "shop owner", {}, {"form": form, "publish": True}, {"form": form, "publish": False})
+
+
+def _changed_goods(stage: Stage, name: str) -> Scene:
+    ids = _fresh_goods(stage)
+    desk = stage.client(stage.town.tokens["shop owner"])(
+        "GET", f"/v1/shops/{stage.town.ours['shop_id']}/desk/goods/{ids['goods_id']}"
+    ).json["goods"]
+    version, sku = desk["version"], desk["form"]["variants"][0]["sku"]
+    form = _form(stage, sku)
+    form["variants"][0]["id"] = ids["variant_id"]
+    return stage.made(name, "shop owner", ids, {"version": version, "form": form}, {"version": version, "form": form | {"title": "碧螺春"}})
+
+
+def _published(stage: Stage, name: str) -> Scene:
+    ids = _fresh_goods(stage)
+    done = stage.made("POST /shops/{shop_id}/goods/{goods_id}/withdraw", "shop owner", ids)
+    assert stage.client(done.token)("POST", done.path).status == 200
+    return stage.made(name, "shop owner", ids)
+
+
+def _signed_out(stage: Stage, name: str) -> Scene:
+    _, token = stage.newcomer()
+    return stage.made(name, token, {})
+
+
+def _other_sessions(stage: Stage, name: str) -> Scene:
+    _, token = stage.newcomer()
+    session = stage.town.sign_in("second device", stage.phone())
+    return stage.made(name, token, {"session_id": session})
+
+
+def _signing_in(stage: Stage, name: str) -> Scene:
+    stage._made += 1
+    challenge = stage.client("")("POST", "/v1/sessions/codes", {"contact": f"+861350{stage._made:07d}"}).json["challenge_id"]
+    body = {"challenge_id": challenge, "code": stage.code(challenge), "device": "手机"}
+    return stage.made(name, "", {}, body, body | {"device": "平板"})
+
+
+def _asking_for_a_code(stage: Stage, name: str) -> Scene:
+    stage._made += 1
+    body = {"contact": f"+861340{stage._made:07d}", "language": "zh", "region": "CN", "device": ""}
+    if "/me/" in name:
+        del body["device"]
+    return stage.made(name, stage.newcomer()[1] if "/me/" in name else "", {}, body)
+
+
+def _new_contact(stage: Stage, name: str) -> Scene:
+    _, token = stage.newcomer()
+    stage._made += 1
+    asked = stage.client(token)("POST", "/v1/me/contacts/codes", {"contact": f"p{stage._made}@example.com"})
+    challenge = asked.json["challenge_id"]
+    body = {"challenge_id": challenge, "code": stage.code(challenge)}
+    return stage.made(name, token, {}, body, body | {"code": f"{(int(body['code']) + 1) % 1_000_000:06d}"})
+
+
+def _address(stage: Stage, name: str) -> Scene:
+    buyer, token = stage.newcomer()
+    body = None if name.startswith("DELETE") else {"address": HOME, "is_default": True}
+    other = None if body is None else {"address": HOME | {"city": "宁波"}, "is_default": True}
+    return stage.made(name, token, {"address_id": buyer.address}, body, other)
+
+
+def _a_role_taken(stage: Stage, name: str) -> Scene:
+    person = stage.stranger()
+    shop_id = stage.town.ours["shop_id"]
+    if "staff" in name:
+        stage.world.send(GrantShopRole(shop_id=shop_id, person_id=person, role=ShopRole.PACKER))
+        return stage.made(name, "shop owner", {"person_id": person, "role": "packer"})
+    stage.world.send(GrantRole(person_id=person, role=OperatorRole.ANALYST))
+    return stage.made(name, "operator admin", {"person_id": person, "role": "analyst"})
+
+
+def _a_role_given(stage: Stage, name: str) -> Scene:
+    person, another = stage.stranger(), stage.stranger()
+    if "staff" in name:
+        body = {"person_id": person, "role": "packer"}
+        return stage.made(name, "shop owner", {}, body, body | {"person_id": another})
+    said = {"shop_id": stage.town.ours["shop_id"]} if "owners" in name else {"role": "analyst"}
+    body = {"person_id": person, **said}
+    return stage.made(name, "operator admin", {}, body, body | {"person_id": another})
+
+
+def _forgotten(stage: Stage, name: str) -> Scene:
+    return stage.made(name, "operator admin", {"person_id": stage.stranger()})
+
+
+def _new_shop(stage: Stage, name: str) -> Scene:
+    body = {
+        "owner": stage.stranger(),
+        "name": "新店",
+        "name_en": "New",
+        "about": "",
+        "about_en": "",
+        "picture": None,
+        "country": "CN",
+        "region": "",
+        "currency": "CNY",
+        "commission_ppm": 50_000,
+    }
+    return stage.made(name, "operator admin", {}, body, body | {"commission_ppm": 60_000})
+
+
+def _shop_said_anew(stage: Stage, name: str) -> Scene:
+    body = {"name": "云茶", "name_en": "", "about": "", "about_en": "", "picture": None, "template_id": stage.town.ours["template_id"]}
+    return stage.made(name, "shop owner", {}, body, body | {"name_en": "Tea"})
+
+
+def _closed_or_open(stage: Stage, name: str) -> Scene:
+    shop = stage.market.found("开关")
+    if name.endswith("reopen"):
+        stage.world.send(SuspendShop(shop_id=shop.shop_id))
+    return stage.made(name, "operator admin", {"shop_id": shop.shop_id})
+
+
+def _new_category(stage: Stage, name: str) -> Scene:
+    stage._made += 1
+    parent = stage.world.send(CreateCategory(name=f"类{stage._made}")).category_id
+    body = {"name": "绿茶", "name_en": "", "parent": parent}
+    return stage.made(name, "operator admin", {}, body, body | {"name": "红茶"})
+
+
+def _template(stage: Stage, name: str) -> Scene:
+    body = {
+        "template_id": stage.town.ours["template_id"],
+        "name": "standard",
+        "measure": "piece",
+        "zones": [{"places": [{"country": "CN", "region": ""}], "rate": _RATE}],
+        "elsewhere": None,
+    }
+    return stage.made(name, "shop owner", {}, body, body | {"name": "other"})
+
+
+_RATE = {"first_units": 100, "first_fee": 800, "further_units": 1, "further_fee": 0, "free_from": None}
+
+
+def _top_up(stage: Stage, name: str) -> Scene:
+    _, token = stage.newcomer()
+    body = {"amount": {"amount": 1999, "currency": "CNY"}, "channel": "sandbox"}
+    return stage.made(name, token, {}, body, {"amount": {"amount": 2000, "currency": "CNY"}, "channel": "sandbox"})
+
+
+def _alert(stage: Stage, name: str) -> Scene:
+    stage.town._phones += 1  # what the alert's amount and event are made of
+    return stage.made(name, "operator admin", {"alert_id": stage.town._alert()})
+
+
+def _cart(stage: Stage, name: str) -> Scene:
+    buyer, token = stage.newcomer()
+    variant = stage.market.offer()
+    if name.startswith("POST"):
+        return stage.made(name, token, {}, {"variant_id": variant, "quantity": 2}, {"variant_id": variant, "quantity": 3})
+    buyer.want(variant)
+    if name.startswith("DELETE"):
+        return stage.made(name, token, {"variant_id": variant})
+    return stage.made(name, token, {"variant_id": variant}, {"quantity": 2}, {"quantity": 3})
+
+
+def _checkout(stage: Stage, name: str) -> Scene:
+    buyer, token = stage.newcomer(100_000)
+    variant = stage.market.offer()
+    buyer.want(variant, 2)
+    total = {"amount": buyer.total(), "currency": "CNY"}
+    body = {
+        "items": [variant],
+        "address_id": buyer.address,
+        "total": total,
+        "tenders": [{"kind": "wallet", "amount": total, "channel": ""}],
+        "note": "",
+    }
+    return stage.made(name, token, {}, body, body | {"note": "谢谢"})
+
+
+def _of_paid(stage: Stage, name: str) -> Scene:
+    _, token, placed = stage.placed()
+    caller = "shop owner" if "/shops/" in name else token
+    body = {"carrier": "SF Express", "tracking": "SF1"} if name.endswith("shipment") else None
+    other = body and body | {"tracking": "SF2"}
+    return stage.made(name, caller, {"order_id": placed.orders[0].order_id}, body, other)
+
+
+def _of_shipped(stage: Stage, name: str) -> Scene:
+    _, token, placed = stage.shipped()
+    return stage.made(name, token, {"order_id": placed.orders[0].order_id})
+
+
+def _reviewed(stage: Stage, name: str) -> Scene:
+    buyer, token, placed = stage.shipped()
+    order_id = placed.orders[0].order_id
+    stage.world.send(ConfirmReceipt(order_id=order_id), actor=buyer.actor)
+    stage.world.settle()
+    (variant,) = stage.market.variants(order_id)
+    body = {"variant_id": variant, "stars": 5, "text": "好茶"}
+    return stage.made(name, token, {"order_id": order_id}, body, body | {"stars": 4})
+
+
+def _refunded(stage: Stage, name: str) -> Scene:
+    _, _, placed = stage.placed()
+    caller = "operator finance" if "/operator/" in name else "shop owner"
+    body = {"amount": {"amount": 100, "currency": "CNY"}}
+    return stage.made(name, caller, {"order_id": placed.orders[0].order_id}, body, {"amount": {"amount": 200, "currency": "CNY"}})
+
+
+_PRICE = {"amount": 2099, "currency": "CNY"}
+SCENES: dict[str, Make] = {
+    "POST /sessions/codes": _asking_for_a_code,
+    "POST /sessions": _signing_in,
+    "PATCH /me": lambda stage, name: stage.made(
+        name, stage.newcomer()[1], {}, {"nickname": "云", "language": "zh"}, {"nickname": "雨", "language": "zh"}
+    ),
+    "DELETE /me": _signed_out,
+    "POST /me/sign-out": _signed_out,
+    "DELETE /me/sessions": _other_sessions,
+    "DELETE /me/sessions/{session_id}": _other_sessions,
+    "POST /me/contacts/codes": _asking_for_a_code,
+    "POST /me/contacts": _new_contact,
+    "POST /me/addresses": _address,
+    "PUT /me/addresses/{address_id}": _address,
+    "DELETE /me/addresses/{address_id}": _address,
+    "POST /shops/{shop_id}/staff": _a_role_given,
+    "DELETE /shops/{shop_id}/staff/{person_id}/{role}": _a_role_taken,
+    "POST /operators": _a_role_given,
+    "DELETE /operators/{person_id}/{role}": _a_role_taken,
+    "POST /owners": _a_role_given,
+    "DELETE /people/{person_id}": _forgotten,
+    "PUT /shops/{shop_id}": _shop_said_anew,
+    "POST /shops/{shop_id}/goods": _new_goods,
+    "PUT /shops/{shop_id}/goods/{goods_id}": _changed_goods,
+    "POST /shops/{shop_id}/goods/{goods_id}/publish": _published,
+    "POST /shops/{shop_id}/goods/{goods_id}/withdraw": _of_shop(_fresh_goods),
+    "PUT /shops/{shop_id}/goods/{goods_id}/variants/{variant_id}/price": _of_shop(
+        _fresh_goods, {"price": _PRICE, "compare_at": None}, {"price": _PRICE, "compare_at": {"amount": 3000, "currency": "CNY"}}
+    ),
+    "PUT /shops/{shop_id}/variants/{variant_id}/stock/{location_id}": _of_shop(
+        _fresh_goods, {"on_hand": 7, "reason": "counted"}, {"on_hand": 8, "reason": "counted"}
+    ),
+    "POST /shops/{shop_id}/variants/{variant_id}/stock/{location_id}/adjust": _of_shop(
+        _fresh_goods, {"by": 7, "reason": "counted"}, {"by": 8, "reason": "counted"}
+    ),
+    "POST /shops/{shop_id}/locations": _of_shop(
+        lambda stage: {"shop_id": stage.town.ours["shop_id"]},
+        {"name": "仓库", "country": "CN", "region": ""},
+        {"name": "二号仓库", "country": "CN", "region": ""},
+    ),
+    "POST /shops/{shop_id}/shipping-templates": _template,
+    "POST /shops": _new_shop,
+    "PUT /shops/{shop_id}/commission": _of_shop(
+        lambda stage: {"shop_id": stage.market.found("佣金").shop_id},
+        {"commission_ppm": 40_000},
+        {"commission_ppm": 30_000},
+        caller="operator admin",
+    ),
+    "POST /shops/{shop_id}/suspend": _closed_or_open,
+    "POST /shops/{shop_id}/reopen": _closed_or_open,
+    "POST /categories": _new_category,
+    "PUT /categories/{category_id}": _of_shop(
+        lambda stage: {"category_id": stage.world.send(CreateCategory(name="旧")).category_id},
+        {"name": "绿茶", "name_en": ""},
+        {"name": "红茶", "name_en": ""},
+        caller="operator admin",
+    ),
+    "POST /payments/top-ups": _top_up,
+    "POST /operator/payment-alerts/{alert_id}/resolution": _alert,
+    "POST /cart/lines": _cart,
+    "PUT /cart/lines/{variant_id}": _cart,
+    "DELETE /cart/lines/{variant_id}": _cart,
+    "POST /checkouts": _checkout,
+    "POST /orders/{order_id}/cancel": _of_paid,
+    "POST /orders/{order_id}/receipt": _of_shipped,
+    "POST /orders/{order_id}/reviews": _reviewed,
+    "POST /shops/{shop_id}/orders/{order_id}/shipment": _of_paid,
+    "POST /shops/{shop_id}/orders/{order_id}/decline": _of_paid,
+    "POST /shops/{shop_id}/orders/{order_id}/refunds": _refunded,
+    "POST /operator/shops/{shop_id}/orders/{order_id}/refunds": _refunded,
+}
+
+
+def encoded(body: Any) -> bytes:
+    """A body as it is sent."""
+    return b"" if body is None else msgspec.json.encode(body)

@@ -1,0 +1,154 @@
+"""The description: valid OpenAPI 3.1, whole, and with examples that fit."""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema_rs import Draft202012Validator
+
+from support import shelf
+from support.asgi import Client
+from yunduan.cloud import DOMAINS
+from yunduan.edges.http.endpoint import PREFIX, answer_of, forms, plain
+from yunduan.edges.http.openapi import openapi_document
+from yunduan.edges.http.samples import matching
+from yunduan.runtime import domain as runtime
+from yunduan.runtime.registry import Ownership, Registry
+
+TOY = Registry((runtime.DOMAIN, shelf.DOMAIN))
+REAL = Registry(DOMAINS)
+DOCUMENTS = {"toy": (TOY, openapi_document(TOY)), "real": (REAL, openapi_document(REAL, public_url="https://cloud.example"))}
+OPERATIONS = [
+    pytest.param(registry, document, route, id=f"{name}-{route.method}-{route.path}")
+    for name, (registry, document) in DOCUMENTS.items()
+    for route in registry.routes
+]
+
+
+def operation_of(document: Any, route: Any) -> Any:
+    """Of a route."""
+    return document["paths"][PREFIX + route.path][route.method.lower()]
+
+
+def resolved(document: Any, schema: Any) -> Any:
+    """A schema whose references can be followed."""
+    return {**schema, "components": document["components"]}
+
+
+def fits(document: Any, schema: Any, value: Any) -> None:
+    """Fail where a value does not fit its schema."""
+    errors = list(Draft202012Validator(resolved(document, schema)).iter_errors(value))
+    assert not errors, errors[0].message
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_document_is_whole(name: str) -> None:
+    """JSON, no reference that leads nowhere, every operation under a name of its own and a domain that is described."""
+    registry, document = DOCUMENTS[name]
+    text = json.dumps(document, ensure_ascii=False)
+    for kind, target in re.findall(r'"#/components/(\w+)/([^"]+)"', text):
+        assert target in document["components"][kind], target
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    assert len(operations) == len(registry.routes)
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    tags = {tag["name"] for tag in document["tags"]}
+    assert {operation["tags"][0] for operation in operations} == tags
+    for tag in document["tags"]:
+        assert tag["description"], tag["name"]
+    assert document["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize(("registry", "document", "route"), OPERATIONS)
+def test_an_operation_says_everything(registry: Registry, document: Any, route: Any) -> None:
+    """Who may, with which scope, every refusal with its status, the key where one is needed, words for people."""
+    operation = operation_of(document, route)
+    assert operation["summary"]
+    assert operation["description"]
+    assert operation["x-yunduan-owner"] == {"kind": route.owner.kind.value, "roles": list(route.owner.roles)}
+    public = route.owner.kind is Ownership.ANYONE
+    assert operation["security"] == ([] if public else [{"session": [route.scope]}])
+    assert ("401" in operation["responses"]) == ("403" in operation["responses"]) == (not public)
+    told = {
+        code
+        for response in operation["responses"].values()
+        for code in resolved_response(document, response).get("content", {}).get("application/problem+json", {}).get("examples", ())
+    }
+    assert {code.value for code in route.message.refuses} <= told
+    headers = [it["name"] for it in operation.get("parameters", ()) if it["in"] == "header"]
+    keyed = route.message in registry.commands and route.takes_key
+    assert headers == (["Idempotency-Key"] if keyed else [])
+    assert ("idempotency_key_reused" in told) == keyed
+
+
+def resolved_response(document: Any, response: Any) -> Any:
+    """Shared ones are written once."""
+    reference = response.get("$ref")
+    return document["components"]["responses"][reference.rpartition("/")[2]] if reference else response
+
+
+@pytest.mark.parametrize(("registry", "document", "route"), OPERATIONS)
+def test_every_example_fits(registry: Registry, document: Any, route: Any) -> None:
+    """Its schema, and the type that decodes it here."""
+    operation = operation_of(document, route)
+    content = operation["responses"]["200"]["content"]["application/json"]
+    fits(document, content["schema"], content["example"])
+    if plain(answer_of(route)) is not None:
+        msgspec.json.decode(msgspec.json.encode(content["example"]), type=answer_of(route))
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if body:
+        fits(document, body["schema"], body["example"])
+        msgspec.json.decode(msgspec.json.encode(body["example"]), type=forms(route)[1])
+    for parameter in operation.get("parameters", ()):
+        if "example" in parameter:
+            fits(document, parameter["schema"], parameter["example"])
+    for response in operation["responses"].values():
+        for media in resolved_response(document, response).get("content", {}).values():
+            for example in media.get("examples", {}).values():
+                fits(document, media["schema"], example["value"])
+
+
+def test_the_document_is_the_same_every_time() -> None:
+    """So that a client made from it changes only when something has changed."""
+    assert json.dumps(openapi_document(TOY)) == json.dumps(openapi_document(TOY))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^[A-Z]{3}$",
+        "^([A-Z]{2})?$",
+        "^[^x]+$",
+        r"^\d{4}-\d{2}$",
+        "^(ab|cd)+$",
+        "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+        r"^[^\x00-\x1f]{1,80}$",
+        "^a.c$",
+    ],
+)
+@pytest.mark.parametrize("length", [0, 2])
+def test_a_sample_matches_its_pattern(pattern: str, length: int) -> None:
+    """Short, and the same every time."""
+    text = matching(pattern, length)
+    assert re.search(pattern, text)
+
+
+def test_the_pages_are_ours_alone(client: Client) -> None:
+    """No script, nothing from elsewhere, and every text escaped."""
+    page = client("GET", "/docs")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"].startswith("default-src 'self';")
+    html = page.body.decode()
+    assert "<script" not in html
+    assert " style=" not in html
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
+    for route in shelf.ROUTES:
+        assert f'id="op-{route.message.__name__}"' in html
+    for anchor in re.findall(r'href="#([^"]+)"', html):
+        assert f'id="{anchor}"' in html, anchor
+    style = client("GET", "/docs/style.css")
+    assert (style.status, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert "url(" not in style.body.decode()
+    assert client("GET", "/openapi.json").json["paths"]["/v1/books"]["get"]["operationId"] == "Shelf"
+    assert (client("GET", "/").status, client("GET", "/").headers["location"]) == (303, "/docs")

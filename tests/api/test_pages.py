@@ -1,0 +1,104 @@
+"""The two pages for development: the mailbox, and the sandbox's page on which a payer decides."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from support.asgi import Client
+from support.town import Town
+from yunduan.cloud import Cloud, open_cloud
+from yunduan.domains.payments.commands import TopUpWallet
+from yunduan.edges.http.app import application
+from yunduan.edges.http.callers import Sessions
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.money import Money
+from yunduan.runtime.settings import SandboxSettings, Settings
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A whole cloud with people in it."""
+    town = Town(tmp_path_factory.mktemp("town"))
+    yield town
+    town.close()
+
+
+@pytest.fixture
+def visitor(town: Town) -> Client:
+    """Somebody with a browser."""
+    return Client(town.application, town.world.run)
+
+
+def address(town: Town, amount: int) -> str:
+    """Where a buyer is sent to bring money in."""
+    command = TopUpWallet(amount=Money(amount=amount, currency="CNY"), channel="sandbox")
+    url = town.world.send(command, actor=Actor(person=town.people["buyer"])).redirects[0].url
+    return f"{urlsplit(url).path}?{urlsplit(url).query}"
+
+
+def decided(visitor: Client, target: str, decision: str) -> str:
+    """The page after a decision."""
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    heard = visitor("POST", target, body=f"decision={decision}".encode(), headers=form)
+    assert heard.status == 200
+    return heard.body.decode()
+
+
+def test_a_payer_approves_once(town: Town, visitor: Client) -> None:
+    """The page shows what is paid and to whom; the first decision stands; the money arrives."""
+    target = address(town, 12_345)
+    page = visitor("GET", target)
+    assert (page.status, page.headers["cache-control"]) == (200, "no-store")
+    assert "123.45 CNY" in page.body.decode()
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    buyer = visitor.as_(town.tokens["buyer"])
+    before = buyer("GET", "/v1/wallet").body
+    assert "Paid." in decided(visitor, target, "approve")
+    assert "Paid." in decided(visitor, target, "decline")
+    town.world.settle()
+    assert buyer("GET", "/v1/wallet").body != before
+
+
+def test_a_payer_declines(town: Town, visitor: Client) -> None:
+    """And nothing is paid; what is no decision decides nothing."""
+    target = address(town, 500)
+    assert "It waits for you." in decided(visitor, target, "perhaps")
+    assert "Declined." in decided(visitor, target, "decline")
+    assert "Declined." in decided(visitor, target, "approve")
+
+
+def test_an_address_that_was_changed_is_no_address(town: Town, visitor: Client) -> None:
+    """Nobody can pay less than was asked for, or at somebody else's word."""
+    target = address(town, 12_345)
+    for forged in (target.replace("amount=12345", "amount=1"), "/sandbox/pay", "/sandbox/pay?signature=x", target + "&amount=1"):
+        assert visitor("GET", forged).status == 404, forged
+        assert visitor("POST", forged, body=b"decision=approve").status == 404
+
+
+def test_the_mailbox_shows_the_last_letters(town: Town, visitor: Client) -> None:
+    """Escaped, kept by nobody."""
+    heard = visitor("POST", "/v1/sessions/codes", {"contact": "+8613712345678"}, key=None)
+    assert heard.status == 200
+    page = visitor("GET", "/development/mailbox")
+    assert (page.status, page.headers["cache-control"]) == (200, "no-store")
+    assert "+8613712345678" in page.body.decode()
+    assert "<script" not in page.body.decode()
+
+
+def test_whoever_is_away_from_development_has_no_mailbox(tmp_path: Path) -> None:
+    """Nor a sandbox where the settings have none: they are not there."""
+    settings = Settings(data=str(tmp_path), sandbox=SandboxSettings(enabled=False))
+
+    async def opened() -> Cloud:
+        return open_cloud(settings)
+
+    with asyncio.Runner() as runner:
+        cloud = runner.run(opened())
+        client = Client(application(cloud, settings, admits=Sessions(cloud)), runner.run)
+        assert client("GET", "/development/mailbox").code == "mailbox_not_found"
+        assert client("GET", "/v1/development/mailbox").code == "mailbox_not_found"
+        assert client("GET", "/sandbox/pay").code == "route_not_found"
+        runner.run(cloud.stop())

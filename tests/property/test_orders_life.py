@@ -1,0 +1,208 @@
+"""Orders live at random: whatever buyers, shops, operators, the channel and time do, the table of steps holds and the books balance."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from unit.orders.market import MINUTE_MS, Buyer, Market, orders, wallet, yuan
+from yunduan.domains.orders.commands import (
+    AddToCart,
+    CancelOrder,
+    ConfirmReceipt,
+    DeclineOrder,
+    OrderGivenBack,
+    OrderMoved,
+    RefundOrder,
+    ReviewOrder,
+    ShipOrder,
+)
+from yunduan.domains.orders.model import MOVES, OrderState, Step, Who
+from yunduan.domains.payments.model import Tender, TenderKind
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.ids import OrderId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.refusals import Refused
+
+PRICES = (1, 333, 1999)
+WEALTH = 1_000_000
+AFTER = {(move.state, move.step, move.who): move.next for move in MOVES}
+picks = st.integers(0, 10**6)
+
+
+class Told:
+    """What the test knows of an order."""
+
+    def __init__(self, id: OrderId, buyer: Buyer, shop: int, total: int, url: str) -> None:
+        """As it was placed."""
+        self.id, self.buyer, self.shop, self.left, self.url = id, buyer, shop, total, url
+        self.state = OrderState.PLACED if url else OrderState.PAID
+        self.siblings = [self]
+        self.reviewed = False
+
+
+class OrdersLive(RuleBasedStateMachine):
+    """Two buyers, two shops, three goods in scarce supply."""
+
+    def __init__(self) -> None:
+        """Found the market."""
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.market = Market(Path(self.folder.name))
+        self.shops = (self.market.shop.shop_id, self.market.other.shop_id)
+        places = (self.market.shop, self.market.other, self.market.shop)
+        self.goods = [self.market.offer(12, fen, shop=place) for fen, place in zip(PRICES, places, strict=True)]
+        self.buyers = [self.market.buyer(WEALTH) for _ in range(2)]
+        self.known: list[Told] = []
+
+    def teardown(self) -> None:
+        """Close it; every fact was heard."""
+        try:
+            self.market.world.settle()
+            assert self.market.world.cloud.following.parked == 0
+            filed = {(id, state) for state, id in self.market.world.rows("SELECT state, order_id FROM order_of_shop")}
+            assert filed == {(told.id, told.state.value) for told in self.known}
+        finally:
+            self.market.close()
+            self.folder.cleanup()
+
+    @rule(who=picks, what=st.lists(picks, max_size=2), part=st.sampled_from([0, 50, 100, 100, 100]))
+    def buy(self, who: int, what: list[int], part: int) -> None:
+        """Put more into the cart and buy it, so much of a hundred from the wallet and the rest over the channel."""
+        buyer = self.buyers[who % 2]
+        for one in what:
+            self.market.world.send(AddToCart(variant_id=self.goods[one % 3], quantity=1 + one % 2), actor=buyer.actor)
+        try:
+            total = buyer.total()
+        except Refused as refused:
+            assert refused.code.value in ("cart_empty", "sold_out")  # noqa: PT017 - either is right here
+            return
+        mine = min(total * part // 100, buyer.money())
+        tenders = wallet(mine) if mine else ()
+        if mine < total:
+            tenders += (Tender(kind=TenderKind.CHANNEL, amount=yuan(total - mine), channel="sandbox"),)
+        placed = buyer.buy(tenders)
+        url = placed.payment.redirects[0].url if placed.payment.redirects else ""
+        told = [Told(o.order_id, buyer, self.shops.index(o.shop_id), o.total.amount, url) for o in placed.orders]
+        assert sum(one.left for one in told) == total == placed.total.amount
+        for one in told:
+            one.siblings = told
+        self.known += told
+
+    @precondition(lambda self: self.known)
+    @rule(which=picks, approve=st.booleans())
+    def answer_the_channel(self, which: int, approve: bool) -> None:
+        """Go to the channel's page, in time or not; it says what it has to say."""
+        told = self.pick(which)
+        if not told.url:
+            return
+        self.market.decide(told.url, approve=approve)
+        if told.state is OrderState.PLACED:
+            for one in told.siblings:
+                one.state = OrderState.PAID if approve else OrderState.CANCELLED
+
+    @rule(minutes=st.sampled_from([1, 16]))
+    def wait(self, minutes: int) -> None:
+        """Let time pass; what is not paid in time lapses."""
+        placed = dict(self.market.world.rows("SELECT id, placed_at FROM orders"))
+        self.market.world.pass_time(minutes * MINUTE_MS)
+        now = self.market.world.clock.wall_ms()
+        for told in self.known:
+            if told.state is OrderState.PLACED and placed[told.id] + 15 * MINUTE_MS <= now:
+                told.state = OrderState.CANCELLED
+
+    def take(self, told: Told, command: Command[Any], actor: Actor, step: Step, who: Who) -> bool:
+        """Send a step: it goes the way of the table, or is refused for the state and changes nothing."""
+        to = AFTER.get((told.state, step, who))
+        if to is None:
+            self.market.assert_refused("order_in_other_state", command, actor)
+            return False
+        answer = self.market.world.send(command, actor=actor)
+        assert isinstance(answer, OrderMoved | OrderGivenBack)
+        assert answer.state is to
+        told.state = to
+        return True
+
+    def pick(self, which: int) -> Told:
+        """One of all orders, more often of those that have not ended."""
+        ended = (OrderState.CANCELLED, OrderState.REFUNDED)
+        live = [told for told in self.known if told.state not in ended and which % 4]
+        return (live or self.known)[which % len(live or self.known)]
+
+    @precondition(lambda self: self.known)
+    @rule(which=picks, by=st.sampled_from([Who.BUYER, Who.SHOP]))
+    def call_off(self, which: int, by: Who) -> None:
+        """The buyer or the shop calls it off."""
+        told = self.pick(which)
+        shop = self.shops[told.shop]
+        was_placed = told.state is OrderState.PLACED
+        if by is Who.SHOP:
+            self.take(told, DeclineOrder(shop_id=shop, order_id=told.id), self.market.staff("manager", shop=shop), Step.CANCEL, by)
+        elif self.take(told, CancelOrder(order_id=told.id), told.buyer.actor, Step.CANCEL, by) and was_placed:
+            for one in told.siblings:
+                one.state = OrderState.CANCELLED
+
+    @precondition(lambda self: self.known)
+    @rule(which=picks, again=st.booleans())
+    def ship(self, which: int, again: bool) -> None:
+        """The shop ships it; sometimes it has arrived before anybody looks again."""
+        told = self.pick(which)
+        shop = self.shops[told.shop]
+        command = ShipOrder(shop_id=shop, order_id=told.id, carrier="SF", tracking="SF1")
+        if self.take(told, command, self.market.staff("packer", shop=shop), Step.SHIP, Who.SHOP) and again:
+            self.arrive(told)
+
+    @precondition(lambda self: self.known)
+    @rule(which=picks)
+    def receive(self, which: int) -> None:
+        """The buyer has it."""
+        told = self.pick(which)
+        self.arrive(told)
+
+    def arrive(self, told: Told) -> None:
+        """What is left goes to the shop and the marketplace, all of it."""
+        before = self.market.earned(self.shops[told.shop]) + self.market.commission()
+        if self.take(told, ConfirmReceipt(order_id=told.id), told.buyer.actor, Step.RECEIVE, Who.BUYER):
+            assert self.market.earned(self.shops[told.shop]) + self.market.commission() == before + told.left
+
+    @precondition(lambda self: self.known)
+    @rule(which=picks, part=st.sampled_from([1, 30, 100]), operator=st.booleans())
+    def give_back(self, which: int, part: int, operator: bool) -> None:
+        """The shop or an operator gives a part or all of it back."""
+        told = self.pick(which)
+        amount = max(1, told.left * part // 100)
+        shop = self.shops[told.shop]
+        actor = self.market.operator("service") if operator else self.market.staff("finance", shop=shop)
+        step = Step.REFUND_REST if amount == told.left else Step.REFUND_PART
+        command = RefundOrder(shop_id=shop, order_id=told.id, amount=yuan(amount))
+        if self.take(told, command, actor, step, Who.OPERATOR if operator else Who.SHOP):
+            told.left -= amount
+
+    @precondition(lambda self: self.known)
+    @rule(which=picks)
+    def review(self, which: int) -> None:
+        """The buyer says what it was like."""
+        told = self.pick(which)
+        command = ReviewOrder(order_id=told.id, variant_id=self.market.variants(told.id)[0], stars=5)
+        if told.reviewed:
+            self.market.assert_refused("already_reviewed", command, told.buyer.actor)
+        elif told.state is OrderState.RECEIVED:
+            self.market.world.send(command, actor=told.buyer.actor)
+            told.reviewed = True
+        else:
+            self.market.assert_refused("order_in_other_state", command, told.buyer.actor)
+
+    @invariant()
+    def books_balance(self) -> None:
+        """Orders are where the test has them, escrows hold what is left, stock is held for who waits, nobody made money."""
+        assert {id: state for id, state, _, _ in orders(self.market.world)} == {told.id: told.state.value for told in self.known}
+        self.market.assert_balanced()
+
+
+TestOrdersLive = OrdersLive.TestCase
+TestOrdersLive.settings = settings(
+    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)

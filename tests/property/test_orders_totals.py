@@ -1,0 +1,118 @@
+"""Laws of totals, whatever is bought: the lines are the total, splits are exact, nothing is negative."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yunduan.domains.orders import model
+from yunduan.domains.orders.model import PPM, Discount, SoldItem, TaxRule
+from yunduan.kernel.ids import GoodsId, ShopId, VariantId
+from yunduan.kernel.money import AMOUNT_MAX
+from yunduan.kernel.refusals import Refused
+
+CLASSES = ("standard", "reduced", "none")
+items = st.lists(
+    st.builds(
+        lambda quantity, price, tax_class: (quantity, price, tax_class),
+        st.integers(1, 999),
+        st.one_of(st.integers(1, 500), st.integers(1, 10**10)),
+        st.sampled_from(CLASSES),
+    ),
+    min_size=1,
+    max_size=12,
+).map(
+    lambda rows: tuple(
+        SoldItem(VariantId(f"var_{n}"), GoodsId(f"gds_{n}"), quantity, price, "茶", "Tea", "", "", "TEA", "", tax_class)
+        for n, (quantity, price, tax_class) in enumerate(rows)
+    )
+)
+discounts = st.lists(st.builds(Discount, st.just("spring"), st.just("acc_promotionscny"), st.integers(0, 10**9)), max_size=3)
+taxes = st.builds(TaxRule, st.integers(0, PPM), st.booleans())
+rules = st.fixed_dictionaries({("CN", "standard"): taxes, ("CN", "reduced"): taxes, ("CN", "shipping"): taxes})
+ppm = st.integers(0, PPM)
+
+
+def a_price(of, shipping, offered, rules, commission):
+    """One shop's part of a checkout."""
+    return model.priced(
+        of, shop_id=ShopId("shp_1"), name="", name_en="", currency="CNY", shipping=shipping, country="CN",
+        commission_ppm=commission, offered=offered, rules=rules,
+    )  # fmt: skip
+
+
+@given(of=items, shipping=st.integers(0, 10**8), offered=discounts, rules=rules, commission=ppm)
+def test_the_lines_are_the_total(of, shipping, offered, rules, commission):
+    """What people see adds up to what they pay, and no line of it is below zero."""
+    priced = a_price(of, shipping, offered, rules, commission)
+    lines = model.charges(priced.items, priced.shipping, priced.discounts, priced.taxes, "CNY")
+    assert model.sum_of(lines) == priced.total
+    assert all(line.amount.amount >= 0 for line in lines)
+    assert priced.total >= shipping >= 0
+
+
+@given(of=items, offered=discounts, rules=rules, commission=ppm)
+def test_discounts_take_no_more_than_there_is(of, offered, rules, commission):
+    """Discounts stop at nothing, are split over the lines to the last unit, and taxes are reckoned on what is left."""
+    priced = a_price(of, 0, offered, rules, commission)
+    goods = sum(item.amount for item in of)
+    taken = sum(discount.amount for discount in priced.discounts)
+    assert taken == min(goods, sum(discount.amount for discount in offered))
+    assert [discount.funder for discount in priced.discounts] == ["acc_promotionscny"] * len(priced.discounts)
+    by_line = {tax.of: tax.base for tax in priced.taxes}
+    assert all(by_line[item.variant_id] <= item.amount for item in of if item.variant_id in by_line)
+    if len(by_line) == len(of):
+        assert sum(by_line.values()) == goods - taken
+    assert 0 <= priced.commission <= goods - taken
+
+
+@given(of=items, rate=st.integers(1, PPM), included=st.booleans())
+def test_each_line_is_taxed_half_up_by_itself(of, rate, included):
+    """A tax is off by at most half a unit a line; an included one is inside its line, an added one is on top."""
+    rule = TaxRule(rate, included)
+    priced = a_price(of, 0, (), {("CN", name): rule for name in CLASSES}, 0)
+    for item, tax in zip(of, priced.taxes, strict=True):
+        whole = PPM + rate if included else PPM
+        assert abs(2 * (tax.amount * whole - item.amount * rate)) <= whole
+        assert tax.base == item.amount
+        assert tax.amount <= tax.base
+    goods = sum(item.amount for item in of)
+    assert priced.total == goods + (0 if included else sum(tax.amount for tax in priced.taxes))
+
+
+@given(total=st.integers(0, AMOUNT_MAX), ppm=ppm, shares=st.lists(st.integers(0, 100), max_size=5))
+def test_a_commission_never_exceeds_what_is_left(total, ppm, shares):
+    """However much has been given back, the marketplace keeps its share of the rest and not a unit more than the rest."""
+    commission = (2 * total * ppm + PPM) // (2 * PPM)
+    refunded = 0
+    before = commission
+    for share in shares:
+        refunded += (total - refunded) * share // 100
+        kept = model.commission_left(commission, total=total, refunded=refunded)
+        assert 0 <= kept <= min(before, total - refunded)
+        before = kept
+    assert model.commission_left(commission, total=total, refunded=0) == commission
+    assert model.commission_left(commission, total=total, refunded=total) == 0
+
+
+@given(of=items, shipping=st.integers(0, AMOUNT_MAX))
+def test_what_no_amount_can_hold_is_refused(of, shipping):
+    """A total is an amount, or it is refused: never a broken program."""
+    goods = sum(item.amount for item in of)
+    if goods + shipping <= AMOUNT_MAX // 2:
+        assert a_price(of, shipping, (), {}, 0).total == goods + shipping
+        return
+    with pytest.raises(Refused) as no:
+        a_price(of, shipping, (), {}, 0)
+    assert no.value.code is model.OrderRefusal.TOO_LARGE
+
+
+@given(seq=st.integers(1, 10**11 - 1), place=st.integers(0, 11), digit=st.integers(0, 9))
+def test_a_number_with_one_wrong_digit_is_nobodys(seq, place, digit):
+    """Numbers lead back to their orders; one wrong digit, or two neighbours that changed places, lead nowhere."""
+    number = model.number_of(seq)
+    assert model.seq_of(number) == seq
+    wrong = number[:place] + str(digit) + number[place + 1 :]
+    assert wrong == number or model.seq_of(wrong) is None
+    if place < 11:
+        swapped = number[:place] + number[place + 1] + number[place] + number[place + 2 :]
+        assert swapped == number or model.seq_of(swapped) is None

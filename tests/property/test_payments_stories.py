@@ -1,0 +1,336 @@
+"""Any story of paying, telling, doubling, losing, abandoning, settling and refunding leaves books and documents that agree."""
+
+import shutil
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from msgspec.structs import replace
+
+from support.payments import (
+    BUYER,
+    MINUTE,
+    OTHER,
+    SHOP,
+    Market,
+    by_channel,
+    by_difference,
+    by_wallet,
+    cny,
+    order,
+    part,
+    payment_of,
+    refund_id,
+)
+from yunduan.backends.sandbox import Misbehaviour
+from yunduan.domains.ledger.queries import AccountOf, TrialBalance
+from yunduan.domains.payments import commands, model
+from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
+from yunduan.domains.payments.model import ChargeState, EscrowState, PaymentStarted, PaymentState, PieceState, RefundState, TenderKind
+from yunduan.domains.payments.queries import PaymentOf, RefundOf
+from yunduan.kernel.actors import SYSTEM
+from yunduan.kernel.ids import PersonId, RefundId
+from yunduan.kernel.money import Money, split
+from yunduan.kernel.refusals import BrokenError, Refused
+from yunduan.runtime.transaction import Tx
+
+PEOPLE = (BUYER, OTHER)
+AMOUNTS = st.integers(1, 5_000)
+
+
+class Payments(RuleBasedStateMachine):
+    """Two people, two channels, and everything that can go wrong between them."""
+
+    def __init__(self) -> None:
+        """Open a market in a folder of its own."""
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.checkouts = self.orders = self.refunds = 0
+        self.started: list[PaymentStarted] = []
+        self.top_ups: list[PaymentStarted] = []
+        self.abandoned: set[int] = set()
+        self.paid: dict[int, int] = {}
+        self.refunded: dict[int, int] = defaultdict(int)
+        self.settled: dict[int, int] = {}
+        self.refund_ids: list[RefundId] = []
+
+    @initialize(
+        seed=st.integers(0, 2**32),
+        loses=st.sampled_from([0, 300]),
+        refuses=st.sampled_from([0, 300]),
+        unreachable=st.sampled_from([0, 300]),
+    )
+    def open(self, seed: int, loses: int, refuses: int, unreachable: int) -> None:
+        """How badly the channels behave is a part of the story."""
+        misbehaves = Misbehaviour(loses=loses, doubles=300, delays=300, unreachable=unreachable, refuses_refunds=refuses)
+        self.market = Market(self.folder, seed=seed)
+        for person in PEOPLE:
+            started = self.market.top_up(person, 20_000)
+            self.market.decide(started)
+            self.top_ups.append(started)
+        self.market.tell()
+        self.pay([1_700, 2_300], "wcx", BUYER, at_once=True)
+        for sandbox in self.market.sandboxes.values():
+            sandbox.misbehaviour = misbehaves
+
+    @rule(amount=AMOUNTS, person=st.sampled_from(PEOPLE), approve=st.booleans())
+    def top_up(self, amount: int, person: PersonId, approve: bool) -> None:
+        """Somebody brings money, or thinks better of it."""
+        started = self.market.top_up(person, amount)
+        self.market.decide(started, approve=approve)
+        self.top_ups.append(started)
+
+    @rule(
+        amounts=st.lists(AMOUNTS, min_size=1, max_size=3),
+        kinds=st.sampled_from(["w", "c", "wc", "wcd", "wcx", "cx"]),
+        person=st.sampled_from(PEOPLE),
+        at_once=st.booleans(),
+    )
+    def pay(self, amounts: list[int], kinds: str, person: PersonId, at_once: bool) -> None:
+        """Somebody pays one to three orders, and perhaps goes straight to the pages."""
+        self.checkouts += 1
+        first = self.orders + 1
+        self.orders += len(amounts)
+        whole = sum(amounts)
+        shares = [share.amount for share in split(cny(whole), [1] * len(kinds))]
+        made = {"w": by_wallet, "c": by_channel, "d": by_difference, "x": lambda amount: by_channel(amount, "second")}
+        tenders = [made[kind](share) for kind, share in zip(kinds, shares, strict=True) if share]
+        ask = self.market.paying(self.checkouts, [part(first + n, amount) for n, amount in enumerate(amounts)], tenders, buyer=person)
+        account = self.market.world.ask(AccountOf(id=model.wallet_account(person, "CNY")))
+        available = account.available().amount if account else 0
+        wallet_part = sum(tender.amount.amount for tender in tenders if tender.kind is TenderKind.WALLET)
+        try:
+            started = self.market.world.send(ask)
+        except Refused as no:
+            assert no.code == "insufficient_funds"  # noqa: PT017 - which refusal it is, is the claim
+            assert wallet_part > available
+            self.checkouts -= 1
+            self.orders -= len(amounts)
+            return
+        assert wallet_part <= available
+        self.started.append(started)
+        if at_once:
+            for which in range(len(started.redirects)):
+                self.market.decide(started, which=which)
+            self.market.tell()
+
+    @precondition(lambda self: self.started)
+    @rule(data=st.data(), approve=st.sampled_from([True, True, False]))
+    def decide(self, data: st.DataObject, approve: bool) -> None:
+        """A payer goes to a page, perhaps long after it was over."""
+        started = data.draw(st.sampled_from(self.started))
+        if started.redirects:
+            self.market.decide(started, approve=approve, which=data.draw(st.integers(0, len(started.redirects) - 1)))
+
+    @rule()
+    def tell(self) -> None:
+        """The channels send what they have to say."""
+        self.market.tell()
+
+    @rule()
+    def run_errands(self) -> None:
+        """The couriers go."""
+        self.market.run_errands()
+
+    @precondition(lambda self: self.checkouts)
+    @rule(data=st.data())
+    def abandon(self, data: st.DataObject) -> None:
+        """A checkout is given up, if it can be."""
+        number = data.draw(st.integers(1, self.checkouts))
+        before = self.market.payment(number).state
+        try:
+            self.market.world.send(AbandonPayment(payment_id=payment_of(number)))
+        except Refused as no:
+            assert (no.code, before) == ("payment_ended", PaymentState.CAPTURED)  # noqa: PT017 - the same
+        else:
+            if before is PaymentState.PENDING:
+                self.abandoned.add(number)
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), amounts=st.lists(st.integers(1, 1_500), min_size=1, max_size=4))
+    def refund(self, data: st.DataObject, amounts: list[int]) -> None:
+        """Several refunds of one order race."""
+        number = data.draw(st.integers(1, self.orders))
+        held = self._held(number)
+        first = self.refunds + 1
+        self.refunds += len(amounts)
+        asked = [
+            RefundEscrow(refund_id=refund_id(first + n), order_id=order(number), amount=cny(amount)) for n, amount in enumerate(amounts)
+        ]
+        outcomes = self.market.world.send_all([(ask, SYSTEM) for ask in asked])
+        for ask, amount, outcome in zip(asked, amounts, outcomes, strict=True):
+            if isinstance(outcome, Refused):
+                assert held is None or amount > held
+            elif isinstance(outcome, Exception):
+                raise outcome
+            else:
+                assert held is not None
+                held -= amount
+                self.refunded[number] += amount
+                self.refund_ids.append(ask.refund_id)
+                assert self.market.world.send(ask).id == ask.refund_id
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), fee=st.integers(0, 1_000))
+    def settle(self, data: st.DataObject, fee: int) -> None:
+        """A shop is paid."""
+        number = data.draw(st.integers(1, self.orders))
+        held = self._held(number)
+        try:
+            settlement = self.market.world.send(SettleEscrow(order_id=order(number), shop_id=SHOP, commission=cny(fee)))
+        except Refused:
+            assert not held or fee > held
+        else:
+            assert settlement.to_shop.amount + settlement.commission.amount == held
+            self.settled[number] = held
+
+    @rule(by_ms=st.sampled_from([1_000, MINUTE, 10 * MINUTE]))
+    def pass_time(self, by_ms: int) -> None:
+        """Alarms ring."""
+        self.market.world.pass_time(by_ms)
+
+    def _held(self, number: int) -> int | None:
+        """What is in an escrow that is open."""
+        try:
+            escrow = self.market.escrow(number)
+        except Refused:
+            return None
+        return escrow.held.amount if escrow.state is EscrowState.HELD else None
+
+    @invariant()
+    def every_escrow_holds_what_its_document_says(self) -> None:
+        """Paid, less what went back, less what the shop has."""
+        for number in range(1, self.orders + 1):
+            try:
+                escrow = self.market.escrow(number)
+            except Refused:
+                continue
+            paid = sum(funding.amount.amount for funding in escrow.funding)
+            left = paid - self.refunded[number] - self.settled.get(number, 0)
+            assert all(funding.left >= 0 for funding in escrow.funding)
+            assert escrow.held.amount == left == self.market.balance(escrow.account)
+
+    @invariant()
+    def a_checkout_is_heard_of_once(self) -> None:
+        """Paid or not, never both, and never what was abandoned."""
+        if not self.checkouts:
+            return
+        heard = [checkout for _, checkout in self.market.listener.heard]
+        assert len(heard) == len(set(heard))
+        for number in range(1, self.checkouts + 1):
+            payment = self.market.payment(number)
+            verdicts = [verdict for verdict, checkout in self.market.listener.heard if checkout == payment.checkout_id]
+            if payment.state is PaymentState.CAPTURED:
+                assert verdicts == (["paid"] if payment.charges else [])
+            elif payment.state in (PaymentState.PENDING, PaymentState.ABANDONED):
+                assert verdicts == []
+            else:
+                assert verdicts == ["not_paid"]
+
+    def teardown(self) -> None:
+        """Let everything come to its end with channels that behave, then compare all books with all documents."""
+        if not hasattr(self, "market"):
+            return
+        try:
+            self._drain()
+            self._compare()
+        finally:
+            self.market.__exit__()
+            shutil.rmtree(self.folder)
+
+    def _drain(self) -> None:
+        for sandbox in self.market.sandboxes.values():
+            sandbox.misbehaviour = replace(sandbox.misbehaviour, loses=0, unreachable=0, refuses_refunds=0)
+        for _ in range(3):
+            self.market.pass_time(20 * MINUTE, step=5 * MINUTE)
+        self.market.pass_time(26 * 60 * MINUTE, step=13 * 60 * MINUTE)
+        self.market.pass_time(2 * 60 * MINUTE, step=20 * MINUTE)
+
+    def _compare(self) -> None:
+        assert self.market.balanced()
+        for channel in self.market.sandboxes:
+            assert self.market.returning(channel) == 0
+            assert self.market.reconciles(channel)
+        for person in PEOPLE:
+            assert self.market.wallet(person) == self._wallet_by_documents(person)
+        trial = self.market.world.run(self.market.world.cloud.ask_slow(TrialBalance()))
+        assert not any(line.debits_pending or line.credits_pending for line in trial.lines)
+        assert self.market.world.cloud.writer.broken == 0
+
+    def _wallet_by_documents(self, person: PersonId) -> int:
+        """What a wallet must hold, by payments and refunds alone."""
+        ids = [started.payment_id for started in (*self.top_ups, *self.started)]
+        payments = [self.market.world.ask(PaymentOf(payment_id=id)) for id in ids]
+        mine = [payment for payment in payments if payment.payer == person]
+        has = 0
+        for payment in mine:
+            assert payment.state is not PaymentState.PENDING
+            has += sum(charge.amount.amount for charge in payment.charges if charge.state is ChargeState.DIVERTED)
+            if payment.state is PaymentState.CAPTURED and payment.checkout_id is None:
+                has += payment.total.amount
+            elif payment.state is PaymentState.CAPTURED:
+                has -= sum(tender.amount.amount for tender in payment.tenders if tender.kind is TenderKind.WALLET)
+        for id in self.refund_ids:
+            refunded = self.market.world.ask(RefundOf(refund_id=id))
+            assert refunded.state is RefundState.DONE
+            if refunded.payer == person:
+                has += sum(
+                    piece.amount.amount
+                    for piece in refunded.pieces
+                    if piece.kind is TenderKind.WALLET or piece.state is PieceState.DIVERTED
+                )
+        return has
+
+
+TestPayments = Payments.TestCase
+TestPayments.settings = settings(
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+def _forgets_to_send_back(*_: object) -> None:
+    """Money that was collected for nothing stays with us."""
+
+
+def _forgets_what_went_back(escrow: model.Escrow, refunded: model.Refund) -> model.Escrow:
+    """The escrow's document stays as it was."""
+    del refunded
+    return escrow
+
+
+def _gives_all_over_the_first_tender(escrow: model.Escrow, id: RefundId, amount: Money) -> model.Refund:
+    """Not the way it came."""
+    first = replace(escrow.funding[0], amount=escrow.held, returned=0)
+    return REFUND(replace(escrow, funding=(first,)), id, amount)
+
+
+def _pays_whoever_was_given_up(tx: Tx, payment: model.Payment, charge: model.Charge) -> None:
+    """A late capture is taken for one in time."""
+    if charge.state is ChargeState.ENDED and payment.checkout_id:
+        payment = replace(payment, state=PaymentState.CAPTURED)
+        tx.put(commands.PAYMENTS, payment.id, payment.with_charge(replace(charge, state=ChargeState.CAPTURED)))
+    else:
+        CAPTURED(tx, payment, charge)
+
+
+REFUND, CAPTURED = model.refund, commands._captured
+FAULTS = {
+    "late money is kept": (commands, "_send_back", _forgets_to_send_back),
+    "refunds are forgotten": (model, "after_refund", _forgets_what_went_back),
+    "refunds go another way": (model, "refund", _gives_all_over_the_first_tender),
+    "late money pays": (commands, "_captured", _pays_whoever_was_given_up),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stories and what is checked after them can fail."""
+    where, name, planted = FAULTS[fault]
+    monkeypatch.setattr(where, name, planted)
+    once = settings(TestPayments.settings, max_examples=400, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
+    with pytest.raises((AssertionError, BrokenError)):
+        run_state_machine_as_test(Payments, settings=once)

@@ -1,0 +1,296 @@
+"""Every checker can fail: faults of the kinds that have lost people's money elsewhere are planted, and the simulator finds each."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import apsw
+import pytest
+
+from yunduan import cloud as composition
+from yunduan.runtime import transaction
+from yunduan.runtime.alarms import Alarms
+from yunduan.runtime.answers import Answered
+from yunduan.runtime.writer import Writer
+from yunduan.testing.bazaar import model
+from yunduan.testing.checkers import ViolationError
+from yunduan.testing.simulator import Simulation, TrackedStore
+
+SEEDS_MAX = 60
+Plant = Callable[[pytest.MonkeyPatch], type[TrackedStore] | None]
+
+
+def answer_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """Answers leave when the statements have run, before the disk has them."""
+
+    class Hasty(Writer):
+        def _attempt(self, taken: Any, *, guarded: bool) -> Any:
+            batch = super()._attempt(taken, guarded=guarded)
+            for ask, outcome in batch:
+                if isinstance(outcome, Answered):
+                    self._answer(ask, outcome)
+            return batch
+
+    patch.setattr(composition, "Writer", Hasty)
+
+
+def failing_commit_acknowledged(patch: pytest.MonkeyPatch) -> type[TrackedStore]:
+    """A COMMIT that fails is taken for one that has not."""
+
+    class Deaf(TrackedStore):
+        def commit(self) -> None:
+            try:
+                super().commit()
+            except Exception:
+                self.rollback()
+
+    return Deaf
+
+
+def restart_without_sync(patch: pytest.MonkeyPatch) -> type[TrackedStore]:
+    """A start answers from what it reads, without making sure that it is on the disk."""
+
+    class Trusting(TrackedStore):
+        def _begin_log(self) -> None:
+            self._execute("PRAGMA journal_mode=WAL").fetchall()
+            self._connection.set_wal_hook(self._note_pages)
+
+    return Trusting
+
+
+def swallowed_checkpoint_error(patch: pytest.MonkeyPatch) -> type[TrackedStore]:
+    """A checkpoint whose sync fails is taken for done, as the automatic checkpoint of SQLite does it."""
+
+    class Careless(TrackedStore):
+        def _fold_log(self) -> None:
+            with contextlib.suppress(apsw.Error):
+                super()._fold_log()
+
+        def _restart_log(self) -> None:
+            with contextlib.suppress(apsw.Error):
+                super()._restart_log()
+
+    return Careless
+
+
+def transaction_lost_in_mid_batch(patch: pytest.MonkeyPatch) -> type[TrackedStore]:
+    """An error ends the transaction; nobody looks, and the rest of the batch commits by itself."""
+
+    class Blind(TrackedStore):
+        lost = False
+
+        def rollback_to_savepoint(self) -> None:
+            if not self.lost:
+                super().rollback_to_savepoint()
+                return
+            self.lost = False
+
+        def savepoint(self) -> None:
+            self.count = getattr(self, "count", 0) + 1
+            if self.count % 50 == 0:
+                self._execute("ROLLBACK")
+                self.lost = True
+                return
+            super().savepoint()
+
+        def release(self) -> None:
+            if self.lost:
+                self.lost = False
+            else:
+                super().release()
+
+        def commit(self) -> None:
+            if not self._connection.in_transaction:
+                self._lent = False
+                return
+            super().commit()
+
+        def in_transaction(self) -> bool:
+            return True
+
+    return Blind
+
+
+def gap_in_the_facts(patch: pytest.MonkeyPatch) -> None:
+    """The number of a fact that was undone is not given again."""
+    undo = transaction.Tx.undo_command
+
+    def forgetful(self: transaction.Tx) -> None:
+        reached = self.head.fact_seq
+        undo(self)
+        self.head.fact_seq = reached
+
+    patch.setattr(transaction.Tx, "undo_command", forgetful)
+
+
+def key_apart_from_its_effect(patch: pytest.MonkeyPatch) -> None:
+    """The answer is kept in the batch after the one that holds the effect."""
+
+    class Apart(Writer):
+        late: ClassVar[list[tuple[Any, Any]]] = []
+
+        def _conclude(self, ask: Any, outcome: Any) -> None:
+            if ask.name and isinstance(outcome, Answered):
+                self.late.append((ask, outcome))
+            else:
+                super()._conclude(ask, outcome)
+
+        def _attempt(self, taken: Any, *, guarded: bool) -> Any:
+            ready, type(self).late = self.late, []
+            batch = super()._attempt(taken, guarded=guarded)
+            for ask, outcome in ready:
+                super()._conclude(ask, outcome)
+            self._tx.flush()
+            return batch
+
+    patch.setattr(composition, "Writer", Apart)
+
+
+def lost_fact(patch: pytest.MonkeyPatch) -> None:
+    """One fact in fifty is not told."""
+    tell, count = transaction.Tx.tell, iter(range(10**9))
+
+    def silent(self: transaction.Tx, fact: Any, **times: Any) -> None:
+        if next(count) % 50 != 49:
+            tell(self, fact, **times)
+
+    patch.setattr(transaction.Tx, "tell", silent)
+
+
+def double_application(patch: pytest.MonkeyPatch) -> None:
+    """A key that comes again is carried out again."""
+
+    class Eager(Writer):
+        def _carry_out(self, ask: Any, _: Any, *, guarded: bool) -> Any:
+            return super()._carry_out(ask, None, guarded=guarded)
+
+    patch.setattr(composition, "Writer", Eager)
+    patch.setattr("yunduan.runtime.writer.KEEP", _KEEP_ANY)
+
+
+_KEEP_ANY = (
+    "INSERT INTO answer (name, fingerprint, accepted, body, spends, at) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET body = excluded.body"
+)
+
+
+def alarm_fired_twice(patch: pytest.MonkeyPatch) -> None:
+    """The alarm is consumed after its command's transaction, not in it."""
+    patch.setattr(transaction.Tx, "forget_alarm", lambda *_: True)
+
+
+def oversell_by_one(patch: pytest.MonkeyPatch) -> None:
+    """One more is held than there is."""
+    patch.setattr(model, "available", lambda stall: stall.on_hand - stall.held + 1)
+
+
+def _with_synchronous(setting: str) -> "type[TrackedStore]":
+    class Lax(TrackedStore):
+        def __init__(self, path: Path, **settings: Any) -> None:
+            super().__init__(path, **settings)
+            self._execute(f"PRAGMA synchronous={setting}").fetchall()
+
+    return Lax
+
+
+def synchronous_off(patch: pytest.MonkeyPatch) -> type[TrackedStore]:
+    """The fastest setting of SQLite."""
+    return _with_synchronous("OFF")
+
+
+def synchronous_normal(patch: pytest.MonkeyPatch) -> type[TrackedStore]:
+    """The setting that most guides recommend for WAL."""
+    return _with_synchronous("NORMAL")
+
+
+def refusal_that_stays(patch: pytest.MonkeyPatch) -> None:
+    """What a refused command wrote into remembered rows is kept."""
+
+    def keep(self: Any) -> None:
+        self.begin_command()
+
+    patch.setattr(transaction._Shelf, "undo_command", keep)
+
+
+def delivery_heard_twice(patch: pytest.MonkeyPatch) -> None:
+    """A follower's cursor moves in a transaction of its own."""
+    patch.setattr("yunduan.runtime.following._MOVE", "SELECT ?, ?, ?")
+
+
+def clock_believed(patch: pytest.MonkeyPatch) -> None:
+    """A leap of the clock rings whatever it makes due."""
+    patch.setattr("yunduan.runtime.alarms.JUMP_MS_MAX", 10**12)
+
+
+def background_starved(patch: pytest.MonkeyPatch) -> None:
+    """A quarter of a small batch is nothing: found by the simulator on its first day."""
+
+    class Starving(Writer):
+        def _take(self) -> list[Any]:
+            most = self._limits.batch_commands
+            background = [self._background.popleft() for _ in range(min(len(self._background), most // 4))]
+            return background + [self._asks.popleft() for _ in range(min(len(self._asks), most - len(background)))]
+
+    patch.setattr(composition, "Writer", Starving)
+
+
+def due_by_the_last_commit(patch: pytest.MonkeyPatch) -> None:
+    """What is due is held against the last commit's time, which a leap that was undone has left behind: found on the first day."""
+    watch = Alarms._watch
+
+    def misled(self: Alarms) -> int:
+        watch(self)
+        return self._writer.now()
+
+    patch.setattr(Alarms, "_watch", misled)
+
+
+def second_add_overwrites(patch: pytest.MonkeyPatch) -> None:
+    """A row added twice takes the place of the first one without a word: found on the first day."""
+    patch.setattr(transaction.Tx, "add", lambda self, table, key, value: self._change(table, key, value, transaction._INSERT))
+
+
+PLANTS = [
+    background_starved,
+    due_by_the_last_commit,
+    second_add_overwrites,
+    answer_before_commit,
+    failing_commit_acknowledged,
+    restart_without_sync,
+    swallowed_checkpoint_error,
+    transaction_lost_in_mid_batch,
+    gap_in_the_facts,
+    key_apart_from_its_effect,
+    lost_fact,
+    double_application,
+    alarm_fired_twice,
+    oversell_by_one,
+    synchronous_off,
+    synchronous_normal,
+    refusal_that_stays,
+    delivery_heard_twice,
+    clock_believed,
+]
+
+
+def found_by(seeds: range, folder: Path, store: "type[TrackedStore] | None") -> tuple[int, str] | None:
+    """The first seed that finds something, and what."""
+    for seed in seeds:
+        try:
+            Simulation(seed, folder / str(seed), operations=600, store=store or TrackedStore).run()
+        except ViolationError as violation:
+            return seed, str(violation)
+    return None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+def test_a_planted_fault_is_found(plant: Plant, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a few seeds; without the fault the very seed that found it passes."""
+    with monkeypatch.context() as patch:
+        store = plant(patch)
+        found = found_by(range(SEEDS_MAX), memory / "planted", store)
+    assert found is not None, f"nobody notices: {plant.__doc__}"
+    print(plant.__name__, found)  # noqa: T201 - how a fault shows is worth knowing
+    Simulation(found[0], memory / "sound", operations=600).run()

@@ -1,0 +1,1 @@
+"""What several suites use: a throw-away PostgreSQL, places to open a store at, and a toy domain."""

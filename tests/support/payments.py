@@ -1,0 +1,269 @@
+"""A small marketplace of payments alone: the ledger, the payments, the sandbox channel, and a listener that remembers."""
+
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from yunduan.backends.sandbox import Misbehaviour, Sandbox
+from yunduan.backends.sqlite import SqliteStore
+from yunduan.domains.ledger.domain import DOMAIN as LEDGER
+from yunduan.domains.ledger.queries import AccountOf, TrialBalance
+from yunduan.domains.payments import model
+from yunduan.domains.payments.commands import PayOrders, RefundEscrow, SettleEscrow, TakeNotification, TopUpWallet
+from yunduan.domains.payments.couriers import Couriers
+from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
+from yunduan.domains.payments.model import Channels, PartOfPayment, PaymentListener, PaymentStarted, Refund, Tender, TenderKind
+from yunduan.domains.payments.queries import EscrowOf, PaymentOf, ReconciliationOf, TheirLine
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId, sibling
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime import domain as runtime
+from yunduan.runtime.clock import SeededEntropy, VirtualClock
+from yunduan.runtime.ports import Store
+from yunduan.testing import World
+from yunduan.testing.world import START_MS
+
+DOMAINS = (runtime.DOMAIN, LEDGER, PAYMENTS)
+MINUTE = 60_000
+DAY = 86_400_000
+SECRET = bytes(range(32))
+BUYER = PersonId("per_0000000000000000000000000a")
+OTHER = PersonId("per_0000000000000000000000000b")
+SHOP = ShopId("shp_0000000000000000000000000a")
+SECOND_SHOP = ShopId("shp_0000000000000000000000000b")
+
+
+def cny(amount: int) -> Money:
+    """So many fen."""
+    return Money(amount=amount, currency="CNY")
+
+
+def order(number: int) -> OrderId:
+    """An order."""
+    return OrderId(f"ord_{number:026x}")
+
+
+def checkout(number: int) -> CheckoutId:
+    """A checkout."""
+    return CheckoutId(f"cho_{number:026x}")
+
+
+def payment_of(number: int) -> PaymentId:
+    """The payment of a checkout."""
+    return PaymentId(sibling(checkout(number), "pay"))
+
+
+def refund_id(number: int) -> RefundId:
+    """A refund."""
+    return RefundId(f"ref_{number:026x}")
+
+
+def part(number: int, amount: int, shop: ShopId = SHOP) -> PartOfPayment:
+    """What one order costs."""
+    return PartOfPayment(order_id=order(number), shop_id=shop, amount=cny(amount))
+
+
+def by_wallet(amount: int) -> Tender:
+    """Paid from the wallet."""
+    return Tender(kind=TenderKind.WALLET, amount=cny(amount))
+
+
+def by_channel(amount: int, channel: str = "sandbox") -> Tender:
+    """Paid over a channel."""
+    return Tender(kind=TenderKind.CHANNEL, amount=cny(amount), channel=channel)
+
+
+def by_difference(amount: int) -> Tender:
+    """Made up for by the marketplace."""
+    return Tender(kind=TenderKind.DIFFERENCE, amount=cny(amount))
+
+
+class Remembers:
+    """Whoever listens to payments, as orders will."""
+
+    def __init__(self) -> None:
+        """Nothing heard."""
+        self.heard: list[tuple[str, CheckoutId]] = []
+
+    def paid(self, _: Any, checkout_id: CheckoutId) -> None:
+        """A checkout is paid."""
+        self.heard.append(("paid", checkout_id))
+
+    def not_paid(self, _: Any, checkout_id: CheckoutId) -> None:
+        """A checkout will not be paid."""
+        self.heard.append(("not_paid", checkout_id))
+
+
+class Market:
+    """Everything joined, under virtual time."""
+
+    def __init__(self, folder: Path, *, store: Store | None = None, misbehaviour: Misbehaviour | None = None, seed: int = 0) -> None:
+        """An empty one, on the embedded store in a folder unless another is given."""
+        clock = VirtualClock(START_MS)
+        names = ("sandbox", "second")
+        self.sandboxes = {
+            name: Sandbox(
+                SECRET + name.encode(), clock=clock, entropy=SeededEntropy(seed + n), page_url=f"/{name}/pay", misbehaviour=misbehaviour
+            )
+            for n, name in enumerate(names)
+        }
+        self.listener = Remembers()
+        channels = Channels(dict(self.sandboxes))
+        self.world = World(
+            store or SqliteStore(folder / "yunduan.sqlite"),
+            domains=DOMAINS,
+            ports={Channels: channels, PaymentListener: self.listener},
+            seed=seed,
+        )
+        clock_of_world = self.world.clock
+        for sandbox in self.sandboxes.values():
+            sandbox._clock = clock_of_world
+        self.couriers = Couriers(self.world.cloud.writer, self.world.cloud.store.reader(), channels)
+        self.answers: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.couriers._reader.close()
+        self.world.close()
+        for sandbox in self.sandboxes.values():
+            sandbox.close()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The first of two channels."""
+        return self.sandboxes["sandbox"]
+
+    # Money
+
+    def fill(self, person: PersonId, amount: int) -> None:
+        """Bring money into a wallet the way everybody does."""
+        started = self.top_up(person, amount)
+        self.decide(started)
+        self.tell()
+
+    def top_up(self, person: PersonId, amount: int, channel: str = "sandbox") -> PaymentStarted:
+        """Begin a top-up."""
+        return self.world.send(TopUpWallet(amount=cny(amount), channel=channel), actor=Actor(person=person))
+
+    def pay(self, number: int, parts: list[PartOfPayment], tenders: list[Tender], *, buyer: PersonId = BUYER, due_in: int = 15 * MINUTE):
+        """Pay a checkout."""
+        return self.world.send(self.paying(number, parts, tenders, buyer=buyer, due_in=due_in))
+
+    def paying(
+        self, number: int, parts: list[PartOfPayment], tenders: list[Tender], *, buyer: PersonId = BUYER, due_in: int = 15 * MINUTE
+    ) -> PayOrders:
+        """The command that pays a checkout."""
+        return PayOrders(
+            payment_id=payment_of(number),
+            checkout_id=checkout(number),
+            buyer=buyer,
+            parts=tuple(parts),
+            tenders=tuple(tenders),
+            due=self.world.clock.wall_ms() + due_in,
+        )
+
+    def refund(self, number: int, of: int, amount: int) -> Refund:
+        """Give back a part of an order."""
+        return self.world.send(RefundEscrow(refund_id=refund_id(number), order_id=order(of), amount=cny(amount)))
+
+    def settle(self, of: int, commission: int, shop: ShopId = SHOP) -> model.Settlement:
+        """Give a shop its money."""
+        return self.world.send(SettleEscrow(order_id=order(of), shop_id=shop, commission=cny(commission)))
+
+    # The payer and the channel
+
+    def decide(self, started: PaymentStarted, *, approve: bool = True, which: int = 0) -> None:
+        """Go to the page and decide."""
+        redirect = started.redirects[which]
+        page = self.sandboxes[redirect.channel].decide(query(redirect.url), approve=approve)
+        assert page is not None
+
+    async def _deliver(self, channel: str, body: bytes, headers: dict[str, str]) -> bool:
+        try:
+            await self.world.cloud.send(TakeNotification(channel=channel, body=body, headers=headers))
+        except Refused as refused:
+            self.answers.append(refused.code.value)
+            return False
+        self.answers.append("taken")
+        return True
+
+    def tell(self) -> int:
+        """Let the channels send what is due."""
+
+        async def together() -> int:
+            sent = 0
+            for name, sandbox in self.sandboxes.items():
+                sent += await sandbox.run_once(lambda body, headers, name=name: self._deliver(name, body, headers))
+            return sent
+
+        return self.world.run(together())
+
+    def run_errands(self) -> int:
+        """Let the couriers go once."""
+        return self.world.run(self.couriers.run_once())
+
+    def pass_time(self, by_ms: int, *, step: int = 30_000) -> None:
+        """Let time pass, with alarms, couriers and channels at work."""
+        left = by_ms
+        while left > 0:
+            self.world.pass_time(min(step, left))
+            left -= step
+            self.run_errands()
+            self.tell()
+
+    # What is to be seen
+
+    def balance(self, id: str) -> int:
+        """Credits less debits of an account; 0 for one that is not there."""
+        account = self.world.ask(AccountOf(id=id))
+        return account.balance if account else 0
+
+    def wallet(self, person: PersonId = BUYER) -> int:
+        """What is in a wallet, holds included."""
+        return self.balance(model.wallet_account(person, "CNY"))
+
+    def clearing(self, channel: str = "sandbox") -> int:
+        """What a channel owes us."""
+        return -self.balance(model.channel_account(channel, "CNY"))
+
+    def returning(self, channel: str = "sandbox") -> int:
+        """What is on its way back."""
+        return self.balance(model.returning_account(channel, "CNY"))
+
+    def escrow(self, number: int) -> model.Escrow:
+        """The escrow of an order."""
+        return self.world.ask(EscrowOf(order_id=order(number)))
+
+    def payment(self, number: int) -> model.Payment:
+        """The payment of a checkout."""
+        return self.world.ask(PaymentOf(payment_id=payment_of(number)))
+
+    def facts(self, kind: str) -> int:
+        """How many facts of a kind have been told."""
+        return self.world.rows("SELECT CAST(count(*) AS INTEGER) FROM fact WHERE kind = ?", kind)[0][0]
+
+    def everything(self) -> list[tuple[Any, ...]]:
+        """Every row that payments and the ledger have, to show that nothing has changed."""
+        tables = ("payment", "escrow", "payment_refund", "channel_errand", "payment_alert", "payment_purse", "account", "transfer")
+        rows: list[tuple[Any, ...]] = []
+        for table in tables:
+            rows += [(table, *row) for row in self.world.rows(f"SELECT * FROM {table}")]
+        return [*sorted(rows, key=repr), ("facts", *self.world.rows("SELECT CAST(count(*) AS INTEGER) FROM fact")[0])]
+
+    def balanced(self) -> bool:
+        """Whether the books balance."""
+        return self.world.run(self.world.cloud.ask_slow(TrialBalance())).balanced
+
+    def reconciles(self, channel: str = "sandbox") -> bool:
+        """Whether our books and the channel's are the same."""
+        lines = self.sandboxes[channel].statement("CNY")
+        theirs = tuple(TheirLine(reference=line.reference, amount=line.amount, request=line.request) for line in lines)
+        return self.world.run(self.world.cloud.ask_slow(ReconciliationOf(channel=channel, currency="CNY", theirs=theirs))).agrees
+
+
+def query(url: str) -> dict[str, str]:
+    """What an address says."""
+    return dict(parse_qsl(urlsplit(url).query))

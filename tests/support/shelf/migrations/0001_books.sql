@@ -1,0 +1,2 @@
+-- What the toy keeps.
+CREATE TABLE book (id TEXT NOT NULL, owner TEXT NOT NULL, title TEXT NOT NULL, pages INTEGER NOT NULL, PRIMARY KEY (id)) CLUSTERED;

@@ -1,0 +1,135 @@
+"""A market with somebody in every role, each signed in, and two of everything: what the authorisation matrix walks through."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from unit.orders.market import Buyer, Market, yuan
+from yunduan.backends.sandbox import Event, Said
+from yunduan.domains.identity.commands import AppointOwner, GrantRole, GrantShopRole, OpenSession, RegisterPerson, RequestCode
+from yunduan.domains.identity.model import OperatorRole, ShopRole, Vault
+from yunduan.domains.identity.queries import Mailbox
+from yunduan.domains.payments.commands import TakeNotification
+from yunduan.domains.payments.model import wallet_account
+from yunduan.edges.http.app import application
+from yunduan.edges.http.callers import Sessions
+from yunduan.kernel.ids import PersonId, ShopId
+from yunduan.runtime.settings import MailboxSettings, Settings
+
+SHOP_ROLES = tuple(role.value for role in ShopRole)
+OPERATOR_ROLES = tuple(role.value for role in OperatorRole)
+CALLERS = (
+    "",
+    "buyer",
+    "other",
+    *(f"shop {role}" for role in SHOP_ROLES),
+    "elsewhere owner",
+    *(f"operator {role}" for role in OPERATOR_ROLES),
+)
+QUIET = frozenset({"answer", "head", "cursor"})
+"""Tables that a refused request may touch: what it was answered, and when."""
+
+
+class Town:
+    """The market, its people by what they are called in `CALLERS`, and the ids of two tenants."""
+
+    def __init__(self, folder: Path, *, at_ms: int = 0) -> None:
+        """Build it, at a moment that a real server's clock can go on from when one is given."""
+        self.market = Market(folder)
+        self.market.world.clock.advance_to(at_ms)
+        self.world = self.market.world
+        self.tokens: dict[str, str] = {"": ""}
+        self.people: dict[str, PersonId] = {}
+        self._phones = 0
+        here, elsewhere = self.market.shop.shop_id, self.market.other.shop_id
+        ours, theirs = self._tenant("buyer", "shop owner", here), self._tenant("other", "elsewhere owner", elsewhere)
+        for role in ShopRole:
+            if role is not ShopRole.OWNER:
+                self.world.send(GrantShopRole(shop_id=here, person_id=self._person(f"shop {role.value}"), role=role))
+        for operator in OperatorRole:
+            self.world.send(GrantRole(person_id=self._person(f"operator {operator.value}"), role=operator))
+        ours["person_id"], theirs["person_id"] = self.people["shop packer"], self.people["elsewhere owner"]
+        self.ours, self.theirs = ours, theirs
+        self.world.settle()
+        self.application = application(self.world.cloud, Settings(mailbox=MailboxSettings(shown=True)), admits=Sessions(self.world.cloud))
+
+    def close(self) -> None:
+        """Leave it."""
+        self.market.close()
+
+    def digest(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything in the store that a refused request must leave alone."""
+        tables = self.world.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        return {name: self.world.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for (name,) in tables if name not in QUIET}  # names of tables
+
+    def _person(self, name: str) -> PersonId:
+        self._phones += 1
+        phone = f"+861370000{self._phones:04d}"
+        person = self.world.send(RegisterPerson(phone=phone)).person_id
+        self.sign_in(name, phone)
+        self.people[name] = person
+        return person
+
+    def sign_in(self, name: str, phone: str) -> str:
+        """By a code; answers the session's id."""
+        challenge = self.world.send(RequestCode(contact=phone)).challenge_id
+        code = next(letter.code for letter in self.world.ask(Mailbox()) if letter.letter_id == challenge)
+        opened = self.world.send(OpenSession(challenge_id=challenge, code=code))
+        assert opened.session_id is not None
+        self.tokens[name] = self.world.cloud.port(Vault).token(opened.session_id)
+        return opened.session_id
+
+    def _alert(self) -> str:
+        """A genuine notification about something that nobody has asked the channel for."""
+        sandbox = self.market.sandbox
+        event = Event(
+            event=f"evt_{self._phones}", merchant=sandbox.merchant, reference="pay_0", outcome=Said.CAPTURED, amount=yuan(self._phones)
+        )
+        body = msgspec.json.encode(event)
+        self.world.send(TakeNotification(channel="sandbox", body=body, headers=sandbox.signed(body)))
+        return str(self.world.rows("SELECT max(id) FROM payment_alert")[0][0])
+
+    def _tenant(self, buyer_name: str, owner_name: str, shop_id: ShopId) -> dict[str, str]:
+        market = self.market
+        shop = market.shop if shop_id == market.shop.shop_id else market.other
+        self.world.send(AppointOwner(shop_id=shop_id, person_id=self._person(owner_name)))
+        variant = market.offer(shop=shop)
+        buyer: Buyer = market.buyer(1_000_000)
+        self.people[buyer_name] = buyer.person
+        phone = f"+8613800{market.buyers:06d}"
+        first = self.sign_in(buyer_name, phone)
+        self.sign_in(buyer_name, phone)
+        buyer.want(variant)
+        placed = buyer.buy()
+        buyer.want(variant, 2)
+        ((goods,),) = self.world.rows("SELECT goods_id FROM variant WHERE id = ?", variant)
+        ((transfer,),) = self.world.rows("SELECT min(id) FROM transfer")
+        return {
+            "shop_id": shop_id,
+            "goods_id": goods,
+            "variant_id": variant,
+            "category_id": market.tea,
+            "location_id": shop.location_id,
+            "template_id": shop.template_id,
+            "order_id": placed.orders[0].order_id,
+            "checkout_id": placed.checkout_id,
+            "payment_id": placed.payment.payment_id,
+            "address_id": buyer.address,
+            "session_id": first,
+            "transfer_id": transfer,
+            "id": wallet_account(buyer.person, "CNY"),
+            "number": placed.orders[0].number,
+            "alert_id": self._alert(),
+        }
+
+
+def seeded(value: Any, ids: Mapping[str, Any]) -> Any:
+    """A sample body with real ids in the place of its made-up ones."""
+    if isinstance(value, list):
+        return [seeded(inner, ids) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    named = {name: ids[name] for name, inner in value.items() if name in ids and isinstance(inner, (str, type(None)))}
+    return {name: seeded(inner, ids) for name, inner in value.items()} | named

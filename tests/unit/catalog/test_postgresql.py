@@ -1,0 +1,30 @@
+"""The stories that between them touch every statement of the catalog, on PostgreSQL; `make soak` tells all the others there too."""
+
+from collections.abc import Callable
+
+import pytest
+
+from unit.catalog import test_goods, test_lists, test_shops, test_stock
+from unit.catalog.town import Town
+
+STORIES = (
+    test_goods.test_a_retired_variants_sku_is_free_again,
+    test_goods.test_another_shop_cannot_touch_goods,
+    test_goods.test_only_goods_on_sale_are_shown,
+    test_goods.test_sales_and_reviews_are_counted_on_page_and_card,
+    test_goods.test_the_desk_shows_drafts_and_stock_a_page_at_a_time,
+    test_lists.test_a_category_lists_what_is_below_it,
+    test_lists.test_a_category_takes_other_names,
+    test_lists.test_each_order_shows_every_card_once,
+    test_shops.test_a_suspended_shop_is_not_shown_and_says_that_it_is_closed,
+    test_stock.test_a_count_says_who_made_it_and_why,
+    test_stock.test_of_200_that_race_for_ten_pieces_by_threes_three_have_them,
+    test_stock.test_pieces_come_from_the_first_place_that_has_them_all,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_a_story_is_the_same_on_postgresql(postgresql_town: Town, story: Callable[[Town], None]) -> None:
+    """The very same claims hold."""
+    story(postgresql_town)

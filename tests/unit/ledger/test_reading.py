@@ -1,0 +1,168 @@
+"""Statements, balances at any time, the trial balance, and who may see what."""
+
+import pytest
+
+from support.ledger import Books, cny, move, new
+from yunduan.domains.ledger.domain import DOMAIN
+from yunduan.domains.ledger.model import AccountFlag, Kind
+from yunduan.domains.ledger.queries import BalanceAt, Line, StatementOf, TrialBalance, TrialLine
+from yunduan.kernel.ids import AccountId, TransferId
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import Ownership
+
+ANN = AccountId("acc_ann")
+
+
+def test_a_statement_shows_every_kind_newest_first(books: Books) -> None:
+    """What it did to the posted balance, and what that was afterwards."""
+    at = books.clock.wall_ms()
+    hold = move("2", "ann", "bob", 70, kind=Kind.PENDING)
+    books.post(move("1", "bank", "ann", 100, effective_at=5), hold, hold.posted(TransferId("trf_3"), cny(50)))
+    statement = books.ask(StatementOf(id=ANN))
+    assert statement.next is None
+    assert statement.lines == (
+        Line(
+            seq=3,
+            id=TransferId("trf_3"),
+            other=AccountId("acc_bob"),
+            kind=Kind.POST,
+            code=7,
+            amount=cny(50),
+            change=-50,
+            balance=50,
+            pending=TransferId("trf_2"),
+            at=at,
+            effective_at=at,
+        ),
+        Line(
+            seq=2,
+            id=TransferId("trf_2"),
+            other=AccountId("acc_bob"),
+            kind=Kind.PENDING,
+            code=7,
+            amount=cny(70),
+            change=0,
+            balance=100,
+            pending=None,
+            at=at,
+            effective_at=at,
+        ),
+        Line(
+            seq=1,
+            id=TransferId("trf_1"),
+            other=AccountId("acc_bank"),
+            kind=Kind.SINGLE,
+            code=7,
+            amount=cny(100),
+            change=100,
+            balance=100,
+            pending=None,
+            at=at,
+            effective_at=5,
+        ),
+    )
+
+
+def test_pages_of_a_statement_follow_each_other_without_gap_or_overlap(books: Books) -> None:
+    """Whatever is posted meanwhile."""
+    books.post(*(move(f"{n:03d}", "bank", "ann" if n % 3 else "bob", n) for n in range(1, 200)))
+    wanted = [n for n in range(199, 0, -1) if n % 3]
+    seen: list[int] = []
+    start = None
+    while True:
+        page = books.ask(StatementOf(id=ANN, start=start, limit=17))
+        seen += [line.amount.amount for line in page.lines]
+        books.post(move(f"x{len(seen)}", "bank", "ann", 1))
+        start = page.next
+        if start is None:
+            break
+    assert seen == wanted
+
+
+def test_a_page_that_is_not_the_accounts_is_not_shown(books: Books) -> None:
+    """A made-up start opens nobody else's book."""
+    books.post(move("1", "bank", "bob", 5), move("2", "bank", "ann", 5))
+    for start in (1, 3, 2**53):
+        with pytest.raises(Refused) as refused:
+            books.ask(StatementOf(id=ANN, start=start))
+        assert refused.value.code == "page_not_found"
+    with pytest.raises(Refused) as refused:
+        books.ask(StatementOf(id=AccountId("acc_nobody")))
+    assert refused.value.code == "account_not_found"
+    books.post(opening=(new("still"),))
+    assert books.ask(StatementOf(id=AccountId("acc_still"))).lines == ()
+
+
+def test_the_balance_at_a_past_time_is_found_through_milestones(books: Books) -> None:
+    """At the millisecond of each entry, between them, before the first and after the last; several entries may share one."""
+    start = books.clock.wall_ms()
+    expected: dict[int, tuple[int, int]] = {}
+    seq = balance = 0
+    for n in range(1, 120):
+        books.clock.advance(10)
+        for k in range(1 + n % 4):
+            books.post(move(f"{n:03d}{k}", "bank", "ann", n))
+            seq, balance = seq + 1, balance + n
+        expected[books.clock.wall_ms()] = (balance, seq)
+    assert books.account("ann").count > 4 * 64
+    assert books.rows("SELECT count(*) FROM milestone WHERE account = ?", ANN) == [(books.account("ann").count // 64,)]
+    last = (0, 0)
+    for at in range(start - 10, books.clock.wall_ms() + 20, 5):
+        last = expected.get(at, last)
+        found = books.ask(BalanceAt(id=ANN, at=at))
+        assert (found.balance, found.seq) == last
+    assert books.ask(BalanceAt(id=AccountId("acc_bank"), at=2**53)).balance == -balance
+    assert books.ask(BalanceAt(id=AccountId("acc_bob"), at=2**53)).seq == 0
+
+
+def test_a_late_entry_with_an_early_date_changes_no_past_balance(books: Books) -> None:
+    """The book is in the order of writing; the business date is what a statement shows."""
+    books.post(move("1", "bank", "ann", 100))
+    then = books.clock.wall_ms()
+    books.clock.advance(1000)
+    books.post(move("2", "bank", "ann", 50, effective_at=then - 5))
+    assert books.ask(BalanceAt(id=ANN, at=then)).balance == 100
+    assert books.ask(StatementOf(id=ANN)).lines[0].effective_at == then - 5
+
+
+def test_a_walk_to_a_past_time_is_short(books: Books) -> None:
+    """No more than 64 steps and the one that answers, however long the account's history."""
+    for n in range(300):
+        books.clock.advance(1)
+        books.post(move(f"{n:03d}", "bank", "ann", 1))
+    walked = (
+        "SELECT count(*) FROM transfer WHERE at > ? AND seq <= coalesce((SELECT min(seq) FROM milestone WHERE account = ? AND at > ?), 300)"
+    )
+    steps = [books.rows(walked, at, ANN, at)[0][0] for (at,) in books.rows("SELECT at FROM transfer ORDER BY seq")]
+    assert (max(steps), min(steps)) == (64, 0)
+
+
+def test_the_trial_balance_adds_up_per_currency_and_code(books: Books) -> None:
+    """Debits and credits are equal in each currency, and sums beyond 63 bits are exact."""
+    usd = (new("usbank", AccountFlag.NONE, currency="USD", code=3), new("carl", currency="USD", code=2))
+    books.post(move("1", "bank", "ann", 100), move("2", "usbank", "carl", 7, currency="USD"), opening=usd)
+    books.post(move("3", "carl", "usbank", 2, currency="USD", kind=Kind.PENDING))
+    trial = books.ask(TrialBalance())
+    assert trial.balanced
+    assert trial.lines == (
+        TrialLine(currency="CNY", code=1, accounts=3, debits_posted=100, credits_posted=100, debits_pending=0, credits_pending=0),
+        TrialLine(currency="USD", code=2, accounts=1, debits_posted=0, credits_posted=7, debits_pending=2, credits_pending=0),
+        TrialLine(currency="USD", code=3, accounts=1, debits_posted=7, credits_posted=0, debits_pending=0, credits_pending=2),
+    )
+    store = books.cloud.store
+    store.begin()
+    store.write("UPDATE counter SET debits_posted = ?, credits_posted = ?", (2**62, 2**62 - 1))
+    store.commit()
+    (cny_line, *_), balanced = books.ask(TrialBalance()).lines, books.ask(TrialBalance()).balanced
+    assert (cny_line.debits_posted, cny_line.credits_posted, balanced) == (3 * 2**62, 3 * (2**62 - 1), False)
+
+
+def test_operators_read_the_books_and_anyone_the_chain() -> None:
+    """Roots are published; nothing else is."""
+    for route in DOMAIN.routes:
+        if route.path in ("/ledger/chain", "/ledger/blocks/{number}"):
+            assert (route.owner.kind, route.scope) == (Ownership.ANYONE, None)
+        else:
+            assert (route.owner.kind, route.scope) == (Ownership.OPERATOR, "ledger:read")
+            assert set(route.owner.roles) == {"admin", "finance", "analyst"}
+        assert route.method == "GET"

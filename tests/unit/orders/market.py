@@ -1,0 +1,248 @@
+"""A small market: two shops, a sandbox channel, and buyers with addresses and money in their wallets."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from support.stores import tables
+from yunduan.backends.sandbox import Sandbox
+from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetShippingTemplate, SetStock, ShopCreatedAnswer
+from yunduan.domains.catalog.model import GoodsForm, Measure, Place, Rate, StockReason, VariantForm, Zone
+from yunduan.domains.identity.commands import AddAddress, RegisterPerson
+from yunduan.domains.identity.model import Postal
+from yunduan.domains.ledger.queries import AccountOf, TrialBalance
+from yunduan.domains.orders import store
+from yunduan.domains.orders.commands import AddToCart, Checkout, Placed, ShipOrder
+from yunduan.domains.orders.model import Order, OrderState
+from yunduan.domains.orders.queries import PreviewCheckout
+from yunduan.domains.payments.commands import TopUpWallet
+from yunduan.domains.payments.model import (
+    Tender,
+    TenderKind,
+    commission_account,
+    escrow_account,
+    shop_account,
+    wallet_account,
+)
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.ids import AccountId, AddressId, CategoryId, OrderId, PersonId, ShopId, VariantId
+from yunduan.kernel.money import Money
+from yunduan.runtime.ports import Store
+from yunduan.testing import World
+
+MINUTE_MS = 60_000
+SHIPPING = 800
+
+
+def yuan(fen: int) -> Money:
+    """An amount in the market's currency."""
+    return Money(amount=fen, currency="CNY")
+
+
+def wallet(fen: int) -> tuple[Tender, ...]:
+    """All of it from the wallet."""
+    return (Tender(kind=TenderKind.WALLET, amount=yuan(fen)),)
+
+
+def channel(fen: int) -> tuple[Tender, ...]:
+    """All of it over the channel."""
+    return (Tender(kind=TenderKind.CHANNEL, amount=yuan(fen), channel="sandbox"),)
+
+
+class Buyer:
+    """Somebody with an address, who may have money."""
+
+    def __init__(self, market: "Market", number: int) -> None:
+        """Register."""
+        self.market = market
+        self.person: PersonId = market.world.send(RegisterPerson(phone=f"+8613800{number:06d}")).person_id
+        self.actor = Actor(person=self.person)
+        self.address: AddressId = self.move_to("浙江")
+
+    def move_to(self, region: str) -> AddressId:
+        """Keep another address."""
+        home = Postal(recipient="林美", phone="0571-88157788", country="CN", region=region, city="杭州", lines=("文一西路969号",))
+        self.address = self.market.world.send(AddAddress(address=home), actor=self.actor).address_id
+        return self.address
+
+    def want(self, variant: VariantId, quantity: int = 1) -> None:
+        """Put something into the cart."""
+        self.market.world.send(AddToCart(variant_id=variant, quantity=quantity), actor=self.actor)
+
+    def total(self) -> int:
+        """What the cart would cost now."""
+        return self.market.world.ask(PreviewCheckout(address_id=self.address), actor=self.actor).total.amount
+
+    def checkout(self, total: int | None = None, tenders: tuple[Tender, ...] | None = None, **more: Any) -> Checkout:
+        """The command that buys the cart, from the wallet unless said otherwise."""
+        total = self.total() if total is None else total
+        return Checkout(**{"address_id": self.address, "total": yuan(total), "tenders": tenders or wallet(total)} | more)
+
+    def buy(self, tenders: tuple[Tender, ...] | None = None, *, key: str = "", **more: Any) -> Placed:
+        """Buy the cart."""
+        return self.market.world.send(self.checkout(tenders=tenders, **more), actor=self.actor, key=key)
+
+    def money(self) -> int:
+        """What is in the wallet and free."""
+        return self.market.balance(wallet_account(self.person, "CNY"))
+
+
+class Market:
+    """What the tests of orders begin with."""
+
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
+        """Found it, on the embedded store unless another is given."""
+        self.world = World(store, folder=folder) if store else World.at(folder)
+        self.sandbox = self.world.cloud.port(Sandbox)
+        self.owner: PersonId = self.world.send(RegisterPerson(phone="+8613900138000")).person_id
+        self.tea: CategoryId = self.world.send(CreateCategory(name="茶")).category_id
+        self.shop = self.found("云茶")
+        self.other = self.found("别家")
+        self.buyers = 0
+        self.goods = 0
+
+    def close(self) -> None:
+        """Close it."""
+        self.world.close()
+
+    def found(self, name: str, currency: str = "CNY") -> ShopCreatedAnswer:
+        """Open a shop that ships for 8.00 within the country, but not to 西藏."""
+        opening = CreateShop(owner=self.owner, name=name, country="CN", currency=currency, commission_ppm=50_000)
+        shop = self.world.send(opening)
+        terms = SetShippingTemplate(
+            shop_id=shop.shop_id,
+            template_id=shop.template_id,
+            name="standard",
+            measure=Measure.PIECE,
+            zones=(
+                Zone(places=(Place(country="CN"),), rate=Rate(first_units=100, first_fee=SHIPPING)),
+                Zone(places=(Place(country="CN", region="西藏"),)),
+            ),
+        )
+        self.world.send(terms)
+        return shop
+
+    def offer(self, on_hand: int = 100, fen: int = 1999, *, shop: ShopCreatedAnswer | None = None, **more: Any) -> VariantId:
+        """Goods on sale with so many pieces; answers their one variant."""
+        shop = shop or self.shop
+        self.goods += 1
+        currency = more.pop("currency", "CNY")
+        variant = VariantForm(sku=f"TEA-{self.goods}", price=Money(amount=fen, currency=currency), weight_g=250)
+        form = GoodsForm(title="龙井", title_en="Longjing", category_id=self.tea, variants=(variant,), **more)
+        made = self.world.send(CreateGoods(shop_id=shop.shop_id, form=form, publish=True))
+        (id,) = made.variant_ids
+        self.stock(id, on_hand, shop)
+        return id
+
+    def stock(self, id: VariantId, on_hand: int, shop: ShopCreatedAnswer | None = None) -> None:
+        """Count the pieces of a variant."""
+        shop = shop or self.shop
+        reason = StockReason.COUNTED
+        self.world.send(SetStock(shop_id=shop.shop_id, variant_id=id, location_id=shop.location_id, on_hand=on_hand, reason=reason))
+
+    def buyer(self, fen: int = 0) -> Buyer:
+        """Somebody with so much in the wallet."""
+        self.buyers += 1
+        buyer = Buyer(self, self.buyers)
+        if fen:
+            self.top_up(buyer, fen)
+        return buyer
+
+    def top_up(self, buyer: Buyer, fen: int) -> None:
+        """Bring money into a wallet over the channel."""
+        started = self.world.send(TopUpWallet(amount=yuan(fen), channel="sandbox"), actor=buyer.actor)
+        self.decide(started.redirects[0].url)
+
+    def decide(self, url: str, *, approve: bool = True) -> None:
+        """Go to the channel's page and decide; it tells us at once."""
+        page = self.sandbox.decide(dict(parse_qsl(urlsplit(url).query)), approve=approve)
+        assert page is not None
+        self.world.settle()
+
+    def staff(self, *roles: str, shop: ShopId | None = None) -> Actor:
+        """Somebody who works in a shop."""
+        return Actor(person=PersonId("per_staff"), shop_roles={shop or self.shop.shop_id: frozenset(roles or ("manager",))})
+
+    def operator(self, *roles: str) -> Actor:
+        """Somebody who works for the marketplace."""
+        return Actor(person=PersonId("per_operator"), operator_roles=frozenset(roles or ("finance",)))
+
+    def ship(self, order_id: OrderId, shop: ShopId | None = None) -> None:
+        """Let an order go."""
+        shop_id = shop or self.shop.shop_id
+        self.world.send(
+            ShipOrder(shop_id=shop_id, order_id=order_id, carrier="SF Express", tracking="SF1"), actor=self.staff("packer", shop=shop_id)
+        )
+
+    # What a test looks at
+
+    def balance(self, account: AccountId) -> int:
+        """What may leave an account."""
+        found = self.world.ask(AccountOf(id=account))
+        return found.credits_posted - found.debits_posted - found.debits_pending if found else 0
+
+    def escrow(self, order_id: OrderId) -> int:
+        """What is held for an order."""
+        return self.balance(escrow_account(order_id))
+
+    def earned(self, shop: ShopId | None = None) -> int:
+        """What a shop has."""
+        return self.balance(shop_account(shop or self.shop.shop_id, "CNY"))
+
+    def commission(self) -> int:
+        """What the marketplace has."""
+        return self.balance(commission_account("CNY"))
+
+    def shelf(self, id: VariantId) -> tuple[int, int]:
+        """(on hand, held) of a variant."""
+        ((on_hand, held),) = self.world.rows("SELECT on_hand, held FROM stock WHERE variant_id = ?", id)
+        return on_hand, held
+
+    def state(self, order_id: OrderId) -> str:
+        """Where an order stands."""
+        ((state,),) = self.world.rows("SELECT state FROM orders WHERE id = ?", order_id)
+        return str(state)
+
+    def variants(self, order_id: OrderId) -> list[VariantId]:
+        """What an order is of."""
+        return [item.variant_id for order in kept(self.world) if order.id == order_id for item in store.terms(order).items]
+
+    def everything(self) -> list[Any]:
+        """All that a refused command must leave alone."""
+        names = [name for name in tables(self.world) if name not in ("head", "cursor")]
+        return [sorted(self.world.rows(f"SELECT * FROM {name}"), key=repr) for name in names]
+
+    def assert_refused(self, code: str, command: Any, actor: Actor) -> None:
+        """A command is refused with a code, and everything is as it was."""
+        before = self.everything()
+        assert self.world.refusal(command, actor=actor) == code
+        assert self.everything() == before
+
+    def assert_balanced(self) -> None:
+        """The books balance, each order's escrow holds what is left of it, and stock is held for whoever waits for it."""
+        trial = self.world.run(self.world.cloud.ask_slow(TrialBalance()))
+        assert trial.balanced, trial
+        for id, state, total, refunded in orders(self.world):
+            assert self.escrow(id) == (total - refunded if state in ("paid", "shipped") else 0), (id, state)
+        waiting = dict(self.world.rows("SELECT variant_id, CAST(sum(held) AS INTEGER) FROM stock GROUP BY variant_id"))
+        assert waiting == held_by_orders(self.world, waiting)
+
+
+def orders(world: World) -> list[tuple[OrderId, str, int, int]]:
+    """Id, state, total and what was given back of every order."""
+    return [(order.id, order.state.value, order.total, order.progress.refunded) for order in kept(world)]
+
+
+def kept(world: World) -> list[Order]:
+    """Every order."""
+    return [store.ORDER.value(row) for row in world.rows(f"SELECT {', '.join(store.ORDER.columns)} FROM orders ORDER BY id")]
+
+
+def held_by_orders(world: World, variants: dict[VariantId, int]) -> dict[VariantId, int]:
+    """How many pieces of each variant the open orders wait for."""
+    held = dict.fromkeys(variants, 0)
+    for order in kept(world):
+        if order.state in (OrderState.PLACED, OrderState.PAID):
+            for item in store.terms(order).items:
+                held[item.variant_id] += item.quantity
+    return held

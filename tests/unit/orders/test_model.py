@@ -1,0 +1,157 @@
+"""What the model of orders decides."""
+
+import pytest
+
+from yunduan.domains.orders import model
+from yunduan.domains.orders.model import (
+    CART_LINES_MAX,
+    MOVES,
+    CartLine,
+    Discount,
+    OrderRefusal,
+    OrderState,
+    SoldItem,
+    Step,
+    TaxRule,
+    Who,
+)
+from yunduan.kernel.ids import CheckoutId, GoodsId, OrderId, ShopId, VariantId
+from yunduan.kernel.refusals import Refused
+
+ORDER = OrderId("ord_0198aa00000000010000000000")
+
+
+def a_line(variant: str, quantity: int = 1, *, price: int = 100, at: int = 5) -> CartLine:
+    """A line of a cart."""
+    return CartLine(VariantId(variant), quantity, at, price, "CNY")
+
+
+def an_item(price: int, quantity: int = 1, tax_class: str = "standard", n: int = 1) -> SoldItem:
+    """Something that is bought."""
+    return SoldItem(VariantId(f"var_{n}"), GoodsId(f"gds_{n}"), quantity, price, "茶", "Tea", "", "", "TEA", "", tax_class)
+
+
+def a_price(*items: SoldItem, shipping: int = 0, country: str = "XX", **more: object) -> model.Priced:
+    """One shop's part of a checkout."""
+    return model.priced(
+        items,
+        shop_id=ShopId("shp_1"),
+        name="",
+        name_en="",
+        currency="CNY",
+        shipping=shipping,
+        country=country,
+        commission_ppm=50_000,
+        **more,
+    )
+
+
+@pytest.mark.parametrize("state", OrderState)
+@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("who", Who)
+def test_every_step_is_in_the_table_or_is_refused_with_the_state(state: OrderState, step: Step, who: Who) -> None:
+    """192 questions: the table answers each, and a no says where the order stands and what may be done from there."""
+    rows = [move for move in MOVES if (move.state, move.step, move.who) == (state, step, who)]
+    if rows:
+        assert [model.after(ORDER, state, step, who)] == [row.next for row in rows]
+        return
+    with pytest.raises(Refused) as no:
+        model.after(ORDER, state, step, who)
+    assert no.value.code is OrderRefusal.OTHER_STATE
+    assert no.value.figures == model.StateNow(
+        order_id=ORDER, state=state, steps=tuple(move.step for move in MOVES if move.state is state and move.who is who)
+    )
+
+
+def test_what_has_ended_stays_so() -> None:
+    """Nothing leads out of cancelled and refunded, and what was received can only be reviewed."""
+    ends = {OrderState.CANCELLED, OrderState.REFUNDED}
+    assert not [move for move in MOVES if move.state in ends]
+    assert {move.step for move in MOVES if move.state is OrderState.RECEIVED} == {Step.REVIEW}
+    assert len(MOVES) == 16
+
+
+def test_the_cart_keeps_lines_in_their_place() -> None:
+    """More of the same grows the line and takes the price seen now, not the place or the time of a new one."""
+    lines = model.with_more((a_line("var_a"), a_line("var_b")), a_line("var_a", 2, price=90, at=9))
+    assert lines == (CartLine(VariantId("var_a"), 3, 5, 90, "CNY"), a_line("var_b"))
+    assert model.without(lines, [VariantId("var_a")]) == (a_line("var_b"),)
+
+
+def test_a_cart_is_bounded() -> None:
+    """A hundred lines, 999 pieces a line."""
+    full = tuple(a_line(f"var_{n}") for n in range(CART_LINES_MAX))
+    assert model.with_more(full, a_line("var_7"))[7].quantity == 2
+    for lines, wanted, code in (
+        (full, a_line("var_x"), OrderRefusal.CART_FULL),
+        ((a_line("var_a", 999),), a_line("var_a"), OrderRefusal.TOO_MANY),
+    ):
+        with pytest.raises(Refused) as no:
+            model.with_more(lines, wanted)
+        assert no.value.code is code
+
+
+def test_only_what_is_in_the_cart_can_be_chosen() -> None:
+    """Nothing named is everything; a name that is not there, or an empty cart, is refused."""
+    cart = (a_line("var_a"), a_line("var_b"))
+    assert model.selected(cart, ()) == cart
+    assert model.selected(cart, (VariantId("var_b"), VariantId("var_b"))) == (a_line("var_b"),)
+    with pytest.raises(Refused) as no:
+        model.selected(cart, (VariantId("var_a"), VariantId("var_c")))
+    assert (no.value.code, no.value.figures) == (OrderRefusal.LINE_NOT_FOUND, model.Gone(variants=(VariantId("var_c"),)))
+    with pytest.raises(Refused) as no:
+        model.selected((), ())
+    assert no.value.code is OrderRefusal.CART_EMPTY
+
+
+def test_a_checkout_and_its_orders_find_each_other() -> None:
+    """Ids are as long as all others, and lead both ways."""
+    checkout_id = model.checkout_id_from("chk_0198aa000000000100000000a7")
+    assert checkout_id == CheckoutId("chk_0198aa00000000010000000000")
+    assert [model.order_id_of(checkout_id, place) for place in (0, 1, 99)] == [
+        "ord_0198aa00000000010000000000",
+        "ord_0198aa00000000010000000001",
+        "ord_0198aa00000000010000000063",
+    ]
+    assert {model.checkout_of(model.order_id_of(checkout_id, place)) for place in range(256)} == {checkout_id}
+    assert model.payment_of(checkout_id) == "pay_0198aa00000000010000000000"
+    assert model.hold_of(ORDER) == "hld_0198aa00000000010000000000"
+
+
+def test_numbers_people_read_out() -> None:
+    """Twelve digits; what is not one leads nowhere."""
+    assert [model.number_of(seq) for seq in (1, 2, 3)] == ["381966011273", "763932022545", "145898033815"]
+    assert [model.seq_of(text) for text in ("", "38196601127", "3819660112733", "38196601127x", "٣٨١٩٦٦٠١١٢٧٣")] == [None] * 5
+
+
+def test_taxes_are_included_or_added_and_rounded_half_up() -> None:
+    """13 % of China is in the price; 5 % of Canada comes on top; who is not in the table is not taxed."""
+    assert a_price(an_item(113), country="CN").taxes == (model.Tax("var_1", 130_000, included=True, base=113, amount=13),)
+    assert a_price(an_item(113), country="CN").total == 113
+    canada = a_price(an_item(10, 1, n=1), an_item(9, 1, n=2), shipping=10, country="CA")
+    assert [tax.amount for tax in canada.taxes] == [1, 0]  # 0.5 goes up, 0.45 goes down
+    assert canada.total == 30
+    assert a_price(an_item(100), country="BR").taxes == ()
+
+
+def test_shipping_is_taxed_by_its_own_class() -> None:
+    """A rule for the class `shipping` makes a line of its own."""
+    taxed = a_price(an_item(100), shipping=50, rules={("XX", "shipping"): TaxRule(100_000, included=False)})
+    assert taxed.taxes == (model.Tax("shipping", 100_000, included=False, base=50, amount=5),)
+    assert taxed.total == 155
+
+
+def test_a_discount_is_split_over_the_lines_before_tax() -> None:
+    """10 off goods of 100 and 50 is 7 and 3 (the larger remainder gets the unit); taxes and commission follow the rest."""
+    rule = {("XX", "standard"): TaxRule(100_000, included=False)}
+    priced = a_price(an_item(100, n=1), an_item(50, n=2), offered=(Discount("spring", "acc_promotionscny", 10),), rules=rule)
+    assert [tax.base for tax in priced.taxes] == [93, 47]
+    assert [tax.amount for tax in priced.taxes] == [9, 5]
+    assert (priced.total, priced.commission) == (154, 7)
+
+
+def test_a_pen_name_tells_nothing_across_goods() -> None:
+    """The same author is somebody else under other goods."""
+    names = {model.pen_name("per_1", GoodsId(f"gds_{n}")) for n in range(50)}
+    assert len(names) == 50
+    assert all(name.startswith("buyer-") and len(name) == 14 for name in names)

@@ -1,0 +1,339 @@
+"""One purchase, whole: from the cart to the shop's money, or back."""
+
+import pytest
+
+from unit.orders.market import MINUTE_MS, SHIPPING, Market, channel, wallet, yuan
+from yunduan.domains.orders.commands import (
+    CancelOrder,
+    CancelUnpaid,
+    ConfirmReceipt,
+    DeclineOrder,
+    RefundOrder,
+    ReviewOrder,
+)
+from yunduan.domains.orders.model import OrderState
+from yunduan.domains.orders.queries import MyOrders, OrderNumbered, OrderOf, ReviewsOfGoods, ShopOrderOf, ShopOrders
+from yunduan.domains.payments.model import PaymentState, Tender, TenderKind
+from yunduan.kernel.refusals import Refused
+
+
+def test_a_purchase_from_the_wallet(market: Market) -> None:
+    """Paid at once into escrow, shipped, received: the shop gets the total less the commission on the goods."""
+    tea, cup = market.offer(10, 1999), market.offer(5, 501)
+    buyer = market.buyer(10_000)
+    buyer.want(tea, 2)
+    buyer.want(cup)
+    assert buyer.total() == 2 * 1999 + 501 + SHIPPING == 5299
+    placed = buyer.buy(note="门口放下")
+    (order,) = placed.orders
+    assert (order.state, order.total, placed.total) == (OrderState.PAID, yuan(5299), yuan(5299))
+    assert (placed.payment.state, placed.payment.redirects, placed.pay_by) == (PaymentState.CAPTURED, (), 0)
+    assert (buyer.money(), market.escrow(order.order_id)) == (4701, 5299)
+    assert (market.shelf(tea), market.shelf(cup)) == ((10, 2), (5, 1))
+    assert market.world.rows("SELECT lines FROM cart") == [(b"\x90",)]
+    market.assert_balanced()
+    market.ship(order.order_id)
+    assert (market.shelf(tea), market.shelf(cup)) == ((8, 0), (4, 0))
+    moved = market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    assert moved.state is OrderState.RECEIVED
+    assert (market.escrow(order.order_id), market.commission(), market.earned()) == (0, 225, 5074)
+    market.assert_balanced()
+    market.world.settle()
+    assert market.world.cloud.following.parked == 0
+
+
+def test_a_purchase_over_the_channel(market: Market) -> None:
+    """Placed while the payer is away, paid when the channel says so; what it says twice changes nothing."""
+    tea = market.offer(1)
+    buyer = market.buyer()
+    buyer.want(tea)
+    placed = buyer.buy(channel(2799))
+    (order,) = placed.orders
+    assert (order.state, placed.payment.state) == (OrderState.PLACED, PaymentState.PENDING)
+    assert placed.pay_by == market.world.clock.wall_ms() + 15 * MINUTE_MS
+    assert (market.state(order.order_id), market.shelf(tea), market.escrow(order.order_id)) == ("placed", (1, 1), 0)
+    market.decide(placed.payment.redirects[0].url)
+    assert (market.state(order.order_id), market.escrow(order.order_id)) == ("paid", 2799)
+    view = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
+    assert view.paid_at == market.world.clock.wall_ms()
+    market.world.pass_time(60 * MINUTE_MS)
+    assert market.state(order.order_id) == "paid"
+    market.assert_balanced()
+
+
+def test_what_nobody_pays_is_cancelled_by_its_alarm(market: Market) -> None:
+    """After fifteen minutes, not before: the stock is free again, and so is the wallet's part."""
+    tea = market.offer(3)
+    buyer = market.buyer(1000)
+    buyer.want(tea, 3)
+    mixed = (wallet(1000)[0], channel(5797)[0])
+    placed = buyer.buy(mixed, total=6797)
+    (order,) = placed.orders
+    assert (buyer.money(), market.shelf(tea)) == (0, (3, 3))
+    market.world.pass_time(15 * MINUTE_MS - 1)
+    assert market.state(order.order_id) == "placed"
+    market.world.pass_time(1)
+    assert (market.state(order.order_id), market.shelf(tea), buyer.money()) == ("cancelled", (3, 0), 1000)
+    market.world.send(CancelUnpaid(checkout_id=placed.checkout_id))
+    assert market.world.rows("SELECT count(*) FROM fact WHERE kind = 'OrderCancelled'") == [(1,)]
+    market.assert_balanced()
+
+
+def test_a_capture_that_comes_too_late_goes_back_and_does_not_wake_the_order(market: Market) -> None:
+    """The payer approves after the order was called off: the order stays cancelled and the channel returns the money."""
+    tea = market.offer(1)
+    buyer = market.buyer()
+    buyer.want(tea)
+    placed = buyer.buy(channel(2799))
+    (order,) = placed.orders
+    market.world.send(CancelOrder(order_id=order.order_id), actor=buyer.actor)
+    assert (market.state(order.order_id), market.shelf(tea)) == ("cancelled", (1, 0))
+    market.decide(placed.payment.redirects[0].url)
+    assert (market.state(order.order_id), market.shelf(tea), market.escrow(order.order_id)) == ("cancelled", (1, 0), 0)
+    market.assert_balanced()
+
+
+def test_a_declined_payment_cancels_the_orders_of_all_shops(market: Market) -> None:
+    """Not paid is not paid: every order of the checkout ends, all stock is free."""
+    tea, pot = market.offer(2), market.offer(2, 4000, shop=market.other)
+    buyer = market.buyer()
+    buyer.want(tea)
+    buyer.want(pot)
+    placed = buyer.buy(channel(1999 + 4000 + 2 * SHIPPING))
+    market.decide(placed.payment.redirects[0].url, approve=False)
+    assert [market.state(order.order_id) for order in placed.orders] == ["cancelled", "cancelled"]
+    assert (market.shelf(tea), market.shelf(pot)) == ((2, 0), (2, 0))
+    market.assert_balanced()
+
+
+def test_several_shops_make_one_order_each(market: Market) -> None:
+    """One checkout, one payment, an order and an escrow a shop; each is shipped and settled by itself."""
+    tea, pot = market.offer(2), market.offer(2, 4000, shop=market.other)
+    buyer = market.buyer(20_000)
+    buyer.want(pot)
+    buyer.want(tea)
+    placed = buyer.buy()
+    assert [(order.shop_id, order.total.amount) for order in placed.orders] == [
+        (market.other.shop_id, 4000 + SHIPPING),
+        (market.shop.shop_id, 1999 + SHIPPING),
+    ]
+    assert [market.escrow(order.order_id) for order in placed.orders] == [4800, 2799]
+    market.ship(placed.orders[0].order_id, market.other.shop_id)
+    market.world.send(ConfirmReceipt(order_id=placed.orders[0].order_id), actor=buyer.actor)
+    assert (market.earned(market.other.shop_id), market.earned()) == (4600, 0)
+    market.assert_balanced()
+
+
+def test_several_shops_are_all_or_nothing(market: Market) -> None:
+    """When the second shop's goods are gone, nothing happens at the first."""
+    tea, pot = market.offer(2), market.offer(1, 4000, shop=market.other)
+    buyer, rival = market.buyer(20_000), market.buyer(20_000)
+    for who in (buyer, rival):
+        who.want(tea)
+        who.want(pot)
+    ask = buyer.checkout()
+    rival.buy()
+    market.assert_refused("sold_out", ask, buyer.actor)
+
+
+def test_a_part_of_the_cart(market: Market) -> None:
+    """What was not chosen stays in the cart, in its place."""
+    tea, cup = market.offer(5), market.offer(5, 501)
+    buyer = market.buyer(20_000)
+    buyer.want(tea)
+    buyer.want(cup)
+    placed = buyer.buy(wallet(501 + SHIPPING), total=501 + SHIPPING, items=(cup,))
+    assert placed.total == yuan(1301)
+    assert buyer.total() == 1999 + SHIPPING
+
+
+def test_the_same_key_buys_once_another_key_finds_an_empty_cart(market: Market) -> None:
+    """A phone that sends again gets the same answer; a second tap is a new question."""
+    tea = market.offer(10)
+    buyer = market.buyer(20_000)
+    buyer.want(tea)
+    ask = buyer.checkout()
+    first, second, third = market.world.send_all([(ask, buyer.actor)] * 3, keys=["k1", "k1", "k2"])
+    assert first == second
+    assert isinstance(third, Refused)
+    assert third.code.value == "cart_empty"
+    assert market.world.send(ask, actor=buyer.actor, key="k1") == first
+    assert (buyer.money(), market.shelf(tea)) == (20_000 - 2799, (10, 1))
+    assert market.world.rows("SELECT count(*) FROM orders") == [(1,)]
+
+
+def test_two_hundred_race_for_the_last_piece(market: Market) -> None:
+    """One of them has it; nobody else has paid anything, and their carts are as they were."""
+    last = market.offer(1)
+    racers = [market.buyer(3000) for _ in range(200)]
+    for racer in racers:
+        racer.want(last)
+    asks = [(racer.checkout(2799), racer.actor) for racer in racers]
+    answers = market.world.send_all(asks, keys=[f"key{n}" for n in range(200)])
+    refusals = [answer.code.value for answer in answers if isinstance(answer, Refused)]
+    assert refusals == ["sold_out"] * 199
+    assert sorted(racer.money() for racer in racers) == [201] + [3000] * 199
+    assert (market.shelf(last), market.world.rows("SELECT count(*) FROM orders")) == ((1, 1), [(1,)])
+    assert market.world.rows("SELECT count(*) FROM cart WHERE length(lines) > 1") == [(199,)]
+    market.assert_balanced()
+
+
+@pytest.mark.parametrize("by", ["buyer", "shop"])
+def test_a_paid_order_is_called_off(market: Market, by: str) -> None:
+    """Everything that is left goes back, whoever calls it off, and the stock is free again."""
+    tea = market.offer(2)
+    buyer = market.buyer(5000)
+    buyer.want(tea, 2)
+    (order,) = buyer.buy().orders
+    part = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(98))
+    assert market.world.send(part, actor=market.staff("service")).left == yuan(4700)
+    if by == "buyer":
+        market.world.send(CancelOrder(order_id=order.order_id), actor=buyer.actor)
+    else:
+        market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=order.order_id), actor=market.staff("service"))
+    assert (market.state(order.order_id), buyer.money(), market.shelf(tea)) == ("cancelled", 5000, (2, 0))
+    market.assert_balanced()
+
+
+def test_a_part_given_back_lowers_the_commission(market: Market) -> None:
+    """1.00 of 27.99 goes back: the marketplace keeps its share of the rest."""
+    tea = market.offer(2)
+    buyer = market.buyer(5000)
+    buyer.want(tea)
+    (order,) = buyer.buy().orders
+    market.ship(order.order_id)
+    given = market.world.send(
+        RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(1000)), actor=market.operator("finance")
+    )
+    assert (given.state, given.amount, given.left) == (OrderState.SHIPPED, yuan(1000), yuan(1799))
+    market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    assert (market.commission(), market.earned(), buyer.money()) == (64, 1735, 5000 - 1799)
+    market.assert_balanced()
+
+
+def test_all_given_back_ends_the_order(market: Market) -> None:
+    """Before shipping the stock is free again; after it the goods are with the buyer."""
+    tea = market.offer(5)
+    buyer = market.buyer(10_000)
+    kept = []
+    for shipped in (False, True):
+        buyer.want(tea)
+        (order,) = buyer.buy().orders
+        if shipped:
+            market.ship(order.order_id)
+        ask = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(2799))
+        given = market.world.send(ask, actor=market.staff("finance"))
+        assert (given.state, given.left) == (OrderState.REFUNDED, yuan(0))
+        kept.append(market.shelf(tea))
+        market.assert_balanced()
+    assert kept == [(5, 0), (4, 0)]
+    assert buyer.money() == 10_000
+
+
+def test_racing_refunds_give_back_no_more_than_was_paid(market: Market) -> None:
+    """Thirty refunds of 1.00 on an order of 27.99, at once: 27 are given."""
+    tea = market.offer(5)
+    buyer = market.buyer(10_000)
+    buyer.want(tea)
+    (order,) = buyer.buy().orders
+    ask = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(100))
+    answers = market.world.send_all([(ask, market.staff("finance"))] * 30, keys=[f"r{n}" for n in range(30)])
+    assert [answer.code.value for answer in answers if isinstance(answer, Refused)] == ["refund_exceeds_paid"] * 3
+    assert (buyer.money(), market.escrow(order.order_id)) == (10_000 - 99, 99)
+    market.assert_balanced()
+
+
+def test_two_tenders_get_back_what_each_gave(market: Market) -> None:
+    """Half from the wallet and half over the channel: a refund goes back the same two ways."""
+    tea = market.offer(5, 1200)
+    buyer = market.buyer(1000)
+    buyer.want(tea)
+    tenders = (Tender(kind=TenderKind.WALLET, amount=yuan(1000)), Tender(kind=TenderKind.CHANNEL, amount=yuan(1000), channel="sandbox"))
+    placed = buyer.buy(tenders)
+    market.decide(placed.payment.redirects[0].url)
+    (order,) = placed.orders
+    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(500)), actor=market.staff("finance"))
+    assert (buyer.money(), market.escrow(order.order_id)) == (250, 1500)
+    market.assert_balanced()
+
+
+def test_lists_show_an_order_before_and_after_it_is_filed(market: Market) -> None:
+    """A buyer sees an order the moment it is placed; a shop when the follower has heard; page after page, nothing twice."""
+    tea = market.offer(50)
+    buyer, other = market.buyer(50_000), market.buyer(50_000)
+    ids = []
+    for n in range(5):
+        for who in (buyer, other):
+            who.want(tea)
+            (order,) = who.buy().orders
+            if who is buyer:
+                ids.append(order.order_id)
+        if n == 2:
+            market.world.settle()
+    first = market.world.ask(MyOrders(limit=2), actor=buyer.actor)
+    assert [line.order_id for line in first.items] == [ids[4], ids[3]]
+    second = market.world.ask(MyOrders(limit=2, before=first.before), actor=buyer.actor)
+    third = market.world.ask(MyOrders(limit=2, before=second.before), actor=buyer.actor)
+    assert [line.order_id for line in second.items + third.items] == [ids[2], ids[1], ids[0]]
+    assert third.before is None
+    assert first.items[0].title == "龙井"
+    shop = ShopOrders(shop_id=market.shop.shop_id, state=OrderState.PAID)
+    assert len(market.world.ask(shop, actor=market.staff()).items) == 6
+    market.world.settle()
+    market.ship(ids[0])
+    paid = market.world.ask(shop, actor=market.staff())
+    assert (len(paid.items), ids[0] in [line.order_id for line in paid.items]) == (9, False)
+    market.world.settle()
+    assert market.world.rows("SELECT state, count(*) FROM order_of_shop GROUP BY state") == [("paid", 9), ("shipped", 1)]
+    assert len(market.world.ask(ShopOrders(shop_id=market.shop.shop_id), actor=market.staff()).items) == 10
+    shipped = market.world.ask(MyOrders(state=OrderState.SHIPPED), actor=buyer.actor)
+    assert [line.order_id for line in shipped.items] == [ids[0]]
+    assert market.world.ask(ShopOrders(shop_id=market.other.shop_id), actor=market.staff()).items == ()
+
+
+def test_the_address_is_for_the_buyer_and_for_who_ships(market: Market) -> None:
+    """Everybody else sees country and region; on disk it is sealed, and the buyer's other addresses change nothing."""
+    tea = market.offer(5)
+    buyer = market.buyer(10_000)
+    buyer.want(tea)
+    (order,) = buyer.buy(note="三楼").orders
+    buyer.move_to("江苏")
+    mine = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
+    assert mine.destination.postal is not None
+    assert (mine.destination.postal.recipient, mine.destination.region, mine.note) == ("林美", "浙江", "三楼")
+    assert mine.commission is None
+    asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=order.order_id)
+    for role in ("owner", "manager", "packer"):
+        assert market.world.ask(asked, actor=market.staff(role)).destination == mine.destination
+    for role in ("service", "finance"):
+        seen = market.world.ask(asked, actor=market.staff(role))
+        assert (seen.destination.postal, seen.destination.region, seen.note) == (None, "浙江", None)
+        assert seen.commission == yuan(100)
+    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator()).destination.postal is None
+    assert market.world.ask(OrderNumbered(number=order.number), actor=buyer.actor) == mine
+    kept = b"".join(bytes(value) for row in market.everything() for line in row for value in line if isinstance(value, bytes))
+    assert "林美".encode() not in kept
+    assert "三楼".encode() not in kept
+
+
+def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None:
+    """After receipt; the text is public, the author is a pen name; the goods' stars count it."""
+    tea = market.offer(5)
+    buyer = market.buyer(10_000)
+    buyer.want(tea)
+    (order,) = buyer.buy().orders
+    ask = ReviewOrder(order_id=order.order_id, variant_id=tea, stars=4, text="清香\n好喝")
+    market.assert_refused("order_in_other_state", ask, buyer.actor)
+    market.ship(order.order_id)
+    market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    made = market.world.send(ask, actor=buyer.actor)
+    market.assert_refused("already_reviewed", ask, buyer.actor)
+    market.assert_refused("order_line_not_found", ReviewOrder(order_id=order.order_id, variant_id=market.offer(), stars=1), buyer.actor)
+    market.world.settle()
+    goods_id, stars = market.world.rows("SELECT goods_id, stars FROM review")[0]
+    (seen,) = market.world.ask(ReviewsOfGoods(goods_id=goods_id)).items
+    assert (seen.review_id, seen.stars, seen.text, stars) == (made.review_id, 4, "清香\n好喝", 4)
+    assert buyer.person not in seen.author
+    assert market.world.rows("SELECT sold, reviews, stars FROM goods_standing WHERE goods_id = ?", goods_id) == [(1, 1, 4)]
+    assert market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor).reviewed == (tea,)
+    assert market.world.cloud.following.parked == 0

@@ -1,0 +1,83 @@
+"""One story of every kind of movement, told on every store: the books come out the same."""
+
+from pathlib import Path
+from typing import Any
+
+from support.payments import (
+    BUYER,
+    MINUTE,
+    OTHER,
+    SHOP,
+    Market,
+    by_channel,
+    by_difference,
+    by_wallet,
+    cny,
+    order,
+    part,
+    payment_of,
+    refund_id,
+)
+from support.stores import Place, cluster, place
+from yunduan.domains.ledger.queries import TrialBalance
+from yunduan.domains.payments import model
+from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow
+from yunduan.domains.payments.queries import OpenAlertsOf, ShopBalanceOf, StatementOfShop, WalletOf
+from yunduan.kernel.actors import SYSTEM, Actor
+from yunduan.kernel.refusals import Refused
+
+__all__ = ["cluster", "place"]
+
+
+def told(market: Market) -> dict[str, Any]:
+    """Tell the story."""
+    market.fill(BUYER, 10_000)
+    market.fill(OTHER, 500)
+    market.pay(1, [part(1, 1_200), part(2, 800)], [by_wallet(2_000)])
+    mixed = market.pay(2, [part(3, 700), part(4, 301)], [by_wallet(400), by_channel(300), by_channel(201, "second"), by_difference(100)])
+    market.decide(mixed, which=0)
+    market.decide(mixed, which=1)
+    given_up = market.pay(3, [part(5, 900)], [by_wallet(450), by_channel(450)], buyer=OTHER)
+    market.world.send(AbandonPayment(payment_id=payment_of(3)))
+    market.decide(given_up)
+    market.pay(4, [part(6, 77)], [by_channel(77)], buyer=OTHER)
+    market.pass_time(MINUTE)
+    market.settle(1, 60)
+    refunds = [(RefundEscrow(refund_id=refund_id(n), order_id=order(3), amount=cny(99)), SYSTEM) for n in range(1, 11)]
+    outcomes = market.world.send_all(refunds)
+    market.refund(20, of=4, amount=301)
+    market.pass_time(30 * MINUTE)
+    trial = market.world.run(market.world.cloud.ask_slow(TrialBalance()))
+    return {
+        "refused": [outcome.code.value for outcome in outcomes if isinstance(outcome, Refused)],
+        "wallets": [market.wallet(BUYER), market.wallet(OTHER)],
+        "shop": market.world.ask(ShopBalanceOf(shop_id=SHOP)).balances[0].available.amount,
+        "statement": [(line.what, line.change) for line in market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY")).lines],
+        "purses": len(market.world.ask(WalletOf(), actor=Actor(person=BUYER)).balances),
+        "channels": [market.clearing(name) for name in market.sandboxes],
+        "returning": [market.returning(name) for name in market.sandboxes],
+        "difference": market.balance(model.difference_account("CNY")),
+        "held": [market.escrow(number).held.amount for number in (2, 3, 4)],
+        "heard": [verdict for verdict, _ in market.listener.heard],
+        "alerts": len(market.world.ask(OpenAlertsOf()).alerts),
+        "errands": sorted(market.world.rows("SELECT state FROM channel_errand")),
+        "balanced": trial.balanced,
+        "reconciles": [market.reconciles(name) for name in market.sandboxes],
+    }
+
+
+def test_the_story_ends_the_same_on_every_store(place: Place, tmp_path: Path) -> None:
+    """To the last unit, the refused refunds and the couriers' errands included."""
+    with Market(tmp_path, store=place.open()) as market:
+        end = told(market)
+    assert end["refused"] == ["exceeds_held"] * 3
+    assert end["balanced"]
+    assert end["reconciles"] == [True, True]
+    assert end["returning"] == [0, 0]
+    assert (end["shop"], end["statement"], end["purses"], end["alerts"]) == (1_140, [("settle", 1_140)], 1, 0)
+    assert end["held"] == [800, 7, 0]
+    assert end["heard"] == ["paid", "not_paid"]
+    assert end["wallets"][1] == 500
+    money_left = end["wallets"][0] + sum(end["held"]) + 1_200 + end["difference"] + end["wallets"][1]
+    assert money_left == sum(end["channels"])
+    assert end["errands"].count(("done",)) == len(end["errands"])
