@@ -1,0 +1,69 @@
+-- KIND: checkout | purchase | list | page. FOLDER holds people.txt and shops.txt. START keeps runs apart. STYLE: ours | textbook.
+-- Every request is signed in; every command has a key of its own; people, baskets and keys come at random.
+local kind, folder, style, n = os.getenv("KIND"), os.getenv("FOLDER"), os.getenv("STYLE"), tonumber(os.getenv("START") or "0")
+local people, shops, goods = {}, {}, {}
+for line in io.lines(folder .. "/people.txt") do
+  local person = { baskets = {} }
+  for word in line:gmatch("%S+") do
+    if not person.token then person.token = word
+    elseif not person.address then person.address = word
+    else
+      local one, two, total = word:match("([^,]+),([^,]+),(%d+)")
+      person.baskets[#person.baskets + 1] = { one = one, two = two, total = total }
+    end
+  end
+  people[#people + 1] = person
+end
+for line in io.lines(folder .. "/shops.txt") do
+  local shop
+  for word in line:gmatch("%S+") do
+    if shop then goods[#goods + 1] = word else shop = word; shops[#shops + 1] = word end
+  end
+end
+math.randomseed(n + 7)
+local ours = style == "ours"
+local function headers(person, post)
+  local h = { ["Authorization"] = "Bearer " .. person.token }
+  if post then
+    h["Content-Type"] = "application/json"
+    h["Idempotency-Key"] = string.format("%08x-%08x-%012d", math.random(0, 2147483647), math.random(0, 2147483647), n)
+  end
+  return h
+end
+local function checkout(person, basket)
+  if ours then
+    return wrk.format("POST", "/v1/checkouts", headers(person, true), string.format(
+      '{"address_id":"%s","items":["%s","%s"],"total":{"amount":%s,"currency":"CNY"},"tenders":[{"kind":"wallet","amount":{"amount":%s,"currency":"CNY"}}]}',
+      person.address, basket.one, basket.two, basket.total, basket.total))
+  end
+  return wrk.format("POST", "/checkout", headers(person, true),
+    string.format('{"items":["%s","%s"],"total":%s}', basket.one, basket.two, basket.total))
+end
+local function add(person, variant, quantity)
+  local path = ours and "/v1/cart/lines" or "/cart"
+  return wrk.format("POST", path, headers(person, true), string.format('{"variant_id":"%s","quantity":%d}', variant, quantity))
+end
+request = function()
+  n = n + 1
+  -- 7919 is prime to the number of people: everybody comes once before anybody comes twice, in no order
+  local person = people[n * 7919 % #people + 1]
+  if kind == "checkout" then return checkout(person, person.baskets[math.floor(n / #people) % #person.baskets + 1]) end
+  if kind == "list" then
+    local shop = shops[n * 31 % #shops + 1]
+    return wrk.format("GET", ours and "/v1/shops/" .. shop .. "/goods?limit=20" or "/goods?shop_id=" .. shop, headers(person))
+  end
+  if kind == "page" then return wrk.format("GET", (ours and "/v1/goods/" or "/goods/") .. goods[n * 31 % #goods + 1], headers(person)) end
+  -- purchase: 256 people add one, then two, then look, then buy; a step is far behind the one before it
+  local block, step, who = math.floor(n / 1024), math.floor(n / 256) % 4, n % 256
+  local place = block * 256 + who
+  person = people[place * 7919 % #people + 1]
+  local basket = person.baskets[math.floor(place / #people) % #person.baskets + 1]
+  if step == 0 then return add(person, basket.one, 1) end
+  if step == 1 then return add(person, basket.two, 2) end
+  if step == 2 then
+    local items = basket.one .. "," .. basket.two
+    local path = ours and "/v1/checkouts/preview?items=" .. items .. "&address_id=" .. person.address or "/preview?items=" .. items
+    return wrk.format("GET", path, headers(person))
+  end
+  return checkout(person, basket)
+end

@@ -1,0 +1,135 @@
+"""The tables of commands, refusals, facts, queries, routes and settings, made from the code: `python tools/reference.py [--check]`.
+
+With `--check` nothing is written; the exit code is 1 when a table lags behind the code.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from yunduan.cloud import DOMAINS
+from yunduan.runtime.registry import Domain, Registry, Route
+from yunduan.runtime.settings import reference as settings_reference
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+NOTE = "<!-- Made by tools/reference.py from the code: change the code, then `make docs`. -->\n"
+
+
+def first_sentence(documented: type) -> str:
+    """What a class promises, in one line."""
+    text = " ".join((documented.__doc__ or "").split("\n\n")[0].split())
+    return text.replace("|", "\\|")
+
+
+def fields(message: type[msgspec.Struct]) -> str:
+    """The fields of a message, those with a default in brackets."""
+    return ", ".join(f"`{f.name}`" if f.required else f"[`{f.name}`]" for f in msgspec.structs.fields(message)) or "–"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
+    lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" for line in lines) + "\n"
+
+
+def commands(domains: tuple[Domain, ...]) -> str:
+    """Every command: what it asks, and what it may be refused with."""
+    about = "What can be asked of the cloud. A field in brackets may be left out. ¥: its key is never forgotten, because it moves money.\n"
+    parts = ["# Commands\n", about]
+    for domain in domains:
+        rows = []
+        for handler in domain.commands:
+            message = handler.handles  # type: ignore[attr-defined]
+            refuses = ", ".join(f"`{code}`" for code in sorted(message.refuses)) or "–"
+            rows.append((f"`{message.__name__}`{' ¥' if message.spends_key else ''}", first_sentence(message), fields(message), refuses))
+        if rows:
+            parts += [f"\n## {domain.name}\n", table(("command", "asks", "fields", "may be refused with"), rows)]
+    return "\n".join(parts)
+
+
+def queries(domains: tuple[Domain, ...]) -> str:
+    """Every query."""
+    parts = ["# Queries\n", "What can be read.\n"]
+    for domain in domains:
+        rows = [(f"`{q.answers.__name__}`", first_sentence(q.answers), fields(q.answers)) for q in domain.queries]  # type: ignore[attr-defined]
+        if rows:
+            parts += [f"\n## {domain.name}\n", table(("query", "reads", "fields"), rows)]
+    return "\n".join(parts)
+
+
+def refusals(domains: tuple[Domain, ...]) -> str:
+    """Every code that a client may meet, and which commands and queries use it."""
+    used: dict[str, set[str]] = {}
+    for domain in domains:
+        messages = [h.handles for h in domain.commands] + [q.answers for q in domain.queries]  # type: ignore[attr-defined]
+        for message in messages:
+            for code in message.refuses:
+                used.setdefault(str(code), set()).add(message.__name__)
+    rows = [(f"`{code}`", ", ".join(f"`{name}`" for name in sorted(names))) for code, names in sorted(used.items())]
+    about = "Stable codes of an expected no: `…_not_found` is HTTP 404, `too_many_…` 429, all others 409."
+    return f"# Refusals\n\n{about}\n\n" + table(("code", "of"), rows)
+
+
+def facts(domains: tuple[Domain, ...]) -> str:
+    """Every fact."""
+    parts = ["# Facts\n", "What has happened; written in the transaction that made it so, never changed, heard at least once.\n"]
+    for domain in domains:
+        rows = [(f"`{fact.__name__}`", first_sentence(fact), fields(fact)) for fact in domain.facts]
+        if rows:
+            parts += [f"\n## {domain.name}\n", table(("fact", "tells", "fields"), rows)]
+    return "\n".join(parts)
+
+
+def routes(domains: tuple[Domain, ...]) -> str:
+    """Every route: who may call it, and what the caller may set."""
+
+    def row(route: Route) -> tuple[str, ...]:
+        roles = f" ({', '.join(route.owner.roles)})" if route.owner.roles else ""
+        client = ", ".join(f"`{name}`" for name in route.client) or "–"
+        return (
+            f"`{route.method} /v1{route.path}`",
+            f"`{route.message.__name__}`",
+            f"{route.owner.kind}{roles}",
+            route.scope or "–",
+            client,
+        )
+
+    about = "Where messages are reached. What is not here may not be called, and what is not named as set by the caller may not be set.\n"
+    parts = ["# Routes\n", about]
+    for domain in domains:
+        if domain.routes:
+            parts += [
+                f"\n## {domain.name}\n",
+                table(("route", "message", "who", "scope", "the caller sets"), [row(r) for r in domain.routes]),
+            ]
+    return "\n".join(parts)
+
+
+def pages() -> dict[str, str]:
+    """Every page by its name."""
+    domains = Registry(DOMAINS).domains
+    made = {"commands": commands, "queries": queries, "refusals": refusals, "facts": facts, "routes": routes}
+    return {name: make(domains) for name, make in made.items()} | {"settings": settings_reference()}
+
+
+def main() -> int:
+    """Write the pages, or say which of them lag."""
+    lagging = []
+    for name, text in pages().items():
+        path, whole = FOLDER / f"{name}.md", NOTE + text.rstrip() + "\n"
+        if not path.exists() or path.read_text() != whole:
+            lagging.append(path.name)
+            if "--check" not in sys.argv:
+                FOLDER.mkdir(parents=True, exist_ok=True)
+                path.write_text(whole)
+    if lagging and "--check" in sys.argv:
+        print(f"docs/reference lags behind the code: {', '.join(lagging)}; run `make docs`")
+        return 1
+    print(f"docs/reference: {len(lagging)} pages written" if lagging else "docs/reference is up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
