@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.sqlite.store import SqliteReader
+from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.answers import Answered
 from yunduan.testing.checkers import Auditor, ViolationError, claim
 from yunduan.testing.disk import Disk, Entry, logged, replay
@@ -27,6 +28,8 @@ START_S_MAX = 60.0
 STILLBORN = 0.15
 """How often a process is killed before anybody has asked it anything."""
 CUTS_A_LIFE = 4
+_UNREADABLE = (apsw.Error, FaultError, msgspec.MsgspecError, LookupError, ValueError)
+"""How a file that lost the wrong sectors shows itself: to SQLite, to its reader, or in what the rows hold."""
 _reply = msgspec.json.Decoder(Reply).decode
 
 
@@ -202,7 +205,7 @@ class Siege:
         try:
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # the next process must find what this one has left
             self._audit(SqliteReader(connection), replies)
-        except apsw.Error as error:
+        except _UNREADABLE as error:
             raise ViolationError(f"the file cannot be read: {error}") from error
         finally:
             connection.close()
@@ -242,7 +245,7 @@ class Siege:
     def _start_again(self, folder: Path, replies: list[tuple[Asked, Reply]]) -> None:
         try:
             SqliteStore(folder / FILE).close()
-        except apsw.Error as error:
+        except _UNREADABLE as error:
             raise ViolationError(f"the store does not open after a power cut: {error}") from error
         if replies or self._auditor.answered:
             self._look(folder, replies)
