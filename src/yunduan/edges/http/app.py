@@ -15,6 +15,7 @@ from yunduan.cloud import Cloud
 from yunduan.edges.http.docs import STYLE, docs_page
 from yunduan.edges.http.endpoint import Admits, Endpoint
 from yunduan.edges.http.front import Front
+from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.edges.http.pages import PAGE_HEADERS, mailbox_pages, sandbox_pages
 from yunduan.edges.http.problems import problem
@@ -28,16 +29,21 @@ log = structlog.get_logger(__name__)
 def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
     """The whole web edge as one ASGI application; whoever serves it starts and stops the cloud."""
     bounds = Bounds(body_bytes_max=settings.http.body_bytes_max, body_ms_max=settings.http.body_ms_max)
-    endpoints = [Endpoint(route, cloud, admits=admits, bounds=bounds) for route in cloud.registry.routes]
-    sandbox = _sandbox(cloud)
+    endpoints = [Endpoint(route, cloud, admits=admits) for route in cloud.registry.routes]
+    sandbox, elsewhere = _sandbox(cloud), Meter("", "elsewhere")
     rest = Litestar(
-        [*_pages(cloud, settings), *_watched(cloud, endpoints), *mailbox_pages(cloud), *sandbox_pages(sandbox)],
+        [
+            *_pages(cloud, settings),
+            *_watched(cloud, [*(endpoint.meter for endpoint in endpoints), elsewhere]),
+            *mailbox_pages(cloud),
+            *sandbox_pages(sandbox),
+        ],
         exception_handlers={HTTPException: _refused, Exception: _broken},
         openapi_config=None,
         logging_config=None,
         request_max_body_size=bounds.body_bytes_max,
     )
-    return Front(endpoints, rest, slow_ms=settings.log.slow_ms)
+    return Front(endpoints, rest, bounds=bounds, elsewhere=elsewhere, slow_ms=settings.log.slow_ms)
 
 
 def _sandbox(cloud: Cloud) -> Sandbox | None:
@@ -80,8 +86,8 @@ def _pages(cloud: Cloud, settings: Settings) -> list[Any]:
     return [start, openapi, documentation, style]
 
 
-def _watched(cloud: Cloud, endpoints: list[Endpoint]) -> list[Any]:
-    metrics = Metrics(cloud, [endpoint.meter for endpoint in endpoints])
+def _watched(cloud: Cloud, meters: list[Meter]) -> list[Any]:
+    metrics = Metrics(cloud, meters)
 
     @get("/health/live", sync_to_thread=False)
     def live() -> Response[bytes]:
@@ -107,7 +113,7 @@ def _refused(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]
     """What the framework refuses, in the words of the rest."""
     codes = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
     reply = problem(codes.get(error.status_code, "invalid_request"), str(error.detail))
-    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    headers = {"cache-control": "no-store"} | {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     return Response(reply.body, status_code=reply.status, media_type=reply.media_type.decode(), headers=headers)
 
 

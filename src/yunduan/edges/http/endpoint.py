@@ -1,5 +1,6 @@
 """One row of a route table as a function from a request to a reply."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
 from typing import Any, Protocol, get_args, get_origin, get_type_hints
@@ -11,22 +12,12 @@ from msgspec import Struct
 from yunduan.cloud import Cloud
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.problems import JSON, ProblemError, Reply, problem, status_of
-from yunduan.edges.http.reading import (
-    Bounds,
-    Receive,
-    Scope,
-    check_json_type,
-    checked_key,
-    decoded_body,
-    decoded_parameters,
-    decoded_query,
-    read_body,
-)
+from yunduan.edges.http.reading import Request, check_json_type, checked_key, decoded_body, decoded_parameters, decoded_query
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import ShopId
 from yunduan.kernel.messages import Command
-from yunduan.kernel.refusals import BrokenError, KeyRefusal, Refused, invariant
-from yunduan.runtime.answers import Refusal
+from yunduan.kernel.refusals import KeyRefusal, Refused, invariant
+from yunduan.runtime.answers import Answered, Refusal
 from yunduan.runtime.registry import Ownership, Route, answer_type
 
 log = structlog.get_logger(__name__)
@@ -49,7 +40,7 @@ class Admits(Protocol):
 class Endpoint:
     """Reads one request, finds out who calls and whether they may, makes the message, hands it to the cloud."""
 
-    def __init__(self, route: Route, cloud: Cloud, *, admits: Admits, bounds: Bounds) -> None:
+    def __init__(self, route: Route, cloud: Cloud, *, admits: Admits) -> None:
         """Prepare everything that does not depend on the request."""
         self.route = route
         self.changes = issubclass(route.message, Command)
@@ -60,7 +51,6 @@ class Endpoint:
         self.answer = answer_of(route)
         self._cloud = cloud
         self._admits = admits
-        self._bounds = bounds
         self._message: Callable[..., Any] = route.message
         self._codes = frozenset(code.value for code in route.message.refuses)
         self._slow = bool(getattr(route.message, "slow", False))
@@ -77,29 +67,34 @@ class Endpoint:
         self._answer_decoder = msgspec.json.Decoder(answer_type(route.message)) if route.reveals else None
         invariant(self.has_body or not self.changes, f"{route.method} {route.path} changes nothing")
 
-    async def reply(self, scope: Scope, receive: Receive, values: Sequence[str]) -> Reply:
-        """Answer one request; raises what the front turns into a problem."""
+    def begin(self, request: Request, values: Sequence[str]) -> "Reply | asyncio.Future[Any]":
+        """Answer one request, or the future whose result `conclude` makes the reply of; raises what the front turns into a problem."""
         authorization = key = None
-        length = content_type = b""
-        for name, value in scope["headers"]:
+        content_type = b""
+        for name, value in request.headers:
             if name == b"authorization":
                 authorization = value if authorization is None else b""  # two of them are nobody's
             elif name == b"idempotency-key":
                 key = value if key is None else b""
             elif name == b"content-type":
                 content_type = value
-            elif name == b"content-length":
-                length = value
-        raw = await read_body(receive, length, self._bounds) if self.has_body else b""
-        actor = self._caller(scope, authorization, values)
-        message = self._read(scope, raw, content_type, values) if self.route.takes is None else self._taken(scope, raw, values)
-        if not self.changes:
-            return Reply(200, await self._asked(message, actor), JSON, self._headers)
-        return await self._sent(message, actor, checked_key(key) if self.route.takes_key else "")
+        actor = self._caller(request.origin, authorization, values)
+        message = self._read(request, content_type, values) if self.route.takes is None else self._taken(request, values)
+        if self.changes:
+            return self._cloud.submit(message, actor=actor, key=checked_key(key) if self.route.takes_key else "")
+        if self._slow:
+            return asyncio.ensure_future(self._cloud.ask_slow(message, actor=actor))
+        return self._shown(self._cloud.ask(message, actor=actor))
 
-    def _caller(self, scope: Scope, authorization: bytes | None, values: Sequence[str]) -> Actor:
-        client = scope.get("client")
-        origin = client[0] if client else ""
+    def conclude(self, result: Any) -> Reply:
+        """The reply to what a command was answered with, or to what a slow query has found."""
+        return self._sent(result) if self.changes else self._shown(result)
+
+    def declares(self, code: str) -> bool:
+        """Whether a refusal is one that the route's description lists."""
+        return code in self._codes or code in _KEY_CODES
+
+    def _caller(self, origin: str, authorization: bytes | None, values: Sequence[str]) -> Actor:
         if self._public:
             return Actor(origin=origin) if origin else ANONYMOUS
         actor = None
@@ -118,8 +113,8 @@ class Endpoint:
             raise ProblemError("role_missing", "this needs a role among the operators: " + (", ".join(owner.roles) or "any"))
         return actor
 
-    def _read(self, scope: Scope, raw: bytes, content_type: bytes, values: Sequence[str]) -> Any:
-        query = scope["query_string"]
+    def _read(self, request: Request, content_type: bytes, values: Sequence[str]) -> Any:
+        query, raw = request.query, request.body
         if self.has_body:
             if query:
                 raise ProblemError("invalid_request", "there are no query parameters here")
@@ -139,39 +134,25 @@ class Endpoint:
         except ValueError as error:  # a message that looks at several fields at once
             raise ProblemError("invalid_request", str(error)[:512]) from error
 
-    def _taken(self, scope: Scope, raw: bytes, values: Sequence[str]) -> Any:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    def _taken(self, request: Request, values: Sequence[str]) -> Any:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         path = decoded_parameters(dict(zip(self.in_path, values, strict=True)), self.path_form)
         takes: Callable[..., Any] = self.route.takes  # type: ignore[assignment]
-        return takes({name: getattr(path, name) for name in self.in_path}, headers, raw, self._cloud.port)
+        return takes({name: getattr(path, name) for name in self.in_path}, headers, request.body, self._cloud.port)
 
-    async def _asked(self, message: Any, actor: Actor) -> bytes:
-        try:
-            answer = await self._cloud.ask_slow(message, actor=actor) if self._slow else self._cloud.ask(message, actor=actor)
-        except Refused as refused:
-            self._check_declared(refused.code.value)
-            raise
+    def _shown(self, answer: Any) -> Reply:
         if self.route.reveals:
             answer = self.route.reveals(answer, self._cloud.port)
-        return _encode(answer)
+        return Reply(200, _encode(answer), JSON, self._headers)
 
-    async def _sent(self, message: Any, actor: Actor, key: str) -> Reply:
-        answered = await self._cloud.submit(message, actor=actor, key=key)
+    def _sent(self, answered: Answered) -> Reply:
         if not answered.accepted:
             stored = _refusal(answered.body)
             return problem(stored.code, stored.detail, figures=stored.figures)
         if self._answer_decoder is None:
             return Reply(200, answered.body, JSON, _OWN)
         reveals: Callable[..., Any] = self.route.reveals  # type: ignore[assignment]
-        try:
-            return Reply(200, _encode(reveals(self._answer_decoder.decode(answered.body), self._cloud.port)), JSON, _OWN)
-        except Refused as refused:
-            self._check_declared(refused.code.value)
-            raise
-
-    def _check_declared(self, code: str) -> None:
-        if code not in self._codes and code not in _KEY_CODES:
-            raise BrokenError(f"{self.route.message.__name__} does not declare {code!r}")
+        return Reply(200, _encode(reveals(self._answer_decoder.decode(answered.body), self._cloud.port)), JSON, _OWN)
 
 
 def refusal_reply(refused: Refused) -> Reply:

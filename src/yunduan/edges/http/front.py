@@ -1,20 +1,27 @@
-"""A thin ASGI front built from the route tables; what they do not name goes on to the web framework."""
+"""A thin front built from the route tables; what they do not name goes on to the web framework."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, MutableMapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from itertools import count
 from time import perf_counter
+from typing import Any
 
 import structlog
 
 from yunduan.edges.http.endpoint import PREFIX, Endpoint, refusal_reply
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.problems import PROBLEM, Headers, ProblemError, Reply, problem
-from yunduan.edges.http.reading import Application, GoneError, Receive, Scope, Send
+from yunduan.edges.http.reading import Application, Bounds, GoneError, Receive, Request, Scope, Send, read_body
 from yunduan.kernel.refusals import BusyError, FaultError, Refused, invariant
 
 log = structlog.get_logger(__name__)
 BUSY_LOGGED_EVERY_S = 1.0
+BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods whose bodies are not read: they say nothing here."""
+UNDER = PREFIX + "/"
+"""What every path of the front begins with."""
 Methods = dict[str, Endpoint]
 
 
@@ -61,11 +68,19 @@ class Front:
     """Answers every route of the tables; nothing that a client sends makes it raise."""
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], rest: Application, *, slow_ms: int = 250, clock: Callable[[], float] = perf_counter
+        self,
+        endpoints: Sequence[Endpoint],
+        rest: Application,
+        *,
+        bounds: Bounds | None = None,
+        elsewhere: Meter | None = None,
+        slow_ms: int = 250,
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """Serve these endpoints, and everything else by `rest`."""
+        """Serve these endpoints, with bodies within bounds, and everything else by `rest`; `elsewhere` counts what no route has."""
+        self.bounds = bounds or Bounds()
         self.endpoints = tuple(endpoints)
-        self.elsewhere = Meter("", "elsewhere")
+        self.elsewhere = elsewhere or Meter("", "elsewhere")
         self._rest = rest
         self._slow_s = slow_ms / 1000
         self._clock = clock
@@ -84,33 +99,69 @@ class Front:
                 methods[method] = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass on."""
-        if scope["type"] != "http":
-            await self._rest(scope, receive, send)
-            return
-        began = self._clock()
-        path: str = scope["path"]
-        values: list[str] = []
-        methods = self._exact.get(path)
-        if methods is None:
-            methods = self._shaped.find(path.split("/"), 0, values)
-        if methods is None and not path.startswith(PREFIX + "/"):
+        """Answer by ASGI, or pass on: for servers and tests that hand requests on in its words."""
+        path: str = scope["path"] if scope["type"] == "http" else ""
+        if not self.serves(path):
+            if scope["type"] == "http" and scope["method"] == "HEAD":
+                scope, send = {**scope, "method": "GET"}, _without_body(send)
             await self._rest(scope, receive, send)
             return
         method: str = scope["method"]
-        endpoint = methods.get(method) if methods is not None else None
+        replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        try:
+            body = await read_body(receive, scope["headers"], self.bounds) if method not in BODILESS else b""
+        except GoneError:
+            return
+        except ProblemError as error:
+            self.elsewhere.count(error.reply.status, 0.0)
+            replied.set_result(error.reply)
+        else:
+            client = scope.get("client")
+            request = Request(method, path, scope["query_string"], scope["headers"], client[0] if client else "", body)
+            self.answer(request, replied.set_result)
+        await answered(send, await replied, head=method == "HEAD")
+
+    @staticmethod
+    def serves(path: str) -> bool:
+        """Whether this path is the front's to answer."""
+        return path.startswith(UNDER)
+
+    def answer(self, request: Request, done: Callable[[Reply], None]) -> None:
+        """Have `done` called with the reply, now or later, once; never raises."""
+        began = self._clock()
+        values: list[str] = []
+        methods = self._exact.get(request.path)
+        if methods is None:
+            methods = self._shaped.find(request.path.split("/"), 0, values)
+        endpoint = methods.get(request.method) if methods is not None else None
         if endpoint is None:
-            reply, endpoint = self._other(methods, method)
-        meter = self.elsewhere
-        if endpoint is not None:
-            meter = endpoint.meter
-            try:
-                reply = await endpoint.reply(scope, receive, values)
-            except GoneError:
+            reply, endpoint = self._other(methods, request.method)
+            if endpoint is None:
+                self._count(self.elsewhere, reply, began)
+                done(reply)
                 return
-            except Exception as error:
-                reply = self._failed(error, meter)
-        await answered(send, reply, head=method == "HEAD")
+        found: Reply | asyncio.Future[Any]
+        try:
+            found = endpoint.begin(request, values)
+        except Exception as error:
+            found = self._failed(error, endpoint)
+        if isinstance(found, Reply):
+            self._count(endpoint.meter, found, began)
+            done(found)
+        else:
+            found.add_done_callback(partial(self._conclude, endpoint, began, done))
+
+    def _conclude(self, endpoint: Endpoint, began: float, done: Callable[[Reply], None], future: "asyncio.Future[Any]") -> None:
+        try:
+            reply = endpoint.conclude(future.result())
+        except asyncio.CancelledError:  # the process is about to end
+            reply = self._faulted(FaultError("the server stops"), endpoint.meter)
+        except Exception as error:
+            reply = self._failed(error, endpoint)
+        self._count(endpoint.meter, reply, began)
+        done(reply)
+
+    def _count(self, meter: Meter, reply: Reply, began: float) -> None:
         took = self._clock() - began
         meter.count(reply.status, took)
         if took > self._slow_s:
@@ -127,13 +178,15 @@ class Front:
             return Reply(204, b"", b"", allowed), None
         return problem("method_not_allowed", f"here one may {allowed[0][1].decode()}", headers=allowed), None
 
-    def _failed(self, error: Exception, meter: Meter) -> Reply:
+    def _failed(self, error: Exception, endpoint: Endpoint) -> Reply:
         """What an exception is in HTTP's words."""
         if isinstance(error, ProblemError):
             return error.reply
-        if isinstance(error, Refused):
+        if isinstance(error, Refused) and endpoint.declares(error.code.value):
             return refusal_reply(error)
-        return self._faulted(error, meter) if isinstance(error, FaultError) else self._broken(error, meter)
+        if isinstance(error, FaultError):
+            return self._faulted(error, endpoint.meter)
+        return self._broken(error, endpoint.meter)
 
     def _faulted(self, fault: FaultError, meter: Meter) -> Reply:
         """The machine cannot now: said once a second in the log, however many are told so."""
@@ -158,14 +211,26 @@ def _allowed(methods: Methods) -> bytes:
     return ", ".join(sorted(names)).encode()
 
 
-async def answered(send: Send, reply: Reply, *, head: bool) -> None:
-    """Send a reply; the answer to a HEAD keeps its headers and loses its body."""
-    headers: list[tuple[bytes, bytes]] = [(b"content-length", b"%d" % len(reply.body)), *reply.headers]
+def _without_body(send: Send) -> Send:
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sent
+
+
+def headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:
+    """Every header of a reply but the server's own."""
+    headers = [*reply.headers]
+    if reply.status != HTTPStatus.NO_CONTENT:
+        headers.append((b"content-length", b"%d" % len(reply.body)))
     if reply.media_type:
         headers.append((b"content-type", reply.media_type))
-    elif reply.status == HTTPStatus.NO_CONTENT:
-        del headers[0]
     if reply.media_type == PROBLEM:
         headers.append((b"cache-control", b"no-store"))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    return headers
+
+
+async def answered(send: Send, reply: Reply, *, head: bool) -> None:
+    """Send a reply by ASGI; the answer to a HEAD keeps its headers and loses its body."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)})
     await send({"type": "http.response.body", "body": b"" if head else reply.body})

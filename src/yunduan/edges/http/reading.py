@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -26,6 +26,21 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _JSON_TYPE = re.compile(rb"application/(?:json|[a-z0-9.!#$&^_-]+\+json)\s*(?:;.*)?", re.IGNORECASE)
 
 
+class Request:
+    """One request as it has come, whole: `path` with its escapes undone, header names in lower case, `origin` the caller's address."""
+
+    __slots__ = ("body", "headers", "method", "origin", "path", "query")
+
+    def __init__(self, method: str, path: str, query: bytes, headers: Sequence[tuple[bytes, bytes]], origin: str, body: bytes) -> None:
+        """Nothing of it has been believed yet."""
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.origin = origin
+        self.body = body
+
+
 class GoneError(Exception):
     """The client has hung up before it had asked anything."""
 
@@ -37,10 +52,30 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     body_ms_max: int = 10_000
 
 
-async def read_body(receive: Receive, length: bytes, bounds: Bounds) -> bytes:
+def announces_too_much(headers: Sequence[tuple[bytes, bytes]], bounds: Bounds) -> bool:
+    """Whether a request says itself that its body is larger than it may be."""
+    return any(name == b"content-length" and exceeds(value, bounds.body_bytes_max) for name, value in headers)
+
+
+def exceeds(length: bytes, most: int) -> bool:
+    """Whether a length, as a header has it, is none or is more than that."""
+    return not length.isdigit() or len(length) > 12 or int(length) > most
+
+
+def too_large(bounds: Bounds) -> ProblemError:
+    """What a body that is too large is answered with."""
+    return ProblemError("body_too_large", f"at most {bounds.body_bytes_max} bytes", headers=CLOSE)
+
+
+def too_slow(bounds: Bounds) -> ProblemError:
+    """What a body that does not come is answered with."""
+    return ProblemError("body_too_slow", f"a body must arrive within {bounds.body_ms_max} ms", headers=CLOSE)
+
+
+async def read_body(receive: Receive, headers: Sequence[tuple[bytes, bytes]], bounds: Bounds) -> bytes:
     """The body, all of it; raises a problem when it is too large or too slow, and `GoneError` when nobody is there any more."""
-    if length and (not length.isdigit() or len(length) > 12 or int(length) > bounds.body_bytes_max):
-        raise ProblemError("body_too_large", f"at most {bounds.body_bytes_max} bytes", headers=CLOSE)
+    if announces_too_much(headers, bounds):
+        raise too_large(bounds)
     try:
         async with asyncio.timeout(bounds.body_ms_max / 1000):
             message = await receive()
@@ -50,9 +85,9 @@ async def read_body(receive: Receive, length: bytes, bounds: Bounds) -> bytes:
             if message.get("more_body"):
                 body = await _read_on(receive, body, bounds)
     except TimeoutError:
-        raise ProblemError("body_too_slow", f"a body must arrive within {bounds.body_ms_max} ms", headers=CLOSE) from None
+        raise too_slow(bounds) from None
     if len(body) > bounds.body_bytes_max:
-        raise ProblemError("body_too_large", f"at most {bounds.body_bytes_max} bytes", headers=CLOSE)
+        raise too_large(bounds)
     return body
 
 
@@ -65,7 +100,7 @@ async def _read_on(receive: Receive, begun: bytes, bounds: Bounds) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > bounds.body_bytes_max:
-            raise ProblemError("body_too_large", f"at most {bounds.body_bytes_max} bytes", headers=CLOSE)
+            raise too_large(bounds)
         if not message.get("more_body"):
             return b"".join(parts)
 

@@ -16,8 +16,9 @@ import uvloop
 from yunduan.cloud import Cloud, open_cloud
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
+from yunduan.edges.http.direct import direct_protocol
 from yunduan.edges.http.endpoint import Admits
-from yunduan.edges.http.protocol import bounded_protocol, sweep_connections
+from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.logs import configure_logs
 from yunduan.edges.operator import OperatorSocket
 from yunduan.runtime.settings import Settings
@@ -122,10 +123,10 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _config(settings: Settings, cloud: Cloud, admits: Admits) -> uvicorn.Config:
-    http = settings.http
+    http, front = settings.http, application(cloud, settings, admits=admits)
     return uvicorn.Config(
-        application(cloud, settings, admits=admits),
-        http=bounded_protocol(http),
+        front,
+        http=direct_protocol(front, http),
         ws="none",
         lifespan="off",
         log_config=None,
