@@ -103,7 +103,7 @@ class Cloud:
             **({"probe": probe} if probe else {}),
         )
         self._look = Look(store.reader(), self.registry, self._ports)
-        self.behind = store.reader()
+        self.behind = store.reader(is_behind=True)
         """The connection of what goes on beside the requests."""
         self.following = Following(self.writer, self.behind, self.registry)
         self.alarms = Alarms(self.writer, self.behind, self.registry, self.clock, gap_ms_max=gap_ms_max)
@@ -113,8 +113,14 @@ class Cloud:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Let followers hear, alarms ring and jobs run."""
+        """Let followers hear, alarms ring and jobs run, and have what is looked at remembered."""
+        self.remember()
         self._tasks = [asyncio.create_task(again_and_again(part)) for part in self.runners]
+
+    def remember(self) -> None:
+        """Have quick queries share a snapshot and remember rows from commit to commit; from then on they are asked on the loop alone."""
+        self._look.hold()
+        self.writer.watch(self._look)
 
     async def stop(self) -> None:
         """Answer what is queued, then let go of everything."""

@@ -29,6 +29,8 @@ class Table(Struct, Generic[Key, Value], frozen=True, kw_only=True, eq=False):
     updates: tuple[str, ...] = ()
     remembered: int = 10_000
     """How many rows are kept in memory from batch to batch; beyond it the writer forgets them all and begins anew."""
+    shown: int = 0
+    """How many rows the loop's readers keep in memory until a commit changes them: for what is small and looked at all the time."""
 
     def changed_columns(self) -> tuple[str, ...]:
         """The columns that an update writes."""
@@ -63,6 +65,10 @@ class Snapshots(Reader, Protocol):
 
     def begin(self) -> None:
         """See one commit from now on."""
+        ...
+
+    def go_on(self) -> None:
+        """See the same commit for another query, which has a time of its own."""
         ...
 
     def end(self) -> None:
@@ -136,8 +142,8 @@ class Store(Reader, Protocol):
         """Upkeep that is due at this border between batches, such as a checkpoint."""
         ...
 
-    def reader(self) -> Snapshots:
-        """A new read-only connection to the same data."""
+    def reader(self, *, is_behind: bool = False) -> Snapshots:
+        """A new read-only connection to the same data; one for what goes on behind the scenes needs little memory."""
         ...
 
     def backup(self, target: str) -> None:

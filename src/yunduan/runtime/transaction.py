@@ -6,8 +6,9 @@ statement of the command which needs one. A statement that names a table with wa
 is ever stale.
 """
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol, TypeVar
 
@@ -17,8 +18,9 @@ from msgspec import Struct
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import AlarmId, made
 from yunduan.kernel.messages import Command, Fact, Query
-from yunduan.kernel.refusals import BrokenError, Refused, invariant
+from yunduan.kernel.refusals import BrokenError, FaultError, Refused, invariant
 from yunduan.runtime.clock import Entropy
+from yunduan.runtime.memory import RECALLED, Changes, Memory
 from yunduan.runtime.ports import Reader, Row, Snapshots, Store, Table
 from yunduan.runtime.registry import Registry
 
@@ -35,6 +37,9 @@ _UNKNOWN: Any = object()
 """Stands for a row that has not been read, while None stands for one that is not there."""
 _OWN = slice(4, 28)
 """The part of an id that its siblings share, so that all of them are known to be new while the command that made it runs."""
+_PIN = "SELECT epoch FROM head"
+HELD_S_MAX = 0.5
+"""How long a snapshot is held when no commit comes: an open one keeps a store from tidying up."""
 _INSERT = 1
 _UPDATE = 2
 _NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)", re.IGNORECASE)
@@ -84,13 +89,24 @@ class Asking(Reader, Protocol):
         """The rows with these keys, those that there are."""
         ...
 
+    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
+        """What was made of a table's rows, and may be remembered, `most` of a table, until any of them changes.
+
+        `key` says what was made; two makers of one table have keys of different shapes.
+        """
+        ...
+
     def port(self, kind: type[Port]) -> Port:
         """What the composition root has joined to this protocol."""
         ...
 
 
 class Look:
-    """Answers queries from a read-only connection; everything within one outer query sees one commit."""
+    """Answers queries from a read-only connection; everything within one outer query sees one commit.
+
+    Where it holds its snapshot, one is shared by all queries between two commits, and what was read is remembered until a commit
+    changes it. Whoever owns it renews it after every commit.
+    """
 
     def __init__(self, reader: Snapshots, registry: Registry, ports: Mapping[type, Any]) -> None:
         """Look through a connection of its own."""
@@ -98,11 +114,50 @@ class Look:
         self._queries = registry.queries
         self._ports = ports
         self._depth = 0
+        self._memory: Memory | None = None
+        self._holds = self._is_pinned = False
+        self._release: asyncio.TimerHandle | None = None
         self.row = reader.row
         self.rows = reader.rows
         self.load = reader.load
         self.actor = ANONYMOUS
         self.now = 0
+
+    def hold(self) -> None:
+        """From now on share snapshots and remember; `renew` is called after every commit."""
+        self._memory = Memory()
+        self._holds = True
+
+    def pin(self) -> None:
+        """A commit is about to be made: until `renew`, see what was before it, as what is remembered was."""
+        if not self._holds:
+            return
+        self._is_pinned = True
+        if self._release is None:
+            try:
+                self._open()
+                self._reader.row(_PIN)
+            except FaultError:
+                self._lose()
+
+    def renew(self, changes: Changes) -> None:
+        """A commit has been made: let go of what was before it."""
+        self._is_pinned = False
+        self.release()
+        if self._memory is not None:
+            self._memory.forget(changes)
+
+    def stand_aside(self, *, aside: bool) -> None:
+        """While work on the store itself goes on, no snapshot outlasts its query."""
+        self.release()
+        self._holds = self._memory is not None and not aside
+
+    def release(self) -> None:
+        """Let go of the snapshot that is held, if there is one."""
+        if self._release is not None:
+            self._release.cancel()
+            self._release = None
+            self._reader.end()
 
     def answer(self, query: Query[Answer], *, actor: Actor, now: int) -> Answer:
         """Answer a caller's query from the last commit."""
@@ -114,23 +169,65 @@ class Look:
         if self._depth:
             answer: Answer = self._queries[type(query)](self, query)
             return answer
-        self._reader.begin()
+        if self._release is None:
+            self._open()
+        else:
+            self._reader.go_on()
         self._depth = 1
         try:
             answer = self._queries[type(query)](self, query)
+        except FaultError:
+            self._lose()
+            raise
         finally:
             self._depth = 0
-            self._reader.end()
+            if self._release is None:
+                self._reader.end()
         return answer
+
+    def _open(self) -> None:
+        self._reader.begin()
+        if self._holds:
+            self._release = asyncio.get_running_loop().call_later(HELD_S_MAX, self._tire)
+
+    def _tire(self) -> None:
+        """No commit has come for long; or one is on its way, whose end lets go of the snapshot."""
+        if not self._is_pinned:
+            self.release()
+
+    def _lose(self) -> None:
+        """The snapshot may be gone: forget as well, so that what was and what is are not mixed."""
+        self.release()
+        if self._memory is not None:
+            self._memory = Memory()
 
     def get(self, table: Table[Key, Value], key: Key) -> Value | None:
         """The row with a key, if there is one."""
-        rows = self._reader.load(table, (key,))
-        return table.value(rows[0]) if rows else None
+        if self._memory is None or not table.shown:
+            rows = self._reader.load(table, (key,))
+            return table.value(rows[0]) if rows else None
+        known = self._memory.rows(table)
+        found: Value | None = known.get(key)
+        if found is None:
+            rows = self._reader.load(table, (key,))
+            if rows:  # what is not there is not remembered: nobody shall fill the memory with what they make up
+                found = known[key] = table.value(rows[0])
+        return found
 
     def get_many(self, table: Table[Key, Value], keys: Sequence[Key]) -> dict[Key, Value]:
         """The rows with these keys, those that there are."""
-        return {_key(table, row): table.value(row) for row in self._reader.load(table, keys)}
+        if self._memory is None or not table.shown:
+            return {_key(table, row): table.value(row) for row in self._reader.load(table, keys)}
+        known = self._memory.rows(table)
+        missing = [key for key in keys if key not in known]
+        if missing:
+            for row in self._reader.load(table, missing):
+                known[_key(table, row)] = table.value(row)
+        return {key: known[key] for key in keys if key in known}
+
+    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
+        """What was made of a table's rows, made anew when any of them has changed."""
+        return make() if self._memory is None else self._memory.recall(table, key, make, most=most)
 
     def port(self, kind: type[Port]) -> Port:
         """What the composition root has joined to this protocol."""
@@ -139,6 +236,7 @@ class Look:
 
     def close(self) -> None:
         """Close the connection."""
+        self.release()
         self._reader.close()
 
 
@@ -209,6 +307,8 @@ class Tx:
         self._waiting_tables: set[str] = set()
         self._head_before = (0, 0, bytes(32))
         self._kept: dict[type, Any] = {}
+        self.changes = Changes()
+        """What this batch has changed so far, commands that were undone included."""
         self._savepoint = False
         self._in_command = False
 
@@ -288,9 +388,10 @@ class Tx:
         missing = [key for key in dict.fromkeys(keys) if key not in known]
         if missing:
             self.statements += 1
-            known.update(dict.fromkeys(missing))
+            found: dict[Any, Any] = dict.fromkeys(missing)
             for row in self._store.load(table, missing):
-                known[_key(table, row)] = table.value(row)
+                found[_key(table, row)] = table.value(row)
+            known.update(found)  # nothing is remembered as absent because reading it failed
 
     def add(self, table: Table[Key, Value], key: Key, value: Value) -> None:
         """Add a row, to be written by the end of the batch; none may be there.
@@ -310,10 +411,15 @@ class Tx:
         self._flush({table.name})
         parts = key if isinstance(key, tuple) else (key,)
         invariant(self._send_write(sql, parts) == 1, f"one row must go: {sql}")
+        self.changes.rows.append((table.name, (key,)))
         shelf = self._shelf(table)
         shelf.undo.append((key, shelf.known.get(key, _UNKNOWN), shelf.waiting.pop(key, 0)))
         shelf.known[key] = None
         self._touched.append(shelf)
+
+    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:  # noqa: ARG002 - as `Asking` has it
+        """Made anew each time: what is remembered for readers is true of the last commit, and this one is going on."""
+        return make()
 
     def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
         """The first row, or nothing."""
@@ -344,7 +450,9 @@ class Tx:
     def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
         """Run one statement now; answers the number of rows it touched."""
         self._refuse_remembered(sql)
-        self._flush(tables_of(sql))
+        tables = tables_of(sql)
+        self._flush(tables)
+        self.changes.tables |= tables
         return self._send_write(sql, arguments)
 
     def write_one(self, sql: str, arguments: Sequence[object] = ()) -> None:
@@ -359,6 +467,7 @@ class Tx:
         self.head = head
         self.now = now
         self.statements = 0
+        self.changes.clear()
         for shelf in self._shelves.values():
             if len(shelf.known) > shelf.table.remembered:
                 shelf.known.clear()
@@ -486,6 +595,7 @@ class Tx:
             if len(rows) > own:
                 self._reappend.append((sql, rows[: len(rows) - own]))
         self.statements += 1
+        self.changes.tables |= tables_of(sql)
         self._store.append(sql, rows)
 
     def _flush_shelf(self, shelf: _Shelf) -> None:
@@ -495,6 +605,7 @@ class Tx:
                 self._touched.append(shelf)
         table, known = shelf.table, shelf.known
         row, waiting, shelf.waiting = table.row, shelf.waiting, {}
+        self.changes.rows.append((table.name, waiting.keys()))
         added = [row(known[key]) for key, how in waiting.items() if how == _INSERT]
         changed = [row(known[key]) for key, how in waiting.items() if how == _UPDATE] if len(added) < len(waiting) else ()
         if added:

@@ -13,7 +13,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -25,6 +25,7 @@ from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import BrokenError, BusyError, FaultError, KeyRefusal, Refused, UnknownOutcomeError, invariant
 from yunduan.runtime.answers import KEEP, Answered, Refusal, StoredAnswer, stored
 from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
+from yunduan.runtime.memory import Changes
 from yunduan.runtime.ports import Store
 from yunduan.runtime.registry import Registry
 from yunduan.runtime.transaction import Head, Tx
@@ -90,6 +91,22 @@ def _nothing(_: str) -> None:
     return None
 
 
+class Watcher(Protocol):
+    """Somebody beside the writer who relies on what has been committed: told on the loop, around every commit."""
+
+    def pin(self) -> None:
+        """A commit is about to be made."""
+        ...
+
+    def renew(self, changes: Changes) -> None:
+        """It has been made, and none of its answers has left yet."""
+        ...
+
+    def stand_aside(self, *, aside: bool) -> None:
+        """Work on the store itself begins, or has ended."""
+        ...
+
+
 class Writer:
     """Owns the writing connection; nothing else changes state."""
 
@@ -127,6 +144,7 @@ class Writer:
         self._busy = False
         self._idle: list[asyncio.Future[None]] = []
         self._listeners: list[Callable[[], None]] = []
+        self._watchers: list[Watcher] = []
         self._stopped: list[Callable[[BaseException], None]] = []
         self.failed: FaultError | None = None
         self.head = self._read_head()
@@ -138,6 +156,10 @@ class Writer:
     def listen(self, listener: Callable[[], None]) -> None:
         """Call a function on the loop after each commit that told facts or set alarms."""
         self._listeners.append(listener)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have somebody told around every commit."""
+        self._watchers.append(watcher)
 
     def on_stop(self, listener: Callable[[BaseException], None]) -> None:
         """Call a function when the writer has stopped for good, because a commit failed."""
@@ -211,28 +233,40 @@ class Writer:
             return
         upkeep = self._store.tend()
         if upkeep is not None and upkeep.alone:
+            for watcher in self._watchers:
+                watcher.stand_aside(aside=True)
             self._store.lend()
             self._in_helper(upkeep.run, self._after_upkeep)
             return
         if upkeep is not None:
             self._in_helper(upkeep.run, self._after_upkeep_beside, self._beside)
-        batch: list[tuple[Ask, Outcome]] = []
         taken = self._take()
         self._probe("taken")
         try:
-            batch = self._run(taken)
+            batch = self._attempted(taken)
+        except Exception as error:
+            self._stop(taken, error)
+            return
+        if batch is None:
+            return
+        self._probe("committing")
+        for watcher in self._watchers:
+            watcher.pin()
+        self._store.lend()
+        self._in_helper(self._commit, lambda error: self._after_commit(batch, error))
+
+    def _attempted(self, taken: list[Ask]) -> list[tuple[Ask, Outcome]] | None:
+        """The batch, ready to be committed; nothing when it is void and everybody has been told."""
+        try:
+            return self._run(taken)
         except _VoidError as void:
             self._store.rollback()
             self._tx.forget()
             self._void(taken, void)
-            return
-        except Exception as error:
+            return None
+        except Exception:
             self._store.rollback()
-            self._stop(taken, error)
-            return
-        self._probe("committing")
-        self._store.lend()
-        self._in_helper(self._commit, lambda error: self._after_commit(batch, error))
+            raise
 
     def _commit(self) -> None:
         for make_durable in self._before_commit:
@@ -244,6 +278,8 @@ class Writer:
         done.add_done_callback(lambda future: after(future.exception()))
 
     def _after_upkeep(self, error: BaseException | None) -> None:
+        for watcher in self._watchers:
+            watcher.stand_aside(aside=False)
         if error is not None:
             self._stop([], error)
         else:
@@ -259,6 +295,8 @@ class Writer:
             return
         told = self._tx.head.fact_seq != self.head.fact_seq
         self.head = self._tx.head
+        for watcher in self._watchers:
+            watcher.renew(self._tx.changes)
         self._probe("committed")
         self.batches += 1
         self.commands += len(batch)
@@ -354,7 +392,12 @@ class Writer:
             except Exception as error:  # the handler will say what is wrong with this one; the others are not to suffer
                 log.warning("advance_failed", command=type(ask.command).__name__, error=repr(error))
         for table, keys in wanted.values():
-            self._tx.advance(table, keys)
+            try:
+                self._tx.advance(table, keys)
+            except FaultError:
+                raise
+            except Exception as error:  # the same: whose key it is shows when its handler asks for the row
+                log.warning("advance_failed", table=table.name, error=repr(error))
 
     def _carry_out(self, ask: Ask, before: StoredAnswer | None, *, guarded: bool) -> Outcome:
         if before is not None:
@@ -379,19 +422,25 @@ class Writer:
         tx = self._tx
         kind = type(ask.command)
         try:
-            answer = self._registry.commands[kind](tx, ask.command)
+            try:
+                answer = self._registry.commands[kind](tx, ask.command)
+            except Refused as refused:
+                return self._refusal(kind, refused)
             invariant(not tx.doomed, "a nested refusal ends the outer command")
             return Answered(True, _encode(answer))
-        except Refused as refused:
-            if refused.code not in kind.refuses:
-                return BrokenError(f"{kind.__name__} does not declare {refused.code!r}")
-            self.refusals += 1
-            figures = None if refused.figures is None else Raw(_encode(refused.figures))
-            return Answered(False, _encode(Refusal(code=refused.code, detail=refused.detail, figures=figures)))
         except FaultError:
             raise
         except Exception as error:
             return error
+
+    def _refusal(self, kind: type[Command[Any]], refused: Refused) -> Answered:
+        """A refusal as it is answered and kept; one that its command does not declare, or that cannot be encoded, is a broken program."""
+        if refused.code not in kind.refuses:
+            raise BrokenError(f"{kind.__name__} does not declare {refused.code!r}")
+        figures = None if refused.figures is None else Raw(_encode(refused.figures))
+        answered = Answered(False, _encode(Refusal(code=refused.code, detail=refused.detail, figures=figures)))
+        self.refusals += 1
+        return answered
 
     def _flush_alone(self, outcome: Outcome) -> Outcome:
         try:

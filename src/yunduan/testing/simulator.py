@@ -96,9 +96,9 @@ class TrackedStore(backend.SqliteStore):
         self._is_closed = False
         super().__init__(path, **settings)
 
-    def reader(self) -> backend.SqliteReader:
+    def reader(self, *, is_behind: bool = False) -> backend.SqliteReader:
         """A new read-only connection, remembered."""
-        reader = super().reader()
+        reader = super().reader(is_behind=is_behind)
         self._readers.append(reader)
         return reader
 

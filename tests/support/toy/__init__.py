@@ -45,7 +45,7 @@ def _purse_row(purse: Purse) -> Row:
 
 
 PURSES: Table[str, Purse] = Table(
-    name="purse", columns={"id": str, "amount": int, "label": str, "mark": bytes}, value=_purse, row=_purse_row
+    name="purse", columns={"id": str, "amount": int, "label": str, "mark": bytes}, value=_purse, row=_purse_row, shown=4
 )
 SLOTS: Table[tuple[str, int], Slot] = Table(
     name="slot",
@@ -244,6 +244,23 @@ def purse_of(at: Asking, ask: PurseOf) -> int | None:
     return found.amount if found else None
 
 
+class Everything(Query[tuple[dict[str, int], dict[str, int], int, dict[str, int], dict[str, int]]]):
+    """The same purses by key one by one, by key together, as a remembered sum, and by statement; then what is plain, remembered."""
+
+    ids: tuple[str, ...]
+
+
+@answers(Everything)
+def everything(at: Asking, ask: Everything) -> tuple[dict[str, int], dict[str, int], int, dict[str, int], dict[str, int]]:
+    """Every way in which a query can look."""
+    one_by_one = {id: found.amount for id in ask.ids if (found := at.get(PURSES, id)) is not None}
+    together = {id: purse.amount for id, purse in at.get_many(PURSES, ask.ids).items()}
+    total = at.recall("purse", "sum", lambda: at.rows("SELECT CAST(coalesce(sum(amount), 0) AS INTEGER) FROM purse")[0][0])
+    by_statement = dict(at.rows("SELECT id, amount FROM purse ORDER BY id"))
+    plain = at.recall("plain", "all", lambda: dict(at.rows("SELECT id, amount FROM plain ORDER BY id")))
+    return one_by_one, together, total, by_statement, plain
+
+
 class TwoLooks(Query[tuple[int, int]]):
     """The same sum twice, with something done in between."""
 
@@ -349,7 +366,7 @@ TOY = Domain(
     name="toy",
     package="support.toy",
     commands=(do, open_accounts, move),
-    queries=(purse_of, two_looks),
+    queries=(purse_of, everything, two_looks),
     facts=(Named,),
     followers=(Follower("toy_ears", (on_named,)),),
     jobs=(JobKind("count", count), JobKind("count_and_break", count_and_break)),

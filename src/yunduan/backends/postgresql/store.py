@@ -126,6 +126,10 @@ class PostgresqlReader(_Session):
     def begin(self) -> None:
         """See one commit from the first statement on, for ten seconds at most."""
         self._within, self._asked = True, False
+        self.go_on()
+
+    def go_on(self) -> None:
+        """See the same commit for ten seconds more."""
         self._ends = time.monotonic() + _SNAPSHOT_MS_MAX / 1000
 
     def end(self) -> None:
@@ -311,7 +315,7 @@ class PostgresqlStore(_Session):
         """Nothing: the server's own checkpoints and vacuum do it."""
         return None
 
-    def reader(self) -> PostgresqlReader:
+    def reader(self, *, is_behind: bool = False) -> PostgresqlReader:  # noqa: ARG002 - the server has the memory
         """A new read-only session."""
         return open_reader(self.dsn, schema=self.schema)
 

@@ -19,6 +19,7 @@ CHECKPOINT_PAGES = 4_000
 RESTART_PAGES = 16_384
 """64 MiB of 4 KiB pages: beyond it the log is started anew, even if that makes the next batch wait."""
 RESTART_WAIT_MS = 50
+BEHIND_CACHE_KIB = 2_048
 QUERY_MS_MAX = 5_000
 """One open snapshot keeps the log from being reused: it grew to 2 GB once."""
 STEPS_BETWEEN_LOOKS = 500_000
@@ -112,8 +113,12 @@ class SqliteReader:
 
     def begin(self) -> None:
         """See one commit from now on, for five seconds at most."""
-        self._ends = time.monotonic() + QUERY_MS_MAX / 1000
+        self.go_on()
         self._execute("BEGIN")
+
+    def go_on(self) -> None:
+        """See the same commit for five seconds more."""
+        self._ends = time.monotonic() + QUERY_MS_MAX / 1000
 
     def end(self) -> None:
         """Let go of it; an error may have done so already."""
@@ -166,7 +171,9 @@ class SqliteStore(SqliteReader):
         self._fold_pages = fold_pages
         self._restart_at = self._restart_pages = restart_pages
         self._folder: apsw.Connection | None = None
-        self._cache_kib = cache_mib * 1024 // 4  # of which the writer has two quarters, and each of two readers one
+        self._cache_kib = (
+            cache_mib * 1024 // 4
+        )  # of which the writer has two quarters, and each of at most two readers before the scenes one
         try:
             connection = apsw.Connection(str(path), vfs=vfs or None, statementcachesize=512)
         except BaseException:
@@ -324,9 +331,9 @@ class SqliteStore(SqliteReader):
             self._connection.set_busy_timeout(0)
             self._lent = False
 
-    def reader(self) -> SqliteReader:
-        """A new read-only connection to the same file."""
-        return _reader(str(self.path), self._vfs, self._cache_kib)
+    def reader(self, *, is_behind: bool = False) -> SqliteReader:
+        """A new read-only connection to the same file; one behind the scenes reads everything once and needs no cache for that."""
+        return _reader(str(self.path), self._vfs, BEHIND_CACHE_KIB if is_behind else self._cache_kib)
 
     def backup(self, target: str) -> None:
         """Write a consistent copy in one step, through a connection of its own."""

@@ -350,15 +350,18 @@ def stock_audit(at: Asking, ask: StockAudit) -> list[StockDifference]:  # noqa: 
 
 @answers(GoodsPage)
 def goods_page(at: Asking, ask: GoodsPage) -> GoodsPageAnswer:
-    """One statement for what is said, one for the stock; goods that are not for everybody are not found."""
-    found = store.page(at, ask.goods_id)
-    if found is None:
+    """One statement for what is said; what moves is found by key. Goods that are not for everybody are not found."""
+    page = store.page(at, ask.goods_id)
+    if page is None:
         raise Refused(CatalogRefusal.GOODS_NOT_FOUND)
-    page, face, standing = found
+    shop = store.shop(at, page.shop_id)
+    if not shop.is_open:
+        raise Refused(CatalogRefusal.GOODS_NOT_FOUND)
+    standing = store.standing(at, ask.goods_id)
     return GoodsPageAnswer(
-        goods=Raw(page),
-        shop=Raw(face),
-        stock=[VariantStock(variant_id=id, available=pieces) for id, pieces in store.pieces(at, ask.goods_id)],
+        goods=Raw(page.body),
+        shop=Raw(store.ready_face(at, shop)),
+        stock=[VariantStock(variant_id=id, available=pieces) for id, pieces in store.pieces(at, page.variant_ids, shop.location_ids)],
         sold=standing.sold,
         reviews=standing.reviews,
         rating_hundredths=standing.rating_hundredths,
@@ -388,9 +391,15 @@ def goods_in_category(at: Asking, ask: GoodsInCategory) -> CardList:
 
 def _list(at: Asking, ask: NewestGoods | GoodsInShop | GoodsInCategory, *, scope: str, id: str) -> CardList:
     """One page; a row more than it shows tells whether there is another."""
-    after = lists.place(ask.after, scope=scope, id=id, sort=ask.sort) if ask.after is not None else None
-    rows = store.cards(at, scope=scope, id=id, sort=ask.sort, after=after, limit=ask.limit + 1)
-    return lists.page(rows, scope=scope, id=id, sort=ask.sort, limit=ask.limit)
+    sort, limit = ask.sort, ask.limit
+    if ask.after is None:  # where everybody begins
+        return at.recall("card", (scope, id, sort, limit), lambda: _cards(at, scope, id, sort, None, limit))
+    return _cards(at, scope, id, sort, lists.place(ask.after, scope=scope, id=id, sort=sort), limit)
+
+
+def _cards(at: Asking, scope: str, id: str, sort: Sort, after: tuple[int, str] | None, limit: int) -> CardList:
+    rows = store.cards(at, scope=scope, id=id, sort=sort, after=after, limit=limit + 1)
+    return lists.page(rows, scope=scope, id=id, sort=sort, limit=limit)
 
 
 @answers(Categories)

@@ -1,6 +1,7 @@
 """Every statement of the catalog. What a checkout reads is found by key and remembered; what is wide is not."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -71,7 +72,11 @@ def _hold(row: Row) -> Hold:
 
 
 SHOP: Table[ShopId, Shop] = Table(
-    name="shop", columns={"id": str, "state": str, "body": bytes, "face": bytes}, value=lambda row: _shop(row[2]), row=_shop_row
+    name="shop",
+    columns={"id": str, "state": str, "body": bytes, "face": bytes},
+    value=lambda row: _shop(row[2]),
+    row=_shop_row,
+    shown=2_000,
 )
 LOCATION: Table[LocationId, Location] = Table(
     name="location", columns={"id": str, "body": bytes}, value=lambda row: _location(row[1]), row=lambda place: (place.id, _encode(place))
@@ -125,6 +130,7 @@ STOCK: Table[tuple[VariantId, LocationId], Stock] = Table(
     keys=2,
     value=lambda row: Stock(variant_id=row[0], location_id=row[1], on_hand=row[2], held=row[3]),
     row=lambda stock: (stock.variant_id, stock.location_id, stock.on_hand, stock.held),
+    shown=20_000,
 )
 HOLD: Table[HoldId, Hold] = Table(
     remembered=1_000, name="hold", columns={"id": str, "state": str, "lines": bytes}, value=_hold, row=_hold_row
@@ -134,6 +140,7 @@ STANDING: Table[GoodsId, Standing] = Table(
     columns={"goods_id": str, "sold": int, "reviews": int, "stars": int, "due": int},
     value=lambda row: Standing(goods_id=row[0], sold=row[1], reviews=row[2], stars=row[3], due=bool(row[4])),
     row=lambda one: (one.goods_id, one.sold, one.reviews, one.stars, int(one.due)),
+    shown=10_000,
 )
 ROUND: Table[int, bool] = Table(
     name="card_round", columns={"id": int, "is_set": int}, value=lambda row: bool(row[1]), row=lambda is_set: (1, int(is_set))
@@ -143,27 +150,20 @@ _FORGET_SKU = "DELETE FROM sku WHERE shop_id = ? AND sku = ?"
 _GOODS = "SELECT body FROM goods WHERE id = ?"
 _ADD_GOODS = "INSERT INTO goods (id, shop_id, version, body) VALUES (?, ?, ?, ?)"
 _CHANGE_GOODS = "UPDATE goods SET version = ?, body = ? WHERE id = ? AND version = ?"
-_SHOW_PAGE = "INSERT INTO goods_page (goods_id, shop_id, body) VALUES (?, ?, ?) ON CONFLICT (goods_id) DO UPDATE SET body = excluded.body"
+_SHOW_PAGE = (
+    "INSERT INTO goods_page (goods_id, shop_id, variants, body) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (goods_id) DO UPDATE SET variants = excluded.variants, body = excluded.body"
+)
 _HIDE_PAGE = "DELETE FROM goods_page WHERE goods_id = ?"
 _GOODS_OF_SHOP = "SELECT body FROM goods WHERE shop_id = ? ORDER BY id DESC LIMIT ?"
 _GOODS_OF_SHOP_BEFORE = "SELECT body FROM goods WHERE shop_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _GOODS_OF_SHOP_AFTER = "SELECT body FROM goods WHERE shop_id = ? AND id > ? ORDER BY id LIMIT ?"
-_PAGE = (
-    "SELECT goods_page.body, shop.face, goods_standing.sold, goods_standing.reviews, goods_standing.stars FROM goods_page"
-    " JOIN shop ON shop.id = goods_page.shop_id JOIN goods_standing ON goods_standing.goods_id = goods_page.goods_id"
-    " WHERE goods_page.goods_id = ? AND shop.state = 'open'"
-)
-_PIECES = (
-    "SELECT variant.id, CAST(coalesce(sum(stock.on_hand - stock.held), 0) AS INTEGER) FROM variant"
-    " LEFT JOIN stock ON stock.variant_id = variant.id WHERE variant.goods_id = ? AND variant.retired = 0 GROUP BY variant.id"
-    " ORDER BY variant.id"
-)
+_PAGE = "SELECT shop_id, variants, body FROM goods_page WHERE goods_id = ?"
 _STOCK_OF_GOODS = (
     "SELECT stock.variant_id, stock.location_id, stock.on_hand, stock.held FROM variant JOIN stock ON stock.variant_id = variant.id"
     " WHERE variant.goods_id = ? AND variant.retired = 0 ORDER BY stock.variant_id, stock.location_id"
 )
 _SHOPS = "SELECT id FROM shop WHERE id > ? ORDER BY id LIMIT ?"
-_SHOP_STATE = "SELECT state FROM shop WHERE id = ?"
 _CARD = "SELECT body FROM card WHERE goods_id = ?"
 _SHOW_CARD = (
     "INSERT INTO card (goods_id, shop_id, category1, category2, category3, category4, listed_at, price, sold, body)"
@@ -231,7 +231,8 @@ def shops(at: Asking, after: str, limit: int) -> list[Shop]:
 
 def shop_is_open(at: Asking, id: ShopId) -> bool:
     """Whether there is such a shop and it sells."""
-    return at.row(_SHOP_STATE, (id,)) == ("open",)
+    found = at.get(SHOP, id)
+    return found is not None and found.is_open
 
 
 def category(at: Asking, id: CategoryId) -> Category:
@@ -296,7 +297,7 @@ def change_goods(tx: Tx, goods: Goods) -> None:
 
 def show_page(tx: Tx, page: Page) -> None:
     """Let everybody see this page, as long as its shop is open."""
-    tx.write_one(_SHOW_PAGE, (page.id, page.shop_id, _encode(page)))
+    tx.write_one(_SHOW_PAGE, (page.id, page.shop_id, " ".join(variant.id for variant in page.variants), _encode(page)))
 
 
 def hide_page(tx: Tx, id: GoodsId) -> None:
@@ -315,15 +316,32 @@ def goods_after(at: Asking, shop_id: ShopId, after: str, *, limit: int) -> list[
     return [_goods(row[0]) for row in at.rows(_GOODS_OF_SHOP_AFTER, (shop_id, after, limit))]
 
 
-def page(at: Asking, id: GoodsId) -> tuple[bytes, bytes, Standing] | None:
-    """The ready page and face, and the standing, of goods that everybody may see."""
+class ReadyPage(NamedTuple):
+    """A page that everybody may see while its shop is open, ready to be sent."""
+
+    shop_id: ShopId
+    variant_ids: list[VariantId]
+    body: bytes
+
+
+def page(at: Asking, id: GoodsId) -> ReadyPage | None:
+    """The page of goods that are on sale."""
     row = at.row(_PAGE, (id,))
-    return (row[0], row[1], Standing(goods_id=id, sold=row[2], reviews=row[3], stars=row[4])) if row else None
+    return ReadyPage(row[0], row[1].split(), row[2]) if row else None
 
 
-def pieces(at: Asking, id: GoodsId) -> list[Row]:
-    """(variant, pieces to buy at all locations) of goods."""
-    return at.rows(_PIECES, (id,))
+def pieces(at: Asking, variant_ids: Sequence[VariantId], location_ids: Sequence[LocationId]) -> list[tuple[VariantId, int]]:
+    """How many pieces of each variant there are to buy at all locations together."""
+    found = at.get_many(STOCK, [(variant, location) for variant in variant_ids for location in location_ids])
+    return [
+        (variant, sum([found[variant, location].available for location in location_ids if (variant, location) in found]))
+        for variant in variant_ids
+    ]
+
+
+def ready_face(at: Asking, shop: Shop) -> bytes:
+    """What everybody sees of a shop, ready to be sent."""
+    return at.recall("shop", shop.id, lambda: _encode(shop.face()), most=2_000)
 
 
 def standing(at: Asking, id: GoodsId) -> Standing:

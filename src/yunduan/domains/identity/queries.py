@@ -1,5 +1,7 @@
 """What identity answers: whose token it is, what a person may see of themselves, who works in a shop, where a parcel goes."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated
 
 from msgspec import Meta
@@ -10,6 +12,7 @@ from yunduan.domains.identity.model import (
     Address,
     Caller,
     Device,
+    Held,
     IdentityRefusal,
     IdentitySettings,
     Letter,
@@ -20,13 +23,14 @@ from yunduan.domains.identity.model import (
     StaffMember,
 )
 from yunduan.domains.identity.store import ADDRESSES, LETTERS, PEOPLE, SESSIONS, Details, LetterState, Person
-from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, SessionId, ShopId
+from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
-_NO_ROLES: frozenset[str] = frozenset()
+_NO_ROLES: tuple[frozenset[str], Mapping[ShopId, frozenset[str]]] = (frozenset(), MappingProxyType({}))
+_CALLERS_REMEMBERED = 20_000
 _PEOPLE_AT_ONCE = 200
 
 
@@ -90,26 +94,29 @@ class PersonByContact(Query[PersonId | None], refuses=(IdentityRefusal.CONTACT_I
 @answers(CallerOf)
 def caller_of(at: Asking, ask: CallerOf) -> Caller | None:
     """Read from the rows, so that what is revoked or withdrawn is gone with the commit that says so."""
-    rows = store.caller_rows(at, ask.token_hash)
-    if not rows or rows[0][2] <= at.now:
+    session = at.get(SESSIONS, ask.token_hash)
+    if session is None or session.expires_at <= at.now:
         return None
-    session, person, expires, seen, shop, _ = rows[0]
-    operator, shops = _roles(rows) if shop is not None else (_NO_ROLES, {})
+    person = session.person_id
+    operator, shops = at.recall("staff", person, lambda: _by_place(store.roles_of(at, person)), most=_CALLERS_REMEMBERED)
     return Caller(
-        person_id=PersonId(person),
-        session_id=SessionId(session),
+        person_id=person,
+        session_id=session.id,
         scopes=model.SCOPES,
         operator_roles=operator,
         shop_roles=shops,
-        expires_at=expires,
-        seen_at=seen,
+        expires_at=session.expires_at,
+        seen_at=session.seen_at,
     )
 
 
-def _roles(rows: list[tuple[str, str, int, int, str, str]]) -> tuple[frozenset[str], dict[ShopId, frozenset[str]]]:
+def _by_place(roles: Sequence[Held]) -> tuple[frozenset[str], Mapping[ShopId, frozenset[str]]]:
+    """The roles among the operators, and those in each shop."""
+    if not roles:
+        return _NO_ROLES
     shops: dict[ShopId, set[str]] = {}
-    for *_, shop, role in rows:
-        shops.setdefault(ShopId(shop), set()).add(role)
+    for held in roles:
+        shops.setdefault(ShopId(held.shop_id), set()).add(held.role)
     operator = frozenset(shops.pop(ShopId(""), ()))
     return operator, {shop: frozenset(roles) for shop, roles in shops.items()}
 

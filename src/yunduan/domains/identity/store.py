@@ -243,6 +243,7 @@ SESSIONS: Table[bytes, Session] = Table(
     value=_session,
     row=lambda it: (it.token_hash, it.id, it.person_id, it.device, it.at, it.seen_at, it.expires_at),
     updates=("seen_at", "expires_at"),
+    shown=20_000,
 )
 ADDRESSES: Table[AddressId, KeptAddress] = Table(
     name="address",
@@ -262,10 +263,6 @@ FORGET_ADDRESS = "DELETE FROM address WHERE id = ?"
 GIVE_ROLE = "INSERT INTO staff (person_id, shop_id, role, at) VALUES (?, ?, ?, ?)"
 TAKE_ROLE = "DELETE FROM staff WHERE person_id = ? AND shop_id = ? AND role = ?"
 
-_CALLER = (
-    "SELECT s.id, s.person_id, s.expires_at, s.seen_at, r.shop_id, r.role FROM session s"
-    " LEFT JOIN staff r ON r.person_id = s.person_id WHERE s.token_hash = ?"
-)
 _SESSIONS_OF = "SELECT token_hash FROM session WHERE person_id = ? ORDER BY id"
 _ADDRESSES_OF = "SELECT id FROM address WHERE person_id = ? ORDER BY id"
 _ROLES_OF = "SELECT shop_id, role FROM staff WHERE person_id = ? ORDER BY shop_id, role"
@@ -276,11 +273,6 @@ _LETTERS_DUE = "SELECT id FROM letter WHERE state = 'waiting' AND next_at <= ? A
 _PEOPLE_AFTER = "SELECT id, erased_at FROM person WHERE id > ? ORDER BY id LIMIT ?"
 _PEOPLE_COUNT = "SELECT CAST(count(*) AS INTEGER) FROM person"
 _NEWEST_LETTERS = "SELECT id FROM letter ORDER BY id DESC LIMIT ?"
-
-
-def caller_rows(reader: Reader, token_hash: bytes) -> list[Row]:
-    """The session of a token with each role of its person: one row at least, if there is such a session."""
-    return reader.rows(_CALLER, (token_hash,))
 
 
 def sessions_of(reader: Reader, person: PersonId) -> list[bytes]:

@@ -43,9 +43,11 @@ CREATE TABLE goods (
 CREATE INDEX goods_of_shop ON goods (shop_id, id);
 
 -- What everybody is shown of goods on sale, and of no others, ready to be sent; apart from what is edited, so that a cache holds twice as many.
+-- `variants`: the ids of those on sale, divided by spaces, so that their stock is found by key.
 CREATE TABLE goods_page (
     goods_id TEXT NOT NULL PRIMARY KEY,
     shop_id TEXT NOT NULL,
+    variants TEXT NOT NULL,
     body BLOB NOT NULL
 );
 

@@ -1,0 +1,74 @@
+"""What the loop's readers remember between two commits: rows by key, and what was made of a table's rows.
+
+All of it is true of the last commit. A commit says what it has changed, and that is forgotten before any of its answers leaves; so
+nothing here is ever older than what somebody has been told.
+"""
+
+from collections.abc import Callable, Collection, Hashable
+from typing import Any, TypeVar
+
+from yunduan.runtime.ports import Table
+
+Value = TypeVar("Value")
+RECALLED = 500
+"""How many things made of one table's rows are kept unless somebody says more; beyond it all of them are forgotten."""
+
+
+class Changes:
+    """What one commit changes: rows by their keys, and tables of which only that is known."""
+
+    __slots__ = ("rows", "tables")
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.rows: list[tuple[str, Collection[Any]]] = []
+        self.tables: set[str] = set()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.rows.clear()
+        self.tables.clear()
+
+
+class Memory:
+    """Rows and results, by table."""
+
+    def __init__(self) -> None:
+        """Nothing has been read."""
+        self._rows: dict[str, dict[Any, Any]] = {}
+        self._results: dict[str, dict[Hashable, Any]] = {}
+
+    def rows(self, table: Table[Any, Any]) -> dict[Any, Any]:
+        """What is remembered of a table, by key, for the caller to add to."""
+        found = self._rows.get(table.name)
+        if found is None:
+            found = self._rows[table.name] = {}
+        elif len(found) >= table.shown:
+            found.clear()
+        return found
+
+    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
+        """What was made of a table's rows, made anew when any of them has changed."""
+        results = self._results.get(table)
+        if results is None:
+            results = self._results[table] = {}
+        try:
+            found: Value = results[key]
+        except KeyError:
+            found = make()
+            if len(results) >= most:
+                results.clear()
+            results[key] = found
+        return found
+
+    def forget(self, changes: Changes) -> None:
+        """Drop what a commit has changed."""
+        for name, keys in changes.rows:
+            self._results.pop(name, None)
+            rows = self._rows.get(name)
+            if rows:
+                for key in keys:
+                    rows.pop(key, None)
+        for name in changes.tables:
+            self._results.pop(name, None)
+            self._rows.pop(name, None)

@@ -1,0 +1,121 @@
+"""What readers remember from commit to commit is what the store says, at every moment at which somebody may look."""
+
+import random
+from typing import Any
+
+import pytest
+
+from support.toy import PURSES, Do, Everything, PurseOf, Step
+from yunduan.kernel.actors import SYSTEM
+from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.memory import Changes, Memory
+from yunduan.testing import World
+
+IDS = tuple("abcdefg")
+assert len(IDS) > PURSES.shown > 0, "more than are remembered, so that some are forgotten"
+
+
+class Peeking:
+    """Looks through the cloud whenever the writer says that something happens; stands before the reader that it peeks through."""
+
+    def __init__(self, world: World, dice: random.Random) -> None:
+        """Nothing has been seen."""
+        self._cloud = world.cloud
+        self._dice = dice
+        self.seen: list[Any] = []
+
+    def pin(self) -> None:
+        """The commit is about to be made: look now and then, since a look would itself hold on to what was before."""
+        if self._dice.random() < 0.5:
+            self.seen.append(self._look())
+
+    def renew(self, changes: Changes) -> None:  # noqa: ARG002 - as every watcher has it
+        """It is on disk, and nobody has been told."""
+        self.seen.append(self._look())
+
+    def stand_aside(self, *, aside: bool) -> None:
+        """Nothing to see."""
+
+    def _look(self) -> Any:
+        return self._cloud.ask(Everything(ids=IDS))
+
+
+def look(world: World) -> Any:
+    """What a query finds now."""
+
+    async def ask() -> Any:
+        return world.cloud.ask(Everything(ids=IDS))
+
+    return world.run(ask())
+
+
+def truth(world: World) -> Any:
+    """The same from the store itself."""
+    purses = dict(world.rows("SELECT id, amount FROM purse ORDER BY id"))
+    return purses, purses, sum(purses.values()), purses, dict(world.rows("SELECT id, amount FROM plain ORDER BY id"))
+
+
+def _some_steps(dice: random.Random) -> Do:
+    words = ("put", "put", "put", "remove", "plain", "plain_later", "sum", "nested", "clear", "refuse", "break")
+    chosen = dice.choices(words, weights=(3, 3, 3, 2, 2, 2, 1, 1, 0.3, 0.7, 0.5), k=dice.randint(1, 4))
+    return Do(steps=tuple(Step(word, dice.choice(IDS), dice.randint(1, 99)) for word in chosen))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_remembered_is_what_is_there(world: World, seed: int) -> None:
+    """After each of many batches, of commands that succeed, are refused and break; and while each is on its way nobody sees it."""
+    dice = random.Random(seed)
+    peeking = Peeking(world, dice)
+    world.cloud.writer.watch(peeking)
+    world.cloud.remember()
+    for _ in range(40):
+        before = truth(world)
+        if dice.random() < 0.7:
+            assert look(world) == before
+        world.send_all([(_some_steps(dice), SYSTEM) for _ in range(dice.randint(1, 3))])
+        assert all(seen == before for seen in peeking.seen), "what is on its way, or on disk and not yet told, is not seen"
+        peeking.seen.clear()
+        assert look(world) == truth(world)
+
+
+def test_what_is_not_there_is_not_remembered(world: World) -> None:
+    """Made-up keys fill no memory, and a row that comes is seen."""
+    world.cloud.remember()
+    asked = PurseOf(id="a")
+
+    async def ask() -> int | None:
+        return world.cloud.ask(asked)
+
+    assert world.run(ask()) is None
+    world.send(Do(steps=(Step("put", "a", 3),)))
+    assert world.run(ask()) == 3
+
+
+def test_a_query_that_fails_forgets_everything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its snapshot may be gone, so what is remembered from it must not meet what is read from the next."""
+    world.cloud.remember()
+    world.send(Do(steps=(Step("put", "a", 3),)))
+    assert look(world) == truth(world)
+    reader = world.cloud._look._reader
+    with monkeypatch.context() as patched:
+
+        def fail(*_: Any) -> Any:
+            raise FaultError("the machine, so to speak")
+
+        patched.setattr(world.cloud._look, "rows", fail)
+        with pytest.raises(FaultError):
+            look(world)
+    assert world.cloud._look._memory is not None
+    assert world.cloud._look._memory.rows(PURSES) == {}
+    assert reader is world.cloud._look._reader
+    assert look(world) == truth(world)
+
+
+def test_results_of_a_table_are_bounded() -> None:
+    """Beyond the bound all of them are forgotten, and made anew."""
+    memory, made = Memory(), []
+    for key in range(10):
+        assert memory.recall("table", key, lambda key=key: made.append(key) or key, most=4) == key
+    assert memory.recall("table", 9, lambda: made.append("again"), most=4) == 9
+    assert memory.recall("table", 0, lambda: 100, most=4) == 100
+    assert made == list(range(10))
