@@ -1,7 +1,8 @@
 """Followers read facts after the commit, in order, each from its own cursor, at least once."""
 
 import asyncio
-from itertools import groupby
+from collections import deque
+from itertools import groupby, islice
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Struct
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.messages import Command, Fact
 from yunduan.kernel.refusals import FaultError, invariant
+from yunduan.runtime.memory import Changes
 from yunduan.runtime.ports import Reader
 from yunduan.runtime.registry import Follower, Registry, handles
 from yunduan.runtime.transaction import Tx
@@ -28,8 +30,10 @@ FACTS_PER_DELIVERY = 500
 RETRY_S = 0.02
 TRIES = 5
 """How often a fact that its follower cannot take is tried alone before it is parked."""
+RECENT_FACTS = 4_000
+"""How many of the last facts are kept in memory for followers that keep up."""
 PAUSE_S = 0.1
-"""Between two deliveries under load: a delivery is a commit, and facts are cheaper by the hundred. After a rest nothing waits."""
+"""Between two deliveries under load: a delivery is a commit, and facts are cheaper by the hundred. Whoever is far behind does not pause."""
 
 
 class Heard(Struct, frozen=True, gc=False):
@@ -106,7 +110,7 @@ def park_fact(tx: Tx, ask: ParkFact) -> Delivered:
 
 
 class Following:
-    """Runs every follower of a cloud."""
+    """Runs every follower of a cloud; a `Watcher`, so that facts told a moment ago need not be read back and decoded."""
 
     def __init__(self, writer: Writer, reader: Reader, registry: Registry) -> None:
         """Read facts through a connection of its own."""
@@ -117,8 +121,22 @@ class Following:
         self._cursors = {f.name: cursor(reader, f.name) for f in registry.followers}
         self._tries: dict[str, int] = {}
         self._woken = asyncio.Event()
+        self._recent: deque[Fact] = deque(maxlen=RECENT_FACTS)
+        """The last facts that were committed; those before them are read from the store."""
         self.parked = 0
-        writer.listen(self._woken.set)
+        writer.watch(self)
+
+    def pin(self) -> None:
+        """A commit that is on its way has told nothing yet."""
+
+    def renew(self, changes: Changes) -> None:
+        """Keep what was told, and wake."""
+        if changes.facts:
+            self._recent.extend(changes.facts)
+            self._woken.set()
+
+    def stand_aside(self, *, aside: bool) -> None:
+        """Followers read through a connection that holds nothing."""
 
     def lag(self) -> dict[str, int]:
         """How many facts each follower has yet to hear."""
@@ -128,10 +146,10 @@ class Following:
         """Deliver until cancelled; a burst of commits is one delivery."""
         while True:
             self._woken.clear()
-            if await self.run_once():
-                await asyncio.sleep(PAUSE_S)
-            else:
+            if not await self.run_once():
                 await self._woken.wait()
+            elif max(self.lag().values(), default=0) < FACTS_PER_DELIVERY:
+                await asyncio.sleep(PAUSE_S)
 
     async def run_once(self) -> bool:
         """Give each follower what is next for it, all in one commit; answers whether any of them moved or must try again."""
@@ -145,12 +163,10 @@ class Following:
     async def _deliver(self, follower: Follower) -> bool:
         after = self._cursors[follower.name]
         tries = self._tries.get(follower.name, 0)
-        rows = self._reader.rows(_FACTS_AFTER, (after, 1 if tries else FACTS_PER_DELIVERY))
-        if not rows:
+        heard, through = self._next(follower, after, 1 if tries else FACTS_PER_DELIVERY)
+        if through == after:
             return False
-        wanted = {function.hears.__name__ for function in follower.hears}  # type: ignore[attr-defined]
-        facts = tuple(Heard(seq, self._decoders[kind].decode(body)) for seq, kind, body in rows if kind in wanted)
-        delivery = DeliverFacts(follower=follower.name, after=after, through=rows[-1][0], facts=facts)
+        delivery = DeliverFacts(follower=follower.name, after=after, through=through, facts=heard)
         try:
             await self._hear(delivery)
             self._tries.pop(follower.name, None)
@@ -159,6 +175,18 @@ class Following:
         except Exception as error:
             await self._stumble(delivery, error)
         return True
+
+    def _next(self, follower: Follower, after: int, most: int) -> tuple[tuple[Heard, ...], int]:
+        """What a follower hears next, and the last fact that was looked at for it."""
+        begins = self._writer.head.fact_seq - len(self._recent)
+        if after >= begins:
+            kinds = {function.hears for function in follower.hears}  # type: ignore[attr-defined]
+            told = list(islice(self._recent, after - begins, after - begins + most))
+            return tuple([Heard(seq, fact) for seq, fact in enumerate(told, after + 1) if type(fact) in kinds]), after + len(told)
+        rows = self._reader.rows(_FACTS_AFTER, (after, most))
+        names = {function.hears.__name__ for function in follower.hears}  # type: ignore[attr-defined]
+        heard = tuple([Heard(seq, self._decoders[kind].decode(body)) for seq, kind, body in rows if kind in names])
+        return heard, rows[-1][0] if rows else after
 
     async def _hear(self, command: DeliverFacts | ParkFact) -> None:
         answered = await self._writer.submit(command, actor=SYSTEM, background=True)

@@ -7,6 +7,7 @@ nothing here is ever older than what somebody has been told.
 from collections.abc import Callable, Collection, Hashable
 from typing import Any, TypeVar
 
+from yunduan.kernel.messages import Fact
 from yunduan.runtime.ports import Table
 
 Value = TypeVar("Value")
@@ -15,19 +16,21 @@ RECALLED = 500
 
 
 class Changes:
-    """What one commit changes: rows by their keys, and tables of which only that is known."""
+    """What one commit changes: rows by their keys, tables of which only that is known, and the facts that it tells, in order."""
 
-    __slots__ = ("rows", "tables")
+    __slots__ = ("facts", "rows", "tables")
 
     def __init__(self) -> None:
         """Nothing yet."""
         self.rows: list[tuple[str, Collection[Any]]] = []
         self.tables: set[str] = set()
+        self.facts: list[Fact] = []
 
     def clear(self) -> None:
         """Begin anew."""
         self.rows.clear()
         self.tables.clear()
+        self.facts.clear()
 
 
 class Memory:

@@ -308,7 +308,7 @@ class Tx:
         self._head_before = (0, 0, bytes(32))
         self._kept: dict[type, Any] = {}
         self.changes = Changes()
-        """What this batch has changed so far, commands that were undone included."""
+        """What this batch has changed so far, rows and tables of commands that were undone included, but not their facts."""
         self._savepoint = False
         self._in_command = False
 
@@ -335,6 +335,7 @@ class Tx:
     def tell(self, fact: Fact, *, effective_at: int | None = None) -> None:
         """Write a fact; followers hear it after the commit. `effective_at` is its business date when that is not now."""
         self.head.fact_seq += 1
+        self.changes.facts.append(fact)
         at = self.now
         self.append(_FACT, (self.head.fact_seq, type(fact).__name__, _encode(fact), self.cause, at, effective_at or at))
 
@@ -508,6 +509,9 @@ class Tx:
         for shelf in self._touched:
             if shelf.waiting:
                 self._waiting_tables.add(shelf.table.name)
+        untold = self.head.fact_seq - self._head_before[0]
+        if untold:
+            del self.changes.facts[-untold:]
         self.head.fact_seq, self.head.transfer_seq, self.head.block_hash = self._head_before
         self._close_command()
 

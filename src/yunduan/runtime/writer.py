@@ -143,7 +143,6 @@ class Writer:
         self._in_flight: dict[str, Ask] = {}
         self._busy = False
         self._idle: list[asyncio.Future[None]] = []
-        self._listeners: list[Callable[[], None]] = []
         self._watchers: list[Watcher] = []
         self._stopped: list[Callable[[BaseException], None]] = []
         self.failed: FaultError | None = None
@@ -152,10 +151,6 @@ class Writer:
         self.batch_commands_last = 0
 
     # What others use
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call a function on the loop after each commit that told facts or set alarms."""
-        self._listeners.append(listener)
 
     def watch(self, watcher: Watcher) -> None:
         """Have somebody told around every commit."""
@@ -293,7 +288,6 @@ class Writer:
         if error is not None or self.failed is not None:
             self._stop([ask for ask, _ in batch], error or FaultError("the writer has stopped"))
             return
-        told = self._tx.head.fact_seq != self.head.fact_seq
         self.head = self._tx.head
         for watcher in self._watchers:
             watcher.renew(self._tx.changes)
@@ -306,9 +300,6 @@ class Writer:
         for ask, outcome in batch:
             self._probe("answered")
             self._answer(ask, outcome)
-        if told:
-            for listener in self._listeners:
-                listener()
 
     def _next(self) -> None:
         if self._asks or self._background:

@@ -173,7 +173,7 @@ class SqliteStore(SqliteReader):
         self._folder: apsw.Connection | None = None
         self._cache_kib = (
             cache_mib * 1024 // 4
-        )  # of which the writer has two quarters, and each of at most two readers before the scenes one
+        )  # the writer has two quarters, a reader one
         try:
             connection = apsw.Connection(str(path), vfs=vfs or None, statementcachesize=512)
         except BaseException:
