@@ -1,6 +1,7 @@
 """`make bench`: every workload, beside the textbook store and whichever peers are installed, in one run.
 
     python -m bench [--rounds 5] [--seconds 4] [--only checkout,list] [--systems sqlite,textbook] [--out FILE]
+    python -m bench.peers install oscar vendure
 
 Rounds are interleaved: in each, every system is loaded once with every workload, so that an hour's mood of the machine meets all
 alike. Figures are medians of the rounds with their spread; `others` is CPU that neither the servers nor the driver used: above 0.2
@@ -15,60 +16,109 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from msgspec import Struct
+from msgspec.structs import asdict
 from rich.console import Console
 from rich.table import Table
 
-from bench import recovery, wrk
+from bench import peers, recovery, wrk
 from bench.markets import Markets
 
 KINDS = {"checkout": 64, "purchase": 64, "list": 16, "page": 16}
 """Each workload with its connections."""
 REQUESTS_A_PURCHASE = 4
+OURS = ("sqlite", "postgresql")
+console = Console(width=170, highlight=False)
+
+
+class Floor(Struct, frozen=True):
+    """What a figure has to reach."""
+
+    rate: int
+    p99_ms: float = float("inf")
+
+
 FLOORS = {
-    ("sqlite", "checkout"): 2_500, ("sqlite", "purchase"): 1_000, ("sqlite", "list"): 6_000, ("sqlite", "page"): 8_000,
-    ("sqlite", "transfer"): 45_000, ("postgresql", "checkout"): 300, ("postgresql", "purchase"): 75,
-    ("postgresql", "list"): 1_500, ("postgresql", "page"): 1_500, ("postgresql", "transfer"): 12_000,
+    ("checkout", "sqlite"): Floor(2_500, 60), ("purchase", "sqlite"): Floor(1_000), ("list", "sqlite"): Floor(6_000, 10),
+    ("page", "sqlite"): Floor(8_000, 10), ("transfer", "sqlite"): Floor(45_000, 25), ("checkout", "postgresql"): Floor(300),
+    ("purchase", "postgresql"): Floor(75), ("list", "postgresql"): Floor(1_500), ("page", "postgresql"): Floor(1_500),
+    ("transfer", "postgresql"): Floor(12_000),
 }  # fmt: skip
-console = Console(width=150, highlight=False)
+RECOVERY_S_MAX = {"sqlite": 2.0, "postgresql": 10.0}
+
+
+class Figure(Struct, frozen=True):
+    """One run of one workload; a purchase counts once, whatever its requests."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    cores: float
+    others: float
+
+
+class Line(Struct, frozen=True):
+    """A row of the table: medians, and the spread of the rate."""
+
+    work: str
+    system: str
+    rate: float
+    least: float
+    most: float
+    p50_ms: float
+    p99_ms: float
+    cores: float
+    others: float
+    rounds: int
 
 
 class Book(Struct, kw_only=True):
     """Everything that was measured."""
 
-    runs: dict[tuple[str, str], list[wrk.Run]] = {}
-    transfers: dict[str, list[dict[str, Any]]] = {}
-    recovery: list[float] = []
+    figures: dict[tuple[str, str], list[Figure]] = {}
+    audit_s: dict[str, list[float]] = {}
+    recovery: dict[str, list[float]] = {}
     notes: list[str] = []
     memory_mib: float = 0.0
     wal_mib: float = 0.0
     first_answer_s: float = 0.0
 
+    def add(self, kind: str, system: str, figure: Figure) -> None:
+        """One more round of a workload."""
+        self.figures.setdefault((kind, system), []).append(figure)
+
 
 def main() -> None:
     """Everything, then the table."""
     chosen = _options()
-    if not wrk.present():
-        sys.exit("wrk is not installed (Debian: wrk): there is nothing to load the servers with")
     systems, kinds = chosen.systems.split(","), chosen.only.split(",")
-    book = Book()
-    needs_postgresql = bool({"postgresql", "textbook"} & set(systems))
-    with tempfile.TemporaryDirectory(prefix="yunduan-bench-") as folder, _cluster(needs_postgresql) as cluster:
+    served = [kind for kind in KINDS if kind in kinds]
+    if served and not wrk.present():
+        sys.exit("wrk is not installed (Debian: wrk): there is nothing to load the servers with")
+    book, others = Book(), peers.installed() if chosen.peers else []
+    console.print(f"peers: {', '.join(others) or 'none is installed (python -m bench.peers install …)'}")
+    with tempfile.TemporaryDirectory(prefix="yunduan-bench-") as folder, _cluster(bool({"postgresql", "textbook"} & {*systems})) as cluster:
         markets = Markets(Path(folder), cluster)
         for number in range(chosen.rounds):
-            for kind in (kind for kind in KINDS if kind in kinds):
+            for kind in served:
                 for system in systems:
                     _round(markets, system, kind, chosen, book)
+                for peer in others if kind in peers.KINDS else ():
+                    _peer(peer, kind, chosen, book)
+            for system in OURS if "transfer" in kinds else ():
+                if system in systems:
+                    _transfers(system, cluster, chosen, book)
             console.print(f"round {number + 1} of {chosen.rounds}")
-        if "transfer" in kinds:
-            book.transfers = _transfers([system for system in systems if system != "textbook"], cluster, chosen)
-        if "recovery" in kinds:
-            book.recovery = recovery.seconds(chosen.kills, orders=chosen.orders, work=Path(folder))
+        for system in OURS if "recovery" in kinds else ():
+            if system in systems:
+                where = cluster if system == "postgresql" else None
+                book.recovery[system] = recovery.seconds(chosen.kills, orders=chosen.orders, work=Path(folder), cluster=where)
     _print(book, chosen)
 
 
@@ -78,6 +128,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--seconds", type=int, default=4)
     options.add_argument("--only", default=",".join([*KINDS, "transfer", "recovery"]))
     options.add_argument("--systems", default="sqlite,postgresql,textbook")
+    options.add_argument("--no-peers", dest="peers", action="store_false")
     options.add_argument("--transfers", type=int, default=200_000)
     options.add_argument("--preload", type=int, default=1_000_000)
     options.add_argument("--kills", type=int, default=20)
@@ -109,7 +160,8 @@ def _round(markets: Markets, system: str, kind: str, chosen: argparse.Namespace,
         warm = wrk.load(server, kind, folder=folder, style=style, connections=16, seconds=1, start=0)
         start = 1024 * (warm.requests // 1024 + 2)
         run = wrk.load(server, kind, folder=folder, style=style, connections=KINDS[kind], seconds=chosen.seconds, start=start)
-        book.runs.setdefault((system, kind), []).append(run)
+        rate = run.rate / (REQUESTS_A_PURCHASE if kind == "purchase" else 1)
+        book.add(kind, system, Figure(rate, run.p50_ms, run.p99_ms, run.cores, run.others))
         if run.bad > (KINDS[kind] if kind == "purchase" else 0):
             book.notes.append(f"{system} {kind}: {run.bad} of {run.requests} answers were not 2xx")
         if system == "sqlite":
@@ -121,82 +173,94 @@ def _round(markets: Markets, system: str, kind: str, chosen: argparse.Namespace,
         book.notes += markets.faults()
 
 
-def _transfers(stores: list[str], cluster: Any, chosen: argparse.Namespace) -> dict[str, list[dict[str, Any]]]:
-    """Single transfers in process, each run in a process of its own."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for _ in range(min(chosen.rounds, 2)):
-        for store in stores:
-            where = store if store == "sqlite" else cluster.dsn
-            command = [sys.executable, "-m", "bench.transfers", where, str(chosen.transfers), str(chosen.preload)]
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            found.setdefault(store, []).append(json.loads(said.strip().splitlines()[-1]))
-            if store == "postgresql":
-                cluster.run("DROP SCHEMA IF EXISTS yunduan CASCADE")
-    return found
+def _peer(name: str, kind: str, chosen: argparse.Namespace, book: Book) -> None:
+    """The same work by another system, on its own catalogue of 54 goods."""
+    found = peers.measured(name, kind, connections=KINDS[kind], seconds=chosen.seconds)
+    book.add(kind, name, Figure(found.rate, found.p50_ms, found.p99_ms, found.cores, found.others))
+    if found.errors:
+        book.notes.append(f"{name} {kind}: {found.errors} errors")
 
 
-def _lines(book: Book) -> Iterator[dict[str, Any]]:
-    """A line of the table for each system and workload."""
-    for (system, kind), runs in sorted(book.runs.items(), key=lambda item: (list(KINDS).index(item[0][1]), item[0][0])):
-        part = REQUESTS_A_PURCHASE if kind == "purchase" else 1
-        rates = [run.rate / part for run in runs]
-        yield {
-            "work": kind,
-            "system": system,
-            "rate": statistics.median(rates),
-            "least": min(rates),
-            "most": max(rates),
-            "p50_ms": statistics.median(run.p50_ms for run in runs),
-            "p99_ms": statistics.median(run.p99_ms for run in runs),
-            "cores": statistics.median(run.cores for run in runs),
-            "others": statistics.median(run.others for run in runs),
-        }
-    for system, found in book.transfers.items():
-        rates = [run["per_s"] for run in found]
-        yield {
-            "work": "transfer",
-            "system": system,
-            "rate": statistics.median(rates),
-            "least": min(rates),
-            "most": max(rates),
-            "p50_ms": statistics.median(run["p50_ms"] for run in found),
-            "p99_ms": statistics.median(run["p99_ms"] for run in found),
-            "cores": 0.0,
-            "others": 0.0,
-        }
+def _transfers(system: str, cluster: Any, chosen: argparse.Namespace, book: Book) -> None:
+    """Single transfers in process, in a process of its own; what the machine does meanwhile besides is foreign load."""
+    where = "sqlite" if system == "sqlite" else cluster.dsn
+    command = [sys.executable, "-m", "bench.transfers", where, str(chosen.transfers), str(chosen.preload)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        sys.exit(ran.stderr)
+    said = json.loads(ran.stdout.strip().splitlines()[-1])
+    book.add("transfer", system, Figure(said["per_s"], said["p50_ms"], said["p99_ms"], said["cores"], said["others"]))
+    book.audit_s.setdefault(system, []).append(said["audit_s"])
+    if said["audit_faults"]:
+        book.notes.append(f"AUDIT: {said['audit_faults']} faults after the transfers on {system}")
+    if system == "postgresql":
+        cluster.run("DROP SCHEMA IF EXISTS yunduan CASCADE")
+
+
+def _lines(book: Book) -> Iterator[Line]:
+    order = [*KINDS, "transfer"]
+    for (kind, system), figures in sorted(book.figures.items(), key=lambda item: order.index(item[0][0])):
+        rates = [figure.rate for figure in figures]
+        yield Line(
+            kind, system, statistics.median(rates), min(rates), max(rates),
+            *(statistics.median(getattr(figure, name) for figure in figures) for name in ("p50_ms", "p99_ms", "cores", "others")),
+            len(figures),
+        )  # fmt: skip
+
+
+def _against(line: Line, floor: Floor | None) -> str:
+    """The floor, and whether it is reached, rate and p99 each."""
+    if floor is None:
+        return ""
+    said = f"{floor.rate:,} {_mark(line.rate >= floor.rate)}"
+    return said if floor.p99_ms == float("inf") else f"{said} {floor.p99_ms:.0f} ms {_mark(line.p99_ms <= floor.p99_ms)}"
+
+
+def _mark(reached: bool) -> str:
+    return "[green]✓[/]" if reached else "[red]✗[/]"
 
 
 def _print(book: Book, chosen: argparse.Namespace) -> None:
-    table = Table(title=f"medians of {chosen.rounds} rounds of {chosen.seconds} s, spread in brackets", box=None, pad_edge=False)
-    for head in ("work", "system", "per second", "", "p50 ms", "p99 ms", "cores", "others", "floor", "× textbook"):
-        table.add_column(head, justify="left" if head in {"work", "system"} else "right")
     lines = list(_lines(book))
-    rivals = {line["work"]: line["rate"] for line in lines if line["system"] == "textbook"}
+    rivals = list(dict.fromkeys(line.system for line in lines if line.system not in OURS))
+    table = Table(title=f"medians of {chosen.rounds} rounds of {chosen.seconds} s, spread in brackets", box=None, pad_edge=False)
+    for head in ("work", "system", "per second", "", "p50 ms", "p99 ms", "cores", "others", "floor", *(f"× {rival}" for rival in rivals)):
+        table.add_column(head, justify="left" if head in {"work", "system"} else "right")
+    rates = {(line.work, line.system): line.rate for line in lines}
     for line in lines:
-        floor = FLOORS.get((line["system"], line["work"]))
-        mark = "" if floor is None else ("[green]✓[/]" if line["rate"] >= floor else "[red]✗[/]")
-        rival = rivals.get(line["work"])
-        ratio = f"{line['rate'] / rival:.1f}" if rival and line["system"] != "textbook" else ""
-        spread = f"[{line['least']:,.0f}..{line['most']:,.0f}]"
+        ratios = [f"{line.rate / rate:,.1f}" if line.system in OURS and (rate := rates.get((line.work, rival))) else "" for rival in rivals]
         table.add_row(
-            line["work"], line["system"], f"{line['rate']:,.0f}", spread, f"{line['p50_ms']:.1f}", f"{line['p99_ms']:.1f}",
-            f"{line['cores']:.2f}", f"{line['others']:.2f}", f"{floor:,} {mark}" if floor else "", ratio,
+            line.work, line.system, f"{line.rate:,.0f}", f"[{line.least:,.0f}..{line.most:,.0f}]", f"{line.p50_ms:.1f}",
+            f"{line.p99_ms:.1f}", f"{line.cores:.2f}", f"{line.others:.2f}", _against(line, FLOORS.get((line.work, line.system))), *ratios,
         )  # fmt: skip
     console.print(table)
-    console.print(
-        f"sqlite server: memory at most {book.memory_mib:.0f} MiB (floor 200), WAL at most {book.wal_mib:.0f} MiB (128), "
-        f"start to first answer at most {book.first_answer_s:.2f} s (2)"
-    )
-    if book.recovery:
-        console.print(
-            f"recovery after kill -9 with {chosen.orders:,} orders: worst of {len(book.recovery)} is "
-            f"{max(book.recovery):.2f} s to the first answer (2)"
-        )
+    for said in _besides(book, chosen):
+        console.print(said)
     for note in book.notes:
         console.print(f"[yellow]{note}[/]")
-    console.print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}")
+    processor = platform.processor() or platform.machine()
+    console.print(f"{processor}, {psutil.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}")
     if chosen.out:
-        chosen.out.write_text(json.dumps({"lines": lines, "recovery_s": book.recovery, "notes": book.notes}, indent=1))
+        said = {"lines": [asdict(line) for line in lines], "recovery_s": book.recovery, "audit_s": book.audit_s, "notes": book.notes}
+        chosen.out.write_text(json.dumps(said, indent=1))
+
+
+def _besides(book: Book, chosen: argparse.Namespace) -> Iterable[str]:
+    """What is no rate."""
+    if book.memory_mib:
+        yield (
+            f"sqlite server: memory at most {book.memory_mib:.0f} MiB (200 {_mark(book.memory_mib <= 200)}), "
+            f"WAL at most {book.wal_mib:.0f} MiB (128 {_mark(book.wal_mib <= 128)}), "
+            f"start to first answer at most {book.first_answer_s:.2f} s (2 {_mark(book.first_answer_s <= 2)})"
+        )
+    for system, found in book.recovery.items():
+        most = RECOVERY_S_MAX[system]
+        yield (
+            f"recovery of {system} after kill -9 with {chosen.orders:,} orders: worst of {len(found)} is "
+            f"{max(found):.2f} s to the first answer ({most:.0f} {_mark(max(found) < most)})"
+        )
+    for system, found in book.audit_s.items():
+        yield f"proof of the books on {system}, {chosen.preload + chosen.transfers:,} transfers: {statistics.median(found):.1f} s"
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ async def furnish(store: Store, folder: Path, *, carts: bool, say: Callable[[str
     shelves = await _shelves(cloud)
     say("people")
     crowd = await _crowd(cloud)
-    baskets = {actor.person: [_basket(dice, shelves) for _ in range(BASKETS)] for actor, _, _ in crowd}
+    baskets = {actor.person: _baskets(dice, shelves) for actor, _, _ in crowd}
     if carts:
         say("carts")
         await many(
@@ -144,6 +144,18 @@ async def _crowd(cloud: Cloud) -> list[tuple[Actor, AddressId, str]]:
     await many(cloud, [(fill(actor.person, clearing, n), SYSTEM) for n, actor in enumerate(actors)])
     sessions = await many(cloud, [(Enter(person_id=actor.person), SYSTEM) for actor in actors])
     return [(actor, kept.address_id, vault.token(id)) for actor, kept, id in zip(actors, addresses, sessions, strict=True)]
+
+
+def _baskets(dice: random.Random, shelves: list[Shelf]) -> list[tuple[tuple[VariantId, VariantId], int]]:
+    """One person's, of which no two want the same variant: they lie in one cart."""
+    found: list[tuple[tuple[VariantId, VariantId], int]] = []
+    taken: set[VariantId] = set()
+    while len(found) < BASKETS:
+        basket = _basket(dice, shelves)
+        if taken.isdisjoint(basket[0]):
+            taken.update(basket[0])
+            found.append(basket)
+    return found
 
 
 def _basket(dice: random.Random, shelves: list[Shelf]) -> tuple[tuple[VariantId, VariantId], int]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psutil
 import uvloop
 
 from yunduan.backends.postgresql import PostgresqlStore
@@ -128,9 +129,10 @@ async def _measured(store: Store, *, callers: int, transfers: int, preload: int,
         batches, commands = cloud.writer.batches, cloud.writer.commands
         if profiled:
             profiled()
-        cpu_s = time.process_time()
+        machine, cpu_s = psutil.cpu_times(), time.process_time()
         seconds, latencies = await _called(cloud, load, callers=callers, transfers=transfers)
-        cpu_s = time.process_time() - cpu_s
+        cpu_s, now = time.process_time() - cpu_s, psutil.cpu_times()
+        busy = sum(getattr(now, name) - getattr(machine, name) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
         if profiled:
             profiled()
         latencies.sort()
@@ -142,6 +144,8 @@ async def _measured(store: Store, *, callers: int, transfers: int, preload: int,
             "p50_ms": round(1000 * latencies[len(latencies) // 2], 2),
             "p99_ms": round(1000 * latencies[len(latencies) * 99 // 100], 2),
             "worst_ms": round(1000 * latencies[-1], 1),
+            "cores": round(cpu_s / seconds, 2),
+            "others": round(max(0.0, busy - cpu_s) / seconds, 2),
             "cpu_us_each": round(1e6 * cpu_s / transfers, 1),
             "batch_mean": round((cloud.writer.commands - commands) / (cloud.writer.batches - batches), 1),
             "filled_per_s": round(preload / filled_s) if preload else 0,
