@@ -81,6 +81,8 @@ class Survey(Command[Receipt]):
     """Count the purses, with those that wait to be written."""
 
     op: int
+    quiet: bool = False
+    """Without a tally, so that nothing but a look is taken."""
 
 
 class Thank(Command[None]):
@@ -108,7 +110,7 @@ class Spoil(Command[Receipt]):
     purse: str
 
 
-@handles(Mint)
+@handles(Mint, ahead=True)
 def mint(tx: Tx, ask: Mint) -> Receipt:
     """Out of the mint, whose debt grows."""
     for purse in (model.MINT, ask.purse):
@@ -120,7 +122,7 @@ def mint(tx: Tx, ask: Mint) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Pay)
+@handles(Pay, ahead=True)
 def pay(tx: Tx, ask: Pay) -> Receipt:
     """From one to the other."""
     if tx.get(PURSES, ask.payee) is None or tx.get(PURSES, ask.payer) is None:
@@ -134,7 +136,7 @@ def pay(tx: Tx, ask: Pay) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Supply)
+@handles(Supply, ahead=True)
 def supply(tx: Tx, ask: Supply) -> Receipt:
     """More of a thing, or a new thing."""
     stall = tx.get(STALLS, ask.item)
@@ -146,7 +148,7 @@ def supply(tx: Tx, ask: Supply) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Reserve)
+@handles(Reserve, ahead=True)
 def reserve(tx: Tx, ask: Reserve) -> Receipt:
     """Held until the alarm."""
     stall = tx.get(STALLS, ask.item)
@@ -160,7 +162,7 @@ def reserve(tx: Tx, ask: Reserve) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Purchase)
+@handles(Purchase, ahead=True)
 def purchase(tx: Tx, ask: Purchase) -> Receipt:
     """The things first, so that money that is short must undo them."""
     _end(tx, ask.hold, HoldState.TAKEN)
@@ -169,7 +171,7 @@ def purchase(tx: Tx, ask: Purchase) -> Receipt:
     return Receipt(op=ask.op, seq=tx.head.fact_seq - 1)
 
 
-@handles(Expire)
+@handles(Expire, ahead=True)
 def expire(tx: Tx, ask: Expire) -> None:
     """Harmless when the things have been taken."""
     hold = tx.get(HOLDS, ask.hold)
@@ -178,7 +180,7 @@ def expire(tx: Tx, ask: Expire) -> None:
         tx.tell(facts.Expired(hold=ask.hold))
 
 
-@handles(SetBell)
+@handles(SetBell, ahead=True)
 def set_bell(tx: Tx, ask: SetBell) -> Receipt:
     """By an alarm."""
     tx.at(tx.now + ask.in_ms, Ring(bell=ask.op))
@@ -186,19 +188,20 @@ def set_bell(tx: Tx, ask: SetBell) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Ring)
+@handles(Ring, ahead=True)
 def ring(tx: Tx, ask: Ring) -> None:
     """Without looking whether it has rung: that is the runtime's promise."""
     store.tally(tx, "rang")
     tx.tell(facts.Rang(bell=ask.bell))
 
 
-@handles(Survey)
+@handles(Survey, ahead=True)
 def survey(tx: Tx, ask: Survey) -> Receipt:
     """By statements, between the remembered rows of others."""
     purses = store.counted_purses(tx)
-    store.tally(tx, "surveyed")
-    tx.tell(facts.Surveyed(op=ask.op, purses=purses))
+    if not ask.quiet:
+        store.tally(tx, "surveyed")
+    tx.tell(facts.Surveyed(op=ask.op, purses=purses, quiet=ask.quiet))
     return _receipt(tx, ask.op)
 
 

@@ -68,6 +68,7 @@ class Surveyed(Fact):
 
     op: int
     purses: int
+    quiet: bool = False
 
 
 class Thanked(Fact):
