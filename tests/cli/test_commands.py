@@ -16,6 +16,14 @@ import pytest
 
 YUNDUAN = str(Path(sys.executable).parent / "yunduan")
 ADMIN = "+8613800138000"
+BEYOND_LIMITS = (
+    (("shop", "create", ADMIN, ""), "name: Expected `str` of length >= 1"),
+    (("shop", "create", ADMIN, "茶" * 61), "name: Expected `str` of length <= 60"),
+    (("shop", "create", ADMIN, "\x1b[31m茶\n铺"), "name: its form, or one of its characters, is not allowed"),
+    (("shop", "create", ADMIN, "\udcff"), "CreateShop: not every argument is UTF-8"),
+    (("shop", "suspend", "shp_" + "1" * 41), "shop_id: its form, or one of its characters, is not allowed"),
+    (("person", "register", "+8613800138001", "--nickname", "n" * 41), "nickname: Expected `str` of length <= 40"),
+)
 
 
 def run(*arguments: str, data: Path, ends: int = 0) -> str:
@@ -69,6 +77,21 @@ def test_commands_work_with_and_without_a_server(tmp_path: Path) -> None:
         assert "refused: last_admin" in run("person", "withdraw", person, "admin", data=tmp_path, ends=1)
         assert "the books balance" in run("ledger", "audit", data=tmp_path)
     assert "茶铺" in run("shop", "list", data=tmp_path)
+
+
+def test_the_limits_of_a_message_hold_with_and_without_a_server(tmp_path: Path) -> None:
+    """Nothing is stored that the API would not take, and the exit code is that of bad usage."""
+
+    def nothing_passes() -> None:
+        for arguments, says in BEYOND_LIMITS:
+            assert run(*arguments, data=tmp_path, ends=2) == f"✗ {says}\n"
+        assert "shp_" not in run("shop", "list", data=tmp_path)
+
+    run("person", "register", ADMIN, data=tmp_path)
+    nothing_passes()
+    with serving(tmp_path):
+        nothing_passes()
+    assert people(tmp_path) == 1
 
 
 def test_a_second_server_is_refused(tmp_path: Path) -> None:

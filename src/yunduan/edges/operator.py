@@ -19,12 +19,13 @@ from msgspec import Raw, Struct
 
 from yunduan.cloud import Cloud
 from yunduan.kernel.actors import SYSTEM
-from yunduan.kernel.messages import Command, Query
+from yunduan.kernel.messages import Command, Message, Query
 from yunduan.kernel.refusals import FaultError, Refused
 from yunduan.runtime.registry import answer_type
 
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
+Asked = TypeVar("Asked", bound=Message)
 LINE_BYTES_MAX = 4 * 1024 * 1024
 SOCKET_NAME = "operator.sock"
 NOTHING = Raw()
@@ -56,6 +57,10 @@ class RefusedThereError(Exception):
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
+
+
+class UnfitMessageError(Exception):
+    """A field of a message is beyond its limits; nobody was asked."""
 
 
 class OperatorSocket:
@@ -117,11 +122,11 @@ class Operator(Protocol):
     """Sends commands and queries in the name of the cloud's owner."""
 
     async def send(self, command: Command[Answer], *, key: str = "") -> Answer:
-        """Have a command carried out; raises `RefusedThereError`."""
+        """Have a command carried out; raises `RefusedThereError`, and `UnfitMessageError` before anybody is asked."""
         ...
 
     async def ask(self, query: Query[Answer]) -> Answer:
-        """Have a query answered; raises `RefusedThereError`."""
+        """Have a query answered; raises `RefusedThereError`, and `UnfitMessageError` before anybody is asked."""
         ...
 
 
@@ -135,14 +140,14 @@ class ThroughSocket:
 
     async def send(self, command: Command[Answer], *, key: str = "") -> Answer:
         """Have a command carried out; raises `RefusedThereError`."""
-        answer: Answer = await self._call(
-            Request(command=type(command).__name__, fields=Raw(msgspec.json.encode(command)), key=key), type(command)
-        )
+        fields = Raw(msgspec.json.encode(_within_limits(command)))
+        answer: Answer = await self._call(Request(command=type(command).__name__, fields=fields, key=key), type(command))
         return answer
 
     async def ask(self, query: Query[Answer]) -> Answer:
         """Have a query answered; raises `RefusedThereError`."""
-        answer: Answer = await self._call(Request(query=type(query).__name__, fields=Raw(msgspec.json.encode(query))), type(query))
+        fields = Raw(msgspec.json.encode(_within_limits(query)))
+        answer: Answer = await self._call(Request(query=type(query).__name__, fields=fields), type(query))
         return answer
 
     async def _call(self, request: Request, message: type) -> Any:
@@ -167,16 +172,28 @@ class InProcess:
     async def send(self, command: Command[Answer], *, key: str = "") -> Answer:
         """Have a command carried out; raises `RefusedThereError`."""
         try:
-            return await self.cloud.send(command, actor=SYSTEM, key=key)
+            return await self.cloud.send(_within_limits(command), actor=SYSTEM, key=key)
         except Refused as refused:
             raise RefusedThereError(refused.code, refused.detail) from refused
 
     async def ask(self, query: Query[Answer]) -> Answer:
         """Have a query answered; raises `RefusedThereError`."""
         try:
-            return self.cloud.ask(query, actor=SYSTEM)
+            return self.cloud.ask(_within_limits(query), actor=SYSTEM)
         except Refused as refused:
             raise RefusedThereError(refused.code, refused.detail) from refused
+
+
+def _within_limits(message: Asked) -> Asked:
+    """The message as its own type reads it: making a struct checks nothing, and no limit may depend on whether a server runs."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(message), type=type(message))
+    except msgspec.ValidationError as error:
+        reason, _, field = str(error).partition(" - at `$.")
+        reason = "its form, or one of its characters, is not allowed" if "matching regex" in reason else reason
+        raise UnfitMessageError(f"{field.rstrip('`') or type(message).__name__}: {reason}") from error
+    except UnicodeEncodeError as error:
+        raise UnfitMessageError(f"{type(message).__name__}: not every argument is UTF-8") from error
 
 
 async def through_socket(folder: Path) -> ThroughSocket | None:

@@ -9,9 +9,12 @@ from rich.console import Console
 
 from yunduan.edges.cli import books, data, people, shops
 from yunduan.edges.cli.ways import settings_of
-from yunduan.edges.operator import RefusedThereError
+from yunduan.edges.operator import RefusedThereError, UnfitMessageError
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.ports import StoreRefusedError
+
+EXIT_CODE_USAGE = 2
+"""An argument does not fit, as when typer finds out."""
 
 app = typer.Typer(
     name="yunduan",
@@ -43,7 +46,7 @@ def serve(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; what is refused or wrong is one line on the standard error and an exit code of 1."""
+    """Run one command; what is refused or wrong is one line on the standard error and an exit code of 1, of 2 when an argument is."""
     _told(lambda: app(arguments))
 
 
@@ -52,10 +55,12 @@ def _told(command: Callable[[], None]) -> None:
         command()
     except RefusedThereError as refused:
         _fail(f"refused: {refused}")
+    except UnfitMessageError as error:
+        _fail(str(error), code=EXIT_CODE_USAGE)
     except (StoreRefusedError, FaultError, OSError) as error:
         _fail(str(error))
 
 
-def _fail(text: str) -> None:
+def _fail(text: str, *, code: int = 1) -> None:
     Console(stderr=True, soft_wrap=True).print(f"[bold red]✗[/] {text}", highlight=False)
-    raise SystemExit(1)
+    raise SystemExit(code)
