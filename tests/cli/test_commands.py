@@ -94,6 +94,16 @@ def test_the_limits_of_a_message_hold_with_and_without_a_server(tmp_path: Path) 
     assert people(tmp_path) == 1
 
 
+def test_data_are_printed_as_they_are(tmp_path: Path) -> None:
+    """Brackets in a name or in an error are no markup, and a colon's word is no emoji."""
+    run("person", "register", ADMIN, data=tmp_path)
+    for name in ("[/]", "[red]茶", ":tea:"):
+        run("shop", "create", ADMIN, name, data=tmp_path)
+    listed = run("shop", "list", data=tmp_path)
+    assert [line.split()[1] for line in listed.splitlines() if "shp_" in line] == ["[/]", "[red]茶", ":tea:"]
+    assert "[a-z] holds no copy of a store" in run("restore", "[a-z]", data=tmp_path, ends=1)
+
+
 def test_a_second_server_is_refused(tmp_path: Path) -> None:
     """One writer a store."""
     with serving(tmp_path):

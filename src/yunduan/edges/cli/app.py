@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from yunduan.edges.cli import books, data, people, shops
+from yunduan.edges.cli.screen import BAD, errors
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError, UnfitMessageError
 from yunduan.kernel.refusals import FaultError
@@ -62,5 +62,5 @@ def _told(command: Callable[[], None]) -> None:
 
 
 def _fail(text: str, *, code: int = 1) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"[bold red]✗[/] {text}", highlight=False)
+    errors.print(BAD, text)
     raise SystemExit(code)

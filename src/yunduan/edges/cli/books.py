@@ -6,7 +6,8 @@ import typer
 
 from yunduan.cloud import open_reader
 from yunduan.domains.ledger.audit import Audited, audit
-from yunduan.edges.cli.ways import DataFolder, console, settings_of
+from yunduan.edges.cli.screen import BAD, GOOD, console
+from yunduan.edges.cli.ways import DataFolder, settings_of
 from yunduan.kernel.money import Money
 
 app = typer.Typer(help="The books.", no_args_is_help=True)
@@ -32,9 +33,9 @@ def prove(data: DataFolder = None) -> None:
 def print_audit(report: Audited, *, seconds: float | None = None) -> None:
     """What an audit proved, or what is wrong."""
     for line in report.proved:
-        console.print(f"[green]✓[/] {line}")
+        console.print(GOOD, line)
     for fault in report.faults:
-        console.print(f"[bold red]✗[/] {fault.kind}: {fault}")
+        console.print(BAD, f"{fault.kind}: {fault}")
     took = f" in {seconds:.1f} s" if seconds is not None else ""
     verdict = "the books do NOT balance" if report.faults else "the books balance"
     turnover = ", ".join(str(Money(amount=amount, currency=currency)) for currency, amount in report.turnover.items())

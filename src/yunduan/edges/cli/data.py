@@ -14,7 +14,8 @@ from yunduan.cloud import Cloud, join, open_cloud, open_reader, open_store
 from yunduan.domains.ledger.audit import audit
 from yunduan.domains.ledger.commands import NoteFork
 from yunduan.edges.cli.books import print_audit
-from yunduan.edges.cli.ways import DataFolder, console, settings_of
+from yunduan.edges.cli.screen import BAD, GOOD, console
+from yunduan.edges.cli.ways import DataFolder, settings_of
 from yunduan.edges.doctor import Finding, examine
 from yunduan.kernel.actors import SYSTEM
 from yunduan.runtime.clock import VirtualClock
@@ -123,9 +124,9 @@ def doctor(data: DataFolder = None) -> None:
 
 
 def _print(finding: Finding) -> None:
-    mark = "[bold red]✗[/]" if finding.is_bad else "[green]✓[/]"
-    advice = f"\n    [yellow]{finding.advice}[/]" if finding.is_bad and finding.advice else ""
-    console.print(f"{mark} {finding.what}: {finding.found}{advice}")
+    console.print(BAD if finding.is_bad else GOOD, f"{finding.what}: {finding.found}")
+    if finding.is_bad and finding.advice:
+        console.print(f"    {finding.advice}", style="yellow")
 
 
 @importing.command()

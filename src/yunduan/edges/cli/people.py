@@ -9,7 +9,8 @@ from rich.table import Table
 from yunduan.domains.identity.commands import GrantRole, RegisterPerson, WithdrawRole
 from yunduan.domains.identity.model import Language, OperatorRole
 from yunduan.domains.identity.queries import Mailbox, PersonByContact
-from yunduan.edges.cli.ways import DataFolder, console, settings_of, with_operator
+from yunduan.edges.cli.screen import BAD, console, errors
+from yunduan.edges.cli.ways import DataFolder, settings_of, with_operator
 from yunduan.kernel.ids import PersonId
 
 app = typer.Typer(help="People and what they may do.", no_args_is_help=True)
@@ -54,7 +55,7 @@ def code(contact: Contact, data: DataFolder = None) -> None:
     letters = with_operator(settings_of(data), lambda operator: operator.ask(Mailbox()))
     found = next((letter.code for letter in letters if letter.contact == contact), None)
     if found is None:
-        console.print(f"no letter to {contact} lies in the mailbox", style="red")
+        errors.print(BAD, f"no letter to {contact} lies in the mailbox")
         raise typer.Exit(1)
     console.print(found)
 
@@ -75,6 +76,6 @@ def person_named(named: str, data: DataFolder) -> PersonId:
         return PersonId(named)
     found = with_operator(settings_of(data), lambda operator: operator.ask(PersonByContact(contact=named)))
     if found is None:
-        console.print(f"nobody is known by {named}", style="red")
+        errors.print(BAD, f"nobody is known by {named}")
         raise typer.Exit(1)
     return found

@@ -8,7 +8,8 @@ from rich.table import Column, Table
 from yunduan.domains.catalog.commands import CreateShop, ReopenShop, SuspendShop
 from yunduan.domains.catalog.queries import ShopListed, Shops
 from yunduan.edges.cli.people import Person, person_named
-from yunduan.edges.cli.ways import DataFolder, console, settings_of, with_operator
+from yunduan.edges.cli.screen import console
+from yunduan.edges.cli.ways import DataFolder, settings_of, with_operator
 from yunduan.edges.operator import Operator
 from yunduan.kernel.ids import ShopId
 

@@ -7,14 +7,12 @@ from typing import Annotated, TypeVar
 
 import typer
 from msgspec.structs import replace
-from rich.console import Console
 
 from yunduan.cloud import open_cloud
 from yunduan.edges.operator import Operator, operating
 from yunduan.runtime.settings import Settings, settings_or_exit
 
 Answer = TypeVar("Answer")
-console = Console(highlight=False, soft_wrap=True)
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of store and keys; the setting `data` otherwise.")]
 
 
