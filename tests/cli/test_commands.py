@@ -26,11 +26,10 @@ BEYOND_LIMITS = (
 )
 
 
-def run(*arguments: str, data: Path, ends: int = 0) -> str:
+def run(*arguments: str, data: Path, ends: int = 0, **environ: str) -> str:
     """One command; answers all that it says."""
-    done = subprocess.run(
-        [YUNDUAN, *arguments], env=os.environ | {"YUNDUAN_DATA": str(data)}, capture_output=True, text=True, check=False, timeout=60
-    )
+    environment = os.environ | {"YUNDUAN_DATA": str(data)} | environ
+    done = subprocess.run([YUNDUAN, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == ends, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -117,6 +116,24 @@ def test_a_bad_setting_is_named(tmp_path: Path) -> None:
     done = subprocess.run([YUNDUAN, "serve"], env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert "did you mean 'http.port'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing", "extra"),
+    [
+        (("import", "olist", "tables"), "pyarrow", "import"),
+        (("serve", "--port", "0"), "psycopg", "postgresql"),
+        (("ledger", "audit"), "psycopg", "postgresql"),
+        (("doctor",), "psycopg", "postgresql"),
+    ],
+)
+def test_an_extra_that_is_missing_is_named(arguments: tuple[str, ...], missing: str, extra: str, tmp_path: Path) -> None:
+    """One line, with what installs it, and the exit code of what is refused."""
+    (tmp_path / f"{missing}.py").write_text(f"raise ModuleNotFoundError(name={missing!r})\n")
+    url = "postgresql://nowhere/" if missing == "psycopg" else ""
+    said = run(*arguments, data=tmp_path / "data", ends=1, PYTHONPATH=str(tmp_path), YUNDUAN_STORE__URL=url)
+    installs = f"{sys.executable} -m pip install 'yunduan[{extra}]'"
+    assert said == f"✗ {missing} is not installed; the extra `{extra}` brings it: {installs}\n"
 
 
 def test_a_copy_made_while_people_come_brings_everything_back(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The commands, grouped by what they are about."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,8 @@ from yunduan.runtime.ports import StoreRefusedError
 
 EXIT_CODE_USAGE = 2
 """An argument does not fit, as when typer finds out."""
+EXTRAS = {"psycopg": "postgresql", "pyarrow": "import"}
+"""The packages that not everybody needs, and the extra of ours that brings each."""
 
 app = typer.Typer(
     name="yunduan",
@@ -59,6 +62,11 @@ def _told(command: Callable[[], None]) -> None:
         _fail(str(error), code=EXIT_CODE_USAGE)
     except (StoreRefusedError, FaultError, OSError) as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get(error.name or "")
+        if extra is None:
+            raise
+        _fail(f"{error.name} is not installed; the extra `{extra}` brings it: {sys.executable} -m pip install 'yunduan[{extra}]'")
 
 
 def _fail(text: str, *, code: int = 1) -> None:
