@@ -7,6 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import apsw
 import msgspec
 from msgspec import Struct
 
@@ -36,7 +37,7 @@ from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
 from yunduan.runtime.following import Ears, Following
 from yunduan.runtime.jobs import Jobs, Kinds
 from yunduan.runtime.migrations import migrate
-from yunduan.runtime.ports import Snapshots, Store
+from yunduan.runtime.ports import Snapshots, Store, StoreRefusedError
 from yunduan.runtime.registry import Domain, Registry, answer_type
 from yunduan.runtime.restoring import belong_together
 from yunduan.runtime.runners import Runner, again_and_again
@@ -234,17 +235,20 @@ def open_cloud(settings: Settings, *, clock: Clock | None = None, entropy: Entro
 
 
 def open_store(settings: Settings) -> Store:
-    """The store that the settings name, locked for this process."""
+    """The store that the settings name, locked for this process; raises `StoreRefusedError` when it cannot be opened."""
     path = settings.sqlite_path()
     if path is not None:
-        return SqliteStore(path, cache_mib=settings.store.cache_mib)
+        try:
+            return SqliteStore(path, cache_mib=settings.store.cache_mib)
+        except apsw.Error as error:
+            raise StoreRefusedError(f"{path} cannot be opened: {error}") from error
     from yunduan.backends.postgresql import PostgresqlStore  # noqa: PLC0415 - an optional extra
 
     return PostgresqlStore(settings.store.url)
 
 
 def open_reader(settings: Settings) -> Snapshots:
-    """A read-only connection to the store that the settings name, whether or not a server runs."""
+    """A read-only connection to the store that the settings name, whether or not a server runs; raises `StoreRefusedError`."""
     path = settings.sqlite_path()
     if path is not None:
         return sqlite.open_reader(path, cache_mib=settings.store.cache_mib)

@@ -1,6 +1,8 @@
 """The command line as an operator uses it: beside a running server, without one, and after a loss."""
 
+import contextlib
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -158,6 +160,63 @@ def test_a_copy_made_while_people_come_brings_everything_back(tmp_path: Path) ->
     assert "is there already" in run("restore", str(copy), data=later, ends=1)
 
 
+def test_a_copy_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What was refused has left nothing in the way of the next attempt, and keys never lie in a copy of the data."""
+    data, copy, keys = (tmp_path / name for name in ("data", "copy", "keys"))
+    assert f"{tmp_path}/yunduan.sqlite is not there" in run("backup", str(copy), data=tmp_path, ends=1)
+    run("person", "register", ADMIN, data=data)
+    for beside in (copy, copy / "keys", tmp_path):
+        assert "keys are kept apart" in run("backup", str(copy), "--keys", str(beside), data=data, ends=2)
+    keys.mkdir()
+    (keys / "keys.sqlite").touch()
+    assert run("backup", str(copy), "--keys", str(keys), data=data, ends=1) == f"✗ {keys}/keys.sqlite is there already\n"
+    (keys / "keys.sqlite").unlink()
+    intact = (data / "keys.sqlite").read_bytes()
+    (data / "keys.sqlite").write_bytes(b"spoilt" * 4096)
+    assert "keys.sqlite cannot be copied" in run("backup", str(copy), "--keys", str(keys), data=data, ends=1)
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["data", "keys"]
+    assert list(keys.iterdir()) == []
+    (data / "keys.sqlite").write_bytes(intact)
+    run("backup", str(copy), "--keys", str(keys), data=data)
+    assert run("backup", str(copy), data=data, ends=1) == f"✗ {copy} is there already\n"
+
+
+def test_a_copy_is_brought_back_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A slip in the name of the keys' folder, or a copy that is none, leaves the folder as it was for the next attempt."""
+    data, copy, keys, later = (tmp_path / name for name in ("data", "copy", "keys", "later"))
+    run("person", "register", ADMIN, data=data)
+    run("backup", str(copy), "--keys", str(keys), data=data)
+    assert run("restore", str(copy), "--keys", str(copy), data=later, ends=1) == f"✗ {copy} holds no copy of keys\n"
+    spoilt = tmp_path / "spoilt"
+    spoilt.mkdir()
+    (spoilt / "store").write_bytes(b"spoilt" * 4096)
+    assert "cannot be opened" in run("restore", str(spoilt), "--keys", str(keys), data=later, ends=1)
+    assert not later.exists()
+    assert "restored; this is epoch 2" in run("restore", str(copy), "--keys", str(keys), data=later)
+
+
+def test_somebody_who_looks_on_sees_a_bar(tmp_path: Path) -> None:
+    """On the standard error of a terminal; what is written elsewhere is as if there were none."""
+    data, copy, keys, later = (tmp_path / name for name in ("data", "copy", "keys", "later"))
+    run("person", "register", ADMIN, data=data)
+    for arguments, what, folder in (
+        (("backup", str(copy), "--keys", str(keys)), "copying", data),
+        (("restore", str(copy), "--keys", str(keys)), "bringing back yunduan.sqlite", later),
+        (("ledger", "audit"), "proving the books", data),
+    ):
+        master, terminal = pty.openpty()
+        environment = os.environ | {"YUNDUAN_DATA": str(folder), "TERM": "xterm", "COLUMNS": "100"}
+        done = subprocess.run([YUNDUAN, *arguments], env=environment, stdout=subprocess.PIPE, stderr=terminal, check=True, timeout=60)
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of what was written
+            while read := os.read(master, 65_536):
+                shown += read
+        os.close(master)
+        assert what in shown.decode()
+        assert what not in done.stdout.decode()
+
+
 def test_a_store_is_not_opened_with_the_keys_of_another(tmp_path: Path) -> None:
     """Nobody could be found or read: better to say so than to begin again."""
     data, copy = tmp_path / "data", tmp_path / "copy"
@@ -172,6 +231,8 @@ def test_a_store_is_not_opened_with_the_keys_of_another(tmp_path: Path) -> None:
     assert "yunduan.sqlite-wal is there already" in run("restore", str(copy), data=strangers, ends=1)
     (strangers / "yunduan.sqlite-wal").unlink()
     assert "these keys are not those" in run("restore", str(copy), data=strangers, ends=1)
+    assert not (strangers / "yunduan.sqlite").exists()
+    assert (strangers / "keys.sqlite").exists()
 
 
 def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
@@ -181,6 +242,32 @@ def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "keys.sqlite").chmod(0o644)
     assert "others can read the keys" in run("doctor", data=tmp_path, ends=1)
     assert "cannot be opened" in run("doctor", data=tmp_path / "nowhere", ends=1)
+
+
+def test_a_slip_in_the_folder_begins_no_marketplace(tmp_path: Path) -> None:
+    """Whoever asks about people and shops means those of a marketplace that is there."""
+    slip = tmp_path / "slip"
+    for arguments in (
+        ("person", "find", ADMIN),
+        ("person", "grant", ADMIN, "admin"),
+        ("person", "mailbox"),
+        ("shop", "list"),
+        ("shop", "suspend", "shp_1"),
+        ("backup", str(tmp_path / "copy")),
+    ):
+        assert f"✗ {slip}/yunduan.sqlite is not there: " in run(*arguments, data=slip, ends=1)
+    assert run("ledger", "audit", data=slip, ends=1) == f"✗ there is no store at {slip}/yunduan.sqlite\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_books_of_another_version_are_not_proved(tmp_path: Path) -> None:
+    """Its tables may be others: one line, instead of a trace."""
+    run("person", "register", ADMIN, data=tmp_path)
+    connection = apsw.Connection(str(tmp_path / "yunduan.sqlite"))
+    connection.execute("DELETE FROM migration WHERE domain = 'orders' AND number = 1")
+    connection.close()
+    said = run("ledger", "audit", data=tmp_path, ends=1)
+    assert said == "✗ the books can be proved after the next start of the server, for which 1 migration waits\n"
 
 
 @pytest.mark.parametrize("arguments", [("person",), ("import",), ("shop", "create"), ("no such thing",)])

@@ -3,7 +3,7 @@
 import pytest
 
 from support.ledger import Books, cny, move, new
-from yunduan.domains.ledger.audit import PROVED
+from yunduan.domains.ledger.audit import PROVED, audit
 from yunduan.domains.ledger.commands import NoteFork
 from yunduan.domains.ledger.model import AccountFlag, Kind
 from yunduan.kernel.ids import TransferId
@@ -39,6 +39,16 @@ def test_an_audit_says_what_it_has_proved(books: Books) -> None:
     assert (audited.holds, audited.holds_open, audited.milestones) == (3, 1, 4)
     assert audited.turnover == {"CNY": 100_000 + 3 * 1275 + 50 + 9, "USD": 500}
     assert audited.chain_end == books.cloud.writer.head.block_hash.hex()
+
+
+def test_an_audit_tells_how_far_it_is(books: Books) -> None:
+    """After each page, in transfers, and of how many."""
+    _fill(books)
+    told: list[tuple[int, int]] = []
+    reader = books.cloud.store.reader()
+    audit(reader, watch=lambda done, total: told.append((done, total)))
+    reader.close()
+    assert told == [(160, 160)]
 
 
 def test_an_empty_book_is_in_order(books: Books) -> None:

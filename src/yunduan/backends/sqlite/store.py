@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -350,18 +350,48 @@ class SqliteStore(SqliteReader):
 
 
 def open_reader(path: Path, *, cache_mib: int = 64) -> SqliteReader:
-    """A read-only connection to a store that another process may be writing to."""
-    return _reader(str(path), "", cache_mib * 1024)
+    """A read-only connection to a store that another process may be writing to; raises `StoreRefusedError`."""
+    if not path.is_file() or not path.stat().st_size:
+        raise StoreRefusedError(f"there is no store at {path}")
+    try:
+        return _reader(str(path), "", cache_mib * 1024)
+    except apsw.Error as error:
+        raise StoreRefusedError(f"{path} cannot be opened: {error}") from error
 
 
-def copy(path: Path, target: Path, *, vfs: str = "") -> None:
-    """Write a consistent copy of a store in one step (`VACUUM INTO`) while others go on; on disk when it returns."""
+def copy(path: Path, target: Path, *, vfs: str = "", watch: Callable[[int, int], None] | None = None) -> None:
+    """Write a consistent copy of a store in one step (`VACUUM INTO`) while others go on.
+
+    It is a new file that only its owner may read, on disk when this returns, and gone when it fails. `watch` is told now and then
+    how many bytes are written, and of how many.
+    """
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        _vacuum_into(path, target, vfs, watch)
+        _fsync(target)
+    except apsw.Error as error:
+        target.unlink()
+        raise FaultError(f"{path} cannot be copied: {error}") from error
+    except BaseException:
+        target.unlink()
+        raise
+
+
+def _vacuum_into(path: Path, target: Path, vfs: str, watch: Callable[[int, int], None] | None) -> None:
     copier = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs or None)
     try:
+        if watch is not None:
+            pages, free, size = (copier.pragma(name) for name in ("page_count", "freelist_count", "page_size"))
+            total = (pages - free) * size
+
+            def look() -> bool:
+                watch(min(target.stat().st_size, total), total)
+                return False
+
+            copier.set_progress_handler(look, STEPS_BETWEEN_LOOKS)
         copier.execute("VACUUM INTO ?", (str(target),))
     finally:
         copier.close()
-    _fsync(target)
 
 
 def _locked(path: Path) -> int:

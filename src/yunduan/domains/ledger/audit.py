@@ -1,5 +1,7 @@
 """Proves the books from what is stored, trusting nothing that the program remembers."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from yunduan.domains.ledger import chain, model, store
@@ -46,14 +48,17 @@ class Audited(Struct, frozen=True, kw_only=True):
         return () if self.faults_found else PROVED
 
 
-def audit(reader: Snapshots) -> Audited:
+def audit(reader: Snapshots, *, watch: Callable[[int, int], None] | None = None) -> Audited:
     """Read every transfer once, in order, then the rest of the books; the book may grow meanwhile.
 
     What is only ever added to is read in pages, however long that takes; the end and all that changes, within one snapshot.
+    `watch` is told now and then how many transfers are read, and of how many.
     """
     work = _Audit(reader)
+    total, _ = store.head(reader)
     while work.stream():
-        pass
+        if watch is not None:
+            watch(work.read, max(total, work.read))
     reader.begin()
     try:
         while work.stream():
@@ -77,6 +82,11 @@ class _Audit:
         self._seq = 0
         self._at = 0
         self._chain = _Chain(reader, self._derivation)
+
+    @property
+    def read(self) -> int:
+        """How many transfers were taken so far."""
+        return self._seq
 
     def stream(self) -> bool:
         """Take the next transfers; false when there are no more."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from yunduan.edges.cli import books, data, people, shops
+from yunduan.edges.cli import books, copies, data, people, shops
 from yunduan.edges.cli.screen import BAD, errors
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError, UnfitMessageError
@@ -30,7 +30,7 @@ app.add_typer(books.app, name="ledger")
 app.add_typer(people.app, name="person")
 app.add_typer(shops.app, name="shop")
 app.add_typer(data.importing, name="import")
-for command in (data.backup, data.restore, data.doctor):
+for command in (copies.backup, copies.restore, data.doctor):
     app.command()(command)
 
 

@@ -4,11 +4,13 @@ import time
 
 import typer
 
-from yunduan.cloud import open_reader
+from yunduan.cloud import DOMAINS, open_reader
 from yunduan.domains.ledger.audit import Audited, audit
-from yunduan.edges.cli.screen import BAD, GOOD, console
+from yunduan.edges.cli.screen import BAD, GOOD, console, watched
 from yunduan.edges.cli.ways import DataFolder, settings_of
 from yunduan.kernel.money import Money
+from yunduan.runtime.migrations import migrations, pending
+from yunduan.runtime.ports import StoreRefusedError
 
 app = typer.Typer(help="The books.", no_args_is_help=True)
 
@@ -22,8 +24,12 @@ def ledger() -> None:
 def prove(data: DataFolder = None) -> None:
     """Prove the books from the first transfer on, and print what was proved; may run beside a server."""
     reader = open_reader(settings_of(data))
+    if waiting := pending(reader, migrations(DOMAINS)):
+        migrations_wait = "1 migration waits" if len(waiting) == 1 else f"{len(waiting)} migrations wait"
+        raise StoreRefusedError(f"the books can be proved after the next start of the server, for which {migrations_wait}")
     began = time.monotonic()
-    report = audit(reader)
+    with watched("proving the books") as watch:
+        report = audit(reader, watch=watch)
     reader.close()
     print_audit(report, seconds=time.monotonic() - began)
     if report.faults:

@@ -20,11 +20,11 @@ Person = Annotated[str, typer.Argument(help="The person's id (per_…), or a pho
 
 @app.command()
 def register(contact: Contact, nickname: str = "", language: Language = Language.ZH, data: DataFolder = None) -> None:
-    """Make a person who can sign in by a phone number or an e-mail address."""
+    """Make a person who can sign in by a phone number or an e-mail address; begins the marketplace where there is none yet."""
     settings = settings_of(data)
     by = {"email": contact} if "@" in contact else {"phone": contact}
     ask = RegisterPerson(**by, nickname=nickname, language=language, region=settings.phone.region)
-    console.print(with_operator(settings, lambda operator: operator.send(ask)).person_id)
+    console.print(with_operator(settings, lambda operator: operator.send(ask), begins=True).person_id)
 
 
 @app.command()

@@ -1,13 +1,18 @@
 """What a command says: data as they are, and nothing in them that a terminal would obey."""
 
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 _NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's categories of controls, formats (those that turn the direction of writing among them), halves of pairs and line ends."""
+Watch = Callable[[int, int], None]
+"""Is told now and then how much is done, and of how much."""
 GOOD, BAD = Text("✓", style="green"), Text("✗", style="bold red")
 
 
@@ -33,3 +38,12 @@ class Screen(Console):
 
 console = Screen()
 errors = Screen(stderr=True)
+
+
+@contextmanager
+def watched(what: str) -> Iterator[Watch]:
+    """A bar on the standard error for as long as something takes: only where somebody looks, and gone afterwards."""
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        bar = progress.add_task(printable(what), total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)

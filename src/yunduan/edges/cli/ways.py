@@ -8,11 +8,14 @@ from typing import Annotated, TypeVar
 import typer
 from msgspec.structs import replace
 
-from yunduan.cloud import open_cloud
+from yunduan.cloud import Cloud, open_cloud
 from yunduan.edges.operator import Operator, operating
+from yunduan.runtime.ports import StoreRefusedError
 from yunduan.runtime.settings import Settings, settings_or_exit
 
 Answer = TypeVar("Answer")
+KEYS = "keys.sqlite"
+"""Their file in the data folder."""
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of store and keys; the setting `data` otherwise.")]
 
 
@@ -25,11 +28,28 @@ def settings_of(folder: Path | None, *, host: str = "", port: int | None = None)
     return replace(settings, http=http)
 
 
-def with_operator(settings: Settings, story: Callable[[Operator], Awaitable[Answer]]) -> Answer:
-    """Do something as the cloud's owner: through the running server, or by holding the store meanwhile."""
+def must_be_there(settings: Settings) -> None:
+    """Refuse a folder in which no marketplace was begun: a slip in its name shall not begin another one."""
+    path, keys = settings.sqlite_path(), Path(settings.data) / KEYS
+    if path is not None and not path.is_file():
+        raise StoreRefusedError(f"{path} is not there: `yunduan serve` begins a marketplace, `yunduan restore` brings one back")
+    if not keys.is_file():
+        raise StoreRefusedError(f"{keys} is not there: a store is of no use without its keys")
+
+
+def with_operator(settings: Settings, story: Callable[[Operator], Awaitable[Answer]], *, begins: bool = False) -> Answer:
+    """Do something as the cloud's owner: through the running server, or by holding the store meanwhile.
+
+    Raises `StoreRefusedError` when there is no marketplace, unless the story `begins` one.
+    """
+
+    def opened() -> Cloud:
+        if not begins:
+            must_be_there(settings)
+        return open_cloud(settings)
 
     async def run() -> Answer:
-        async with operating(Path(settings.data), lambda: open_cloud(settings)) as operator:
+        async with operating(Path(settings.data), opened) as operator:
             return await story(operator)
 
     return asyncio.run(run())
