@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import apsw
@@ -260,6 +261,14 @@ def test_a_slip_in_the_folder_begins_no_marketplace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("arguments", [("ledger", "audit"), ("person", "mailbox"), ("serve", "--port", "0")])
+def test_a_file_that_is_no_store_is_named(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """In one line, by whoever opens it."""
+    run("person", "register", ADMIN, data=tmp_path)
+    (tmp_path / "yunduan.sqlite").write_bytes(b"no store" * 4096)
+    assert run(*arguments, data=tmp_path, ends=1) == f"✗ {tmp_path}/yunduan.sqlite cannot be opened: file is not a database\n"
+
+
 def test_the_books_of_another_version_are_not_proved(tmp_path: Path) -> None:
     """Its tables may be others: one line, instead of a trace."""
     run("person", "register", ADMIN, data=tmp_path)
@@ -270,7 +279,47 @@ def test_the_books_of_another_version_are_not_proved(tmp_path: Path) -> None:
     assert said == "✗ the books can be proved after the next start of the server, for which 1 migration waits\n"
 
 
-@pytest.mark.parametrize("arguments", [("person",), ("import",), ("shop", "create"), ("no such thing",)])
+def test_an_address_that_postgresql_cannot_read_is_not_repeated(tmp_path: Path) -> None:
+    """It may hold a password."""
+    for arguments in (("ledger", "audit"), ("serve", "--port", "0")):
+        said = run(*arguments, data=tmp_path, ends=1, YUNDUAN_STORE__URL="postgresql://me:secret@[nowhere")
+        assert said == "✗ PostgreSQL cannot read the address of the store\n"
+
+
+def test_a_server_that_goes_away_is_told(tmp_path: Path) -> None:
+    """Whether it did what it was asked is not known, and the line says so."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "operator.sock"))
+        listening.listen()
+        asking = subprocess.Popen(
+            [YUNDUAN, "shop", "suspend", "shp_1"], env=os.environ | {"YUNDUAN_DATA": str(tmp_path)}, stderr=subprocess.PIPE, text=True
+        )
+        server, _ = listening.accept()
+        server.recv(4096)
+        server.close()
+        _, said = asking.communicate(timeout=60)
+    assert said == "✗ the server went away before it answered: look whether it was done\n"
+    assert asking.returncode == 1
+
+
+def test_the_version_is_said(tmp_path: Path) -> None:
+    """That of the package."""
+    assert run("--version", data=tmp_path) == f"yunduan {version('yunduan')}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("person",),
+        ("person", "register", ""),
+        ("person", "find", " "),
+        ("import",),
+        ("shop", "create"),
+        ("serve", "--port", "65536"),
+        ("serve", "--port", "-3"),
+        ("no such thing",),
+    ],
+)
 def test_bad_usage_is_exit_code_two(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """And help is shown."""
     assert "Usage" in run(*arguments, data=tmp_path, ends=2)

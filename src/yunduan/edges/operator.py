@@ -20,7 +20,7 @@ from msgspec import Raw, Struct
 from yunduan.cloud import Cloud
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.messages import Command, Message, Query
-from yunduan.kernel.refusals import FaultError, Refused
+from yunduan.kernel.refusals import FaultError, Refused, UnknownOutcomeError
 from yunduan.runtime.registry import answer_type
 
 log = structlog.get_logger(__name__)
@@ -151,9 +151,14 @@ class ThroughSocket:
         return answer
 
     async def _call(self, request: Request, message: type) -> Any:
-        self._writer.write(msgspec.json.encode(request) + b"\n")
-        await self._writer.drain()
-        reply = msgspec.json.decode(await self._reader.readline(), type=Reply)
+        line = b""
+        with contextlib.suppress(ConnectionError):
+            self._writer.write(msgspec.json.encode(request) + b"\n")
+            await self._writer.drain()
+            line = await self._reader.readline()
+        if not line.endswith(b"\n"):
+            raise UnknownOutcomeError("the server went away before it answered: look whether it was done")
+        reply = msgspec.json.decode(line, type=Reply)
         if reply.error:
             raise FaultError(reply.error)
         if reply.refusal:

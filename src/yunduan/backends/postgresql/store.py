@@ -59,8 +59,15 @@ def _of(table: Table[Any, Any]) -> dialect.Statements:
     return found
 
 
+def _taken_apart(dsn: str) -> dict[str, Any]:
+    try:
+        return conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise StoreRefusedError("PostgreSQL cannot read the address of the store") from None  # its own words would show the password
+
+
 def _conninfo(dsn: str, schema: str, options: str, application: str) -> str:
-    given = conninfo_to_dict(dsn)
+    given = _taken_apart(dsn)
     asked = str(given.pop("options", None) or "")
     search = f"-c search_path={schema}"
     return make_conninfo(
@@ -433,7 +440,7 @@ def _run_client(program: str, dsn: str, *arguments: str) -> None:
     found = shutil.which(program)
     if found is None:
         raise FaultError(f"{program} is not installed: it comes with PostgreSQL's client programs")
-    given = conninfo_to_dict(dsn)
+    given = _taken_apart(dsn)
     password = given.pop("password", None)
     environment = os.environ | ({"PGPASSWORD": str(password)} if password else {})
     command = [found, f"--dbname={make_conninfo('', **given)}", *arguments]

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from yunduan.edges.cli import books, copies, data, people, shops
-from yunduan.edges.cli.screen import BAD, errors
+from yunduan.edges.cli.screen import BAD, console, errors
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError, UnfitMessageError
 from yunduan.kernel.refusals import FaultError
@@ -21,7 +22,6 @@ EXTRAS = {"psycopg": "postgresql", "pyarrow": "import"}
 
 app = typer.Typer(
     name="yunduan",
-    help="Yunduan (云端): an open mobile-commerce cloud.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,10 +34,25 @@ for command in (copies.backup, copies.restore, data.doctor):
     app.command()(command)
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"yunduan {version('yunduan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def yunduan(
+    *, _: Annotated[bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")] = False
+) -> None:
+    """Yunduan (云端): an open mobile-commerce cloud."""
+
+
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; the setting http.host otherwise.")] = "",
-    port: Annotated[int | None, typer.Option(help="Port to listen on; the setting http.port otherwise.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port to listen on, 0 for a free one; the setting http.port otherwise.")
+    ] = None,
     folder: Annotated[Path | None, typer.Option("--data", help="Folder of store and keys; the setting data otherwise.")] = None,
     *,
     confirm_clock: Annotated[bool, typer.Option(help="Say that the time is right although the cloud was away for long.")] = False,
@@ -60,8 +75,10 @@ def _told(command: Callable[[], None]) -> None:
         _fail(f"refused: {refused}")
     except UnfitMessageError as error:
         _fail(str(error), code=EXIT_CODE_USAGE)
-    except (StoreRefusedError, FaultError, OSError) as error:
+    except (StoreRefusedError, FaultError) as error:
         _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get(error.name or "")
         if extra is None:
@@ -70,5 +87,5 @@ def _told(command: Callable[[], None]) -> None:
 
 
 def _fail(text: str, *, code: int = 1) -> None:
-    errors.print(BAD, text)
+    errors.print(BAD, " ".join(text.split()))
     raise SystemExit(code)

@@ -14,7 +14,15 @@ from yunduan.edges.cli.ways import DataFolder, settings_of, with_operator
 from yunduan.kernel.ids import PersonId
 
 app = typer.Typer(help="People and what they may do.", no_args_is_help=True)
-Contact = Annotated[str, typer.Argument(help="A phone number (+86…) or an e-mail address.")]
+
+
+def _given(contact: str) -> str:
+    if not contact.strip():
+        raise typer.BadParameter("a phone number or an e-mail address is wanted")
+    return contact
+
+
+Contact = Annotated[str, typer.Argument(callback=_given, help="A phone number (+86…) or an e-mail address.")]
 Person = Annotated[str, typer.Argument(help="The person's id (per_…), or a phone number or e-mail address.")]
 
 
