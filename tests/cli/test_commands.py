@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -216,6 +217,21 @@ def test_somebody_who_looks_on_sees_a_bar(tmp_path: Path) -> None:
         os.close(master)
         assert what in shown.decode()
         assert what not in done.stdout.decode()
+
+
+def test_what_is_made_is_its_users_alone(tmp_path: Path) -> None:
+    """Each file of a data folder that was open to others before, and of its copies, whatever the shell would have it be."""
+    data, copy, keys, later = (tmp_path / name for name in ("data", "copy", "keys", "later"))
+    for folder in (data, later):
+        folder.mkdir(mode=0o755)
+    run("person", "register", ADMIN, data=data)
+    run("backup", str(copy), "--keys", str(keys), data=data)
+    run("restore", str(copy), "--keys", str(keys), data=later)
+    with serving(data):
+        made = [file for folder in (data, copy, keys, later) for file in folder.iterdir()]
+        assert [file for file in made if file.stat().st_mode & 0o077] == []
+        assert {"yunduan.sqlite", "yunduan.sqlite-wal", "sandbox.sqlite", "store", "operator.sock"} <= {file.name for file in made}
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (copy, keys)] == [0o700, 0o700]
 
 
 def test_a_store_is_not_opened_with_the_keys_of_another(tmp_path: Path) -> None:

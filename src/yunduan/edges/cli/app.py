@@ -1,5 +1,6 @@
 """The commands, grouped by what they are about."""
 
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -64,7 +65,12 @@ def serve(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; what is refused or wrong is one line on the standard error and an exit code of 1, of 2 when an argument is."""
+    """Run one command; what is refused or wrong is one line on the standard error and an exit code of 1, of 2 when an argument is.
+
+    What it makes is its user's alone: stores, logs and copies hold what others may not read, and SQLite and PostgreSQL's programs
+    ask nobody for the mode of their files.
+    """
+    os.umask(0o077)
     _told(lambda: app(arguments))
 
 
