@@ -5,6 +5,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, get_args
 from zoneinfo import ZoneInfo
@@ -52,11 +53,16 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65_535, description="Port to listen on; 0 picks a free one.")] = 8000
     public_url: Annotated[
         str,
-        Meta(pattern=r"^(https?://[^\s/]+)?$", description="What phones reach this cloud by, without a path; empty: host and port."),
+        Meta(
+            pattern=r"^(https?://[^\s/]+)?$",
+            description="What phones reach this cloud by, without a path; empty: host and port, or this machine where all are listened on.",
+        ),
     ] = ""
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Meta(description="Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody's by default."),
+        Meta(
+            description="Addresses, or networks, of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody's by default."
+        ),
     ] = ()
     connections_max: Annotated[int, Meta(ge=1, le=100_000, description="Open connections; one more is answered 503.")] = 2_048
     backlog: Annotated[int, Meta(ge=1, le=65_535, description="Connections that the system may hold before they are accepted.")] = 2_048
@@ -74,6 +80,21 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=100, le=600_000, description="How long a body may take to arrive; a slower one is answered 408.", extra=_unit("ms"))
     ] = 10_000
     drain_s: Annotated[int, Meta(ge=1, le=600, description="How long open requests may take to end after SIGTERM.", extra=_unit("s"))] = 15
+
+    def __post_init__(self) -> None:
+        """Refuse a proxy without an address: nothing it says would be believed, and every caller would seem to be the proxy."""
+        for proxy in self.trusted_proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"http.trusted_proxies: {proxy!r} is neither an address nor a network such as 10.0.0.0/8") from error
+
+    def listens_everywhere(self) -> bool:
+        """Whether the host stands for every address of the machine, and so for none that anybody could be told."""
+        try:
+            return ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
 
 
 class LogSettings(Struct, frozen=True, kw_only=True):
@@ -191,8 +212,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.store.url.removeprefix("sqlite:")) if self.store.url else Path(self.data) / "yunduan.sqlite"
 
     def public_url(self) -> str:
-        """What this cloud is reached by, without a slash at the end."""
-        host = f"[{self.http.host}]" if ":" in self.http.host else self.http.host
+        """What this cloud is reached by, without a slash at the end; by this machine alone, when it listens on every address."""
+        host = "localhost" if self.http.listens_everywhere() else self.http.host
+        host = f"[{host}]" if ":" in host else host
         return self.http.public_url or f"http://{host}:{self.http.port}"
 
 

@@ -28,6 +28,22 @@ def test_the_environment_is_heard_before_the_file(tmp_path: Path) -> None:
     assert load_settings(environ={"YUNDUAN_SETTINGS": str(file)}).http.port == 9000
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "0:0::0"])
+def test_every_address_of_a_machine_is_none_to_be_told(host: str) -> None:
+    """So what is told is the one by which this machine reaches itself, unless the settings know better."""
+    settings = load_settings(environ={"YUNDUAN_HTTP__HOST": host, "YUNDUAN_HTTP__PORT": "81"})
+    assert settings.public_url() == "http://localhost:81"
+    known = load_settings(environ={"YUNDUAN_HTTP__HOST": host, "YUNDUAN_HTTP__PUBLIC_URL": "https://market.example"})
+    assert known.public_url() == "https://market.example"
+
+
+@pytest.mark.parametrize("proxies", ["127.0.0.1", "10.0.0.0/8, ::1", "2001:db8::/32", ""])
+def test_proxies_are_addresses_or_networks(proxies: str) -> None:
+    """Of both families."""
+    settings = load_settings(environ={"YUNDUAN_HTTP__TRUSTED_PROXIES": proxies})
+    assert ", ".join(settings.http.trusted_proxies) == proxies
+
+
 def test_the_store_is_a_file_or_a_server() -> None:
     """By its address."""
     assert load_settings(environ={"YUNDUAN_STORE__URL": "sqlite:/x/y.db"}).sqlite_path() == Path("/x/y.db")
@@ -47,6 +63,9 @@ def test_the_store_is_a_file_or_a_server() -> None:
         ("YUNDUAN_MARKET__CURRENCY", "XXX", ("market.currency", "ISO 4217")),
         ("YUNDUAN_MARKET__TIME_ZONE", "Mars/Base", ("market.time_zone", "IANA")),
         ("YUNDUAN_MARKET__TIME_ZONE", "../../etc/passwd", ("market.time_zone", "IANA")),
+        ("YUNDUAN_HTTP__TRUSTED_PROXIES", "127.0.0.1, proxy", ("http.trusted_proxies", "'proxy' is neither an address nor a network")),
+        ("YUNDUAN_HTTP__TRUSTED_PROXIES", "*", ("http.trusted_proxies", "'*' is neither")),
+        ("YUNDUAN_HTTP__TRUSTED_PROXIES", "10.0.0.1/8", ("http.trusted_proxies", "'10.0.0.1/8' is neither")),
         ("YUNDUAN_WRITER__BATCH_MS", "0", ("writer.batch_ms", "a number above 0")),
     ],
 )

@@ -21,6 +21,7 @@ from yunduan.edges.http.endpoint import Admits
 from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.logs import configure_logs
 from yunduan.edges.operator import OperatorSocket
+from yunduan.edges.starting import started
 from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ def serve(
     except OSError as error:
         log.critical("cannot_listen", host=settings.http.host, port=settings.http.port, error=str(error))
         return EXIT_CODE_ADDRESS
+    settings = started(settings, port=listening.getsockname()[1])
     with contextlib.closing(listening), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings, listening, lambda: _confirmed(opened(settings), confirm_clock), admits))
 
