@@ -253,12 +253,46 @@ def test_a_store_is_not_opened_with_the_keys_of_another(tmp_path: Path) -> None:
 
 
 def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
-    """Nothing on a healthy cloud; a spoilt counter, and a file that others can read, otherwise."""
+    """Nothing on a healthy cloud; files that others can reach, an address that nobody can follow, and keys that are lost, otherwise."""
+    assert "✗ store: there is no store at " in run("doctor", data=tmp_path / "nowhere", ends=1)
     run("person", "register", ADMIN, data=tmp_path)
-    assert "✗" not in run("doctor", data=tmp_path)
-    (tmp_path / "keys.sqlite").chmod(0o644)
-    assert "others can read the keys" in run("doctor", data=tmp_path, ends=1)
-    assert "cannot be opened" in run("doctor", data=tmp_path / "nowhere", ends=1)
+    healthy = run("doctor", data=tmp_path)
+    assert "✗" not in healthy
+    assert "✓ server: none runs on this folder\n" in healthy
+    assert healthy.endswith("✓ books: they balance over 0 transfers\nall is well\n")
+    with serving(tmp_path):
+        assert "✓ server: runs\n" in run("doctor", data=tmp_path)
+    keys = tmp_path / "keys.sqlite"
+    keys.chmod(0o644)
+    said = run("doctor", data=tmp_path, ends=1)
+    assert f"✗ folder: others can reach {keys}\n    chmod go= {keys}\n" in said
+    assert said.endswith("\n1 of 15 findings want something done\n")
+    keys.unlink()
+    assert f"✗ keys: {keys} is not there\n" in run("doctor", data=tmp_path, ends=1)
+
+
+def test_the_doctor_says_whether_the_settings_will_do(tmp_path: Path) -> None:
+    """With what the machine allows, and with what others can follow."""
+    run("person", "register", ADMIN, data=tmp_path)
+    said = run("doctor", data=tmp_path, ends=1, YUNDUAN_HTTP__HOST="0.0.0.0", YUNDUAN_HTTP__PORT="81")
+    assert "✗ public address: http://localhost:81\n" in said
+    limited = ["bash", "-c", f"ulimit -n 1024; {YUNDUAN} doctor"]
+    done = subprocess.run(
+        limited, env=os.environ | {"YUNDUAN_DATA": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "✗ open files: 1,024 allowed here, 2,176 wanted for 2,048 callers\n" in done.stdout
+
+
+def test_the_doctor_looks_on_where_something_is_spoilt(tmp_path: Path) -> None:
+    """A table that is gone and a chain that is broken are two findings in words, and the others are still made."""
+    run("person", "register", ADMIN, data=tmp_path)
+    connection = apsw.Connection(str(tmp_path / "yunduan.sqlite"))
+    connection.execute("DROP TABLE job; UPDATE head SET block_hash = x'00'")
+    connection.close()
+    said = run("doctor", data=tmp_path, ends=1)
+    assert "✓ alarms" in said
+    assert "✗ jobs: cannot be told: no such table: job\n" in said
+    assert "✗ books: they do NOT balance: 1 wrong in 0 transfers, first head_differs: head: the chain ends with 0000" in said
 
 
 def test_a_slip_in_the_folder_begins_no_marketplace(tmp_path: Path) -> None:

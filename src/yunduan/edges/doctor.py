@@ -1,6 +1,9 @@
 """Looks at everything that can be wrong with a cloud; changes nothing, and may run beside a server."""
 
+import resource
+import shlex
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,13 +11,16 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
+from yunduan.backends.sqlite import store_files
 from yunduan.backends.sqlite.store import VERSION_MIN
 from yunduan.cloud import DOMAINS, open_reader
 from yunduan.domains.ledger.audit import audit
+from yunduan.edges.operator import SOCKET_NAME
+from yunduan.edges.starting import files_wanted, is_unreachable
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.migrations import migrations, pending
 from yunduan.runtime.ports import Snapshots, StoreRefusedError
-from yunduan.runtime.settings import Settings
+from yunduan.runtime.settings import HttpSettings, Settings
 
 FREE_BYTES_MIN = 2**30
 LAG_FACTS_MAX = 10_000
@@ -32,13 +38,15 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 def examine(settings: Settings) -> list[Finding]:
     """Every finding, those of a store that cannot be opened included."""
-    findings = [_sqlite_version(), _space(Path(settings.data)), _keys(Path(settings.data))]
+    folder = Path(settings.data)
+    findings = [_sqlite_version(), _space(folder), _open_files(settings.http), _address(settings), _folder(settings), _keys(settings)]
+    findings.append(_server(folder))
     try:
         reader = open_reader(settings)
     except (apsw.Error, StoreRefusedError, FaultError, OSError) as error:
-        advice = "`yunduan serve` makes a store on its first start"
-        return [*findings, Finding(what="store", found=f"cannot be opened: {error}", is_bad=True, advice=advice)]
+        return [*findings, Finding(what="store", found=str(error), is_bad=True, advice=_advice_on_opening(settings))]
     try:
+        findings.append(_store(settings))
         findings += _of_store(settings, reader)
     finally:
         reader.close()
@@ -50,7 +58,11 @@ def _of_store(settings: Settings, reader: Snapshots) -> Iterator[Finding]:
     if settings.sqlite_path() is not None:
         looks.insert(0, _integrity)
     for look in looks:
-        yield look(reader)
+        try:
+            yield look(reader)
+        except Exception as error:  # whatever a spoilt store makes of a look, the others are still of use
+            what = look.__name__.removeprefix("_")
+            yield Finding(what=what, found=f"cannot be told: {error}", is_bad=True, advice="is the store damaged, or another version's?")
 
 
 def _sqlite_version() -> Finding:
@@ -70,19 +82,78 @@ def _space(folder: Path) -> Finding:
     )
 
 
-def _keys(folder: Path) -> Finding:
-    path = folder / "keys.sqlite"
-    if not path.exists():
-        return Finding(
-            what="keys", found="none yet", is_bad=(folder / "yunduan.sqlite").exists(), advice="bring back the copy of keys.sqlite"
-        )
-    open_to_others = path.stat().st_mode & 0o077
-    return Finding(what="keys", found=f"{path.name}", is_bad=bool(open_to_others), advice=f"others can read the keys: chmod 600 {path}")
+def _open_files(http: HttpSettings) -> Finding:
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files_wanted(http)
+    return Finding(
+        what="open files",
+        found=f"{allowed:,} allowed here, {wanted:,} wanted for {http.connections_max:,} callers",
+        is_bad=allowed < wanted,
+        advice="raise the system's limit (`ulimit -Hn`, systemd's LimitNOFILE), or lower http.connections_max",
+    )
+
+
+def _address(settings: Settings) -> Finding:
+    return Finding(
+        what="public address",
+        found=settings.public_url()
+        + ("" if settings.http.public_url or settings.http.port else " (0: a free port, another one each start)"),
+        is_bad=is_unreachable(settings.http),
+        advice="others can connect, but cannot follow this address: set http.public_url to what they reach this cloud by",
+    )
+
+
+def _folder(settings: Settings) -> Finding:
+    """Nobody but its owner may reach into the folder, nor a file of the store that lies elsewhere."""
+    folder, path = Path(settings.data), settings.sqlite_path()
+    places = [folder, *sorted(folder.iterdir())] if folder.is_dir() else []
+    places += [file for file in store_files(path) if file.exists() and file.parent != folder] if path else []
+    others = [place for place in places if not place.is_symlink() and place.stat().st_mode & 0o077]
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        found = f"others can reach {', '.join(map(str, others[:3]))}{more}"
+        return Finding(what="folder", found=found, is_bad=True, advice=f"chmod go= {shlex.join(map(str, others))}")
+    return Finding(what="folder", found=f"{folder}, which only its owner can reach" if places else f"{folder} is not there yet")
+
+
+def _keys(settings: Settings) -> Finding:
+    path, store = Path(settings.data) / "keys.sqlite", settings.sqlite_path()
+    if path.exists():
+        return Finding(what="keys", found=str(path))
+    is_bad = store is not None and store.exists()
+    return Finding(what="keys", found=f"{path} is not there", is_bad=is_bad, advice="bring back the copy of the keys")
+
+
+def _server(folder: Path) -> Finding:
+    with socket.socket(socket.AF_UNIX) as way_in:
+        try:
+            way_in.connect(str(folder / SOCKET_NAME))
+        except OSError:
+            return Finding(what="server", found="none runs on this folder")
+    return Finding(what="server", found="runs")
+
+
+def _store(settings: Settings) -> Finding:
+    path = settings.sqlite_path()
+    if path is None:
+        return Finding(what="store", found="PostgreSQL")
+    size = sum(file.stat().st_size for file in store_files(path) if file.exists())
+    return Finding(what="store", found=f"{path}, {size / 2**20:,.1f} MiB")
+
+
+def _advice_on_opening(settings: Settings) -> str:
+    path = settings.sqlite_path()
+    if path is None:
+        return "does PostgreSQL run, and is store.url right?"
+    if path.exists():
+        return "whose is the file? If it is damaged, bring back the last copy"
+    return "is this the right folder? `yunduan serve` begins a marketplace, `yunduan restore` brings one back"
 
 
 def _integrity(reader: Snapshots) -> Finding:
     said = reader.row("PRAGMA quick_check(1)")
-    return Finding(what="file", found=said[0] if said else "?", is_bad=said != ("ok",), advice="restore the last copy")
+    found = "undamaged" if said == ("ok",) else f"damaged: {said[0] if said else 'it says nothing'}"
+    return Finding(what="file", found=found, is_bad=said != ("ok",), advice="bring back the last copy: `yunduan restore`")
 
 
 def _migrations(reader: Snapshots) -> Finding:
@@ -97,9 +168,9 @@ def _lag(reader: Snapshots) -> Finding:
     head = reader.row("SELECT fact_seq FROM head")
     slowest = reader.row("SELECT follower, seq FROM cursor ORDER BY seq LIMIT 1")
     behind = head[0] - slowest[1] if head and slowest else 0
-    name = slowest[0] if slowest else "no follower"
+    found = f"{slowest[0]} is {behind:,} fact{'' if behind == 1 else 's'} behind" if behind and slowest else "none is behind"
     return Finding(
-        what="followers", found=f"{name} is {behind:,} facts behind", is_bad=behind > LAG_FACTS_MAX, advice="is a server running?"
+        what="followers", found=found, is_bad=behind > LAG_FACTS_MAX, advice="they go on while a server runs; if one does, see its log"
     )
 
 
@@ -121,10 +192,14 @@ def _alarms(reader: Snapshots) -> Finding:
 
 def _jobs(reader: Snapshots) -> Finding:
     rows = reader.rows("SELECT kind, error FROM job WHERE status = 'failed' ORDER BY id DESC LIMIT 3")
-    return Finding(what="jobs", found="; ".join(f"{kind}: {error[:80]}" for kind, error in rows) or "none failed", is_bad=bool(rows))
+    found = "; ".join(f"{kind}: {error[:80]}" for kind, error in rows) or "none failed"
+    return Finding(what="jobs", found=found, is_bad=bool(rows), advice="what they had done stays; the server's log says where they broke")
 
 
 def _books(reader: Snapshots) -> Finding:
     report = audit(reader)
-    found = f"{report.transfers:,} transfers" + (f"; {report.faults[0]}" if report.faults else " balance")
-    return Finding(what="books", found=found, is_bad=bool(report.faults), advice="stop taking payments and compare with the last copy")
+    count = f"{report.transfers:,} transfer{'' if report.transfers == 1 else 's'}"
+    if not report.faults:
+        return Finding(what="books", found=f"they balance over {count}")
+    found = f"they do NOT balance: {report.faults_found:,} wrong in {count}, first {report.faults[0].kind}: {report.faults[0]}"
+    return Finding(what="books", found=found, is_bad=True, advice="stop taking payments; `yunduan ledger audit` says all that is wrong")

@@ -1,5 +1,5 @@
 """The embedded store: SQLite through apsw, in WAL mode, fsynced at each commit, one connection that writes."""
 
-from yunduan.backends.sqlite.store import SqliteReader, SqliteStore, copy, open_reader
+from yunduan.backends.sqlite.store import SqliteReader, SqliteStore, copy, open_reader, store_files
 
-__all__ = ["SqliteReader", "SqliteStore", "copy", "open_reader"]
+__all__ = ["SqliteReader", "SqliteStore", "copy", "open_reader", "store_files"]

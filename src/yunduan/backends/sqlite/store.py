@@ -349,6 +349,11 @@ class SqliteStore(SqliteReader):
             raise BrokenError("nothing touches the writing connection while a commit is on its way")
 
 
+def store_files(path: Path) -> tuple[Path, ...]:
+    """The files that make a store: itself, its log, and the log's index."""
+    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
+
+
 def open_reader(path: Path, *, cache_mib: int = 64) -> SqliteReader:
     """A read-only connection to a store that another process may be writing to; raises `StoreRefusedError`."""
     if not path.is_file() or not path.stat().st_size:

@@ -43,6 +43,10 @@ class Fault(Struct, frozen=True):
     where: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        """Where it is, and what is there."""
+        return f"{self.where}: {self.detail}" if self.detail else self.where
+
 
 def begun(form: Form, counters: Counters) -> Sum:
     """Where a sum begins."""

@@ -119,7 +119,7 @@ def _what_is_brought(settings: Settings, source: Path, keys: Path | None) -> dic
     if not copy.is_file():
         raise StoreRefusedError(f"{source} holds no copy of a store")
     if path is not None:
-        for place in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):  # a log that lies beside would be taken for the copy's own
+        for place in sqlite.store_files(path):  # a log that lies beside would be taken for the copy's own
             _must_be_free(place)
         brought[path] = copy
     if keys is not None:
@@ -141,7 +141,7 @@ def _taken_back_on_failure(folder: Path, files: list[Path]) -> Iterator[None]:
         yield
     except BaseException:
         for file in files:
-            for place in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+            for place in sqlite.store_files(file):
                 place.unlink(missing_ok=True)
         if not was_there:
             shutil.rmtree(folder)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from yunduan.cloud import Cloud, join, open_store
 from yunduan.domains.ledger.audit import audit
 from yunduan.edges.cli.books import print_audit
-from yunduan.edges.cli.screen import BAD, GOOD, console
+from yunduan.edges.cli.screen import BAD, GOOD, console, watched
 from yunduan.edges.cli.ways import DataFolder, settings_of
 from yunduan.edges.doctor import Finding, examine
 from yunduan.runtime.clock import VirtualClock
@@ -25,10 +25,13 @@ NEVER_MS = 10**15
 def doctor(data: DataFolder = None) -> None:
     """Look at everything that can be wrong and say what to do about it; changes nothing, and may run beside a server."""
     settings = settings_of(data)
-    findings = examine(settings)
+    with watched("looking at everything"):
+        findings = examine(settings)
     for finding in findings:
         _print(finding)
-    if any(finding.is_bad for finding in findings):
+    bad = sum(finding.is_bad for finding in findings)
+    console.print(f"{bad} of {len(findings)} findings want something done" if bad else "all is well")
+    if bad:
         raise typer.Exit(1)
 
 
