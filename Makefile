@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# An interpreter without pip, which `venv` leaves behind where it is not whole, must not be taken for done.
+.DELETE_ON_ERROR:
 .PHONY: run test quick check bench soak docs clean
 
 run: .venv/run.stamp
