@@ -327,6 +327,11 @@ def test_the_books_of_another_version_are_not_proved(tmp_path: Path) -> None:
     connection.close()
     said = run("ledger", "audit", data=tmp_path, ends=1)
     assert said == "✗ the books can be proved after the next start of the server, for which 1 migration waits\n"
+    connection = apsw.Connection(str(tmp_path / "other.sqlite"))
+    connection.execute("CREATE TABLE other (id TEXT)")
+    connection.close()
+    said = run("ledger", "audit", data=tmp_path, ends=1, YUNDUAN_STORE__URL=f"sqlite:{tmp_path}/other.sqlite")
+    assert said == "✗ no marketplace was begun in this store: no such table: migration\n"
 
 
 def test_an_address_that_postgresql_cannot_read_is_not_repeated(tmp_path: Path) -> None:

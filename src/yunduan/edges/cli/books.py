@@ -9,8 +9,9 @@ from yunduan.domains.ledger.audit import Audited, audit
 from yunduan.edges.cli.screen import BAD, GOOD, console, watched
 from yunduan.edges.cli.ways import DataFolder, settings_of
 from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.migrations import migrations, pending
-from yunduan.runtime.ports import StoreRefusedError
+from yunduan.runtime.ports import Snapshots, StoreRefusedError
 
 app = typer.Typer(help="The books.", no_args_is_help=True)
 
@@ -24,9 +25,7 @@ def ledger() -> None:
 def prove(data: DataFolder = None) -> None:
     """Prove the books from the first transfer on, and print what was proved; may run beside a server."""
     reader = open_reader(settings_of(data))
-    if waiting := pending(reader, migrations(DOMAINS)):
-        migrations_wait = "1 migration waits" if len(waiting) == 1 else f"{len(waiting)} migrations wait"
-        raise StoreRefusedError(f"the books can be proved after the next start of the server, for which {migrations_wait}")
+    _must_be_current(reader)
     began = time.monotonic()
     with watched("proving the books") as watch:
         report = audit(reader, watch=watch)
@@ -34,6 +33,19 @@ def prove(data: DataFolder = None) -> None:
     print_audit(report, seconds=time.monotonic() - began)
     if report.faults:
         raise typer.Exit(1)
+
+
+def _must_be_current(reader: Snapshots) -> None:
+    """The books of another version may lie in other tables, and a store in which nothing was begun has none."""
+    try:
+        waiting = pending(reader, migrations(DOMAINS))
+    except (StoreRefusedError, FaultError):
+        raise
+    except Exception as error:
+        raise StoreRefusedError(f"no marketplace was begun in this store: {error}") from error
+    if waiting:
+        migrations_wait = "1 migration waits" if len(waiting) == 1 else f"{len(waiting)} migrations wait"
+        raise StoreRefusedError(f"the books can be proved after the next start of the server, for which {migrations_wait}")
 
 
 def print_audit(report: Audited, *, seconds: float | None = None) -> None:
