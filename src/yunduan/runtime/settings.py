@@ -79,6 +79,10 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     body_ms_max: Annotated[
         int, Meta(ge=100, le=600_000, description="How long a body may take to arrive; a slower one is answered 408.", extra=_unit("ms"))
     ] = 10_000
+    stall_ms_max: Annotated[
+        int,
+        Meta(ge=100, le=600_000, description="How long a client may not read what it is sent before it is hung up on.", extra=_unit("ms")),
+    ] = 30_000
     drain_s: Annotated[int, Meta(ge=1, le=600, description="How long open requests may take to end after SIGTERM.", extra=_unit("s"))] = 15
 
     def __post_init__(self) -> None:

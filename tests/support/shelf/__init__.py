@@ -138,6 +138,16 @@ class All(Query[int]):
     """How many books there are, for operators."""
 
 
+class Whence(Query[str]):
+    """Where the caller comes from."""
+
+
+@answers(Whence)
+def whence(at: Asking, ask: Whence) -> str:
+    """As the edge has it."""
+    return at.actor.origin
+
+
 class Stumble(Query[None]):
     """Break, fault or dawdle."""
 
@@ -285,12 +295,13 @@ ROUTES = (
     Route("POST", "/mischief", Misbehave, None, ANYONE, client=("how",)),
     Route("GET", "/stumbles", Stumble, None, ANYONE, client=("how",)),
     Route("GET", "/slowly", Slowly, None, ANYONE),
+    Route("GET", "/whence", Whence, None, ANYONE),
 )
 DOMAIN = Domain(
     name="shelf",
     package="support.shelf",
     commands=(add_book, rename_book, stamp_book, knock, deliver, misbehave),
-    queries=(book_of, shelf, mine, stock, all_books, slowly, stumble),
+    queries=(whence, book_of, shelf, mine, stock, all_books, slowly, stumble),
     routes=ROUTES,
 )
 SHOP, OTHER_SHOP = ShopId("shp_1"), ShopId("shp_2")

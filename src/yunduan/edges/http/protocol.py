@@ -16,8 +16,6 @@ HEADERS_MAX = 100
 SWEEP_S = 0.5
 BODY_GRACE_S = 1.0
 """How much longer than its reader waits a body may take, before the connection of a request that nobody reads is closed."""
-STALL_S_MAX = 30.0
-"""How long a connection is kept whose other side does not read what it is sent."""
 
 
 def _always(reply: Reply) -> Application:
@@ -143,7 +141,7 @@ class Bounded(HttpToolsProtocol):
 
     def sweep(self, now: float) -> None:
         """Hang up on whoever has not come to the end of the head, or of the body, in its time, or does not read."""
-        if self.stalled_since is not None and self.stalled_since < now - STALL_S_MAX:
+        if self.stalled_since is not None and self.stalled_since < now - self.limits.stall_ms_max / 1000:
             self.transport.abort()  # to close it would be to wait for what is not read
         head_late = self.waits_since is not None and self.waits_since < now - self.limits.head_ms_max / 1000
         body_late = self.body_since is not None and self.body_since < now - self.limits.body_ms_max / 1000 - BODY_GRACE_S
