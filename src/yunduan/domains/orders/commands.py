@@ -77,7 +77,7 @@ class CartSize(Struct, frozen=True, kw_only=True):
     pieces: int
 
 
-class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal.TOO_MANY, OrderRefusal.GOODS_GONE, *OffersOf.refuses}):
+class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal.LINE_FULL, OrderRefusal.GOODS_GONE, *OffersOf.refuses}):
     """Want more of a variant."""
 
     variant_id: VariantId

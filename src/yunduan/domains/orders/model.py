@@ -26,7 +26,7 @@ class OrderRefusal(StrEnum):
     CART_EMPTY = "cart_empty"
     CART_FULL = "cart_full"
     LINE_NOT_FOUND = "cart_line_not_found"
-    TOO_MANY = "too_many_pieces"
+    LINE_FULL = "cart_line_full"
     GOODS_GONE = "goods_gone"
     MIXED_CURRENCIES = "mixed_currencies"
     TOO_LARGE = "total_too_large"
@@ -228,7 +228,7 @@ def with_more(lines: tuple[CartLine, ...], wanted: CartLine) -> tuple[CartLine, 
         if line.variant_id == wanted.variant_id:
             quantity = line.quantity + wanted.quantity
             if quantity > QUANTITY_MAX:
-                raise Refused(OrderRefusal.TOO_MANY, f"{QUANTITY_MAX} pieces at most")
+                raise Refused(OrderRefusal.LINE_FULL, f"{QUANTITY_MAX} pieces at most")
             grown = CartLine(line.variant_id, quantity, line.added_at, wanted.price, wanted.currency)
             return (*lines[:place], grown, *lines[place + 1 :])
     if len(lines) >= CART_LINES_MAX:
