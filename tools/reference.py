@@ -68,7 +68,9 @@ def refusals(domains: tuple[Domain, ...]) -> str:
             for code in message.refuses:
                 used.setdefault(str(code), set()).add(message.__name__)
     rows = [(f"`{code}`", ", ".join(f"`{name}`" for name in sorted(names))) for code, names in sorted(used.items())]
-    about = "Stable codes of an expected no: `…_not_found` is HTTP 404, `too_many_…` (too often: wait) 429, all others 409."
+    about = (
+        "Stable codes of an expected no: `not_allowed` is HTTP 403, `…_not_found` 404, `too_many_…` (too often: wait) 429, all others 409."
+    )
     return f"# Refusals\n\n{about}\n\n" + table(("code", "of"), rows)
 
 

@@ -13,9 +13,11 @@ from support.asgi import Client
 from yunduan.cloud import DOMAINS
 from yunduan.edges.http.endpoint import PREFIX, answer_of, forms, plain
 from yunduan.edges.http.openapi import openapi_document
+from yunduan.edges.http.problems import status_of
 from yunduan.edges.http.samples import matching
+from yunduan.kernel.refusals import KeyRefusal
 from yunduan.runtime import domain as runtime
-from yunduan.runtime.registry import Ownership, Registry
+from yunduan.runtime.registry import Ownership, Registry, Route
 
 TOY = Registry((runtime.DOMAIN, shelf.DOMAIN))
 REAL = Registry(DOMAINS)
@@ -69,17 +71,28 @@ def test_an_operation_says_everything(registry: Registry, document: Any, route: 
     assert operation["x-yunduan-owner"] == {"kind": route.owner.kind.value, "roles": list(route.owner.roles)}
     public = route.owner.kind is Ownership.ANYONE
     assert operation["security"] == ([] if public else [{"session": [route.scope]}])
-    assert ("401" in operation["responses"]) == ("403" in operation["responses"]) == (not public)
     told = {
-        code
-        for response in operation["responses"].values()
+        (int(status), code)
+        for status, response in operation["responses"].items()
         for code in resolved_response(document, response).get("content", {}).get("application/problem+json", {}).get("examples", ())
     }
-    assert {code.value for code in route.message.refuses} <= told
-    headers = [it["name"] for it in operation.get("parameters", ()) if it["in"] == "header"]
     keyed = route.message in registry.commands and route.takes_key
+    by_message = {code.value for code in route.message.refuses} | ({code.value for code in KeyRefusal} if keyed else set())
+    assert told == {(status_of(code), code) for code in by_message | by_the_edge(route, keyed=keyed)}
+    headers = [it["name"] for it in operation.get("parameters", ()) if it["in"] == "header"]
     assert headers == (["Idempotency-Key"] if keyed else [])
-    assert ("idempotency_key_reused" in told) == keyed
+
+
+def by_the_edge(route: Route, *, keyed: bool) -> set[str]:
+    """What the edge may say of a route, whatever its message."""
+    codes = {"invalid_request", "broken", "busy", "outcome_unknown"}
+    if keyed:
+        codes |= {"idempotency_key_missing", "idempotency_key_malformed"}
+    if route.owner.kind is not Ownership.ANYONE:
+        codes |= {"sign_in_first", "scope_missing"}
+    if route.owner.kind in {Ownership.SHOP, Ownership.OPERATOR}:
+        codes |= {"role_missing"}
+    return codes if route.method == "GET" else codes | {"body_too_slow", "body_too_large", "media_type_unsupported"}
 
 
 def resolved_response(document: Any, response: Any) -> Any:

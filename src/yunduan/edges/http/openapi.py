@@ -182,17 +182,24 @@ class _Operation:
     def _responses(self, answer: dict[str, Any]) -> dict[str, Any]:
         route = self._it.route
         good = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": self._samples.of(answer)}}}
-        responses: dict[str, Any] = {"200": good, "400": _shared_ref("BadChange" if self._it.keyed else "BadRequest")}
-        if route.owner.kind is not Ownership.ANYONE:
-            by_role = route.owner.kind in {Ownership.SHOP, Ownership.OPERATOR}
-            responses |= {"401": _shared_ref("SignInFirst"), "403": _shared_ref("MissingRole" if by_role else "MissingScope")}
-        if self._it.has_body:
-            responses |= {"408": _shared_ref("BodyTooSlow"), "413": _shared_ref("BodyTooLarge")}
-            responses |= {"415": _shared_ref("MediaTypeUnsupported")}
+        responses: dict[str, Any] = {"200": good, **{str(_SHARED[name][0]): _shared_ref(name) for name in self._shared()}}
         codes = sorted({code.value for code in route.message.refuses} | ({code.value for code in KeyRefusal} if self._it.keyed else set()))
+        said = {_SHARED[name][0]: _SHARED[name][1] for name in self._shared()}
         for status in sorted({status_of(code) for code in codes}):
-            responses[str(status)] = _problems(status, tuple(code for code in codes if status_of(code) == status), "Refused.")
-        return dict(sorted((responses | {"500": _shared_ref("Broken"), "503": _shared_ref("Unavailable")}).items()))
+            own = tuple(code for code in codes if status_of(code) == status)
+            responses[str(status)] = _problems(status, (*said.get(status, ()), *own), "Refused.")
+        return dict(sorted(responses.items()))
+
+    def _shared(self) -> Iterator[str]:
+        """What the edge may say of this route, before or after its message."""
+        kind = self._it.route.owner.kind
+        yield "BadChange" if self._it.keyed else "BadRequest"
+        if kind is not Ownership.ANYONE:
+            yield "SignInFirst"
+            yield "MissingRole" if kind in {Ownership.SHOP, Ownership.OPERATOR} else "MissingScope"
+        if self._it.has_body:
+            yield from ("BodyTooSlow", "BodyTooLarge", "MediaTypeUnsupported")
+        yield from ("Broken", "Unavailable")
 
 
 def _key_parameter() -> dict[str, Any]:

@@ -75,9 +75,11 @@ class ProblemError(Exception):
 
 
 def status_of(code: str) -> int:
-    """The status of a refusal, by its code alone: what is absent 404, what is too often 429, every other no 409."""
+    """The status of a refusal, by its code alone: whoever may not 403, what is absent 404, what is too often 429, every other no 409."""
     if code in STATUS_OF:
         return STATUS_OF[code]
+    if code == "not_allowed":
+        return 403
     if code.endswith("_not_found"):
         return 404
     return 429 if code.startswith("too_many_") else 409
