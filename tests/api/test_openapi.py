@@ -13,11 +13,11 @@ from support.asgi import Client
 from yunduan.cloud import DOMAINS
 from yunduan.edges.http.endpoint import PREFIX, answer_of, forms, plain
 from yunduan.edges.http.openapi import openapi_document
-from yunduan.edges.http.problems import status_of
+from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
 from yunduan.edges.http.samples import matching
 from yunduan.kernel.refusals import KeyRefusal
 from yunduan.runtime import domain as runtime
-from yunduan.runtime.registry import Ownership, Registry, Route
+from yunduan.runtime.registry import Domain, Ownership, Registry, Route
 
 TOY = Registry((runtime.DOMAIN, shelf.DOMAIN))
 REAL = Registry(DOMAINS)
@@ -81,6 +81,31 @@ def test_an_operation_says_everything(registry: Registry, document: Any, route: 
     assert told == {(status_of(code), code) for code in by_message | by_the_edge(route, keyed=keyed)}
     headers = [it["name"] for it in operation.get("parameters", ()) if it["in"] == "header"]
     assert headers == (["Idempotency-Key"] if keyed else [])
+
+
+def test_every_code_is_explained_once() -> None:
+    """In a sentence, wherever it is said: no two lists of codes share one, and the edge's own are all there."""
+    lists = {type(code) for domain in REAL.domains for message in messages(domain) for code in message.refuses} | {KeyRefusal}
+    codes = [code for each in lists for code in each]
+    assert len({code.value for code in codes} | set(STATUS_OF)) == len(codes) + len(STATUS_OF)
+    assert set(MEANINGS) == set(STATUS_OF)
+    for meaning in [*(code.meaning for code in codes), *MEANINGS.values()]:
+        assert re.fullmatch(r"[A-Z].{10,}[.]", meaning), meaning
+    for response in told(DOCUMENTS["real"][1]):
+        for code, example in response["content"]["application/problem+json"]["examples"].items():
+            assert f"- `{code}`: {example['summary']}" in response["description"].splitlines()
+
+
+def messages(domain: Domain) -> list[Any]:
+    """What may be asked of a domain."""
+    return [handler.handles for handler in domain.commands] + [query.answers for query in domain.queries]
+
+
+def told(document: Any) -> list[Any]:
+    """Every response that is a no."""
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    responses = [response for operation in operations for status, response in operation["responses"].items() if status != "200"]
+    return [response for response in [*responses, *document["components"]["responses"].values()] if "$ref" not in response]
 
 
 def by_the_edge(route: Route, *, keyed: bool) -> set[str]:

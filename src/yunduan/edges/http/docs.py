@@ -144,8 +144,9 @@ class _Page:
             reference = response.get("$ref")
             resolved = self._document["components"]["responses"][reference.rpartition("/")[2]] if reference else response
             codes = resolved["content"]["application/problem+json"]["examples"]
+            told = "".join(f"<dt><code>{escape(code)}</code></dt><dd>{_inline(example['summary'])}</dd>" for code, example in codes.items())
             own = "" if reference else ' class="own"'
-            rows += f"<tr{own}><td>{status}</td><td>{' '.join(f'<code>{escape(code)}</code>' for code in codes)}</td></tr>"
+            rows += f"<tr{own}><td>{status}</td><td><dl>{told}</dl></td></tr>"
         return f'<details class="no"><summary>What it may be refused with</summary><table><tbody>{rows}</tbody></table></details>'
 
     def _kind(self, schema: Json) -> str:

@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from yunduan.edges.http.endpoint import PREFIX, answer_of, forms
-from yunduan.edges.http.problems import TYPE_PREFIX, Problem, problem, status_of
+from yunduan.edges.http.problems import MEANINGS, Problem, problem, status_of
 from yunduan.edges.http.reading import KEY_LENGTH_MAX
 from yunduan.edges.http.samples import Samples
 from yunduan.kernel.messages import Command
-from yunduan.kernel.refusals import KeyRefusal
+from yunduan.kernel.refusals import KeyRefusal, RefusalCode
 from yunduan.runtime.registry import Domain, Ownership, Registry, Route
 
 _REF = "#/components/schemas/{name}"
@@ -32,22 +32,19 @@ first time and happens once; refusals are kept too. The same key with other cont
 - **Sign in** by a code sent to a phone or an e-mail address; then send `Authorization: Bearer …`.
 - **503** means that the machine cannot now: wait for `Retry-After` seconds and send the same key again.
 """
-_SHARED = {
-    "BadRequest": (400, ("invalid_request",), "The request is not of the documented form; `errors` says where."),
-    "BadChange": (
-        400,
-        ("invalid_request", "idempotency_key_missing", "idempotency_key_malformed"),
-        "The request is not of the documented form, or has no usable key.",
-    ),
-    "SignInFirst": (401, ("sign_in_first",), "There is no valid session."),
-    "MissingScope": (403, ("scope_missing",), "The session lacks the scope."),
-    "MissingRole": (403, ("scope_missing", "role_missing"), "The session lacks the scope, or the caller the role."),
-    "BodyTooSlow": (408, ("body_too_slow",), "The body took too long to arrive."),
-    "BodyTooLarge": (413, ("body_too_large",), "The body is too large."),
-    "MediaTypeUnsupported": (415, ("media_type_unsupported",), "The body does not call itself JSON."),
-    "Broken": (500, ("broken",), "The program is wrong; nothing was changed."),
-    "Unavailable": (503, ("busy", "outcome_unknown"), "The machine cannot now; the same key may be sent again."),
+_SHARED: dict[str, tuple[int, tuple[str, ...]]] = {
+    "BadRequest": (400, ("invalid_request",)),
+    "BadChange": (400, ("invalid_request", "idempotency_key_missing", "idempotency_key_malformed")),
+    "SignInFirst": (401, ("sign_in_first",)),
+    "MissingScope": (403, ("scope_missing",)),
+    "MissingRole": (403, ("scope_missing", "role_missing")),
+    "BodyTooSlow": (408, ("body_too_slow",)),
+    "BodyTooLarge": (413, ("body_too_large",)),
+    "MediaTypeUnsupported": (415, ("media_type_unsupported",)),
+    "Broken": (500, ("broken",)),
+    "Unavailable": (503, ("busy", "outcome_unknown")),
 }
+"""What is said of many operations, and described once."""
 
 
 def openapi_document(registry: Registry, *, public_url: str = "") -> dict[str, Any]:
@@ -84,7 +81,7 @@ def openapi_document(registry: Registry, *, public_url: str = "") -> dict[str, A
         "paths": paths,
         "components": {
             "schemas": {},
-            "responses": {name: _shared(*shared) for name, shared in _SHARED.items()},
+            "responses": {name: _problems(status, _told(codes)) for name, (status, codes) in _SHARED.items()},
             "securitySchemes": {
                 "session": {"type": "http", "scheme": "bearer", "description": "The token that opening a session has answered with."}
             },
@@ -183,11 +180,11 @@ class _Operation:
         route = self._it.route
         good = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": self._samples.of(answer)}}}
         responses: dict[str, Any] = {"200": good, **{str(_SHARED[name][0]): _shared_ref(name) for name in self._shared()}}
-        codes = sorted({code.value for code in route.message.refuses} | ({code.value for code in KeyRefusal} if self._it.keyed else set()))
-        said = {_SHARED[name][0]: _SHARED[name][1] for name in self._shared()}
-        for status in sorted({status_of(code) for code in codes}):
-            own = tuple(code for code in codes if status_of(code) == status)
-            responses[str(status)] = _problems(status, (*said.get(status, ()), *own), "Refused.")
+        said = {_SHARED[name][0]: _told(_SHARED[name][1]) for name in self._shared()}
+        codes: list[RefusalCode] = sorted({*route.message.refuses, *(KeyRefusal if self._it.keyed else ())})
+        for status in sorted({status_of(code.value) for code in codes}):
+            own = {code.value: code.meaning for code in codes if status_of(code.value) == status}
+            responses[str(status)] = _problems(status, said.get(status, {}) | own)
         return dict(sorted(responses.items()))
 
     def _shared(self) -> Iterator[str]:
@@ -213,20 +210,19 @@ def _key_parameter() -> dict[str, Any]:
     }
 
 
-def _shared(status: int, codes: tuple[str, ...], description: str) -> dict[str, Any]:
-    response = _problems(status, codes, description)
-    if status == 503:
-        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
-    return response
+def _told(codes: tuple[str, ...]) -> dict[str, str]:
+    """The edge's own codes with what they mean."""
+    return {code: MEANINGS[code] for code in codes}
 
 
-def _problems(status: int, codes: tuple[str, ...], description: str) -> dict[str, Any]:
-    examples = {code: {"summary": TYPE_PREFIX + code, "value": msgspec.json.decode(problem(code).body)} for code in codes}
+def _problems(status: int, told: dict[str, str]) -> dict[str, Any]:
+    """A response that is one of these codes, each with what it means."""
+    examples = {code: {"summary": meaning, "value": msgspec.json.decode(problem(code).body)} for code, meaning in told.items()}
     response: dict[str, Any] = {
-        "description": f"{description} Codes: " + ", ".join(f"`{code}`" for code in codes) + ".",
+        "description": "\n".join(f"- `{code}`: {meaning}" for code, meaning in told.items()),
         "content": {_PROBLEM: {"schema": {"$ref": _REF.format(name="Problem")}, "examples": examples}},
     }
-    if status == 429:
+    if status in (429, 503):
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
     return response
 
