@@ -37,7 +37,9 @@ _INK = r"(?=[\s\S]*\S)"
 _END = r"(?![\s\S])"
 Name = Annotated[str, Meta(min_length=1, max_length=60, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
 MaybeName = Annotated[str, Meta(max_length=60, pattern=f"^{_PLAIN}")]
-Title = Annotated[str, Meta(min_length=1, max_length=120, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
+Title = Annotated[
+    str, Meta(min_length=1, max_length=120, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.", examples=["龙井"])
+]
 MaybeTitle = Annotated[str, Meta(max_length=240, pattern=f"^{_PLAIN}")]
 Description = Annotated[
     str, Meta(max_length=10_000, pattern=f"^{_LINES}", description="Plain text; line feeds are its only control characters.")
@@ -58,7 +60,7 @@ Picture = Annotated[
 ]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, examples=[1])]
 Ppm = Annotated[int, Meta(ge=0, le=PPM, description="Millionths.", examples=[50_000])]
-Weight = Annotated[int, Meta(ge=0, le=WEIGHT_G_MAX, description="Grams.")]
+Weight = Annotated[int, Meta(ge=0, le=WEIGHT_G_MAX, description="Grams.", examples=[250])]
 
 
 class CatalogRefusal(RefusalCode):

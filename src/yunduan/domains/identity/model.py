@@ -55,11 +55,13 @@ Region = Annotated[
     str,
     Meta(max_length=2, pattern=r"^([A-Z]{2})?(?![\s\S])", description="Whose national numbers are meant (ISO 3166-1).", examples=["CN"]),
 ]
-DeviceName = Annotated[str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the person calls the device.")]
+DeviceName = Annotated[
+    str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the person calls the device.", examples=["手机"])
+]
 DeviceKey = Annotated[
     str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the installation calls itself; counted in limits.")
 ]
-Nickname = Annotated[str, Meta(max_length=40, pattern=LINE_OR_NOTHING, description="What others see.")]
+Nickname = Annotated[str, Meta(max_length=40, pattern=LINE_OR_NOTHING, description="What others see.", examples=["小云"])]
 
 
 class Language(StrEnum):
@@ -284,18 +286,19 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 _Line = Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE)]
+_AddressLine = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE, examples=["文三路 1 号"])]
 
 
 class Postal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a parcel goes and to whom."""
 
-    recipient: _Line
-    phone: Annotated[str, Meta(min_length=3, max_length=32, pattern=LINE)]
+    recipient: Annotated[_Line, Meta(examples=["王芳"])]
+    phone: Annotated[str, Meta(min_length=3, max_length=32, pattern=LINE, examples=["+8613800138000"])]
     country: Annotated[str, Meta(min_length=2, max_length=2, pattern="^[A-Z]{2}$", description="ISO 3166-1.", examples=["CN"])]
     region: Annotated[str, Meta(min_length=1, max_length=80, pattern=LINE, description="Province or state.", examples=["浙江"])]
-    city: _Line
+    city: Annotated[_Line, Meta(examples=["杭州"])]
     district: Annotated[str, Meta(max_length=100, pattern=LINE_OR_NOTHING)] = ""
-    lines: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE)], ...], Meta(min_length=1, max_length=4)]
+    lines: Annotated[tuple[_AddressLine, ...], Meta(min_length=1, max_length=4)]
     postal_code: Annotated[str, Meta(max_length=20, pattern=LINE_OR_NOTHING)] = ""
 
 

@@ -67,7 +67,7 @@ class Tender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kind: TenderKind
     amount: Money
-    channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])")] = ""
+    channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])", examples=["sandbox"])] = ""
 
 
 class PartOfPayment(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from yunduan.edges.http import story
 from yunduan.edges.http.endpoint import PREFIX, answer_of, forms
 from yunduan.edges.http.problems import MEANINGS, Problem, problem, status_of
 from yunduan.edges.http.reading import KEY_LENGTH_MAX
@@ -169,7 +170,7 @@ class _Operation:
             if field.get("type") == "array":
                 parameter |= {"style": "form", "explode": False}
             if required or field.get("examples"):
-                parameter["example"] = self._samples.of(field, name=name)
+                parameter["example"] = self._samples.of(field, name=name, form=self._it.route.message.__name__)
             yield parameter
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +179,8 @@ class _Operation:
 
     def _responses(self, answer: dict[str, Any]) -> dict[str, Any]:
         route = self._it.route
-        good = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": self._samples.of(answer)}}}
+        example = _otherwise(self._samples.of(answer), story.ANSWERS.get(route.message.__name__, {}))
+        good = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": example}}}
         responses: dict[str, Any] = {"200": good, **{str(_SHARED[name][0]): _shared_ref(name) for name in self._shared()}}
         said = {_SHARED[name][0]: _told(_SHARED[name][1]) for name in self._shared()}
         codes: list[RefusalCode] = sorted({*route.message.refuses, *(KeyRefusal if self._it.keyed else ())})
@@ -197,6 +199,13 @@ class _Operation:
         if self._it.has_body:
             yield from ("BodyTooSlow", "BodyTooLarge", "MediaTypeUnsupported")
         yield from ("Broken", "Unavailable")
+
+
+def _otherwise(example: Any, differs: Mapping[str, Any]) -> Any:
+    """The answer's example, or each line of it, with what differs from the same form elsewhere."""
+    if isinstance(example, list):
+        return [_otherwise(line, differs) for line in example]
+    return example | differs if differs else example
 
 
 def _key_parameter() -> dict[str, Any]:
