@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from yunduan.edges.http.wording import in_words
+
 Json = Mapping[str, Any]
 STYLE = (Path(__file__).parent / "docs.css").read_text("utf-8")
 _OWNERS = {
@@ -205,17 +207,21 @@ def _paragraphs(text: str) -> str:
     return html
 
 
-def _limits(schema: Json) -> str:
+def _limits(schema: Json, name: str) -> str:
     said = [*_bounds(schema, "minimum", "maximum", ""), *_bounds(schema, "minLength", "maxLength", " characters")]
     said += _bounds(schema, "minItems", "maxItems", " items")
-    pattern = str(schema.get("pattern", ""))
-    if "u0000" in pattern or "x00" in pattern:
-        said.append("no control characters")
-    elif pattern:
-        said.append(f"<code>{escape(pattern)}</code>")
+    said.append(in_words(_pattern(schema), name))
     if schema.get("default") not in (None, ""):
         said.append(f"default <code>{escape(json.dumps(schema['default'], ensure_ascii=False))}</code>")
-    return ", ".join(said)
+    return ", ".join(filter(None, said))
+
+
+def _pattern(schema: Json) -> str:
+    """Of a text, or of one that may be left out, or of the texts in a list."""
+    if choices := schema.get("anyOf"):
+        return next((found for choice in choices if (found := _pattern(choice))), "")
+    items = schema.get("items")
+    return str(schema.get("pattern") or (_pattern(items) if isinstance(items, Mapping) else ""))
 
 
 def _bounds(schema: Json, least: str, most: str, what: str) -> list[str]:
@@ -230,7 +236,7 @@ def _bounds(schema: Json, least: str, most: str, what: str) -> list[str]:
 def _row(name: str, where: str, kind: str, text: str, *, required: bool, schema: Json) -> str:
     need = '<em class="need">required</em>' if required else "<em>optional</em>"
     place = f"<small>{escape(where)}</small>" if where else ""
-    limits = _limits(schema)
+    limits = _limits(schema, name)
     detail = f"<p>{_inline(text)}</p>" if text else ""
     return (
         f"<tr><th scope=row><code>{escape(name)}</code>{place}{need}</th>"

@@ -51,6 +51,11 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
 """What the ids in a field begin with, by the last word of its name."""
 
 
+def prefix_of(name: str) -> str:
+    """What the ids in a field of this name begin with; nothing where the name does not tell."""
+    return PREFIXES.get(name.removesuffix("_id").removesuffix("_ids").rpartition("_")[2], "")
+
+
 def id_of(prefix: str) -> str:
     """The one example of an id of this kind."""
     return f"{prefix}_{_DIGITS}"
