@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+from html import unescape
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from jsonschema_rs import Draft202012Validator
 from support import shelf
 from support.asgi import Client
 from yunduan.cloud import DOMAINS
+from yunduan.edges.http.docs import docs_page
 from yunduan.edges.http.endpoint import PREFIX, answer_of, forms, plain
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
@@ -66,7 +69,7 @@ def test_the_document_is_whole(name: str) -> None:
 def test_an_operation_says_everything(registry: Registry, document: Any, route: Any) -> None:
     """Who may, with which scope, every refusal with its status, the key where one is needed, words for people."""
     operation = operation_of(document, route)
-    assert operation["summary"]
+    assert re.fullmatch(r".*[^.]", operation["summary"])  # a heading, no sentence
     assert operation["description"]
     assert operation["x-yunduan-owner"] == {"kind": route.owner.kind.value, "roles": list(route.owner.roles)}
     public = route.owner.kind is Ownership.ANYONE
@@ -170,6 +173,18 @@ def test_a_sample_matches_its_pattern(pattern: str, length: int) -> None:
     """Short, and the same every time."""
     text = matching(pattern, length)
     assert re.search(pattern, text)
+
+
+def test_a_curl_of_the_page_is_read_at_a_glance_and_runs() -> None:
+    """The body is indented, and what a shell makes of it is the example."""
+    page = docs_page(DOCUMENTS["real"][1])
+    shown = unescape(re.findall(r'<article id="op-Checkout">.*?<pre tabindex="0"><code>(.*?)</code>', page, re.DOTALL)[0])
+    arguments = shlex.split(shown.replace("\\\n", " "))
+    body = arguments[arguments.index("-d") + 1]
+    example = operation_of(DOCUMENTS["real"][1], next(route for route in REAL.routes if route.path == "/checkouts"))["requestBody"]
+    assert json.loads(body) == json.loads(json.dumps(example["content"]["application/json"]["example"]))
+    assert max(len(line) for line in shown.splitlines()) < 70
+    assert shown.splitlines()[-1] == '  "$CLOUD/v1/checkouts"'
 
 
 def test_the_pages_are_ours_alone(client: Client) -> None:

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from yunduan.edges.http.samples import is_id
 from yunduan.edges.http.wording import in_words
 
 Json = Mapping[str, Any]
@@ -68,7 +69,7 @@ class _Page:
     def _menu(self) -> str:
         def entries(operations: list[tuple[str, str, Json]]) -> str:
             return "".join(
-                f'<li><a href="#{_anchor(operation)}"><span class="m {method.lower()}">{_short(method)}</span>'
+                f'<li><a href="#{_anchor(operation)}"><span class="m {method.lower()}">{method}</span>'
                 f"<span>{escape(operation['summary'])}</span></a></li>"
                 for method, _, operation in operations
             )
@@ -97,7 +98,7 @@ class _Page:
         chips = [f'<span class="chip">{escape(_OWNERS[owner["kind"]])}</span>']
         chips += [f'<span class="chip role">{escape(role)}</span>' for role in owner["roles"]]
         chips += [f'<span class="chip scope">{escape(scope)}</span>' for scope in scopes]
-        described = operation["description"] if operation["description"].strip() != operation["summary"] else ""
+        described = operation["description"] if operation["description"].strip().removesuffix(".") != operation["summary"] else ""
         told = self._parameters(operation) + self._body(operation) + self._answer(operation) + self._refusals(operation)
         shown = _code("curl", _curl(method, path, operation)) + _code("200", _answer_example(operation))
         return (
@@ -160,7 +161,7 @@ class _Page:
             return " or ".join(self._kind(choice) for choice in choices)
         if "enum" in schema:
             return " or ".join(f"<code>{escape(json.dumps(value, ensure_ascii=False))}</code>" for value in schema["enum"])
-        kind = schema.get("type", "anything")
+        kind = "id" if is_id(schema) else schema.get("type", "anything")
         if kind == "array":
             items = schema.get("items") or {}
             return f"list of {self._kind(items)}" if isinstance(items, Mapping) and items else "list"
@@ -182,10 +183,6 @@ class _Page:
 
 def _anchor(operation: Json) -> str:
     return "op-" + escape(str(operation["operationId"]))
-
-
-def _short(method: str) -> str:
-    return {"DELETE": "DEL", "PATCH": "PAT"}.get(method, method)
 
 
 def _path(path: str) -> str:
@@ -211,7 +208,7 @@ def _limits(schema: Json, name: str) -> str:
     said = [*_bounds(schema, "minimum", "maximum", ""), *_bounds(schema, "minLength", "maxLength", " characters")]
     said += _bounds(schema, "minItems", "maxItems", " items")
     said.append(in_words(_pattern(schema), name))
-    if schema.get("default") not in (None, ""):
+    if schema.get("default") not in (None, "", []):
         said.append(f"default <code>{escape(json.dumps(schema['default'], ensure_ascii=False))}</code>")
     return ", ".join(filter(None, said))
 
@@ -237,7 +234,7 @@ def _row(name: str, where: str, kind: str, text: str, *, required: bool, schema:
     need = '<em class="need">required</em>' if required else "<em>optional</em>"
     place = f"<small>{escape(where)}</small>" if where else ""
     limits = _limits(schema, name)
-    detail = f"<p>{_inline(text)}</p>" if text else ""
+    detail = f"<p>{_inline(text)}</p>" if text and not is_id(schema) else ""  # what every id is, is said once, at the top
     return (
         f"<tr><th scope=row><code>{escape(name)}</code>{place}{need}</th>"
         f"<td>{kind}{detail}{f'<p class=limits>{limits}</p>' if limits else ''}</td></tr>"
@@ -267,7 +264,7 @@ def _curl(method: str, path: str, operation: Json) -> str:
         parts.append('-H "Authorization: Bearer $TOKEN"')
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if body is not None:
-        text = json.dumps(body["example"], ensure_ascii=False)
+        text = json.dumps(body["example"], ensure_ascii=False, indent=2).replace("\n", "\n  ")
         parts += ["-H 'Content-Type: application/json'", "-d '" + text.replace("'", "'\\''") + "'"]
     address = path + ("?" + "&".join(query) if query else "")
     return " \\\n  ".join((*parts, f'"$CLOUD{address}"'))

@@ -137,7 +137,7 @@ class _Operation:
         operation: dict[str, Any] = {
             "operationId": route.message.__name__,
             "tags": [self._it.domain.name],
-            "summary": route.summary or " ".join(text.split("\n\n")[0].split()),
+            "summary": route.summary or " ".join(text.split("\n\n")[0].split()).removesuffix("."),
             "description": text,
             "security": [] if public else [{"session": [route.scope]}],
             "x-yunduan-owner": {"kind": route.owner.kind.value, "roles": list(route.owner.roles)},

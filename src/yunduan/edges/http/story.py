@@ -26,6 +26,8 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "escrow": "esc",
         "goods": "gds",
         "hold": "hld",
+        "item": "var",
+        "items": "var",
         "job": "job",
         "letter": "chl",
         "location": "loc",
