@@ -10,7 +10,7 @@ from msgspec import Struct
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.ids import JobId
 from yunduan.kernel.messages import Command, Query
-from yunduan.kernel.refusals import FaultError, Refused
+from yunduan.kernel.refusals import FaultError, RefusalCode, Refused
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.registry import JobKind, Progress, Registry, answers, handles
 from yunduan.runtime.transaction import Asking, Tx
@@ -19,12 +19,12 @@ from yunduan.runtime.writer import Writer
 log = structlog.get_logger(__name__)
 
 
-class JobRefusal(StrEnum):
+class JobRefusal(RefusalCode):
     """What jobs refuse."""
 
-    NOT_FOUND = "job_not_found"
-    UNKNOWN_KIND = "job_kind_unknown"
-    ENDED = "job_ended"
+    NOT_FOUND = "job_not_found", "There is no such job."
+    UNKNOWN_KIND = "job_kind_unknown", "There is no work of this kind."
+    ENDED = "job_ended", "The job has ended already."
 
 
 class JobStatus(StrEnum):

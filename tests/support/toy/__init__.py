@@ -1,22 +1,20 @@
 """A toy domain that uses everything the runtime offers, and misuses some of it when it is told to."""
 
-from enum import StrEnum
-
 from msgspec import Struct
 
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.messages import Command, Fact, Query
-from yunduan.kernel.refusals import FaultError, Refused
+from yunduan.kernel.refusals import FaultError, RefusalCode, Refused
 from yunduan.runtime.ports import Row, Table
 from yunduan.runtime.registry import Domain, Follower, JobKind, Progress, answers, handles, hears
 from yunduan.runtime.transaction import Asking, Tx
 
 
-class ToyRefusal(StrEnum):
+class ToyRefusal(RefusalCode):
     """Why the toy says no."""
 
-    NO = "toy_no"
-    SHORT = "toy_short"
+    NO = "toy_no", "The toy was told to say no."
+    SHORT = "toy_short", "There is not enough in the purse."
 
 
 class Purse(Struct, frozen=True):

@@ -81,7 +81,7 @@ def test_fifty_addresses_are_enough(people: People) -> None:
     """Also for those that come at once."""
     mei = people.signed_in(PHONE)
     outcomes = people.send_all([(AddAddress(address=HOME), mei)] * (ADDRESSES_MAX + 5))
-    assert [outcome.code for outcome in outcomes if isinstance(outcome, Refused)] == [IdentityRefusal.TOO_MANY_ADDRESSES] * 5
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, Refused)] == [IdentityRefusal.ADDRESSES_FULL] * 5
     assert people.rows("SELECT count(*), sum(is_default) FROM address") == [(ADDRESSES_MAX, 1)]
 
 

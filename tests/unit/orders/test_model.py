@@ -84,7 +84,7 @@ def test_a_cart_is_bounded() -> None:
     assert model.with_more(full, a_line("var_7"))[7].quantity == 2
     for lines, wanted, code in (
         (full, a_line("var_x"), OrderRefusal.CART_FULL),
-        ((a_line("var_a", 999),), a_line("var_a"), OrderRefusal.TOO_MANY),
+        ((a_line("var_a", 999),), a_line("var_a"), OrderRefusal.LINE_FULL),
     ):
         with pytest.raises(Refused) as no:
             model.with_more(lines, wanted)

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 PRICE_MAX = 10**10
 """Of one piece, in minor units: a cart of fifty lines of 999 pieces at this price is still an amount."""
@@ -37,7 +37,9 @@ _INK = r"(?=[\s\S]*\S)"
 _END = r"(?![\s\S])"
 Name = Annotated[str, Meta(min_length=1, max_length=60, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
 MaybeName = Annotated[str, Meta(max_length=60, pattern=f"^{_PLAIN}")]
-Title = Annotated[str, Meta(min_length=1, max_length=120, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
+Title = Annotated[
+    str, Meta(min_length=1, max_length=120, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.", examples=["龙井"])
+]
 MaybeTitle = Annotated[str, Meta(max_length=240, pattern=f"^{_PLAIN}")]
 Description = Annotated[
     str, Meta(max_length=10_000, pattern=f"^{_LINES}", description="Plain text; line feeds are its only control characters.")
@@ -58,38 +60,38 @@ Picture = Annotated[
 ]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, examples=[1])]
 Ppm = Annotated[int, Meta(ge=0, le=PPM, description="Millionths.", examples=[50_000])]
-Weight = Annotated[int, Meta(ge=0, le=WEIGHT_G_MAX, description="Grams.")]
+Weight = Annotated[int, Meta(ge=0, le=WEIGHT_G_MAX, description="Grams.", examples=[250])]
 
 
-class CatalogRefusal(StrEnum):
+class CatalogRefusal(RefusalCode):
     """What the catalog refuses."""
 
-    SHOP_NOT_FOUND = "shop_not_found"
-    CATEGORY_NOT_FOUND = "category_not_found"
-    CATEGORY_TOO_DEEP = "category_too_deep"
-    CATEGORIES_FULL = "categories_full"
-    GOODS_NOT_FOUND = "goods_not_found"
-    GOODS_CHANGED = "goods_changed"
-    GOODS_STATE = "goods_state_forbids"
-    VARIANT_NOT_FOUND = "variant_not_found"
-    OPTIONS = "options_do_not_match"
-    PRICE = "price_not_allowed"
-    CURRENCY = "currency_unknown"
-    SKU_TAKEN = "sku_taken"
-    LOCATION_NOT_FOUND = "location_not_found"
-    LOCATIONS_FULL = "locations_full"
-    TEMPLATE_NOT_FOUND = "shipping_template_not_found"
-    TEMPLATES_FULL = "shipping_templates_full"
-    PLACES_OVERLAP = "places_overlap"
-    STOCK_HELD = "stock_is_held"
-    STOCK_TOO_LARGE = "stock_too_large"
-    SOLD_OUT = "sold_out"
-    HOLD_NOT_FOUND = "hold_not_found"
-    HOLD_EXISTS = "hold_exists"
-    HOLD_STATE = "hold_state_forbids"
-    EXCEEDS_TAKEN = "exceeds_taken"
-    REGION_NOT_SERVED = "region_not_served"
-    CURSOR = "cursor_not_of_this_list"
+    SHOP_NOT_FOUND = "shop_not_found", "There is no such shop, or it is not open."
+    CATEGORY_NOT_FOUND = "category_not_found", "There is no such category."
+    CATEGORY_TOO_DEEP = "category_too_deep", "The category tree has no more levels."
+    CATEGORIES_FULL = "categories_full", "There are as many categories as there may be."
+    GOODS_NOT_FOUND = "goods_not_found", "There are no such goods, or they are not this shop's, or not on sale."
+    GOODS_CHANGED = "goods_changed", "Somebody has changed the goods meanwhile: read them, and send the version that they have now."
+    GOODS_STATE = "goods_state_forbids", "Goods in this state cannot become what was asked."
+    VARIANT_NOT_FOUND = "variant_not_found", "There is no such variant, or it is not of these goods, or of this shop."
+    OPTIONS = "options_do_not_match", "Each variant chooses one value of every option, and no two choose the same."
+    PRICE = "price_not_allowed", "A price is in the shop's currency, is more than nothing, and is below what it is compared with."
+    CURRENCY = "currency_unknown", "This is no currency of ISO 4217."
+    SKU_TAKEN = "sku_taken", "Another variant of the shop has this SKU."
+    LOCATION_NOT_FOUND = "location_not_found", "The shop has no such location."
+    LOCATIONS_FULL = "locations_full", "The shop has as many locations as it may have."
+    TEMPLATE_NOT_FOUND = "shipping_template_not_found", "The shop has no such shipping template."
+    TEMPLATES_FULL = "shipping_templates_full", "The shop has as many shipping templates as it may have."
+    PLACES_OVERLAP = "places_overlap", "A place is in one zone of a shipping template only."
+    STOCK_HELD = "stock_is_held", "So many pieces are promised to orders; `figures` say how many there are and how many are held."
+    STOCK_TOO_LARGE = "stock_too_large", "More pieces than stock can be counted in."
+    SOLD_OUT = "sold_out", "There are too few pieces; `figures` say how many are left of each variant."
+    HOLD_NOT_FOUND = "hold_not_found", "No stock is held under this id."
+    HOLD_EXISTS = "hold_exists", "Other stock is held under this id."
+    HOLD_STATE = "hold_state_forbids", "The stock of this hold has been released, or has left, already."
+    EXCEEDS_TAKEN = "exceeds_taken", "More comes back than has left."
+    REGION_NOT_SERVED = "region_not_served", "A shop does not ship to this address."
+    CURSOR = "cursor_not_of_this_list", "The cursor was not given out by this list in this order: begin at its start."
 
 
 # Shops

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, SessionId, ShopId
-from yunduan.kernel.refusals import Refused
+from yunduan.kernel.refusals import RefusalCode, Refused
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -55,11 +55,13 @@ Region = Annotated[
     str,
     Meta(max_length=2, pattern=r"^([A-Z]{2})?(?![\s\S])", description="Whose national numbers are meant (ISO 3166-1).", examples=["CN"]),
 ]
-DeviceName = Annotated[str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the person calls the device.")]
+DeviceName = Annotated[
+    str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the person calls the device.", examples=["手机"])
+]
 DeviceKey = Annotated[
     str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the installation calls itself; counted in limits.")
 ]
-Nickname = Annotated[str, Meta(max_length=40, pattern=LINE_OR_NOTHING, description="What others see.")]
+Nickname = Annotated[str, Meta(max_length=40, pattern=LINE_OR_NOTHING, description="What others see.", examples=["小云"])]
 
 
 class Language(StrEnum):
@@ -69,27 +71,27 @@ class Language(StrEnum):
     EN = "en"
 
 
-class IdentityRefusal(StrEnum):
+class IdentityRefusal(RefusalCode):
     """What identity says no by."""
 
-    CONTACT_INVALID = "contact_invalid"
-    CONTACT_TAKEN = "contact_taken"
-    TOO_MANY_CODES = "too_many_codes"
-    CODE_WRONG = "code_wrong"
-    CHALLENGE_NOT_FOUND = "challenge_not_found"
-    CHALLENGE_ENDED = "challenge_ended"
-    SESSION_NOT_FOUND = "session_not_found"
-    SIGN_IN_AGAIN = "sign_in_again"
-    PERSON_NOT_FOUND = "person_not_found"
-    ADDRESS_NOT_FOUND = "address_not_found"
-    TOO_MANY_ADDRESSES = "too_many_addresses"
-    COUNTRY_UNKNOWN = "country_unknown"
-    NOT_ALLOWED = "not_allowed"
-    ROLE_NOT_FOUND = "role_not_found"
-    TOO_MANY_ROLES = "too_many_roles"
-    LAST_OWNER = "last_owner"
-    LAST_ADMIN = "last_admin"
-    MAILBOX_NOT_FOUND = "mailbox_not_found"
+    CONTACT_INVALID = "contact_invalid", "This is no telephone number or e-mail address, or none that a code can be sent to."
+    CONTACT_TAKEN = "contact_taken", "Somebody else has this contact."
+    TOO_MANY_CODES = "too_many_codes", "Too many codes were asked for; `again_at` of `figures` says when the next may be."
+    CODE_WRONG = "code_wrong", "These are not the digits that were sent; `tries_left` of `figures` says how often they may still be given."
+    CHALLENGE_NOT_FOUND = "challenge_not_found", "No code was asked for under this id, or it was somebody else's."
+    CHALLENGE_ENDED = "challenge_ended", "The code is too old, was used or tried too often, or a newer one was sent: ask for another."
+    SESSION_NOT_FOUND = "session_not_found", "There is no such session, or it is somebody else's."
+    SIGN_IN_AGAIN = "sign_in_again", "This cannot be undone and needs a recent sign-in: sign in again first."
+    PERSON_NOT_FOUND = "person_not_found", "There is no such person, or they have been forgotten."
+    ADDRESS_NOT_FOUND = "address_not_found", "There is no such address in this person's address book."
+    ADDRESSES_FULL = "addresses_full", "The address book is full: remove an address first."
+    COUNTRY_UNKNOWN = "country_unknown", "This is no country of ISO 3166-1."
+    NOT_ALLOWED = "not_allowed", "The caller may not do this to whom, or in the place, that the request names."
+    ROLE_NOT_FOUND = "role_not_found", "This person has no such role."
+    ROLES_FULL = "roles_full", "This person, or this shop, has as many roles as there may be: take one back first."
+    LAST_OWNER = "last_owner", "A shop has an owner: appoint another first."
+    LAST_ADMIN = "last_admin", "The marketplace has an admin: give somebody else the role first."
+    MAILBOX_NOT_FOUND = "mailbox_not_found", "Letters are shown in development alone."
 
 
 class ShopRole(StrEnum):
@@ -284,18 +286,19 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 _Line = Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE)]
+_AddressLine = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE, examples=["文三路 1 号"])]
 
 
 class Postal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a parcel goes and to whom."""
 
-    recipient: _Line
-    phone: Annotated[str, Meta(min_length=3, max_length=32, pattern=LINE)]
+    recipient: Annotated[_Line, Meta(examples=["王芳"])]
+    phone: Annotated[str, Meta(min_length=3, max_length=32, pattern=LINE, examples=["+8613800138000"])]
     country: Annotated[str, Meta(min_length=2, max_length=2, pattern="^[A-Z]{2}$", description="ISO 3166-1.", examples=["CN"])]
     region: Annotated[str, Meta(min_length=1, max_length=80, pattern=LINE, description="Province or state.", examples=["浙江"])]
-    city: _Line
+    city: Annotated[_Line, Meta(examples=["杭州"])]
     district: Annotated[str, Meta(max_length=100, pattern=LINE_OR_NOTHING)] = ""
-    lines: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE)], ...], Meta(min_length=1, max_length=4)]
+    lines: Annotated[tuple[_AddressLine, ...], Meta(min_length=1, max_length=4)]
     postal_code: Annotated[str, Meta(max_length=20, pattern=LINE_OR_NOTHING)] = ""
 
 

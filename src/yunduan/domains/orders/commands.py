@@ -63,8 +63,10 @@ _LINES = r"^(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
 Note = Annotated[str, Meta(max_length=300, pattern=_PLAIN, description="A word to the shop; no control characters.")]
 Carrier = Annotated[str, Meta(min_length=1, max_length=40, pattern=_PLAIN, examples=["SF Express"])]
 Tracking = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z-]+(?![\s\S])", examples=["SF1234567890"])]
-Stars = Annotated[int, Meta(ge=1, le=5)]
-Opinion = Annotated[str, Meta(max_length=1000, pattern=_LINES, description="Public; line feeds are its only control characters.")]
+Stars = Annotated[int, Meta(ge=1, le=5, examples=[5])]
+Opinion = Annotated[
+    str, Meta(max_length=1000, pattern=_LINES, description="Public; line feeds are its only control characters.", examples=["好茶"])
+]
 
 
 # The cart
@@ -77,7 +79,7 @@ class CartSize(Struct, frozen=True, kw_only=True):
     pieces: int
 
 
-class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal.TOO_MANY, OrderRefusal.GOODS_GONE, *OffersOf.refuses}):
+class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal.LINE_FULL, OrderRefusal.GOODS_GONE, *OffersOf.refuses}):
     """Want more of a variant."""
 
     variant_id: VariantId

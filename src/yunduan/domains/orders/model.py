@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from yunduan.domains.catalog.model import Offer
 from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
 from yunduan.kernel.money import AMOUNT_MAX, Currency, Money, split
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 CART_LINES_MAX = 100
 QUANTITY_MAX = 999
@@ -20,23 +20,23 @@ SHIPPING_TAX_CLASS = "shipping"
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, description="How many pieces.", examples=[1])]
 
 
-class OrderRefusal(StrEnum):
+class OrderRefusal(RefusalCode):
     """What orders refuse."""
 
-    CART_EMPTY = "cart_empty"
-    CART_FULL = "cart_full"
-    LINE_NOT_FOUND = "cart_line_not_found"
-    TOO_MANY = "too_many_pieces"
-    GOODS_GONE = "goods_gone"
-    MIXED_CURRENCIES = "mixed_currencies"
-    TOO_LARGE = "total_too_large"
-    TOTAL_CHANGED = "total_changed"
-    NOT_FOUND = "order_not_found"
-    OTHER_STATE = "order_in_other_state"
-    EXCEEDS_PAID = "refund_exceeds_paid"
-    NOT_A_REFUND = "refund_of_nothing"
-    ITEM_NOT_FOUND = "order_line_not_found"
-    REVIEWED = "already_reviewed"
+    CART_EMPTY = "cart_empty", "There is nothing in the cart."
+    CART_FULL = "cart_full", "The cart is full: remove a line first."
+    LINE_NOT_FOUND = "cart_line_not_found", "This is not in the cart; `figures` name the variants."
+    LINE_FULL = "cart_line_full", "A line of the cart holds no more pieces."
+    GOODS_GONE = "goods_gone", "This is not sold any more; `figures` name the variants."
+    MIXED_CURRENCIES = "mixed_currencies", "A checkout is in one currency: buy what is priced in another by itself."
+    TOO_LARGE = "total_too_large", "The total is more than an amount can hold."
+    TOTAL_CHANGED = "total_changed", "The total is not the one that was agreed to; `figures` are the preview as it is now."
+    NOT_FOUND = "order_not_found", "There is no such order, or it is somebody else's."
+    OTHER_STATE = "order_in_other_state", "The order is in no state for this step; `figures` say in which, and which steps there are."
+    EXCEEDS_PAID = "refund_exceeds_paid", "This is more than is left of what was paid; `left` of `figures` says how much that is."
+    NOT_A_REFUND = "refund_of_nothing", "A refund gives something back; `left` of `figures` says how much it may be."
+    ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order."
+    REVIEWED = "already_reviewed", "What was bought is reviewed once."
 
 
 # States as data
@@ -228,7 +228,7 @@ def with_more(lines: tuple[CartLine, ...], wanted: CartLine) -> tuple[CartLine, 
         if line.variant_id == wanted.variant_id:
             quantity = line.quantity + wanted.quantity
             if quantity > QUANTITY_MAX:
-                raise Refused(OrderRefusal.TOO_MANY, f"{QUANTITY_MAX} pieces at most")
+                raise Refused(OrderRefusal.LINE_FULL, f"{QUANTITY_MAX} pieces at most")
             grown = CartLine(line.variant_id, quantity, line.added_at, wanted.price, wanted.currency)
             return (*lines[:place], grown, *lines[place + 1 :])
     if len(lines) >= CART_LINES_MAX:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yunduan.kernel.ids import AccountId, CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId, sibling
 from yunduan.kernel.money import Currency, Money, split, zero
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 PARTS_MAX = 100
 """Orders that one checkout may be split into."""
@@ -27,27 +27,30 @@ BODY_BYTES_MAX = 16_384
 ChannelName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]{0,15}(?![\s\S])", description="A payment channel.", examples=["sandbox"])]
 
 
-class PaymentRefusal(StrEnum):
+class PaymentRefusal(RefusalCode):
     """Everything that payments refuse; a wallet that is too small is the ledger's `insufficient_funds`."""
 
-    TENDERS_DO_NOT_MATCH = "tenders_do_not_match"
-    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
-    CHANNEL_UNKNOWN = "channel_unknown"
-    NOT_FOUND = "payment_not_found"
-    EXISTS = "payment_exists"
-    ENDED = "payment_ended"
-    NOT_CAPTURED = "payment_not_captured"
-    NOTIFICATION_FORGED = "notification_forged"
-    NOTIFICATION_STALE = "notification_stale"
-    NOTIFICATION_MALFORMED = "notification_malformed"
-    ESCROW_NOT_FOUND = "escrow_not_found"
-    ESCROW_NOT_HELD = "escrow_not_held"
-    ESCROW_SETTLED = "escrow_settled"
-    EXCEEDS_HELD = "exceeds_held"
-    REFUND_NOT_FOUND = "refund_not_found"
-    REFUND_EXISTS = "refund_exists"
-    OUTGOING_NOT_FOUND = "outgoing_not_found"
-    ALERT_NOT_FOUND = "alert_not_found"
+    TENDERS_DO_NOT_MATCH = (
+        "tenders_do_not_match",
+        "The tenders are not the total in its currency, one is empty, or one names a channel that is none.",
+    )
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range", "The amount is nothing, or more than may be moved at once."
+    CHANNEL_UNKNOWN = "channel_unknown", "There is no such payment channel here."
+    NOT_FOUND = "payment_not_found", "There is no such payment, or it is somebody else's."
+    EXISTS = "payment_exists", "There is a payment by this id already."
+    ENDED = "payment_ended", "The payment has been made already."
+    NOT_CAPTURED = "payment_not_captured", "The payment has not been made."
+    NOTIFICATION_FORGED = "notification_forged", "The channel did not sign this."
+    NOTIFICATION_STALE = "notification_stale", "The channel signed this too long ago."
+    NOTIFICATION_MALFORMED = "notification_malformed", "This is signed by the channel, and no notification."
+    ESCROW_NOT_FOUND = "escrow_not_found", "Nothing was ever paid for this order."
+    ESCROW_NOT_HELD = "escrow_not_held", "Nothing is held for this order any more."
+    ESCROW_SETTLED = "escrow_settled", "The shop has been paid already."
+    EXCEEDS_HELD = "exceeds_held", "More than is held for the order."
+    REFUND_NOT_FOUND = "refund_not_found", "There is no such refund."
+    REFUND_EXISTS = "refund_exists", "There is a refund by this id, of another order or amount."
+    OUTGOING_NOT_FOUND = "outgoing_not_found", "No such request to a channel was made."
+    ALERT_NOT_FOUND = "alert_not_found", "There is no such alert."
 
 
 class TenderKind(StrEnum):
@@ -64,7 +67,7 @@ class Tender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kind: TenderKind
     amount: Money
-    channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])")] = ""
+    channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])", examples=["sandbox"])] = ""
 
 
 class PartOfPayment(Struct, frozen=True, kw_only=True):

@@ -37,10 +37,10 @@ ROUTES = (
         "payments:write",
         SELF,
         client=("amount", "channel"),
-        summary="Bring money into the caller's wallet.",
+        summary="Bring money into the caller's wallet",
     ),
-    Route("GET", "/payments/{payment_id}", PaymentOf, "payments:read", RECORD, summary="A payment, for whoever pays it."),
-    Route("GET", "/wallet", WalletOf, "payments:read", SELF, summary="The caller's wallet."),
+    Route("GET", "/payments/{payment_id}", PaymentOf, "payments:read", RECORD, summary="A payment, for whoever pays it"),
+    Route("GET", "/wallet", WalletOf, "payments:read", SELF, summary="The caller's wallet"),
     Route(
         "GET",
         "/wallet/statement",
@@ -48,7 +48,7 @@ ROUTES = (
         "payments:read",
         SELF,
         client=("currency", "start", "limit"),
-        summary="The movements of the caller's wallet, newest first.",
+        summary="The movements of the caller's wallet, newest first",
     ),
     Route(
         "POST",
@@ -57,11 +57,11 @@ ROUTES = (
         None,
         ANYONE,
         client=("body", "headers"),
-        summary="What a payment channel says, signed by it.",
+        summary="What a payment channel says, signed by it",
         takes_key=False,
         takes=notification,
     ),
-    Route("GET", "/shops/{shop_id}/balance", ShopBalanceOf, "shop:read", _EARNS, summary="What a shop has earned."),
+    Route("GET", "/shops/{shop_id}/balance", ShopBalanceOf, "shop:read", _EARNS, summary="What a shop has earned"),
     Route(
         "GET",
         "/shops/{shop_id}/statement",
@@ -69,7 +69,7 @@ ROUTES = (
         "shop:read",
         _EARNS,
         client=("currency", "start", "limit"),
-        summary="The movements of a shop's balance, newest first.",
+        summary="The movements of a shop's balance, newest first",
     ),
     Route(
         "GET",
@@ -77,7 +77,7 @@ ROUTES = (
         PlatformAccountsOf,
         "operate",
         _BOOKS,
-        summary="The marketplace's own accounts: commission, difference, channels.",
+        summary="The marketplace's own accounts: commission, difference, channels",
     ),
     Route(
         "GET",
@@ -86,7 +86,7 @@ ROUTES = (
         "operate",
         _RISK,
         client=("after", "limit"),
-        summary="Genuine notifications that did not match.",
+        summary="Genuine notifications that did not match",
     ),
     Route(
         "POST",
@@ -94,6 +94,6 @@ ROUTES = (
         ResolveAlert,
         "operate",
         _RISK,
-        summary="Somebody has dealt with a notification that did not match.",
+        summary="Somebody has dealt with a notification that did not match",
     ),
 )

@@ -26,7 +26,7 @@ class AddAddress(
         IdentityRefusal.PERSON_NOT_FOUND,
         IdentityRefusal.CONTACT_INVALID,
         IdentityRefusal.COUNTRY_UNKNOWN,
-        IdentityRefusal.TOO_MANY_ADDRESSES,
+        IdentityRefusal.ADDRESSES_FULL,
     ),
 ):
     """Keep an address; the first one is the default."""
@@ -93,7 +93,7 @@ def _keep(tx: Tx, person: PersonId, postal: Postal, *, is_default: bool) -> Addr
     postal = _checked(postal)
     others = store.addresses_of(tx, person)
     if len(others) >= model.ADDRESSES_MAX:
-        raise Refused(IdentityRefusal.TOO_MANY_ADDRESSES)
+        raise Refused(IdentityRefusal.ADDRESSES_FULL)
     if is_default:
         _no_default(tx, person)
     kept = KeptAddress(
