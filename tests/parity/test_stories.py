@@ -39,6 +39,15 @@ def counts(world: World) -> dict[str, int]:
     return {table: world.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
 
+def write(world: World, sql: str, *arguments: object) -> None:
+    """Change the store behind the back of the cloud."""
+    store = world.cloud.store
+    store.begin()
+    store.write(sql, arguments)
+    store.lend()
+    store.commit()
+
+
 def outcomes(world: World, *asked: Do, keys: list[str] | None = None) -> list[Any]:
     """The answers of one batch; of an error its type, of a refusal its code."""
     before = world.cloud.writer.batches
@@ -307,6 +316,35 @@ def test_an_alarm_whose_command_breaks_is_put_off(world: World) -> None:
     world.pass_time(10)
     assert world.rows("SELECT failures, due FROM alarm") == [(1, world.clock.wall_ms() + 60_000)]
     assert world.rows("SELECT id FROM plain WHERE id IN (?, ?)", "x", "y") == [("y",)]
+
+
+def test_an_alarm_that_breaks_again_and_again_is_tried_less_and_less_often(world: World) -> None:
+    """After 1, 4, 9, … and at most 60 minutes."""
+    world.send(steps("alarm_that_breaks:x:0"))
+    pauses, rang_at = [], world.clock.wall_ms()
+    for failures in range(1, 11):
+        world.settle()
+        ((failed, due),) = world.rows("SELECT failures, due FROM alarm")
+        assert failed == failures
+        pauses.append((due - rang_at) // 60_000)
+        rang_at = due
+        world.pass_time(due - world.clock.wall_ms() - 1)
+        assert world.rows("SELECT failures FROM alarm") == [(failures,)]
+        world.clock.advance(1)
+    assert pauses == [1, 4, 9, 16, 25, 36, 49, 60, 60, 60]
+
+
+@pytest.mark.parametrize(("kind", "body"), [("Gone", b"{}"), ("Do", b'{"steps":7}'), ("Do", b"\xff\x00"), ("Ring", b"")])
+def test_an_alarm_that_cannot_be_read_is_put_off_and_the_others_ring(kind: str, body: bytes, world: World) -> None:
+    """As after an upgrade: it stays for a program that can read it, is counted, and stops nobody."""
+    world.send(steps("alarm:x:10", "alarm:y:20"))
+    write(world, "INSERT INTO alarm (id, due, kind, body, failures) VALUES (?, ?, ?, ?, 0)", "alm_0", world.clock.wall_ms(), kind, body)
+    world.pass_time(20)
+    assert world.rows("SELECT id FROM plain WHERE id IN ('x', 'y') ORDER BY id") == [("x",), ("y",)]
+    assert world.rows("SELECT id, failures, due FROM alarm") == [("alm_0", 1, world.clock.wall_ms() - 20 + 60_000)]
+    assert (world.cloud.alarms.unreadable, world.cloud.writer.broken, world.cloud.writer.replays) == (1, 1, 0)
+    world.pass_time(60_000)
+    assert world.rows("SELECT failures FROM alarm") == [(2,)]
 
 
 def test_a_job_resumes_where_a_restart_left_it(place: Place) -> None:

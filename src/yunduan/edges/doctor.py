@@ -19,6 +19,8 @@ from yunduan.runtime.settings import Settings
 FREE_BYTES_MIN = 2**30
 LAG_FACTS_MAX = 10_000
 OVERDUE_MS_MAX = 300_000
+FAILURES_MIN = 3
+"""From so many on, an alarm whose command breaks is not going to mend by itself."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -46,7 +48,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _of_store(settings: Settings, reader: Snapshots) -> Iterator[Finding]:
-    looks: list[Callable[[Snapshots], Finding]] = [_migrations, _lag, _parked, _alarms, _jobs, _books]
+    looks: list[Callable[[Snapshots], Finding]] = [_migrations, _lag, _parked, _alarms, _failing, _jobs, _books]
     if settings.sqlite_path() is not None:
         looks.insert(0, _integrity)
     for look in looks:
@@ -117,6 +119,13 @@ def _alarms(reader: Snapshots) -> Finding:
     return Finding(
         what="alarms", found=found, is_bad=late > OVERDUE_MS_MAX, advice="no server runs, or it waits for `yunduan serve --confirm-clock`"
     )
+
+
+def _failing(reader: Snapshots) -> Finding:
+    rows = reader.rows("SELECT id, kind, failures FROM alarm WHERE failures >= ? ORDER BY failures DESC, id LIMIT 3", (FAILURES_MIN,))
+    found = "; ".join(f"{kind} has failed {failures} times ({id})" for id, kind, failures in rows)
+    advice = "their commands break, or this version cannot read them: the log says why"
+    return Finding(what="failing alarms", found=found or "none", is_bad=bool(rows), advice=advice)
 
 
 def _jobs(reader: Snapshots) -> Finding:

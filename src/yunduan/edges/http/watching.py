@@ -88,6 +88,7 @@ class _Figures:
             lag.add_metric((follower,), facts)
         yield lag
         yield CounterMetricFamily("yunduan_facts_parked", "Facts set aside since start.", value=self._cloud.following.parked)
+        yield CounterMetricFamily("yunduan_alarms_unreadable", "Alarms due that cannot be read.", value=self._cloud.alarms.unreadable)
         yield GaugeMetricFamily("yunduan_alarms_suspended", "1 while nothing rings.", value=int(self._cloud.alarms.suspended))
 
     def _of_requests(self) -> Iterator[Metric]:
