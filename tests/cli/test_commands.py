@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,18 +29,18 @@ def run(*arguments: str, data: Path, ends: int = 0) -> str:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[str]:
+def serving(data: Path, *arguments: str) -> Iterator[str]:
     """A server on a folder; ended by its id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = os.environ | {"YUNDUAN_DATA": str(data), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "error"}
-    server = subprocess.Popen([YUNDUAN, "serve"], env=environment)
+    server = subprocess.Popen([YUNDUAN, "serve", *arguments], env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):
             try:
-                urllib.request.urlopen(f"{url}/health/ready", timeout=1).close()
+                urllib.request.urlopen(f"{url}/health/live", timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.05)
@@ -131,6 +132,32 @@ def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "keys.sqlite").chmod(0o644)
     assert "others can read the keys" in run("doctor", data=tmp_path, ends=1)
     assert "cannot be opened" in run("doctor", data=tmp_path / "nowhere", ends=1)
+
+
+def doubt_the_clock(data: Path) -> None:
+    """As if the clock had leapt while a server ran."""
+    connection = apsw.Connection(str(data / "yunduan.sqlite"))
+    connection.execute("INSERT INTO mark (name, value) VALUES ('clock_doubted', ?)", (b'{"why":"the clock has leapt","by_ms":86400000}',))
+    connection.close()
+
+
+def test_the_time_is_confirmed_beside_a_server_or_at_its_start(tmp_path: Path) -> None:
+    """No start ends the doubt by itself; the doctor says so, and the server is not ready until then."""
+    run("person", "register", ADMIN, data=tmp_path)
+    doubt_the_clock(tmp_path)
+    assert "in doubt: the clock has leapt (by 86,400 s)" in run("doctor", data=tmp_path, ends=1)
+    with serving(tmp_path) as url:
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            urllib.request.urlopen(f"{url}/health/ready")
+        assert "is right: it was in doubt, because the clock has leapt" in run("confirm-clock", data=tmp_path)
+        urllib.request.urlopen(f"{url}/health/ready").close()
+    assert "nobody doubts it" in run("doctor", data=tmp_path)
+    doubt_the_clock(tmp_path)
+    with serving(tmp_path, "--confirm-clock") as url:
+        urllib.request.urlopen(f"{url}/health/ready").close()
+    doubt_the_clock(tmp_path)
+    assert "because the clock has leapt" in run("confirm-clock", data=tmp_path)
+    assert "nobody doubted it" in run("confirm-clock", data=tmp_path)
 
 
 @pytest.mark.parametrize("arguments", [("person",), ("import",), ("shop", "create"), ("no such thing",)])

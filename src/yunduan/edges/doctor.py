@@ -15,10 +15,13 @@ from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.migrations import migrations, pending
 from yunduan.runtime.ports import Snapshots, StoreRefusedError
 from yunduan.runtime.settings import Settings
+from yunduan.runtime.timekeeping import doubt_of
 
 FREE_BYTES_MIN = 2**30
 LAG_FACTS_MAX = 10_000
 OVERDUE_MS_MAX = 300_000
+AHEAD_MS_MAX = 5_000
+"""How far the books may be ahead of this machine's clock: a store on another machine has a clock of its own."""
 FAILURES_MIN = 3
 """From so many on, an alarm whose command breaks is not going to mend by itself."""
 
@@ -48,7 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _of_store(settings: Settings, reader: Snapshots) -> Iterator[Finding]:
-    looks: list[Callable[[Snapshots], Finding]] = [_migrations, _lag, _parked, _alarms, _failing, _jobs, _books]
+    looks: list[Callable[[Snapshots], Finding]] = [_migrations, _lag, _parked, _clock, _alarms, _failing, _jobs, _books]
     if settings.sqlite_path() is not None:
         looks.insert(0, _integrity)
     for look in looks:
@@ -111,13 +114,28 @@ def _parked(reader: Snapshots) -> Finding:
     return Finding(what="parked facts", found=found or "none", is_bad=bool(rows), advice="a follower could not take them: see the log")
 
 
+def _clock(reader: Snapshots) -> Finding:
+    doubt, head = doubt_of(reader), reader.row("SELECT max(at) FROM head")
+    ahead = (head[0] if head else 0) - time.time_ns() // 1_000_000
+    found = [f"in doubt: {doubt.why} (by {doubt.by_ms / 1000:,.0f} s)"] if doubt else []
+    found += [f"the books are {ahead / 1000:,.0f} s ahead of it"] if ahead > AHEAD_MS_MAX else []
+    return Finding(
+        what="clock",
+        found="; ".join(found) or "nobody doubts it",
+        is_bad=bool(found),
+        advice="nothing rings until `yunduan confirm-clock`: look at the clock first"
+        if doubt
+        else "in the books time stands still until then: has the clock run ahead, or does it run behind now?",
+    )
+
+
 def _alarms(reader: Snapshots) -> Finding:
     row = reader.row("SELECT count(*), min(due) FROM alarm")
     count, due = (row[0], row[1]) if row else (0, None)
     late = time.time_ns() // 1_000_000 - due if due is not None else 0
     found = f"{count:,} set" + (f", the first {late / 1000:,.0f} s overdue" if late > 0 else "")
     return Finding(
-        what="alarms", found=found, is_bad=late > OVERDUE_MS_MAX, advice="no server runs, or it waits for `yunduan serve --confirm-clock`"
+        what="alarms", found=found, is_bad=late > OVERDUE_MS_MAX, advice="no server runs, or it waits for `yunduan confirm-clock`"
     )
 
 

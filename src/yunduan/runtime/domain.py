@@ -1,6 +1,6 @@
 """What the runtime itself handles, declared like any domain."""
 
-from yunduan.runtime import alarms, following, jobs
+from yunduan.runtime import alarms, following, jobs, timekeeping
 from yunduan.runtime.answers import FORGET, KEPT_MS, SPEND
 from yunduan.runtime.registry import Domain, JobKind, Progress
 from yunduan.runtime.transaction import Tx
@@ -26,7 +26,17 @@ def forget_answers(tx: Tx, state: bytes) -> Progress:
 DOMAIN = Domain(
     name="runtime",
     package="yunduan.runtime",
-    commands=(following.deliver_facts, following.park_fact, jobs.start_job, jobs.step_job, jobs.end_job, alarms.fail_alarm),
+    commands=(
+        following.deliver_facts,
+        following.park_fact,
+        jobs.start_job,
+        jobs.step_job,
+        jobs.end_job,
+        alarms.fail_alarm,
+        timekeeping.suspend_alarms,
+        timekeeping.confirm_clock,
+    ),
     queries=(jobs.job_of,),
     jobs=(JobKind("forget_answers", forget_answers, every_ms=3_600_000),),
+    seal=timekeeping.note_time,
 )

@@ -1,5 +1,6 @@
 """The doctor: each finding is made to be bad once."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,14 @@ def test_alarms_that_fail_again_and_again_are_named(world: World, tmp_path: Path
     assert said.found == "Gone has failed 9 times (alm_4); Gone has failed 3 times (alm_3)"
     write(world, "DELETE FROM alarm WHERE failures > 2")
     assert finding(tmp_path, "failing alarms").found == "none"
+
+
+def test_a_clock_that_the_books_are_ahead_of_is_told(world: World, tmp_path: Path) -> None:
+    """By more than machines differ as a rule."""
+    now = time.time_ns() // 1_000_000
+    write(world, "UPDATE head SET at = ?", now)
+    assert finding(tmp_path, "clock").found == "nobody doubts it"
+    write(world, "UPDATE head SET at = ?", now + 86_400_000 + 500)
+    said = finding(tmp_path, "clock")
+    assert said.is_bad
+    assert said.found == "the books are 86,400 s ahead of it"

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from yunduan.edges.cli import books, data, people, shops
+from yunduan.edges.cli.clock import confirm_clock
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError
 from yunduan.kernel.refusals import FaultError
@@ -24,7 +25,7 @@ app.add_typer(books.app, name="ledger")
 app.add_typer(people.app, name="person")
 app.add_typer(shops.app, name="shop")
 app.add_typer(data.importing, name="import")
-for command in (data.backup, data.restore, data.doctor):
+for command in (data.backup, data.restore, data.doctor, confirm_clock):
     app.command()(command)
 
 
@@ -34,12 +35,12 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; the setting http.port otherwise.")] = None,
     folder: Annotated[Path | None, typer.Option("--data", help="Folder of store and keys; the setting data otherwise.")] = None,
     *,
-    confirm_clock: Annotated[bool, typer.Option(help="Say that the time is right although the cloud was away for long.")] = False,
+    confirm: Annotated[bool, typer.Option("--confirm-clock", help="Say that the machine's clock is right, so that alarms ring.")] = False,
 ) -> None:
     """Serve the marketplace over HTTP until Ctrl-C."""
     from yunduan.edges.http.serve import serve  # noqa: PLC0415 - the web framework is loaded by whoever serves alone
 
-    raise typer.Exit(serve(settings_of(folder, host=host, port=port), confirm_clock=confirm_clock))
+    raise typer.Exit(serve(settings_of(folder, host=host, port=port), confirm_clock=confirm))
 
 
 def main(arguments: list[str] | None = None) -> None:
