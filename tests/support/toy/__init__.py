@@ -328,6 +328,20 @@ class Move(Command[None], refuses=ToyRefusal):
     amount: int
 
 
+class Spend(Command[int], spends_key=True):
+    """Something that must never be done twice under one key, however late it comes again."""
+
+    id: str
+
+
+@handles(Spend)
+def spend(tx: Tx, ask: Spend) -> int:
+    """Count how often it was done."""
+    tx.write(_PLAIN, (ask.id, 1))
+    row = tx.row("SELECT amount FROM plain WHERE id = ?", (ask.id,))
+    return row[0] if row else 0
+
+
 def _both(ask: Move, actor: Actor) -> tuple[tuple[Table[str, Account], str], ...]:
     return ((ACCOUNTS, ask.debit), (ACCOUNTS, ask.credit))
 
@@ -348,7 +362,7 @@ def move(tx: Tx, ask: Move) -> None:
 TOY = Domain(
     name="toy",
     package="support.toy",
-    commands=(do, open_accounts, move),
+    commands=(do, open_accounts, move, spend),
     queries=(purse_of, two_looks),
     facts=(Named,),
     followers=(Follower("toy_ears", (on_named,)),),
