@@ -294,6 +294,29 @@ def test_a_fact_that_cannot_be_heard_is_parked_and_those_behind_it_are_heard(wor
     assert world.cloud.following.parked == 1
 
 
+@pytest.mark.parametrize("body", [b"{}", b'{"name":7}', b"\xff", b""])
+def test_a_fact_that_cannot_be_read_is_parked_and_those_around_it_are_heard(body: bytes, world: World) -> None:
+    """After some tries, however many stand before it; nobody has to hear those one by one."""
+    world.send(steps(*(f"tell:f{n}" for n in range(1, 7))))
+    write(world, "UPDATE fact SET body = ? WHERE seq IN (3, 4)", body)
+    before = world.cloud.writer.commands
+    world.settle()
+    assert world.rows("SELECT name FROM heard ORDER BY seq") == [("f1",), ("f2",), ("f5",), ("f6",)]
+    assert world.rows("SELECT follower, seq FROM parked ORDER BY seq") == [("toy_ears", 3), ("toy_ears", 4)]
+    assert world.rows("SELECT seq FROM cursor WHERE follower = 'toy_ears'") == [(6,)]
+    assert world.cloud.writer.commands - before == 4
+
+
+def test_what_a_follower_tells_names_the_facts_that_it_heard(world: World) -> None:
+    """As its cause: its own facts, and those of the commands that it sends."""
+    world.send(steps("tell:one", "tell:call two"), key="k")
+    world.settle()
+    world.send(steps("tell:shout three"))
+    world.settle()
+    told = [(seq, cause) for seq, cause in world.rows("SELECT seq, cause FROM fact ORDER BY seq")]
+    assert told == [(1, "k"), (2, "k"), (3, "toy_ears@1-2"), (4, ""), (5, "toy_ears@4/1")]
+
+
 def test_an_alarm_rings_once_at_its_time(place: Place) -> None:
     """Not before, not twice, and not again after a restart."""
     with world_at(place, domains=DOMAINS) as world:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.messages import Command, Fact
 from yunduan.kernel.refusals import FaultError, invariant
-from yunduan.runtime.ports import Reader
+from yunduan.runtime.ports import Reader, Row
 from yunduan.runtime.registry import Follower, Registry, handles
 from yunduan.runtime.transaction import Tx
 from yunduan.runtime.writer import Writer
@@ -88,10 +88,17 @@ def deliver_facts(tx: Tx, ask: DeliverFacts) -> Delivered:
     if stands != ask.after:
         return Delivered(through=stands)
     ears = tx.port(Ears).of(ask.follower)
-    for kind, run in groupby((heard.fact for heard in ask.facts), key=type):
-        ears[kind](tx, list(run))
+    for kind, run in groupby(ask.facts, key=lambda heard: type(heard.fact)):
+        _let_hear(tx, ask.follower, ears[kind], list(run))
     tx.write(_MOVE, (ask.follower, tx.head.epoch, ask.through))
     return Delivered(through=ask.through)
+
+
+def _let_hear(tx: Tx, follower: str, function: Any, heard: list[Heard]) -> None:
+    """Give a follower a run of facts of one kind; what it tells and asks for names them as its cause."""
+    first, last = heard[0].seq, heard[-1].seq
+    tx.cause = f"{follower}@{first}" if first == last else f"{follower}@{first}-{last}"
+    function(tx, [one.fact for one in heard])
 
 
 @handles(ParkFact)
@@ -148,9 +155,10 @@ class Following:
         rows = self._reader.rows(_FACTS_AFTER, (after, 1 if tries else FACTS_PER_DELIVERY))
         if not rows:
             return False
-        wanted = {function.hears.__name__ for function in follower.hears}  # type: ignore[attr-defined]
-        facts = tuple(Heard(seq, self._decoders[kind].decode(body)) for seq, kind, body in rows if kind in wanted)
-        delivery = DeliverFacts(follower=follower.name, after=after, through=rows[-1][0], facts=facts)
+        delivery, unread = self._readable(follower, after, rows)
+        if unread is not None:
+            await self._stumble(delivery, unread)
+            return True
         try:
             await self._hear(delivery)
             self._tries.pop(follower.name, None)
@@ -159,6 +167,22 @@ class Following:
         except Exception as error:
             await self._stumble(delivery, error)
         return True
+
+    def _readable(self, follower: Follower, after: int, rows: list[Row]) -> tuple[DeliverFacts, Exception | None]:
+        """The facts as far as this program can read them; if it cannot read the first one, a delivery of that alone, and the error."""
+        wanted = {function.hears.__name__ for function in follower.hears}  # type: ignore[attr-defined]
+        facts: list[Heard] = []
+        through = after
+        for seq, kind, body in rows:
+            try:
+                if kind in wanted:
+                    facts.append(Heard(seq, self._decoders[kind].decode(body)))
+            except Exception as error:
+                if through == after:
+                    return DeliverFacts(follower=follower.name, after=after, through=seq, facts=()), error
+                break
+            through = seq
+        return DeliverFacts(follower=follower.name, after=after, through=through, facts=tuple(facts)), None
 
     async def _hear(self, command: DeliverFacts | ParkFact) -> None:
         answered = await self._writer.submit(command, actor=SYSTEM, background=True)

@@ -266,10 +266,15 @@ def two_looks(at: Asking, ask: TwoLooks) -> tuple[int, int]:
 
 @hears(Named)
 def on_named(tx: Tx, facts: list[Named]) -> None:
-    """Write down every name, but one."""
+    """Write down every name, but one; tell again what was called, and ask for what was called loudly."""
     for fact in facts:
         if fact.name == "unheard":
             raise RuntimeError("this follower cannot hear that")
+        called, _, name = fact.name.partition(" ")
+        if called == "call":
+            tx.tell(Named(name=name))
+        elif called == "shout":
+            tx.send(Do(steps=(Step("tell", name),)))
         tx.append(_HEARD, (fact.name,))
 
 
