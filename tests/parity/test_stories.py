@@ -10,6 +10,7 @@ from support.toy import BETWEEN, TOY, Do, Move, Open, PurseOf, Step, TwoLooks
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.refusals import BrokenError, FaultError, KeyRefusal, Refused, UnknownOutcomeError
 from yunduan.runtime import domain as runtime
+from yunduan.runtime.following import HearParked, ParkedFacts
 from yunduan.runtime.jobs import EndJob, JobOf, StartJob
 from yunduan.runtime.ports import StoreRefusedError
 from yunduan.runtime.writer import SupersededError
@@ -305,6 +306,30 @@ def test_a_fact_that_cannot_be_read_is_parked_and_those_around_it_are_heard(body
     assert world.rows("SELECT follower, seq FROM parked ORDER BY seq") == [("toy_ears", 3), ("toy_ears", 4)]
     assert world.rows("SELECT seq FROM cursor WHERE follower = 'toy_ears'") == [(6,)]
     assert world.cloud.writer.commands - before == 4
+
+
+def test_a_parked_fact_can_be_heard_once_it_can_be_taken(place: Place) -> None:
+    """Refused with what is wrong until then, and nothing has changed; afterwards it is set aside no more. A restart still counts it."""
+    with world_at(place, domains=DOMAINS) as world:
+        world.send(steps("tell:one", "tell:unheard", "tell:two"))
+        world.settle()
+        before = counts(world)
+        assert world.refusal(HearParked(follower="toy_ears", seq=2)) == "fact_not_taken"
+        assert world.refusal(HearParked(follower="toy_ears", seq=1)) == "parked_fact_not_found"
+        assert counts(world) == before
+    with world_at(place, domains=DOMAINS) as world:
+        assert world.cloud.following.parked == 1
+        (parked,) = world.ask(ParkedFacts())
+        assert (parked.follower, parked.seq, parked.kind) == ("toy_ears", 2, "Named")
+        assert "cannot hear that" in parked.error
+        write(world, "UPDATE fact SET body = ? WHERE seq = 2", b'{"name":"mended"}')
+        world.send(HearParked(follower="toy_ears", seq=2))
+        assert world.rows("SELECT name FROM heard ORDER BY seq") == [("one",), ("two",), ("mended",)]
+        assert world.refusal(HearParked(follower="toy_ears", seq=2)) == "parked_fact_not_found"
+        assert world.cloud.following.parked == 0
+        write(world, "INSERT INTO parked (follower, seq, error, at) VALUES ('nobody', 1, '', 0), ('toy_ears', 1, '', 0)")
+        write(world, "UPDATE fact SET kind = 'Gone' WHERE seq = 1")
+        assert [world.refusal(HearParked(follower=name, seq=1)) for name in ("nobody", "toy_ears")] == ["fact_not_heard"] * 2
 
 
 def test_what_a_follower_tells_names_the_facts_that_it_heard(world: World) -> None:

@@ -111,7 +111,12 @@ def _lag(reader: Snapshots) -> Finding:
 def _parked(reader: Snapshots) -> Finding:
     rows = reader.rows("SELECT follower, seq, error FROM parked ORDER BY follower, seq LIMIT 3")
     found = "; ".join(f"{follower} at fact {seq}: {error[:80]}" for follower, seq, error in rows)
-    return Finding(what="parked facts", found=found or "none", is_bad=bool(rows), advice="a follower could not take them: see the log")
+    return Finding(
+        what="parked facts",
+        found=found or "none",
+        is_bad=bool(rows),
+        advice="mend what the follower could not take, then `yunduan fact retry --all`",
+    )
 
 
 def _clock(reader: Snapshots) -> Finding:
@@ -147,8 +152,10 @@ def _failing(reader: Snapshots) -> Finding:
 
 
 def _jobs(reader: Snapshots) -> Finding:
-    rows = reader.rows("SELECT kind, error FROM job WHERE status = 'failed' ORDER BY id DESC LIMIT 3")
-    return Finding(what="jobs", found="; ".join(f"{kind}: {error[:80]}" for kind, error in rows) or "none failed", is_bad=bool(rows))
+    rows = reader.rows("SELECT id, kind, error FROM job WHERE status = 'failed' ORDER BY id DESC LIMIT 3")
+    found = "; ".join(f"{kind}: {error[:80]} ({id})" for id, kind, error in rows)
+    advice = "mend what was wrong, then `yunduan job retry` it, or `yunduan job list` for more"
+    return Finding(what="jobs", found=found or "none failed", is_bad=bool(rows), advice=advice)
 
 
 def _books(reader: Snapshots) -> Finding:

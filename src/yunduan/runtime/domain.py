@@ -43,14 +43,16 @@ DOMAIN = Domain(
     commands=(
         following.deliver_facts,
         following.park_fact,
+        following.hear_parked,
         jobs.start_job,
         jobs.step_job,
         jobs.end_job,
+        jobs.retry_job,
         alarms.fail_alarm,
         timekeeping.suspend_alarms,
         timekeeping.confirm_clock,
     ),
-    queries=(jobs.job_of,),
+    queries=(jobs.job_of, jobs.last_jobs, following.parked_facts),
     jobs=(JobKind("forget_answers", forget_answers, every_ms=3_600_000),),
     seal=timekeeping.note_time,
 )

@@ -1,19 +1,20 @@
 """Followers read facts after the commit, in order, each from its own cursor, at least once."""
 
 import asyncio
+from enum import StrEnum
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from yunduan.kernel.actors import SYSTEM
-from yunduan.kernel.messages import Command, Fact
-from yunduan.kernel.refusals import FaultError, invariant
+from yunduan.kernel.messages import Command, Fact, Query
+from yunduan.kernel.refusals import FaultError, Refused, invariant
 from yunduan.runtime.ports import Reader, Row
-from yunduan.runtime.registry import Follower, Registry, handles
-from yunduan.runtime.transaction import Tx
+from yunduan.runtime.registry import Follower, Registry, answers, handles
+from yunduan.runtime.transaction import Asking, Tx
 from yunduan.runtime.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -23,6 +24,13 @@ _MOVE = (
     "INSERT INTO cursor (follower, epoch, seq) VALUES (?, ?, ?)"
     " ON CONFLICT (follower) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq"
 )
+_PARKED = (
+    "SELECT parked.follower, parked.seq, fact.kind, parked.error, parked.at FROM parked JOIN fact ON fact.seq = parked.seq"
+    " ORDER BY parked.follower, parked.seq LIMIT ?"
+)
+_PARKED_FACT = "SELECT fact.kind, fact.body FROM parked JOIN fact ON fact.seq = parked.seq WHERE parked.follower = ? AND parked.seq = ?"
+_UNPARK = "DELETE FROM parked WHERE follower = ? AND seq = ?"
+_PARKED_COUNT = "SELECT count(*) FROM parked"
 _PARK = "INSERT INTO parked (follower, seq, error, at) VALUES (?, ?, ?, ?)"
 FACTS_PER_DELIVERY = 500
 RETRY_S = 0.02
@@ -63,16 +71,48 @@ class ParkFact(Command[Delivered]):
     error: str
 
 
+class FactRefusal(StrEnum):
+    """What is refused about facts that were set aside."""
+
+    NOT_PARKED = "parked_fact_not_found"
+    NOT_HEARD = "fact_not_heard"
+    NOT_TAKEN = "fact_not_taken"
+
+
+class Parked(Struct, frozen=True, kw_only=True):
+    """A fact that a follower could not take, and what was wrong then."""
+
+    follower: str
+    seq: int
+    kind: str
+    error: str
+    at: int
+
+
+class ParkedFacts(Query[list[Parked]]):
+    """The facts that were set aside and are heard by nobody until somebody has them heard; by follower, in their order."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class HearParked(Command[None], refuses=FactRefusal):
+    """Let a follower hear a fact that was set aside, now, although it has heard later ones since."""
+
+    follower: str
+    seq: int
+
+
 class Ears:
-    """The functions of each follower: a port, because a command carries names and no functions."""
+    """The functions of each follower and what facts look like: a port, because a command carries names and no functions."""
 
     def __init__(self, registry: Registry) -> None:
         """Take them from the registry."""
         self._followers = {follower.name: follower for follower in registry.followers}
+        self.decoders = {kind: msgspec.json.Decoder(fact) for kind, fact in registry.facts.items()}
 
-    def of(self, name: str) -> dict[type[Fact], Any]:
+    def of(self, name: str) -> dict[str, Any]:
         """What a follower does with each kind of fact."""
-        return {function.hears: function for function in self._followers[name].hears}  # type: ignore[attr-defined]
+        return {function.hears.__name__: function for function in self._followers[name].hears}  # type: ignore[attr-defined]
 
 
 def cursor(reader: Reader, follower: str) -> int:
@@ -88,7 +128,7 @@ def deliver_facts(tx: Tx, ask: DeliverFacts) -> Delivered:
     if stands != ask.after:
         return Delivered(through=stands)
     ears = tx.port(Ears).of(ask.follower)
-    for kind, run in groupby(ask.facts, key=lambda heard: type(heard.fact)):
+    for kind, run in groupby(ask.facts, key=lambda heard: type(heard.fact).__name__):
         _let_hear(tx, ask.follower, ears[kind], list(run))
     tx.write(_MOVE, (ask.follower, tx.head.epoch, ask.through))
     return Delivered(through=ask.through)
@@ -112,6 +152,35 @@ def park_fact(tx: Tx, ask: ParkFact) -> Delivered:
     return Delivered(through=ask.seq)
 
 
+@handles(HearParked)
+def hear_parked(tx: Tx, ask: HearParked) -> None:
+    """Heard, and no longer set aside, in one transaction; refused with what is wrong when it still cannot be taken."""
+    row = tx.row(_PARKED_FACT, (ask.follower, ask.seq))
+    if row is None:
+        raise Refused(FactRefusal.NOT_PARKED)
+    kind, body = row
+    ears = tx.port(Ears)
+    try:
+        function = ears.of(ask.follower)[kind]
+    except KeyError:
+        raise Refused(FactRefusal.NOT_HEARD, f"{ask.follower} does not hear {kind}") from None
+    try:
+        _let_hear(tx, ask.follower, function, [Heard(ask.seq, ears.decoders[kind].decode(body))])
+    except FaultError:
+        raise
+    except Exception as error:
+        log.exception("fact_not_taken", follower=ask.follower, seq=ask.seq)
+        raise Refused(FactRefusal.NOT_TAKEN, repr(error)[:500]) from error
+    tx.write_one(_UNPARK, (ask.follower, ask.seq))
+
+
+@answers(ParkedFacts)
+def parked_facts(at: Asking, ask: ParkedFacts) -> list[Parked]:
+    """With what was wrong when they were set aside."""
+    rows = at.rows(_PARKED, (ask.limit,))
+    return [Parked(follower=row[0], seq=row[1], kind=row[2], error=row[3], at=row[4]) for row in rows]
+
+
 class Following:
     """Runs every follower of a cloud."""
 
@@ -120,16 +189,21 @@ class Following:
         self._writer = writer
         self._reader = reader
         self._followers = registry.followers
-        self._decoders = {kind: msgspec.json.Decoder(fact) for kind, fact in registry.facts.items()}
+        self._decoders = Ears(registry).decoders
         self._cursors = {f.name: cursor(reader, f.name) for f in registry.followers}
         self._tries: dict[str, int] = {}
         self._woken = asyncio.Event()
-        self.parked = 0
         writer.listen(self._woken.set)
 
     def lag(self) -> dict[str, int]:
         """How many facts each follower has yet to hear."""
         return {name: self._writer.head.fact_seq - seq for name, seq in self._cursors.items()}
+
+    @property
+    def parked(self) -> int:
+        """How many facts are set aside and wait for somebody to have them heard."""
+        row = self._reader.row(_PARKED_COUNT)
+        return row[0] if row else 0
 
     async def run(self) -> None:
         """Deliver until cancelled; a burst of commits is one delivery."""
@@ -198,6 +272,5 @@ class Following:
             log.error("fact_parked", follower=name, seq=delivery.through, error=str(error))
             await self._hear(ParkFact(follower=name, after=delivery.after, seq=delivery.through, error=repr(error)))
             self._tries.pop(name)
-            self.parked += 1
         else:
             await asyncio.sleep(RETRY_S * tries)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from yunduan.edges.cli import books, data, people, shops
+from yunduan.edges.cli import books, data, facts, jobs, people, shops
 from yunduan.edges.cli.clock import confirm_clock
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError
@@ -24,6 +25,8 @@ app = typer.Typer(
 app.add_typer(books.app, name="ledger")
 app.add_typer(people.app, name="person")
 app.add_typer(shops.app, name="shop")
+app.add_typer(jobs.app, name="job")
+app.add_typer(facts.app, name="fact")
 app.add_typer(data.importing, name="import")
 for command in (data.backup, data.restore, data.doctor, confirm_clock):
     app.command()(command)
@@ -58,5 +61,5 @@ def _told(command: Callable[[], None]) -> None:
 
 
 def _fail(text: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"[bold red]✗[/] {text}", highlight=False)
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]✗[/] {escape(text)}", highlight=False)
     raise SystemExit(1)

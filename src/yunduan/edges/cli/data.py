@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from msgspec.structs import replace
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from yunduan.backends import sqlite
@@ -125,7 +126,7 @@ def doctor(data: DataFolder = None) -> None:
 def _print(finding: Finding) -> None:
     mark = "[bold red]✗[/]" if finding.is_bad else "[green]✓[/]"
     advice = f"\n    [yellow]{finding.advice}[/]" if finding.is_bad and finding.advice else ""
-    console.print(f"{mark} {finding.what}: {finding.found}{advice}")
+    console.print(f"{mark} {finding.what}: {escape(finding.found)}{advice}")
 
 
 @importing.command()
