@@ -42,6 +42,7 @@ from yunduan.runtime.registry import Domain, Registry, answer_type
 from yunduan.runtime.restoring import belong_together
 from yunduan.runtime.runners import Runner, again_and_again
 from yunduan.runtime.settings import Settings
+from yunduan.runtime.timekeeping import Timekeeper, begin_timekeeping
 from yunduan.runtime.transaction import Look
 from yunduan.runtime.writer import Limits, Writer
 
@@ -90,7 +91,8 @@ class Cloud:
         self._parts = parts or Parts(ports={})
         if self._parts.mark:
             belong_together(store, self._parts.mark)
-        self._ports = {Ears: Ears(self.registry), Kinds: Kinds(self.registry), **self._parts.ports}
+        self.keeper = begin_timekeeping(store, self.clock, gap_ms_max=gap_ms_max)
+        self._ports = {Ears: Ears(self.registry), Kinds: Kinds(self.registry), Timekeeper: self.keeper, **self._parts.ports}
         self._ahead = store.reader()
         self.writer = Writer(
             store,
@@ -109,7 +111,7 @@ class Cloud:
         self.behind = store.reader(is_behind=True)
         """The connection of what goes on beside the requests."""
         self.following = Following(self.writer, self.behind, self.registry)
-        self.alarms = Alarms(self.writer, self.behind, self.registry, self.clock, gap_ms_max=gap_ms_max)
+        self.alarms = Alarms(self.writer, self.behind, self.registry, self.keeper)
         self.jobs = Jobs(self.writer, self.behind, self.registry)
         self.runners: tuple[Runner, ...] = (self.following, self.alarms, self.jobs, *(made(self) for made in self._parts.runners))
         self._slow: tuple[ThreadPoolExecutor, Look] | None = None

@@ -122,7 +122,13 @@ class WriterSettings(Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, le=600_000, description="A command that has waited longer is dropped, not begun.", extra=_unit("ms"))
     ] = 10_000.0
     alarm_retry_ms: Annotated[
-        int, Meta(ge=1_000, le=86_400_000, description="Pause before an alarm whose command broke rings again.", extra=_unit("ms"))
+        int,
+        Meta(
+            ge=1_000,
+            le=86_400_000,
+            description="Pause before an alarm whose command broke rings again; 4, 9, … and at most 60 times as long when it breaks again.",
+            extra=_unit("ms"),
+        ),
     ] = 60_000
 
     def limits(self) -> Limits:

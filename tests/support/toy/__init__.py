@@ -281,10 +281,15 @@ def two_looks(at: Asking, ask: TwoLooks) -> tuple[int, int]:
 
 @hears(Named)
 def on_named(tx: Tx, facts: list[Named]) -> None:
-    """Write down every name, but one."""
+    """Write down every name, but one; tell again what was called, and ask for what was called loudly."""
     for fact in facts:
         if fact.name == "unheard":
             raise RuntimeError("this follower cannot hear that")
+        called, _, name = fact.name.partition(" ")
+        if called == "call":
+            tx.tell(Named(name=name))
+        elif called == "shout":
+            tx.send(Do(steps=(Step("tell", name),)))
         tx.append(_HEARD, (fact.name,))
 
 
@@ -343,6 +348,20 @@ class Move(Command[None], refuses=ToyRefusal):
     amount: int
 
 
+class Spend(Command[int], spends_key=True):
+    """Something that must never be done twice under one key, however late it comes again."""
+
+    id: str
+
+
+@handles(Spend)
+def spend(tx: Tx, ask: Spend) -> int:
+    """Count how often it was done."""
+    tx.write(_PLAIN, (ask.id, 1))
+    row = tx.row("SELECT amount FROM plain WHERE id = ?", (ask.id,))
+    return row[0] if row else 0
+
+
 def _both(ask: Move, actor: Actor) -> tuple[tuple[Table[str, Account], str], ...]:
     return ((ACCOUNTS, ask.debit), (ACCOUNTS, ask.credit))
 
@@ -363,7 +382,7 @@ def move(tx: Tx, ask: Move) -> None:
 TOY = Domain(
     name="toy",
     package="support.toy",
-    commands=(do, open_accounts, move),
+    commands=(do, open_accounts, move, spend),
     queries=(purse_of, everything, two_looks),
     facts=(Named,),
     followers=(Follower("toy_ears", (on_named,)),),

@@ -38,4 +38,5 @@ def test_what_each_command_costs(people: People) -> None:
     assert _cost(people, AddAddress(address=HOME), mei) == 2
     assert _cost(people, RegisterPerson(email="a@example.com"), Actor(is_system=True)) == 4
     people.clock.advance(DAY_MS)
+    assert _cost(people, AddAddress(address=HOME), mei) == 2 + 1, "the time that is believed is noted once a minute"
     assert _cost(people, TouchSession(session_id=mei.session)) == 1
