@@ -212,6 +212,11 @@ class Market:
         names = [name for name in tables(self.world) if name not in ("head", "cursor")]
         return [sorted(self.world.rows(f"SELECT * FROM {name}"), key=repr) for name in names]
 
+    def holds(self, text: str) -> bool:
+        """Whether a text stands in clear anywhere: in any column of any table, of whatever type."""
+        values = [value for table in self.everything() for row in table for value in row]
+        return any(text.encode() in (bytes(value) if isinstance(value, bytes) else str(value).encode()) for value in values)
+
     def assert_refused(self, code: str, command: Any, actor: Actor) -> None:
         """A command is refused with a code, and everything is as it was."""
         before = self.everything()

@@ -3,6 +3,7 @@
 import pytest
 
 from unit.orders.market import MINUTE_MS, SHIPPING, Market, channel, wallet, yuan
+from yunduan.domains.identity.commands import ErasePerson
 from yunduan.domains.orders.commands import (
     CancelOrder,
     CancelUnpaid,
@@ -311,9 +312,9 @@ def test_the_address_is_for_the_buyer_and_for_who_ships(market: Market) -> None:
         assert seen.commission == yuan(100)
     assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator()).destination.postal is None
     assert market.world.ask(OrderNumbered(number=order.number), actor=buyer.actor) == mine
-    kept = b"".join(bytes(value) for row in market.everything() for line in row for value in line if isinstance(value, bytes))
-    assert "林美".encode() not in kept
-    assert "三楼".encode() not in kept
+    assert not market.holds("林美")
+    assert not market.holds("三楼")
+    assert market.holds("龙井")
 
 
 def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None:
@@ -337,3 +338,24 @@ def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None
     assert market.world.rows("SELECT sold, reviews, stars FROM goods_standing WHERE goods_id = ?", goods_id) == [(1, 1, 4)]
     assert market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor).reviewed == (tea,)
     assert market.world.cloud.following.parked == 0
+
+
+def test_what_a_review_says_goes_with_its_author(market: Market) -> None:
+    """On disk it is sealed; once the author is erased the stars stay and the text is nowhere, and another's is as it was."""
+    tea = market.offer(5)
+    for said in ("清香好喝", "一般般"):
+        buyer = market.buyer(10_000)
+        buyer.want(tea)
+        (order,) = buyer.buy().orders
+        market.ship(order.order_id)
+        market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+        market.world.send(ReviewOrder(order_id=order.order_id, variant_id=tea, stars=4, text=said), actor=buyer.actor)
+    market.world.settle()
+    ((goods_id, author),) = market.world.rows("SELECT goods_id, author FROM review ORDER BY id LIMIT 1")
+    assert [seen.text for seen in market.world.ask(ReviewsOfGoods(goods_id=goods_id)).items] == ["一般般", "清香好喝"]
+    assert not market.holds("清香好喝")
+    market.world.send(ErasePerson(person_id=author))
+    market.world.settle()
+    seen = market.world.ask(ReviewsOfGoods(goods_id=goods_id)).items
+    assert [(one.stars, one.text) for one in seen] == [(4, "一般般"), (4, "")]
+    assert market.world.rows("SELECT reviews, stars FROM goods_standing WHERE goods_id = ?", goods_id) == [(2, 8)]

@@ -253,9 +253,13 @@ def _pay(tx: Tx, checkout_id: CheckoutId, parts: tuple[PartOfPayment, ...], tend
 
 def _agreed_on(tx: Tx, address: SealedAddress, note: str) -> tuple[CopiedAddress, bytes]:
     """The address as it is, still sealed, and the note sealed under the same key."""
+    return CopiedAddress(address.sealed, address.country, address.region), _sealed(tx, note)
+
+
+def _sealed(tx: Tx, text: str) -> bytes:
+    """What somebody has written, under their own key; nothing when there is none."""
     vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    sealed = vault.seal(tx.actor.person, note) if note else b""
-    return CopiedAddress(address.sealed, address.country, address.region), sealed
+    return vault.seal(tx.actor.person, text) if text else b""
 
 
 def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], agreed_on: tuple[CopiedAddress, bytes], *, paid: bool) -> list[Order]:
@@ -537,7 +541,10 @@ class Reviewed(Struct, frozen=True, kw_only=True):
 
 
 class ReviewOrder(Command[Reviewed], refuses={*_STEP, OrderRefusal.ITEM_NOT_FOUND, OrderRefusal.REVIEWED}):
-    """Publish what the goods of one line of an order that has arrived are like; once a line. The text is public, the author is not."""
+    """Publish what the goods of one line of an order that has arrived are like; once a line. The author is a pen name in public.
+
+    The text is kept under the author's key: it goes with the author, the stars stay.
+    """
 
     order_id: OrderId
     variant_id: VariantId
@@ -557,7 +564,7 @@ def review_order(tx: Tx, ask: ReviewOrder) -> Reviewed:
     if tx.get(store.REVIEW, place) is not None:
         raise Refused(OrderRefusal.REVIEWED, "one review a line")
     id = ReviewId(tx.id("rev"))
-    review = Review(order.id, ask.variant_id, id, item.goods_id, order.shop_id, order.buyer, ask.stars, ask.text, tx.now)
+    review = Review(order.id, ask.variant_id, id, item.goods_id, order.shop_id, order.buyer, ask.stars, _sealed(tx, ask.text), tx.now)
     tx.add(store.REVIEW, place, review)
     tx.tell(
         OrderReviewed(

@@ -609,7 +609,7 @@ def commission_now(order: Order, agreed: Terms) -> int:
 
 
 class Review(Struct, frozen=True, gc=False):
-    """What a buyer says in public about goods that have arrived."""
+    """What a buyer says in public about goods that have arrived. The text is sealed under the author's key; nothing when there is none."""
 
     order_id: OrderId
     variant_id: VariantId
@@ -618,7 +618,7 @@ class Review(Struct, frozen=True, gc=False):
     shop_id: ShopId
     author: PersonId
     stars: int
-    text: str
+    sealed: bytes
     at: int
 
 
