@@ -293,28 +293,37 @@ def test_lists_show_an_order_before_and_after_it_is_filed(market: Market) -> Non
 
 
 def test_the_address_is_for_the_buyer_and_for_who_ships(market: Market) -> None:
-    """Everybody else sees country and region; on disk it is sealed, and the buyer's other addresses change nothing."""
+    """All of it; everybody else sees nothing, and nobody does once the buyer is erased. Other addresses of the buyer change nothing."""
     tea = market.offer(5)
     buyer = market.buyer(10_000)
     buyer.want(tea)
     (order,) = buyer.buy(note="三楼").orders
     buyer.move_to("江苏")
     mine = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
-    assert mine.destination.postal is not None
-    assert (mine.destination.postal.recipient, mine.destination.region, mine.note) == ("林美", "浙江", "三楼")
+    assert mine.destination is not None
+    where = mine.destination
+    assert (where.recipient, where.country, where.region, mine.note) == ("林美", "CN", "浙江", "三楼")
     assert mine.commission is None
     asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=order.order_id)
     for role in ("owner", "manager", "packer"):
         assert market.world.ask(asked, actor=market.staff(role)).destination == mine.destination
     for role in ("service", "finance"):
         seen = market.world.ask(asked, actor=market.staff(role))
-        assert (seen.destination.postal, seen.destination.region, seen.note) == (None, "浙江", None)
+        assert (seen.destination, seen.note) == (None, None)
         assert seen.commission == yuan(100)
-    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator()).destination.postal is None
+    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator()).destination is None
     assert market.world.ask(OrderNumbered(number=order.number), actor=buyer.actor) == mine
     assert not market.holds("林美")
     assert not market.holds("三楼")
     assert market.holds("龙井")
+    market.world.send(ErasePerson(person_id=buyer.person))
+    market.world.settle()
+    for actor in (market.staff("owner"), market.staff("packer")):
+        seen = market.world.ask(asked, actor=actor)
+        assert (seen.destination, seen.note, seen.total) == (None, None, yuan(2799))
+    assert not market.holds("浙江")
+    ((terms,),) = market.world.rows("SELECT terms FROM orders")
+    assert b"\xa2CN" not in terms  # a country of its own, as it is packed
 
 
 def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None:

@@ -26,7 +26,6 @@ from yunduan.domains.orders.model import (
     CART_LINES_MAX,
     Cart,
     CartLine,
-    CopiedAddress,
     Gone,
     LeftToRefund,
     Order,
@@ -218,7 +217,7 @@ def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: 
     parts = [PartOfPayment(order_id=id, shop_id=quote.shop_id, amount=total) for id, quote, total in zip(ids, quotes, totals, strict=True)]
     payment = _pay(tx, checkout_id, tuple(parts), tenders, pay_by)
     paid = payment.state is PaymentState.CAPTURED
-    orders = _write(tx, ids, quotes, _agreed_on(tx, address, note), paid=paid)
+    orders = _write(tx, ids, quotes, address=address.sealed, note=_sealed(tx, note), paid=paid)
     for order, quote, total in zip(orders, quotes, totals, strict=True):
         _tell_placed(tx, order, quote, total, checkout_id)
     placed = [
@@ -251,20 +250,14 @@ def _pay(tx: Tx, checkout_id: CheckoutId, parts: tuple[PartOfPayment, ...], tend
     return started
 
 
-def _agreed_on(tx: Tx, address: SealedAddress, note: str) -> tuple[CopiedAddress, bytes]:
-    """The address as it is, still sealed, and the note sealed under the same key."""
-    return CopiedAddress(address.sealed, address.country, address.region), _sealed(tx, note)
-
-
 def _sealed(tx: Tx, text: str) -> bytes:
     """What somebody has written, under their own key; nothing when there is none."""
     vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     return vault.seal(tx.actor.person, text) if text else b""
 
 
-def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], agreed_on: tuple[CopiedAddress, bytes], *, paid: bool) -> list[Order]:
-    """Write one order a shop, with everything that was agreed frozen in it."""
-    address, note = agreed_on
+def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], *, address: bytes, note: bytes, paid: bool) -> list[Order]:
+    """Write one order a shop, with everything that was agreed frozen in it; what is sealed is copied as it is."""
     seq = store.next_seq(tx, len(quotes))
     buyer, now, count = tx.actor.person, tx.now, len(quotes)
     state, progress = (OrderState.PAID, Progress(paid_at=now)) if paid else (OrderState.PLACED, Progress())

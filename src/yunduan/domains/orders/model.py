@@ -545,16 +545,11 @@ class LeftToRefund(Struct, frozen=True, kw_only=True):
 # The order
 
 
-class CopiedAddress(Struct, frozen=True, array_like=True, gc=False):
-    """Where an order goes: the address as it was, sealed under its owner's key; what shipping depends on in clear."""
-
-    sealed: bytes
-    country: str
-    region: str
-
-
 class Terms(Struct, frozen=True, array_like=True, gc=False):
-    """What was agreed: frozen when the order is placed, never changed. The note is sealed under the buyer's key."""
+    """What was agreed: frozen when the order is placed, never changed.
+
+    The address as it was, all of it, and the note are sealed under the buyer's key: what depends on them was priced before.
+    """
 
     items: tuple[SoldItem, ...]
     shipping: int
@@ -562,7 +557,7 @@ class Terms(Struct, frozen=True, array_like=True, gc=False):
     taxes: tuple[Tax, ...]
     commission_ppm: int
     commission: int
-    address: CopiedAddress
+    address: bytes
     note: bytes
     orders: int
     """How many orders the checkout made."""

@@ -121,14 +121,6 @@ class Shipment(Struct, frozen=True, kw_only=True):
     shipped_at: int
 
 
-class Destination(Struct, frozen=True, kw_only=True):
-    """Where an order goes. `postal` is for the buyer and for who ships; nothing for others, and once the buyer has been erased."""
-
-    country: str
-    region: str
-    postal: Postal | None
-
-
 class OrderView(Struct, frozen=True, kw_only=True):
     """An order; times are milliseconds since 1970, 0 for not yet."""
 
@@ -140,7 +132,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     lines: tuple[Charge, ...]
     total: Money
     refunded: Money
-    destination: Destination
+    destination: Postal | None
+    """Where it goes: for the buyer and for who ships; nothing for others, and once the buyer has been erased."""
     note: str | None
     placed_at: int
     paid_at: int
@@ -433,7 +426,7 @@ def shop_order_of(at: Asking, ask: ShopOrderOf) -> OrderView:
 
 
 def _opened(vault: Vault, order: Order, agreed: Terms) -> tuple[Postal | None, str | None]:
-    postal = vault.unseal(order.buyer, agreed.address.sealed)
+    postal = vault.unseal(order.buyer, agreed.address)
     note = vault.unseal(order.buyer, agreed.note) if agreed.note else None
     return _postal(postal) if postal is not None else None, note
 
@@ -452,7 +445,7 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         lines=model.charges(agreed.items, agreed.shipping, agreed.discounts, agreed.taxes, currency),
         total=Money(amount=order.total, currency=currency),
         refunded=Money(amount=progress.refunded, currency=currency),
-        destination=Destination(country=agreed.address.country, region=agreed.address.region, postal=postal),
+        destination=postal,
         note=note,
         placed_at=order.placed_at,
         paid_at=progress.paid_at,
