@@ -59,9 +59,9 @@ class Buyer:
         self.actor = Actor(person=self.person)
         self.address: AddressId = self.move_to("浙江")
 
-    def move_to(self, region: str) -> AddressId:
+    def move_to(self, region: str, *, country: str = "CN", phone: str = "0571-88157788") -> AddressId:
         """Keep another address."""
-        home = Postal(recipient="林美", phone="0571-88157788", country="CN", region=region, city="杭州", lines=("文一西路969号",))
+        home = Postal(recipient="林美", phone=phone, country=country, region=region, city="杭州", lines=("文一西路969号",))
         self.address = self.market.world.send(AddAddress(address=home), actor=self.actor).address_id
         return self.address
 

@@ -6,10 +6,12 @@ from types import MappingProxyType
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
 from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.regions import region_of, regions_of
 
 PRICE_MAX = 10**10
 """Of one piece, in minor units: a cart of fifty lines of 999 pieces at this price is still an amount."""
@@ -89,6 +91,7 @@ class CatalogRefusal(StrEnum):
     HOLD_STATE = "hold_state_forbids"
     EXCEEDS_TAKEN = "exceeds_taken"
     REGION_NOT_SERVED = "region_not_served"
+    REGION_UNKNOWN = "region_unknown"
     CURSOR = "cursor_not_of_this_list"
 
 
@@ -568,7 +571,7 @@ class ShippingTemplate(Struct, frozen=True, kw_only=True):
     """For every place in no zone; without it such places are not served."""
 
     def rate(self, country: str, region: str) -> Rate | None:
-        """The rate to a place, or nothing where it is not served."""
+        """The rate to a place, or nothing where it is not served; the region is in its one form, as that of an address is."""
         whole: Rate | None = self.elsewhere
         for zone in self.zones:
             for place in zone.places:
@@ -580,11 +583,20 @@ class ShippingTemplate(Struct, frozen=True, kw_only=True):
         return whole
 
 
-def check_zones(zones: Sequence[Zone]) -> None:
-    """Refuse zones that name one place twice."""
-    places = [place for zone in zones for place in zone.places]
+def in_one_form(zones: Sequence[Zone]) -> tuple[Zone, ...]:
+    """The zones with each region in its one form; refuses regions that their country does not have, and zones that share a place."""
+    formed = tuple(replace(zone, places=tuple(_formed(place) for place in zone.places)) for zone in zones)
+    places = [place for zone in formed for place in zone.places]
     if len({(place.country, place.region) for place in places}) != len(places):
         raise Refused(CatalogRefusal.PLACES_OVERLAP, "a place is in one zone only")
+    return formed
+
+
+def _formed(place: Place) -> Place:
+    region = region_of(place.country, place.region) if place.region else ""
+    if region is None:
+        raise Refused(CatalogRefusal.REGION_UNKNOWN, f"{place.country} has other regions", figures=regions_of(place.country))
+    return Place(country=place.country, region=region)
 
 
 def shipping_cost(template: ShippingTemplate, *, country: str, region: str, pieces: int, weight_g: int, goods: Money) -> Money:

@@ -84,6 +84,7 @@ class IdentityRefusal(StrEnum):
     ADDRESS_NOT_FOUND = "address_not_found"
     TOO_MANY_ADDRESSES = "too_many_addresses"
     COUNTRY_UNKNOWN = "country_unknown"
+    REGION_UNKNOWN = "region_unknown"
     NOT_ALLOWED = "not_allowed"
     ROLE_NOT_FOUND = "role_not_found"
     TOO_MANY_ROLES = "too_many_roles"
@@ -308,7 +309,10 @@ class Address(Struct, frozen=True, kw_only=True):
 
 
 class SealedAddress(Struct, frozen=True, kw_only=True):
-    """An address as it may be copied: what shipping is reckoned by in clear, the rest sealed under the person's key (`Postal` as JSON)."""
+    """An address as it may be copied: sealed under the person's key (`Postal` as JSON), with what shipping is reckoned by.
+
+    `region` is in its one form (`kernel.regions`).
+    """
 
     address_id: AddressId
     sealed: bytes
