@@ -28,7 +28,7 @@ items = st.lists(
 )
 discounts = st.lists(st.builds(Discount, st.just("spring"), st.just("acc_promotionscny"), st.integers(0, 10**9)), max_size=3)
 taxes = st.builds(TaxRule, st.integers(0, PPM), st.booleans())
-rules = st.fixed_dictionaries({("CN", "standard"): taxes, ("CN", "reduced"): taxes, ("CN", "shipping"): taxes})
+rules = st.fixed_dictionaries({("CN", "standard"): taxes, ("CN", "reduced"): taxes}, optional={("CN", "shipping"): taxes})
 ppm = st.integers(0, PPM)
 
 
@@ -63,6 +63,19 @@ def test_discounts_take_no_more_than_there_is(of, offered, rules, commission):
     if len(by_line) == len(of):
         assert sum(by_line.values()) == goods - taken
     assert 0 <= priced.commission <= goods - taken
+
+
+@given(of=items, shipping=st.integers(0, 10**8), offered=discounts, rules=rules)
+def test_shipping_is_taxed_like_its_goods(of, shipping, offered, rules):
+    """Its parts are all of it when everything is taxed, never more, each at a rate of the goods, or by the country's own rule for it."""
+    priced = a_price(of, shipping, offered, rules, 0)
+    parts = [tax for tax in priced.taxes if tax.of == "shipping"]
+    assert len({(part.rate_ppm, part.included) for part in parts}) == len(parts)
+    own = rules.get(("CN", "shipping"))
+    allowed = [own] if own else [rules.get(("CN", item.tax_class)) for item in of]
+    assert all(TaxRule(part.rate_ppm, part.included) in allowed and part.base > 0 for part in parts)
+    taxed = all(rule is not None and rule.rate_ppm for rule in allowed)
+    assert sum(part.base for part in parts) == shipping if taxed else sum(part.base for part in parts) <= shipping
 
 
 @given(of=items, rate=st.integers(1, PPM), included=st.booleans())

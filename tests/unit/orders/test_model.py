@@ -2,10 +2,12 @@
 
 import pytest
 
+from yunduan.domains.catalog.model import TaxClass
 from yunduan.domains.orders import model
 from yunduan.domains.orders.model import (
     CART_LINES_MAX,
     MOVES,
+    TAX_RULES,
     CartLine,
     Discount,
     OrderRefusal,
@@ -129,9 +131,45 @@ def test_taxes_are_included_or_added_and_rounded_half_up() -> None:
     assert a_price(an_item(113), country="CN").taxes == (model.Tax("var_1", 130_000, included=True, base=113, amount=13),)
     assert a_price(an_item(113), country="CN").total == 113
     canada = a_price(an_item(10, 1, n=1), an_item(9, 1, n=2), shipping=10, country="CA")
-    assert [tax.amount for tax in canada.taxes] == [1, 0]  # 0.5 goes up, 0.45 goes down
-    assert canada.total == 30
+    assert [tax.amount for tax in canada.taxes] == [1, 0, 1]  # 0.5 goes up, 0.45 goes down; shipping is taxed too
+    assert canada.total == 31
     assert a_price(an_item(100), country="BR").taxes == ()
+
+
+def test_every_country_taxes_every_class() -> None:
+    """A class that a country has no rule for would be sold without tax, unseen; only what is exempt is."""
+    for country in {country for country, _ in TAX_RULES}:
+        classes = {tax_class for where, tax_class in TAX_RULES if where == country}
+        assert classes - {"shipping"} == set(TaxClass) - {TaxClass.EXEMPT}
+    assert a_price(an_item(100, tax_class="exempt"), country="CN").taxes == ()
+
+
+@pytest.mark.parametrize(
+    ("country", "goods", "shipping"),
+    [
+        ("CN", [(130_000, 300), (90_000, 100), (90_000, 0)], [(130_000, 76), (90_000, 25)]),
+        ("DE", [(190_000, 300), (70_000, 100), (70_000, 0)], [(190_000, 76), (70_000, 25)]),
+        ("JP", [(100_000, 300), (80_000, 100), (80_000, 0)], [(100_000, 101)]),
+        ("BR", [], []),
+    ],
+)
+def test_shipping_is_taxed_like_the_goods_that_it_brings(
+    country: str, goods: list[tuple[int, int]], shipping: list[tuple[int, int]]
+) -> None:
+    """A part of 1.01 for each rate, by what the goods of that rate cost, to the last unit; in Japan always at the standard rate."""
+    items = (an_item(300), an_item(100, n=2, tax_class="reduced"), an_item(0, n=3, tax_class="reduced"))
+    priced = a_price(*items, shipping=101, country=country)
+    assert [(tax.rate_ppm, tax.base) for tax in priced.taxes if tax.of != "shipping"] == goods
+    assert [(tax.rate_ppm, tax.base) for tax in priced.taxes if tax.of == "shipping"] == shipping
+    assert priced.total == 501
+
+
+def test_shipping_of_what_is_exempt_in_part() -> None:
+    """Only the part that brings taxed goods is taxed, and it is added where taxes are; what is all exempt has no tax."""
+    mixed = a_price(an_item(300), an_item(100, n=2, tax_class="exempt"), shipping=200, country="CA")
+    assert [(tax.of, tax.base, tax.amount) for tax in mixed.taxes] == [("var_1", 300, 15), ("shipping", 150, 8)]
+    assert mixed.total == 300 + 100 + 200 + 15 + 8
+    assert a_price(an_item(100, tax_class="exempt"), shipping=200, country="CA").taxes == ()
 
 
 def test_shipping_is_taxed_by_its_own_class() -> None:

@@ -60,7 +60,7 @@ def test_a_changed_price_is_refused_with_the_new_figures(market: Market) -> None
     market.assert_refused("total_changed", ask, buyer.actor)
     now = figures(market, ask, buyer)
     assert now["total"] == {"amount": 2500 + SHIPPING, "currency": "CNY"}
-    assert [line["kind"] for line in now["shops"][0]["lines"]] == ["goods", "shipping", "tax"]
+    assert [line["kind"] for line in now["shops"][0]["lines"]] == ["goods", "shipping", "tax", "tax"]
     (item,) = market.world.ask(CartOf(), actor=buyer.actor).shops[0].items
     assert (item.price, item.seen, item.price_changed) == (yuan(2500), yuan(1999), True)
     assert buyer.buy().total == yuan(3300)

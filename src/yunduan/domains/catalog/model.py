@@ -48,7 +48,6 @@ Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[0-9A-Za-z][0
 Barcode = Annotated[str, Meta(max_length=32, pattern=rf"^[0-9A-Za-z.-]*{_END}")]
 Country = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}{_END}", description="An ISO 3166-1 code.", examples=["CN"])]
 Region = Annotated[str, Meta(max_length=64, pattern=f"^{_PLAIN}", description="A subdivision of the country, as addresses name it.")]
-TaxClass = Annotated[str, Meta(min_length=1, max_length=32, pattern=rf"^[a-z][a-z0-9_]*{_END}")]
 Picture = Annotated[
     str,
     Meta(
@@ -247,6 +246,14 @@ class VariantForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     weight_g: Weight = 0
 
 
+class TaxClass(StrEnum):
+    """How goods are taxed where they go; what that is in each country, orders know."""
+
+    STANDARD = "standard"
+    REDUCED = "reduced"
+    EXEMPT = "exempt"
+
+
 class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Goods as their shop describes them, whole."""
 
@@ -257,7 +264,7 @@ class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     category_id: CategoryId
     template_id: ShippingTemplateId | None = None
     """Without one the shop's own template applies."""
-    tax_class: TaxClass = "standard"
+    tax_class: TaxClass = TaxClass.STANDARD
     pictures: Annotated[tuple[Picture, ...], Meta(max_length=PICTURES_MAX)] = ()
     options: Annotated[tuple[GoodsOption, ...], Meta(max_length=OPTIONS_MAX)] = ()
     variants: Annotated[tuple[VariantForm, ...], Meta(min_length=1, max_length=VARIANTS_MAX)]
