@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from unit.orders.market import MINUTE_MS, Buyer, Market, orders, wallet, yuan
+from unit.orders.market import MINUTE_MS, Buyer, Market, kept, orders, wallet, yuan
+from yunduan.domains.orders import store
 from yunduan.domains.orders.commands import (
     AddToCart,
     CancelOrder,
@@ -65,9 +66,19 @@ class OrdersLive(RuleBasedStateMachine):
             assert self.market.world.cloud.following.parked == 0
             filed = {(id, state) for state, id in self.market.world.rows("SELECT state, order_id FROM order_of_shop")}
             assert filed == {(told.id, told.state.value) for told in self.known}
+            self.assert_sales_are_counted()
         finally:
             self.market.close()
             self.folder.cleanup()
+
+    def assert_sales_are_counted(self) -> None:
+        """Sold is what was paid and has not come back: nothing of what was called off, given back whole, or never paid."""
+        stands = (OrderState.PAID, OrderState.SHIPPED, OrderState.RECEIVED)
+        sold = dict.fromkeys((row[0] for row in self.market.world.rows("SELECT goods_id FROM goods_standing")), 0)
+        for order in kept(self.market.world):
+            for item in store.terms(order).items if order.state in stands else ():
+                sold[item.goods_id] += item.quantity
+        assert dict(self.market.world.rows("SELECT goods_id, sold FROM goods_standing")) == sold
 
     @rule(who=picks, what=st.lists(picks, max_size=2), part=st.sampled_from([0, 50, 100, 100, 100]))
     def buy(self, who: int, what: list[int], part: int) -> None:

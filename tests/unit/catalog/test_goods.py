@@ -17,6 +17,7 @@ from yunduan.domains.catalog.commands import (
     RateGoods,
     SaleLine,
     SetPrice,
+    UncountSale,
     WithdrawGoods,
 )
 from yunduan.domains.catalog.lists import Page, face_of, page_of
@@ -300,11 +301,19 @@ def test_sales_and_reviews_are_counted_on_page_and_card(town: Town) -> None:
     before = town.everything()
     lines = (SaleLine(goods_id=goods.goods_id, quantity=1), SaleLine(goods_id=GoodsId("gds_0"), quantity=1))
     assert town.world.refusal(CountSale(lines=lines)) == "goods_not_found"
+    assert town.world.refusal(UncountSale(lines=lines)) == "goods_not_found"
     assert town.world.refusal(RateGoods(goods_id=GoodsId("gds_0"), stars=5)) == "goods_not_found"
     assert town.everything() == before
     form = town.form(variant("A", id=goods.variant_ids[0]), title="改")
     town.world.send(ChangeGoods(shop_id=town.shop.shop_id, goods_id=goods.goods_id, version=1, form=form))
     assert town.world.rows("SELECT sold FROM card") == [(6,)]
+    for quantity, left in ((4, 2), (3, 0)):
+        town.world.send(UncountSale(lines=(SaleLine(goods_id=goods.goods_id, quantity=quantity),)))
+        shown = page(town, goods.goods_id)
+        assert shown is not None
+        assert (shown.sold, shown.reviews) == (left, 8)
+    town.world.pass_time(SHOWN_EVERY_MS)
+    assert town.world.rows("SELECT sold FROM card") == [(0,)]
 
 
 def test_lists_learn_of_sales_in_rounds(town: Town) -> None:

@@ -231,6 +231,39 @@ def test_all_given_back_ends_the_order(market: Market) -> None:
     assert buyer.money() == 10_000
 
 
+@pytest.mark.parametrize("ending", ["never paid", "cancelled", "declined", "refunded", "refunded when shipped"])
+def test_what_came_to_nothing_is_not_counted_as_sold(market: Market, ending: str) -> None:
+    """Whatever ends an order takes its pieces back off the goods, once; a part given back takes none."""
+    tea = market.offer(10)
+    buyer = market.buyer(20_000)
+    for _ in range(2):
+        buyer.want(tea, 2)
+        (order,) = buyer.buy().orders
+    back = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(100))
+    market.world.send(back, actor=market.staff("finance"))
+    market.world.settle()
+    assert market.world.rows("SELECT sold FROM goods_standing") == [(4,)]
+    rest = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(2 * 1999 + SHIPPING - 100))
+    if ending == "never paid":
+        buyer.want(tea, 2)
+        buyer.buy(channel(2 * 1999 + SHIPPING))
+        market.world.pass_time(15 * MINUTE_MS)
+        assert market.world.rows("SELECT sold FROM goods_standing") == [(4,)]
+        return
+    if ending == "cancelled":
+        market.world.send(CancelOrder(order_id=order.order_id), actor=buyer.actor)
+    elif ending == "declined":
+        market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=order.order_id), actor=market.staff())
+    else:
+        if ending == "refunded when shipped":
+            market.ship(order.order_id)
+        market.world.send(rest, actor=market.staff("finance"))
+    for _ in range(2):
+        market.world.settle()
+        assert market.world.rows("SELECT sold FROM goods_standing") == [(2,)]
+    assert market.world.cloud.following.parked == 0
+
+
 def test_racing_refunds_give_back_no_more_than_was_paid(market: Market) -> None:
     """Thirty refunds of 1.00 on an order of 27.99, at once: 27 are given."""
     tea = market.offer(5)

@@ -325,7 +325,10 @@ class Offer(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Standing(Struct, frozen=True, kw_only=True, gc=False):
-    """How goods have done: pieces sold, reviews and the sum of their stars; `due` while lists do not show it yet."""
+    """How goods have done: pieces sold, reviews and the sum of their stars; `due` while lists do not show it yet.
+
+    Sold is what was paid and has neither been called off nor given back whole.
+    """
 
     goods_id: GoodsId
     sold: int = 0
