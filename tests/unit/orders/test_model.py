@@ -10,6 +10,7 @@ from yunduan.domains.orders.model import (
     TAX_RULES,
     CartLine,
     Discount,
+    Funder,
     OrderRefusal,
     OrderState,
     SoldItem,
@@ -179,13 +180,32 @@ def test_shipping_is_taxed_by_its_own_class() -> None:
     assert taxed.total == 155
 
 
-def test_a_discount_is_split_over_the_lines_before_tax() -> None:
+def test_a_shops_discount_is_split_over_the_lines_before_tax() -> None:
     """10 off goods of 100 and 50 is 7 and 3 (the larger remainder gets the unit); taxes and commission follow the rest."""
     rule = {("XX", "standard"): TaxRule(100_000, included=False)}
-    priced = a_price(an_item(100, n=1), an_item(50, n=2), offered=(Discount("spring", "acc_promotionscny", 10),), rules=rule)
+    priced = a_price(an_item(100, n=1), an_item(50, n=2), offered=(Discount("spring", Funder.SHOP, 10),), rules=rule)
     assert [tax.base for tax in priced.taxes] == [93, 47]
     assert [tax.amount for tax in priced.taxes] == [9, 5]
-    assert (priced.total, priced.commission) == (154, 7)
+    assert (priced.total, priced.promoted, priced.commission) == (154, 0, 7)
+
+
+def test_a_discount_of_the_marketplace_is_paid_by_it() -> None:
+    """The shop is paid in full by two: taxes and commission are those of the price; no more is taken off than there is."""
+    rule = {("XX", "standard"): TaxRule(100_000, included=False)}
+    for amount, granted in ((10, 10), (1000, 150)):
+        offered = (Discount("spring", Funder.MARKETPLACE, amount),)
+        priced = a_price(an_item(100, n=1), an_item(50, n=2), shipping=7, offered=offered, rules=rule)
+        assert [(tax.base, tax.amount) for tax in priced.taxes] == [(100, 10), (50, 5), (7, 1)]
+        assert (priced.total, priced.promoted, priced.commission) == (173 - granted, granted, 8)
+        assert priced.discounts == (Discount("spring", Funder.MARKETPLACE, granted),)
+
+
+def test_discounts_of_both_kinds_take_no_more_than_the_goods_cost() -> None:
+    """In the order in which they are offered: what comes last has what is left."""
+    shop, marketplace = Discount("shop", Funder.SHOP, 80), Discount("all", Funder.MARKETPLACE, 80)
+    first, second = (a_price(an_item(100), offered=offered) for offered in ((shop, marketplace), (marketplace, shop)))
+    assert (first.total, first.promoted, [one.amount for one in first.discounts]) == (0, 20, [80, 20])
+    assert (second.total, second.promoted, [one.amount for one in second.discounts]) == (0, 80, [80, 20])
 
 
 def test_a_pen_name_tells_nothing_across_goods() -> None:

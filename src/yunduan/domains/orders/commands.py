@@ -48,7 +48,7 @@ from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
-PAY_WITHIN_MS = {TenderKind.WALLET: 0, TenderKind.DIFFERENCE: 0, TenderKind.CHANNEL: 15 * 60_000}
+PAY_WITHIN_MS = {TenderKind.WALLET: 0, TenderKind.CHANNEL: 15 * 60_000, TenderKind.DIFFERENCE: 0, TenderKind.PROMOTION: 0}
 """How long a checkout waits for its money, by the slowest way in which it is paid."""
 MANAGES = (ShopRole.OWNER, ShopRole.MANAGER)
 PACKS = (*MANAGES, ShopRole.PACKER)
@@ -214,8 +214,8 @@ def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: 
         lines = tuple([HoldLine(variant_id=item.variant_id, quantity=item.quantity) for item in quote.items])
         tx.send(HoldStock(hold_id=model.hold_of(id), lines=lines))
     totals = [Money(amount=quote.total, currency=quote.currency) for quote in quotes]
-    parts = [PartOfPayment(order_id=id, shop_id=quote.shop_id, amount=total) for id, quote, total in zip(ids, quotes, totals, strict=True)]
-    payment = _pay(tx, checkout_id, tuple(parts), tenders, pay_by)
+    parts = tuple([_part(id, quote, total) for id, quote, total in zip(ids, quotes, totals, strict=True)])
+    payment = _pay(tx, checkout_id, parts, tenders, pay_by)
     paid = payment.state is PaymentState.CAPTURED
     orders = _write(tx, ids, quotes, address=address.sealed, note=_sealed(tx, note), paid=paid)
     for order, quote, total in zip(orders, quotes, totals, strict=True):
@@ -226,6 +226,11 @@ def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: 
     ]
     whole = sum(totals[1:], totals[0])
     return Placed(checkout_id=checkout_id, orders=tuple(placed), total=whole, payment=payment, pay_by=0 if paid else pay_by)
+
+
+def _part(id: OrderId, quote: Priced, total: Money) -> PartOfPayment:
+    marketplace = Money(amount=quote.promoted, currency=quote.currency) if quote.promoted else None
+    return PartOfPayment(order_id=id, shop_id=quote.shop_id, amount=total, promoted=marketplace)
 
 
 def _agree(quotes: Sequence[Priced], total: Money) -> None:
@@ -383,7 +388,10 @@ class RefundOrder(
     refuses={*_STEP, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, *RefundEscrow.refuses, *ReleaseStock.refuses},
     spends_key=True,
 ):
-    """Give the buyer a part of an order's money back, or all that is left of it, which ends the order."""
+    """Give the buyer a part of an order's money back, or all that is left of it, which ends the order.
+
+    What the marketplace paid of it, for a discount, goes back to the marketplace on top, in the same proportion.
+    """
 
     shop_id: ShopId
     order_id: OrderId
@@ -428,10 +436,11 @@ def _tell_cancelled(tx: Tx, order: Order, who: Who, *, was_paid: bool, refunded:
 
 
 def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
-    """End a paid order that has not been shipped: the money goes back, the stock is free again."""
+    """End a paid order that has not been shipped: the money, if there is any, goes back, the stock is free again."""
     left = Money(amount=order.left, currency=order.currency)
     ended = _step(tx, order, Step.CANCEL, who, ended_at=tx.now, refunded=order.total)
-    tx.send(RefundEscrow(refund_id=RefundId(tx.id("rfd")), order_id=order.id, amount=left))
+    if left or store.terms(order).promoted:
+        tx.send(RefundEscrow(refund_id=RefundId(tx.id("rfd")), order_id=order.id, amount=left))
     tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
     _tell_cancelled(tx, ended, who, was_paid=True, refunded=left.amount)
     return ended
@@ -512,12 +521,13 @@ def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:
 def _refundable(order: Order, amount: Money) -> bool:
     """Whether an amount is all that is left; refuses nothing, more than that, and another currency.
 
+    Nothing is all that is left to the buyer of what the marketplace has paid: the order ends, and its money goes back there.
     An order whose state allows no refund is refused for that, whatever the amount.
     """
     if order.state not in (OrderState.PAID, OrderState.SHIPPED):
         return True
     figures = LeftToRefund(left=Money(amount=order.left, currency=order.currency))
-    if not amount:
+    if not amount and (order.left or not store.terms(order).promoted):
         raise Refused(OrderRefusal.NOT_A_REFUND, figures=figures)
     if amount.currency != order.currency or amount.amount > order.left:
         raise Refused(OrderRefusal.EXCEEDS_PAID, f"{figures.left} can be given back", figures=figures)

@@ -323,17 +323,32 @@ def sold(line: CartLine, offer: Offer) -> SoldItem:
     )  # fmt: skip
 
 
+class Funder(StrEnum):
+    """Who pays for a discount."""
+
+    SHOP = "shop"
+    """The shop sells for less."""
+    MARKETPLACE = "marketplace"
+    """The shop gets its price; what the buyer does not pay comes from what the marketplace has set aside for discounts."""
+
+
 class Discount(Struct, frozen=True, array_like=True, gc=False):
-    """What is taken off, and who pays for that: a shop or an account of the marketplace."""
+    """What is taken off goods, and who pays for that."""
 
     title: str
-    funder: str
+    funder: Funder
     amount: int
 
 
-class Tax(Struct, frozen=True, array_like=True, gc=False):
-    """The tax of one line, named by its variant, or `shipping`: half up, once, on what the line costs after discounts.
+def promoted(discounts: Iterable[Discount]) -> int:
+    """What the marketplace pays of an order."""
+    return sum([discount.amount for discount in discounts if discount.funder is Funder.MARKETPLACE])
 
+
+class Tax(Struct, frozen=True, array_like=True, gc=False):
+    """The tax of one line, named by its variant, or `shipping`: half up, once, on what the shop gets for the line.
+
+    What the marketplace pays of a price is a part of the price, and taxed with it (such as by article 73 of Directive 2006/112/EC).
     Shipping has one for each rate, of the part that brings the goods of that rate.
     """
 
@@ -345,7 +360,7 @@ class Tax(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Priced(Struct, frozen=True, gc=False):
-    """What one shop's part of a checkout costs, in minor units of one currency."""
+    """What one shop's part of a checkout costs, in minor units of one currency: `total` its buyer, `promoted` the marketplace."""
 
     shop_id: ShopId
     name: str
@@ -356,6 +371,7 @@ class Priced(Struct, frozen=True, gc=False):
     discounts: tuple[Discount, ...]
     taxes: tuple[Tax, ...]
     total: int
+    promoted: int
     commission_ppm: int
     commission: int
 
@@ -366,15 +382,18 @@ def _half_up(amount: int, *, parts: int, of: int) -> int:
 
 
 def _discounted(items: Sequence[SoldItem], offered: Sequence[Discount], currency: str) -> tuple[list[int], tuple[Discount, ...]]:
-    """What each item costs after discounts, and the discounts as granted: none takes more than there is; each is split to the last unit."""
+    """What the shop gets for each item, and the discounts as granted: none takes more than there is; its own is split to the last unit."""
     nets = [item.amount for item in items]
+    left = sum(nets)
     granted = []
     for discount in offered:
-        amount = min(discount.amount, sum(nets))
+        amount = min(discount.amount, left)
         if amount:
-            parts = split(Money(amount=amount, currency=currency), nets)
-            nets = [net - part.amount for net, part in zip(nets, parts, strict=True)]
+            left -= amount
             granted.append(Discount(discount.title, discount.funder, amount))
+            if discount.funder is Funder.SHOP:
+                parts = split(Money(amount=amount, currency=currency), nets)
+                nets = [net - part.amount for net, part in zip(nets, parts, strict=True)]
     return nets, tuple(granted)
 
 
@@ -424,25 +443,29 @@ def priced(
     """Add up what one shop's goods cost. Refuses a total beyond what an amount can hold.
 
     One rule for fractions: each line is rounded half up by itself, and a sum that is divided over lines goes to the largest
-    remainders. The commission is a share of the goods after discounts.
+    remainders. The commission is a share of what the shop gets for its goods, whoever pays it.
     """
     goods = sum([item.price * item.quantity for item in items])
     if goods + shipping > AMOUNT_MAX // 2:
         raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
     nets, granted = _discounted(items, offered, currency) if offered else ([item.price * item.quantity for item in items], ())
     taxes = _taxes(items, nets, shipping, country, currency, rules)
-    net = goods - sum([discount.amount for discount in granted])
+    net = sum(nets)
     added = sum([tax.amount for tax in taxes if not tax.included])
+    of_marketplace = promoted(granted) if granted else 0
     return Priced(
-        shop_id, name, name_en, currency, items, shipping, granted, taxes, net + shipping + added, commission_ppm,
-        _half_up(net, parts=commission_ppm, of=PPM),
+        shop_id, name, name_en, currency, items, shipping, granted, taxes, net + shipping + added - of_marketplace, of_marketplace,
+        commission_ppm, _half_up(net, parts=commission_ppm, of=PPM),
     )  # fmt: skip
 
 
-def commission_left(commission: int, *, total: int, refunded: int) -> int:
-    """What the marketplace keeps when a part has been given back: the same share of what is left, half up, never more than that."""
-    invariant(0 <= refunded <= total and commission <= total, "no more is given back than was paid")
-    return _half_up(commission, parts=total - refunded, of=total) if total else 0
+def share_left(whole: int, *, total: int, refunded: int) -> int:
+    """What is left of a commission, or of what the marketplace paid, when a part of the total has been given back: the same share, half up.
+
+    So a commission is never more than what an escrow holds, which is what is left of the total and of what the marketplace paid.
+    """
+    invariant(0 <= refunded <= total, "no more is given back than was paid")
+    return _half_up(whole, parts=total - refunded, of=total) if total else whole
 
 
 # The same as people see it
@@ -474,7 +497,7 @@ class DiscountCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="d
     """A line of a total: what is taken off, and who pays for it."""
 
     title: str
-    funder: str
+    funder: Funder
     amount: Money
 
 
@@ -588,6 +611,11 @@ class Terms(Struct, frozen=True, array_like=True, gc=False):
     orders: int
     """How many orders the checkout made."""
 
+    @property
+    def promoted(self) -> int:
+        """What the marketplace pays of it."""
+        return promoted(self.discounts)
+
 
 class Progress(Struct, frozen=True, array_like=True, gc=False):
     """What has happened to an order since; times in milliseconds since 1970, 0 for not yet."""
@@ -622,8 +650,10 @@ class Order(Struct, frozen=True, gc=False):
 
 
 def commission_now(order: Order, agreed: Terms) -> int:
-    """What the marketplace keeps of what is left of an order."""
-    return commission_left(agreed.commission, total=order.total, refunded=order.progress.refunded)
+    """What the marketplace keeps of what is left of an order; nothing of one that has come to nothing."""
+    if order.state in (OrderState.CANCELLED, OrderState.REFUNDED):
+        return 0
+    return share_left(agreed.commission, total=order.total, refunded=order.progress.refunded)
 
 
 # The review

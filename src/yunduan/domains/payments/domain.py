@@ -28,6 +28,7 @@ DOMAIN = Domain(
         commands.settle_escrow,
         commands.refund_escrow,
         commands.book_difference,
+        commands.set_aside_for_promotions,
         commands.resolve_alert,
     ),
     queries=(
