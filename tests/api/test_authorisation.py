@@ -32,7 +32,12 @@ PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_i
 MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id"}
 """Records of a shop: named beside another shop's id, they are not there."""
 
-SEEN_BY_OPERATORS = {"GET /payments/{payment_id}", "GET /orders/{order_id}", "GET /order-numbers/{number}"}
+SEEN_BY_OPERATORS = {
+    "GET /payments/{payment_id}",
+    "GET /orders/{order_id}",
+    "GET /orders/{order_id}/refunds",
+    "GET /order-numbers/{number}",
+}
 """Records that the marketplace's own people may look at, in any role: they answer for what went wrong with them."""
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from unit.orders.market import MINUTE_MS, SHIPPING, Market, channel, wallet, yuan
+from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.identity.commands import ErasePerson
 from yunduan.domains.orders.commands import (
     CancelOrder,
@@ -13,8 +14,21 @@ from yunduan.domains.orders.commands import (
     ReviewOrder,
 )
 from yunduan.domains.orders.model import OrderState
-from yunduan.domains.orders.queries import MyOrders, OrderNumbered, OrderOf, ReviewsOfGoods, ShopOrderOf, ShopOrders
-from yunduan.domains.payments.model import PaymentState, Tender, TenderKind
+from yunduan.domains.orders.queries import (
+    MyOrders,
+    OrderNumbered,
+    OrderOf,
+    OrderRefunds,
+    RefundPage,
+    RefundPieceView,
+    RefundView,
+    ReviewsOfGoods,
+    ShopOrderOf,
+    ShopOrderRefunds,
+    ShopOrders,
+)
+from yunduan.domains.payments.model import PaymentState, PieceState, RefundState, Tender, TenderKind
+from yunduan.kernel.ids import OrderId
 from yunduan.kernel.refusals import Refused
 
 
@@ -401,3 +415,53 @@ def test_what_a_review_says_goes_with_its_author(market: Market) -> None:
     seen = market.world.ask(ReviewsOfGoods(goods_id=goods_id)).items
     assert [(one.stars, one.text) for one in seen] == [(4, "一般般"), (4, "")]
     assert market.world.rows("SELECT reviews, stars FROM goods_standing WHERE goods_id = ?", goods_id) == [(2, 8)]
+
+
+def test_a_refund_can_be_followed_to_its_end(market: Market) -> None:
+    """Piece by piece, by the buyer, by any staff of the shop and by operators: on its way, arrived, or diverted to the wallet."""
+    tea = market.offer(5, 1200)
+    buyer, other = market.buyer(1000), market.buyer()
+    buyer.want(tea)
+    tenders = (Tender(kind=TenderKind.WALLET, amount=yuan(1000)), Tender(kind=TenderKind.CHANNEL, amount=yuan(1000), channel="sandbox"))
+    placed = buyer.buy(tenders)
+    market.decide(placed.payment.redirects[0].url)
+    (order,) = placed.orders
+    mine, shops = OrderRefunds(order_id=order.order_id), ShopOrderRefunds(shop_id=market.shop.shop_id, order_id=order.order_id)
+    assert market.world.ask(mine, actor=buyer.actor) == RefundPage(items=(), before=None)
+    back = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(500))
+    first = market.world.send(back, actor=market.staff("finance"))
+    wallet_piece = RefundPieceView(kind=TenderKind.WALLET, channel="", amount=yuan(250), state=PieceState.DONE)
+    channel_piece = RefundPieceView(kind=TenderKind.CHANNEL, channel="sandbox", amount=yuan(250), state=PieceState.PENDING)
+    seen = RefundView(
+        refund_id=first.refund_id,
+        amount=yuan(500),
+        state=RefundState.PENDING,
+        at=market.world.clock.wall_ms(),
+        pieces=(wallet_piece, channel_piece),
+    )
+    for asked, actor in ((mine, buyer.actor), (mine, market.operator("service")), (shops, market.staff("packer"))):
+        assert market.world.ask(asked, actor=actor) == RefundPage(items=(seen,), before=None)
+    market.world.pass_time(MINUTE_MS)
+    (arrived,) = market.world.ask(mine, actor=buyer.actor).items
+    assert (arrived.state, arrived.pieces[1].state, arrived.at) == (RefundState.DONE, PieceState.DONE, seen.at)
+    market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1000)
+    second = market.world.send(back, actor=market.staff("finance"))
+    market.world.pass_time(MINUTE_MS)
+    page = market.world.ask(OrderRefunds(order_id=order.order_id, limit=1), actor=buyer.actor)
+    assert ([one.refund_id for one in page.items], page.before) == ([second.refund_id], second.refund_id)
+    assert [piece.state for piece in page.items[0].pieces] == [PieceState.DONE, PieceState.DIVERTED]
+    assert buyer.money() == 250 + 250 + 250
+    rest = market.world.ask(OrderRefunds(order_id=order.order_id, before=page.before), actor=buyer.actor)
+    assert ([one.refund_id for one in rest.items], rest.before) == ([first.refund_id], None)
+    elsewhere = ShopOrderRefunds(shop_id=market.other.shop_id, order_id=order.order_id)
+    nobody = OrderId("ord_0198aa00000000010000000000")
+    for asked, actor in (
+        (mine, other.actor),
+        (mine, market.staff("owner")),
+        (shops, market.staff("owner", shop=market.other.shop_id)),
+        (elsewhere, market.staff("owner", shop=market.other.shop_id)),
+        (OrderRefunds(order_id=nobody), market.operator("admin")),
+    ):
+        with pytest.raises(Refused) as no:
+            market.world.ask(asked, actor=actor)
+        assert no.value.code.value == "order_not_found"

@@ -677,7 +677,7 @@ def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
     escrow = tx.get(ESCROWS, ask.order_id)
     if escrow is None:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
-    refunded = model.refund(escrow, ask.refund_id, ask.amount)
+    refunded = replace(model.refund(escrow, ask.refund_id, ask.amount), at=tx.now)
     tx.send(postings.refund(escrow, refunded).command())
     after = model.after_refund(escrow, refunded)
     tx.put(ESCROWS, escrow.order_id, after)

@@ -39,6 +39,7 @@ DOMAIN = Domain(
         queries.payment_of,
         queries.escrow_of,
         queries.refund_of,
+        queries.refunds_of,
         queries.platform_accounts_of,
         queries.open_alerts_of,
         queries.reconciliation_of,

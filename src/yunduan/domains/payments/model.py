@@ -274,6 +274,8 @@ class Refund(Struct, frozen=True, kw_only=True):
     """What goes back over the tenders; what goes back to the marketplace for a discount comes on top of it."""
     state: RefundState
     pieces: tuple[RefundPiece, ...]
+    at: int = 0
+    """When it was decided, in milliseconds since 1970."""
 
     @property
     def whole(self) -> Money:

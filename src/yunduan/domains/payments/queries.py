@@ -28,6 +28,8 @@ from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 ALERTS_MAX = 100
+LAST = "~"
+"""Sorts behind every id."""
 READERS = ("admin", "finance", "service", "risk")
 """Operators who may look at anybody's payment."""
 
@@ -97,6 +99,14 @@ class RefundOf(Query[Refund], refuses=(PaymentRefusal.REFUND_NOT_FOUND,)):
     """Where a refund is; whoever asks answers for who may see it."""
 
     refund_id: RefundId
+
+
+class RefundsOf(Query[tuple[Refund, ...]]):
+    """Refunds of an order, the latest first, from before one of them on; whoever asks answers for who may see them."""
+
+    order_id: OrderId
+    before: RefundId | None = None
+    limit: Limit = 50
 
 
 class ShopBalanceOf(Query[Balances]):
@@ -272,6 +282,12 @@ def refund_of(at: Asking, ask: RefundOf) -> Refund:
     if refund is None:
         raise Refused(PaymentRefusal.REFUND_NOT_FOUND)
     return refund
+
+
+@answers(RefundsOf)
+def refunds_of(at: Asking, ask: RefundsOf) -> tuple[Refund, ...]:
+    """One page by the index of orders."""
+    return tuple(store.refunds_of(at, ask.order_id, ask.before or LAST, ask.limit))
 
 
 @answers(PlatformAccountsOf)
