@@ -27,9 +27,9 @@ OVERRIDES: dict[str, dict[str, Any]] = {
 WHOSE = {Ownership.SHOP: "shop owner", Ownership.OPERATOR: "operator admin"}
 """Whose records the ids name, by the rule; the buyer's otherwise."""
 SHARED = {"channel": "sandbox", "currency": "CNY", "role": "packer"}
-PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "transfer_id", "alert_id", "parent"}
+PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "alert_id", "parent"}
 """Ids that anybody may name (what is offered to everybody), or that only operators can (they see all tenants)."""
-MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id"}
+MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id"}
 """Records of a shop: named beside another shop's id, they are not there."""
 
 SEEN_BY_OPERATORS = {

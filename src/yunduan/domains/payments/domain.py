@@ -36,6 +36,8 @@ DOMAIN = Domain(
         queries.shop_balance_of,
         queries.statement_of_wallet,
         queries.statement_of_shop,
+        queries.receipt_of,
+        queries.receipt_of_shop,
         queries.payment_of,
         queries.escrow_of,
         queries.refund_of,

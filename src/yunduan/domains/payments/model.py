@@ -316,6 +316,16 @@ def escrow_account(order_id: OrderId) -> AccountId:
     return AccountId(sibling(order_id, "esc"))
 
 
+def order_of_escrow(account: AccountId) -> OrderId | None:
+    """The order whose money an account holds, if it is an escrow."""
+    return OrderId(sibling(account, "ord")) if account.startswith("esc_") else None
+
+
+def payment_of_clearing(account: AccountId) -> PaymentId | None:
+    """The payment whose parts meet in an account, if it is a clearing account."""
+    return PaymentId(sibling(account, "pay")) if account.startswith("clr_") else None
+
+
 def clearing_account(payment_id: PaymentId) -> AccountId:
     """Where the parts of a payment over several tenders meet; it is empty and closed when the payment has ended."""
     return AccountId(sibling(payment_id, "clr"))
