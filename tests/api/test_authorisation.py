@@ -26,14 +26,15 @@ OVERRIDES: dict[str, dict[str, Any]] = {
 }
 """What a name means in one operation and not in others."""
 SHARED = {"channel": "sandbox", "currency": "CNY", "role": "packer"}
-PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "transfer_id", "alert_id", "parent"}
+PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "alert_id", "parent"}
 """Ids that anybody may name (what is offered to everybody), or that only operators can (they see all tenants)."""
-MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id"}
+MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id"}
 """Records of a shop: named beside another shop's id, they are not there."""
 
 SEEN_BY_OPERATORS = {
     "GET /payments/{payment_id}": {"admin", "service", "risk", "finance"},
     "GET /orders/{order_id}": set(OPERATOR_ROLES),
+    "GET /orders/{order_id}/refunds": set(OPERATOR_ROLES),
     "GET /order-numbers/{number}": set(OPERATOR_ROLES),
 }
 """Records that the marketplace's own people may look at, by their roles: they answer for what went wrong with them."""

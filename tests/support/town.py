@@ -123,7 +123,8 @@ class Town:
         placed = buyer.buy()
         buyer.want(variant, 2)
         ((goods,),) = self.world.rows("SELECT goods_id FROM variant WHERE id = ?", variant)
-        ((transfer,),) = self.world.rows("SELECT min(id) FROM transfer")
+        wallet = wallet_account(buyer.person, "CNY")
+        ((transfer,),) = self.world.rows("SELECT id FROM transfer WHERE debit = ? ORDER BY seq DESC LIMIT 1", wallet)
         return {
             "shop_id": shop_id,
             "goods_id": goods,
@@ -137,7 +138,7 @@ class Town:
             "address_id": buyer.address,
             "session_id": first,
             "transfer_id": transfer,
-            "id": wallet_account(buyer.person, "CNY"),
+            "id": wallet,
             "number": placed.orders[0].number,
             "alert_id": self._alert(),
         }

@@ -6,10 +6,12 @@ from types import MappingProxyType
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
+from yunduan.kernel.regions import region_of, regions_of
 
 PRICE_MAX = 10**10
 """Of one piece, in minor units: a cart of fifty lines of 999 pieces at this price is still an amount."""
@@ -48,7 +50,6 @@ Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[0-9A-Za-z][0
 Barcode = Annotated[str, Meta(max_length=32, pattern=rf"^[0-9A-Za-z.-]*{_END}")]
 Country = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}{_END}", description="An ISO 3166-1 code.", examples=["CN"])]
 Region = Annotated[str, Meta(max_length=64, pattern=f"^{_PLAIN}", description="A subdivision of the country, as addresses name it.")]
-TaxClass = Annotated[str, Meta(min_length=1, max_length=32, pattern=rf"^[a-z][a-z0-9_]*{_END}")]
 Picture = Annotated[
     str,
     Meta(
@@ -91,6 +92,7 @@ class CatalogRefusal(RefusalCode):
     HOLD_STATE = "hold_state_forbids", "The stock of this hold has been released, or has left, already."
     EXCEEDS_TAKEN = "exceeds_taken", "More comes back than has left."
     REGION_NOT_SERVED = "region_not_served", "A shop does not ship to this address."
+    REGION_UNKNOWN = "place_unknown", "The country has no such region; `figures` name those that it has."
     CURSOR = "cursor_not_of_this_list", "The cursor was not given out by this list in this order: begin at its start."
 
 
@@ -246,6 +248,14 @@ class VariantForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     weight_g: Weight = 0
 
 
+class TaxClass(StrEnum):
+    """How goods are taxed where they go; what that is in each country, orders know."""
+
+    STANDARD = "standard"
+    REDUCED = "reduced"
+    EXEMPT = "exempt"
+
+
 class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Goods as their shop describes them, whole."""
 
@@ -256,7 +266,7 @@ class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     category_id: CategoryId
     template_id: ShippingTemplateId | None = None
     """Without one the shop's own template applies."""
-    tax_class: TaxClass = "standard"
+    tax_class: TaxClass = TaxClass.STANDARD
     pictures: Annotated[tuple[Picture, ...], Meta(max_length=PICTURES_MAX)] = ()
     options: Annotated[tuple[GoodsOption, ...], Meta(max_length=OPTIONS_MAX)] = ()
     variants: Annotated[tuple[VariantForm, ...], Meta(min_length=1, max_length=VARIANTS_MAX)]
@@ -317,7 +327,10 @@ class Offer(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Standing(Struct, frozen=True, kw_only=True, gc=False):
-    """How goods have done: pieces sold, reviews and the sum of their stars; `due` while lists do not show it yet."""
+    """How goods have done: pieces sold, reviews and the sum of their stars; `due` while lists do not show it yet.
+
+    Sold is what was paid and has neither been called off nor given back whole.
+    """
 
     goods_id: GoodsId
     sold: int = 0
@@ -570,7 +583,7 @@ class ShippingTemplate(Struct, frozen=True, kw_only=True):
     """For every place in no zone; without it such places are not served."""
 
     def rate(self, country: str, region: str) -> Rate | None:
-        """The rate to a place, or nothing where it is not served."""
+        """The rate to a place, or nothing where it is not served; the region is in its one form, as that of an address is."""
         whole: Rate | None = self.elsewhere
         for zone in self.zones:
             for place in zone.places:
@@ -582,11 +595,20 @@ class ShippingTemplate(Struct, frozen=True, kw_only=True):
         return whole
 
 
-def check_zones(zones: Sequence[Zone]) -> None:
-    """Refuse zones that name one place twice."""
-    places = [place for zone in zones for place in zone.places]
+def in_one_form(zones: Sequence[Zone]) -> tuple[Zone, ...]:
+    """The zones with each region in its one form; refuses regions that their country does not have, and zones that share a place."""
+    formed = tuple(replace(zone, places=tuple(_formed(place) for place in zone.places)) for zone in zones)
+    places = [place for zone in formed for place in zone.places]
     if len({(place.country, place.region) for place in places}) != len(places):
         raise Refused(CatalogRefusal.PLACES_OVERLAP, "a place is in one zone only")
+    return formed
+
+
+def _formed(place: Place) -> Place:
+    region = region_of(place.country, place.region) if place.region else ""
+    if region is None:
+        raise Refused(CatalogRefusal.REGION_UNKNOWN, f"{place.country} has other regions", figures=regions_of(place.country))
+    return Place(country=place.country, region=region)
 
 
 def shipping_cost(template: ShippingTemplate, *, country: str, region: str, pieces: int, weight_g: int, goods: Money) -> Money:

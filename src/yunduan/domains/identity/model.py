@@ -86,6 +86,7 @@ class IdentityRefusal(RefusalCode):
     ADDRESS_NOT_FOUND = "address_not_found", "There is no such address in this person's address book."
     ADDRESSES_FULL = "addresses_full", "The address book is full: remove an address first."
     COUNTRY_UNKNOWN = "country_unknown", "This is no country of ISO 3166-1."
+    REGION_UNKNOWN = "region_unknown", "The country has no such region; `figures` name those that it has."
     NOT_ALLOWED = "not_allowed", "The caller may not do this to whom, or in the place, that the request names."
     ROLE_NOT_FOUND = "role_not_found", "This person has no such role."
     ROLES_FULL = "roles_full", "This person, or this shop, has as many roles as there may be: take one back first."
@@ -311,7 +312,10 @@ class Address(Struct, frozen=True, kw_only=True):
 
 
 class SealedAddress(Struct, frozen=True, kw_only=True):
-    """An address as it may be copied: what shipping is reckoned by in clear, the rest sealed under the person's key (`Postal` as JSON)."""
+    """An address as it may be copied: sealed under the person's key (`Postal` as JSON), with what shipping is reckoned by.
+
+    `region` is in its one form (`kernel.regions`).
+    """
 
     address_id: AddressId
     sealed: bytes

@@ -277,10 +277,19 @@ def verify(proof: Proof) -> bool:
 
     What remains for a third party is to compare `block.hash` with the one that was published under its number.
     """
-    block, row = proof.block, tuple(getattr(proof.transfer, field) for field in TransferRecord.__struct_fields__)
-    size, index = block.last - block.first + 1, proof.transfer.seq - block.first
-    (leaf,) = chain.leaves([row])
-    root = chain.climbed(leaf, index=index, size=size, path=[bytes.fromhex(hash) for hash in proof.path])
+    return is_in(proof.block, leaf_of(proof.transfer), seq=proof.transfer.seq, path=proof.path)
+
+
+def leaf_of(transfer: TransferRecord) -> Hash:
+    """What stands for a transfer in the tree of its block."""
+    (leaf,) = chain.leaves([tuple(getattr(transfer, field) for field in TransferRecord.__struct_fields__)])
+    return leaf.hex()
+
+
+def is_in(block: Block, leaf: Hash, *, seq: int, path: Sequence[Hash]) -> bool:
+    """Whether the leaf of the transfer numbered `seq` is in a block, and the block's hash is its own."""
+    size, index = block.last - block.first + 1, seq - block.first
+    root = chain.climbed(bytes.fromhex(leaf), index=index, size=size, path=[bytes.fromhex(hash) for hash in path])
     return root is not None and root.hex() == block.root and hash_of(block) == block.hash
 
 

@@ -66,11 +66,11 @@ REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
         "shop_id": str,
         "author": str,
         "stars": int,
-        "text": str,
+        "sealed": bytes,
         "at": int,
     },
     value=lambda row: Review(*row),
-    row=lambda r: (r.order_id, r.variant_id, r.id, r.goods_id, r.shop_id, r.author, r.stars, r.text, r.at),
+    row=lambda r: (r.order_id, r.variant_id, r.id, r.goods_id, r.shop_id, r.author, r.stars, r.sealed, r.at),
     keys=2,
 )
 
@@ -100,7 +100,7 @@ _BUYER_PAGE_IN = (
 _SHOP_PAGE = "SELECT order_id FROM order_of_shop WHERE shop_id = ? AND state = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
 _ID_OF_SEQ = "SELECT id FROM orders WHERE seq = ?"
 _REVIEWS = (
-    "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, text, at"
+    "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at"
     " FROM review WHERE goods_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
 )
 _REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_id"

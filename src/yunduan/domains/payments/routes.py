@@ -9,6 +9,8 @@ from yunduan.domains.payments.queries import (
     OpenAlertsOf,
     PaymentOf,
     PlatformAccountsOf,
+    ReceiptOf,
+    ReceiptOfShop,
     ShopBalanceOf,
     StatementOfShop,
     StatementOfWallet,
@@ -51,6 +53,14 @@ ROUTES = (
         summary="The movements of the caller's wallet, newest first",
     ),
     Route(
+        "GET",
+        "/wallet/transfers/{transfer_id}/proof",
+        ReceiptOf,
+        "payments:read",
+        RECORD,
+        summary="That a transfer of the caller's money is in the book",
+    ),
+    Route(
         "POST",
         "/channels/{channel}/notifications",
         TakeNotification,
@@ -70,6 +80,14 @@ ROUTES = (
         _EARNS,
         client=("currency", "start", "limit"),
         summary="The movements of a shop's balance, newest first",
+    ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/transfers/{transfer_id}/proof",
+        ReceiptOfShop,
+        "shop:read",
+        _EARNS,
+        summary="That a transfer of a shop's money is in the book",
     ),
     Route(
         "GET",

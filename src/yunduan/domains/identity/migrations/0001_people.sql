@@ -13,5 +13,6 @@ CREATE INDEX session_by_person ON session (person_id);
 -- An empty shop means the marketplace.
 CREATE TABLE staff (person_id TEXT NOT NULL, shop_id TEXT NOT NULL, role TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (person_id, shop_id, role)) CLUSTERED;
 CREATE INDEX staff_by_shop ON staff (shop_id, role, person_id);
+-- `region` is a code of the country's list, or empty where there is none: then it is under the seal alone.
 CREATE TABLE address (id TEXT NOT NULL PRIMARY KEY, person_id TEXT NOT NULL, country TEXT NOT NULL, region TEXT NOT NULL, sealed BLOB NOT NULL, is_default INTEGER NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX address_by_person ON address (person_id);

@@ -2,7 +2,8 @@
 CREATE TABLE payment (id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, body BLOB NOT NULL);
 -- One row a paid order: which tender paid how much of it, and how much of that has gone back.
 CREATE TABLE escrow (order_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE payment_refund (id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE payment_refund (id TEXT NOT NULL PRIMARY KEY, order_id TEXT NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX payment_refund_of_order ON payment_refund (order_id, id);
 -- What channels have yet to be asked. Couriers look for what is due among those that are not finished.
 CREATE TABLE channel_errand (id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, next_at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX channel_errand_due ON channel_errand (next_at, id) WHERE state IN ('waiting', 'asked');
