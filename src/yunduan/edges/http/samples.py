@@ -26,6 +26,7 @@ _PREFIXES = {
     "goods": "gds",
     "hold": "hld",
     "job": "job",
+    "letter": "ltr",
     "location": "loc",
     "order": "ord",
     "payment": "pay",
