@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import AddressId, ChallengeId, LetterId, PersonId, SessionId, ShopId
+from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
 
 MINUTE_MS = 60_000
@@ -95,6 +96,9 @@ class IdentityRefusal(StrEnum):
     TOO_MANY_ROLES = "too_many_roles"
     LAST_OWNER = "last_owner"
     LAST_ADMIN = "last_admin"
+    ORDERS_OPEN = "orders_open"
+    MONEY_ON_ITS_WAY = "money_on_its_way"
+    MONEY_IN_WALLET = "money_in_wallet"
     MAILBOX_NOT_FOUND = "mailbox_not_found"
 
 
@@ -174,6 +178,23 @@ class CodeSender(Protocol):
 
     async def send(self, contact: str, text: str, language: str) -> None:
         """Return when the carrier has taken it; any error means that it is tried again later."""
+        ...
+
+
+class Outstanding(Struct, frozen=True, kw_only=True):
+    """What somebody and the marketplace still owe each other: money in each currency, and how many orders are not at their end."""
+
+    orders: int = 0
+    on_its_way: tuple[Money, ...] = ()
+    """What a channel is asked to collect from them or to give back."""
+    in_wallet: tuple[Money, ...] = ()
+
+
+class Obligations(Protocol):
+    """Knows what still binds a person to the marketplace; joined by the composition root, asked in the same transaction."""
+
+    def outstanding(self, at: Any, person: PersonId) -> Outstanding:
+        """Everything that would have nobody any more if this person were erased now."""
         ...
 
 
@@ -541,3 +562,16 @@ def may_change_role(held: Iterable[Held], *, shop_id: str, role: str) -> bool:
     if role == ShopRole.OWNER:
         return is_admin
     return role in (ShopRole.SERVICE, ShopRole.PACKER) and Held(shop_id, ShopRole.MANAGER) in has
+
+
+# Erasure
+
+
+def refuse_bound(outstanding: Outstanding) -> None:
+    """Refuse to erase somebody who is still bound; the figures are always all of it, so that it can be settled at once."""
+    if outstanding.orders:
+        raise Refused(IdentityRefusal.ORDERS_OPEN, f"{outstanding.orders} to be received or called off first", figures=outstanding)
+    if outstanding.on_its_way:
+        raise Refused(IdentityRefusal.MONEY_ON_ITS_WAY, "a payment or a refund has yet to arrive", figures=outstanding)
+    if outstanding.in_wallet:
+        raise Refused(IdentityRefusal.MONEY_IN_WALLET, "it would be nobody's", figures=outstanding)
