@@ -114,6 +114,10 @@ def _alarms(reader: Snapshots) -> Finding:
     count, due = (row[0], row[1]) if row else (0, None)
     late = time.time_ns() // 1_000_000 - due if due is not None else 0
     found = f"{count:,} set" + (f", the first {late / 1000:,.0f} s overdue" if late > 0 else "")
+    failing = reader.rows("SELECT kind, CAST(sum(failures) AS INTEGER) FROM alarm WHERE failures > 0 GROUP BY kind ORDER BY kind LIMIT 3")
+    if failing:
+        found += "; " + ", ".join(f"{kind} failed {times:,} times" for kind, times in failing)
+        return Finding(what="alarms", found=found, is_bad=True, advice="they were refused or broke, and are tried again: see the log")
     return Finding(
         what="alarms", found=found, is_bad=late > OVERDUE_MS_MAX, advice="no server runs, or it waits for `yunduan serve --confirm-clock`"
     )

@@ -88,6 +88,8 @@ class _Figures:
             lag.add_metric((follower,), facts)
         yield lag
         yield CounterMetricFamily("yunduan_facts_parked", "Facts set aside since start.", value=self._cloud.following.parked)
+        refused = self._cloud.writer.alarms_refused
+        yield CounterMetricFamily("yunduan_alarms_refused", "Alarms whose command was refused, and which were put off.", value=refused)
         yield GaugeMetricFamily("yunduan_alarms_suspended", "1 while nothing rings.", value=int(self._cloud.alarms.suspended))
 
     def _of_requests(self) -> Iterator[Metric]:
