@@ -1,6 +1,7 @@
 """The command line as an operator uses it: beside a running server, without one, and after a loss."""
 
 import contextlib
+import json
 import os
 import pty
 import signal
@@ -106,6 +107,21 @@ def test_data_are_printed_as_they_are(tmp_path: Path) -> None:
     listed = run("shop", "list", data=tmp_path)
     assert [line.split()[1] for line in listed.splitlines() if "shp_" in line] == ["[/]", "[red]茶", ":tea:"]
     assert "[a-z] holds no copy of a store" in run("restore", "[a-z]", data=tmp_path, ends=1)
+
+
+def test_a_code_is_found_however_its_contact_is_written(tmp_path: Path) -> None:
+    """As signing in finds the person: without a country code, with spaces, in upper case; what is no contact is refused."""
+    with serving(tmp_path) as url:
+        for contact in (ADMIN, "mei.lin@example.com"):
+            sent = urllib.request.Request(f"{url}/v1/sessions/codes", json.dumps({"contact": contact}).encode(), method="POST")
+            sent.add_header("content-type", "application/json")
+            urllib.request.urlopen(sent, timeout=10).close()
+        by_phone = {run("person", "code", contact, data=tmp_path) for contact in (ADMIN, "13800138000", "138 0013 8000")}
+        by_email = {run("person", "code", contact, data=tmp_path) for contact in ("mei.lin@example.com", "Mei.Lin@Example.com")}
+        assert (len(by_phone), len(by_email)) == (1, 1)
+        assert all(code.strip().isdigit() and len(code.strip()) == 6 for code in by_phone | by_email)
+        assert "no letter to 13800138001" in run("person", "code", "13800138001", data=tmp_path, ends=1)
+        assert "refused: contact_invalid" in run("person", "code", "nobody", data=tmp_path, ends=1)
 
 
 def test_a_second_server_is_refused(tmp_path: Path) -> None:

@@ -153,7 +153,9 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
 class MailboxSettings(Struct, frozen=True, kw_only=True):
     """Codes in development."""
 
-    shown: Annotated[bool, Meta(description="Whether the development mailbox is a page at `/dev/mailbox`; never in production.")] = False
+    shown: Annotated[
+        bool, Meta(description="Whether the development mailbox is a page at `/development/mailbox`; never in production.")
+    ] = False
 
 
 class PhoneSettings(Struct, frozen=True, kw_only=True):
