@@ -121,13 +121,15 @@ def test_the_right_code_sent_at_once_from_many_places_opens_one_session(people: 
 
 
 def test_sign_ups_with_one_phone_at_once_make_one_person(people: People) -> None:
-    """Two challenges cannot be open together, so the race is between a sign-up and an import."""
-    id, code = people.code_for(PHONE)
+    """By two codes, and by an import: the second code finds who the first has registered."""
+    codes = [people.code_for(PHONE), people.code_for(PHONE)]
     outcomes = people.send_all(
-        [(OpenSession(challenge_id=id, code=code), ANONYMOUS)] + [(RegisterPerson(phone=PHONE), Actor(is_system=True))] * 20
+        [(OpenSession(challenge_id=id, code=code), ANONYMOUS) for id, code in codes]
+        + [(RegisterPerson(phone=PHONE), Actor(is_system=True))] * 20
     )
-    assert outcomes[0].is_new
-    assert [outcome.code for outcome in outcomes[1:]] == [IdentityRefusal.CONTACT_TAKEN] * 20
+    assert [outcome.is_new for outcome in outcomes[:2]] == [True, False]
+    assert outcomes[0].person_id == outcomes[1].person_id
+    assert [outcome.code for outcome in outcomes[2:]] == [IdentityRefusal.CONTACT_TAKEN] * 20
     assert people.rows("SELECT count(*) FROM person") == [(1,)]
 
 
@@ -160,14 +162,37 @@ def test_a_code_is_good_for_ten_minutes(people: People) -> None:
     assert people.send(OpenSession(challenge_id=id, code=code)).opened
 
 
-def test_a_newer_code_makes_the_older_worthless(people: People) -> None:
-    """One open challenge a contact; others are not touched."""
-    old, old_code = people.code_for(PHONE)
-    other, other_code = people.code_for(OTHER_PHONE)
-    new, new_code = people.code_for("13812345678")
-    assert people.no(OpenSession(challenge_id=old, code=old_code))["code"] == "challenge_ended"
-    assert people.send(OpenSession(challenge_id=new, code=new_code)).opened
-    assert people.send(OpenSession(challenge_id=other, code=other_code)).opened
+def test_codes_that_somebody_else_asks_for_leave_the_first_one_good(people: People) -> None:
+    """As many as the limits give, each with tries of its own: guessing at one takes nothing from another, and using one ends it alone."""
+    mine, my_code = people.code_for(PHONE)
+    theirs = []
+    for n in range(4):
+        people.clock.advance(MINUTE_MS)
+        theirs.append(people.code_for("13812345678", origin=f"198.51.100.{n}"))
+    for id, code in theirs[:2]:
+        for by in range(1, 6):
+            assert not people.send(OpenSession(challenge_id=id, code=wrong(code, by))).opened
+        assert people.no(OpenSession(challenge_id=id, code=code))["code"] == "challenge_ended"
+    assert not people.send(OpenSession(challenge_id=mine, code=theirs[2][1])).opened
+    first = people.send(OpenSession(challenge_id=mine, code=my_code))
+    again = people.send(OpenSession(challenge_id=theirs[2][0], code=theirs[2][1]))
+    assert (first.opened, first.is_new, again.opened, again.is_new) == (True, True, True, False)
+    assert first.person_id == again.person_id
+
+
+def test_a_code_asked_for_as_the_day_of_its_contact_ends_is_good_for_ten_minutes(people: People) -> None:
+    """What was counted of the day is forgotten meanwhile, and the code is not; nor is the hour that began with it."""
+    people.code_for(PHONE)
+    people.pass_time(DAY_MS - 1)
+    codes = [people.code_for(PHONE), people.code_for(PHONE)]
+    people.pass_time(MINUTE_MS - 1)
+    assert people.no(RequestCode(contact=PHONE))["code"] == "too_many_codes"
+    people.pass_time(CODE_MS - MINUTE_MS)
+    assert [people.send(OpenSession(challenge_id=id, code=code)).opened for id, code in codes] == [True, True]
+    for _ in range(3):
+        people.pass_time(MINUTE_MS)
+        people.code_for(PHONE)
+    assert people.no(RequestCode(contact=PHONE))["figures"] == {"again_at": people.clock.wall_ms() + HOUR_MS - CODE_MS - 3 * MINUTE_MS + 1}
 
 
 def test_a_used_code_and_an_unknown_challenge_are_refused(people: People) -> None:

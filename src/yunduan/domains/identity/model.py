@@ -448,10 +448,19 @@ class Window(Struct, frozen=True):
     ms: int
 
 
-CONTACT_WINDOWS = (Window(2, MINUTE_MS), Window(5, HOUR_MS), Window(10, DAY_MS))
+SPANS_MS = (MINUTE_MS, HOUR_MS, DAY_MS)
+"""What every limit on codes is counted over."""
+
+
+def windows(*counts: int) -> tuple[Window, ...]:
+    """So many a minute, an hour and a day."""
+    return tuple(Window(count, ms) for count, ms in zip(counts, SPANS_MS, strict=True))
+
+
+CONTACT_WINDOWS = windows(2, 5, 10)
 """At most ten codes a day of five tries each: within any 24 hours a guesser hits one of 10,000 contacts, and only if each is besieged."""
-DEVICE_WINDOWS = (Window(5, MINUTE_MS), Window(20, HOUR_MS), Window(50, DAY_MS))
-ORIGIN_WINDOWS = (Window(30, MINUTE_MS), Window(300, HOUR_MS), Window(2000, DAY_MS))
+DEVICE_WINDOWS = windows(5, 20, 50)
+ORIGIN_WINDOWS = windows(30, 300, 2000)
 """Generous, because thousands of phones share the address of a carrier."""
 
 
@@ -474,6 +483,11 @@ def counted(used: tuple[Used, ...], windows: tuple[Window, ...], now: int) -> tu
     return tuple(
         Used(use.since, use.count + 1) if now < use.since + window.ms else Used(now, 1) for use, window in zip(before, windows, strict=True)
     )
+
+
+def counted_until(used: tuple[Used, ...]) -> int:
+    """When the last of the windows that run has ended, and nothing is counted any more."""
+    return max(use.since + ms for use, ms in zip(used, SPANS_MS, strict=True))
 
 
 def origin_of(text: str) -> str:

@@ -43,7 +43,6 @@ class Challenge(Struct, frozen=True, kw_only=True):
 
     id: ChallengeId
     contact: bytes
-    bucket: bytes
     kind: ContactKind
     sealed: bytes
     code: bytes
@@ -83,11 +82,10 @@ class LetterBody(Struct, frozen=True, kw_only=True):
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """How many codes a bucket has had; for a contact, also which challenge is the newest."""
+    """How many codes a bucket (a contact, a device, an origin) has had."""
 
     bucket: bytes
     used: tuple[Used, ...]
-    challenge_id: str
 
 
 class LetterDay(Struct, frozen=True):
@@ -161,21 +159,20 @@ def _challenge(row: Row) -> Challenge:
     return Challenge(
         id=row[0],
         contact=row[1],
-        bucket=row[2],
-        kind=ContactKind(row[3]),
-        sealed=row[4],
-        code=row[5],
-        person_id=row[6],
-        language=Language(row[7]),
-        at=row[8],
-        tries=row[9],
-        used=row[10],
+        kind=ContactKind(row[2]),
+        sealed=row[3],
+        code=row[4],
+        person_id=row[5],
+        language=Language(row[6]),
+        at=row[7],
+        tries=row[8],
+        used=row[9],
     )
 
 
 def _challenge_row(it: Challenge) -> Row:
     whose, says = it.person_id, it.language.value
-    return (it.id, it.contact, it.bucket, it.kind.value, it.sealed, it.code, whose, says, it.at, it.tries, it.used)
+    return (it.id, it.contact, it.kind.value, it.sealed, it.code, whose, says, it.at, it.tries, it.used)
 
 
 def _letter(row: Row) -> Letter:
@@ -207,7 +204,6 @@ CHALLENGES: Table[ChallengeId, Challenge] = Table(
     columns={
         "id": str,
         "contact": bytes,
-        "bucket": bytes,
         "kind": str,
         "sealed": bytes,
         "code": bytes,
@@ -230,9 +226,9 @@ LETTERS: Table[ChallengeId, Letter] = Table(
 )
 BUDGETS: Table[bytes, Budget] = Table(
     name="budget",
-    columns={"bucket": bytes, "windows": bytes, "challenge_id": str},
-    value=lambda row: Budget(bucket=row[0], used=_used(row[1]), challenge_id=row[2]),
-    row=lambda it: (it.bucket, msgspec.json.encode(it.used), it.challenge_id),
+    columns={"bucket": bytes, "windows": bytes},
+    value=lambda row: Budget(bucket=row[0], used=_used(row[1])),
+    row=lambda it: (it.bucket, msgspec.json.encode(it.used)),
 )
 LETTER_DAYS: Table[int, LetterDay] = Table(
     name="letter_day", columns={"day": int, "at": int}, value=lambda row: LetterDay(*row), row=lambda it: (it.day, it.at)

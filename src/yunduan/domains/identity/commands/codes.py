@@ -56,7 +56,7 @@ _DAYS_KEPT = 2
 class RequestCode(Command[model.Challenge], refuses=(IdentityRefusal.CONTACT_INVALID, IdentityRefusal.TOO_MANY_CODES)):
     """Have a code sent to a phone or an e-mail address; answered alike, and with the same work, whether or not anybody has it.
 
-    A new code makes those before it worthless.
+    Each code stands for its ten minutes, whoever asks for another meanwhile: only who has asked for it knows its challenge.
     """
 
     contact: ContactText
@@ -126,22 +126,20 @@ def request_contact_code(tx: Tx, ask: RequestContactCode) -> model.Challenge:
 
 def _challenge(tx: Tx, contact: Contact, language: Language, *, device: str, person: str) -> model.Challenge:
     vault = store.vault(tx)
-    bucket = vault.lookup("contact-limit", contact.text)
-    buckets: list[tuple[bytes, tuple[Window, ...]]] = [(bucket, model.CONTACT_WINDOWS)]
+    buckets: list[tuple[bytes, tuple[Window, ...]]] = [(vault.lookup("contact-limit", contact.text), model.CONTACT_WINDOWS)]
     if device:
         buckets.append((vault.lookup("device-limit", device), model.DEVICE_WINDOWS))
     if tx.actor.origin:
         buckets.append((vault.lookup("origin-limit", model.origin_of(tx.actor.origin)), model.ORIGIN_WINDOWS))
     _refuse_too_many(tx, buckets)
+    for bucket, windows in buckets:
+        _count(tx, bucket, windows)
     id = ChallengeId(tx.id("chl"))
-    for key, windows in buckets:
-        _count(tx, key, windows, id if key == bucket else "")
     code = f"{tx.entropy.bits(64) % 1_000_000:06d}"
     day = _letter_day(tx)
     challenge = store.Challenge(
         id=id,
         contact=vault.lookup(contact.kind, contact.text),
-        bucket=bucket,
         kind=contact.kind,
         sealed=vault.seal(day, contact.text),
         code=_code_hash(vault, id, code),
@@ -165,10 +163,9 @@ def _refuse_too_many(tx: Tx, buckets: list[tuple[bytes, tuple[Window, ...]]]) ->
         raise Refused(IdentityRefusal.TOO_MANY_CODES, "too many codes were asked for", figures=TryAgain(again_at=again))
 
 
-def _count(tx: Tx, bucket: bytes, windows: tuple[Window, ...], challenge_id: str) -> None:
+def _count(tx: Tx, bucket: bytes, windows: tuple[Window, ...]) -> None:
     before = tx.get(BUDGETS, bucket)
-    used = model.counted(before.used if before else (), windows, tx.now)
-    budget = Budget(bucket=bucket, used=used, challenge_id=challenge_id)
+    budget = Budget(bucket=bucket, used=model.counted(before.used if before else (), windows, tx.now))
     if before:
         tx.put(BUDGETS, bucket, budget)
     else:
@@ -198,9 +195,7 @@ def _answered(tx: Tx, id: ChallengeId, code: str, *, person: str) -> tuple[store
     challenge = tx.get(CHALLENGES, id)
     if challenge is None or challenge.person_id != person:
         raise Refused(IdentityRefusal.CHALLENGE_NOT_FOUND)
-    newest = tx.get(BUDGETS, challenge.bucket)
-    over = tx.now >= challenge.at + model.CODE_MS or challenge.tries >= model.TRIES_MAX or challenge.used
-    if over or newest is None or newest.challenge_id != id:
+    if tx.now >= challenge.at + model.CODE_MS or challenge.tries >= model.TRIES_MAX or challenge.used:
         raise Refused(IdentityRefusal.CHALLENGE_ENDED, "ask for a new code")
     right = hmac.compare_digest(challenge.code, _code_hash(store.vault(tx), id, code))
     challenge = msgspec.structs.replace(challenge, tries=challenge.tries + 1, used=int(right))
@@ -281,7 +276,7 @@ class ForgetChallenge(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
 
 
 class ForgetBudget(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
-    """Forget how many codes a bucket has had, once its day is over."""
+    """Forget how many codes a bucket has had, once nothing of it is counted any more."""
 
     bucket: bytes
 
@@ -318,14 +313,14 @@ def forget_challenge(tx: Tx, ask: ForgetChallenge) -> None:
 
 @handles(ForgetBudget)
 def forget_budget(tx: Tx, ask: ForgetBudget) -> None:
-    """While a window still runs, look again when it is over."""
+    """While a window still runs, look again when the last is over: an hour that began late outlasts its day."""
     people.refuse_others(tx)
     budget = tx.get(BUDGETS, ask.bucket)
     if budget is None:
         return
-    over = budget.used[-1].since + model.DAY_MS
-    if over > tx.now:
-        tx.at(over, ask)
+    until = model.counted_until(budget.used)
+    if until > tx.now:
+        tx.at(until, ask)
     else:
         tx.remove(BUDGETS, ask.bucket, store.FORGET_BUDGET)
 
