@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from yunduan.domains.identity.model import (
     CONTACT_WINDOWS,
     COUNTRIES,
+    RESERVE_WINDOWS,
     SPANS_MS,
+    TRIES_MAX,
     ContactKind,
     Held,
     OperatorRole,
@@ -52,8 +54,9 @@ def test_no_window_is_ever_overdrawn_and_waiting_as_told_is_enough(windows: tupl
 
 
 def test_guesses_are_bounded_by_the_limits_of_codes() -> None:
-    """Twice ten codes in any 24 hours at most, five tries each: a hundred guesses at a million codes."""
-    assert max(2 * window.count for window in CONTACT_WINDOWS if window.ms == 86_400_000) * 5 == 100
+    """Twice ten codes in any 24 hours at most, five tries each: a hundred guesses at a million codes. The reserve is not for them."""
+    assert max(2 * window.count for window in CONTACT_WINDOWS if window.ms == 86_400_000) * TRIES_MAX == 100
+    assert max(2 * window.count for window in RESERVE_WINDOWS if window.ms == 86_400_000) * TRIES_MAX == 50
 
 
 @given(waits=st.lists(st.integers(0, 2 * 86_400_000), min_size=1, max_size=60))

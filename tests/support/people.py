@@ -25,7 +25,8 @@ PHONE = "+8613812345678"
 OTHER_PHONE = "+8613912345679"
 EMAIL = "mei.lin@example.com"
 HOME = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", district="余杭", lines=("文一西路969号",))
-TABLES = ("person", "contact", "challenge", "letter", "budget", "letter_day", "session", "staff", "address", "fact", "alarm")
+OWN_TABLES = ("person", "contact", "known_device", "challenge", "letter", "budget", "letter_day", "session", "staff", "address")
+TABLES = (*OWN_TABLES, "fact", "alarm")
 
 
 class People(World):
@@ -49,15 +50,15 @@ class People(World):
         super().close()
         self.vault.close()
 
-    def code_for(self, contact: str, *, origin: str = "") -> tuple[ChallengeId, str]:
+    def code_for(self, contact: str, *, origin: str = "", device: str = "") -> tuple[ChallengeId, str]:
         """Ask for a code, and read it in the mailbox."""
-        challenge = self.send(RequestCode(contact=contact), actor=Actor(origin=origin))
+        challenge = self.send(RequestCode(contact=contact, device=device), actor=Actor(origin=origin))
         (letter,) = [it for it in self.ask(Mailbox()) if it.letter_id == challenge.challenge_id]
         return challenge.challenge_id, letter.code
 
-    def opened(self, contact: str = PHONE, *, device: str = "") -> SessionOpened:
+    def opened(self, contact: str = PHONE, *, device: str = "", device_key: str = "") -> SessionOpened:
         """Sign in."""
-        id, code = self.code_for(contact)
+        id, code = self.code_for(contact, device=device_key)
         opened = self.send(OpenSession(challenge_id=id, code=code, device=device), actor=ANONYMOUS)
         assert opened.opened
         return opened

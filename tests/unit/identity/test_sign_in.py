@@ -8,7 +8,15 @@ import msgspec
 import pytest
 
 from support.people import EMAIL, OTHER_PHONE, PHONE, People, wrong
-from yunduan.domains.identity.commands import ConfirmContact, OpenSession, RegisterPerson, RequestCode, RequestContactCode, SignOut
+from yunduan.domains.identity.commands import (
+    ConfirmContact,
+    ErasePerson,
+    OpenSession,
+    RegisterPerson,
+    RequestCode,
+    RequestContactCode,
+    SignOut,
+)
 from yunduan.domains.identity.model import CODE_MS, DAY_MS, HOUR_MS, MINUTE_MS, SESSION_MS, IdentityRefusal, Language, SessionOpened
 from yunduan.domains.identity.queries import CallerOf, Mailbox, MyProfile
 from yunduan.domains.identity.routes import reveal_contact, reveal_session
@@ -280,6 +288,68 @@ def test_a_contact_gets_two_codes_a_minute_five_an_hour_ten_a_day(people: People
     assert people.no(RequestCode(contact=PHONE))["figures"] == {"again_at": start + DAY_MS}
     people.clock.advance_to(start + DAY_MS)
     ask()
+
+
+MINE, NOT_MINE = "0199f0c2-7a00-7000-8000-000000000001", "0199f0c2-7a00-7000-8000-000000000002"
+"""What two devices call themselves."""
+
+
+def _besiege(people: People, contact: str) -> None:
+    """Ask for codes until nobody is given one any more."""
+    for n in range(10):
+        people.send(RequestCode(contact=contact), actor=Actor(origin=f"198.51.100.{n}"))
+        people.clock.advance(12 * MINUTE_MS)
+    assert people.no(RequestCode(contact=contact))["code"] == "too_many_codes"
+
+
+def test_strangers_do_not_shut_out_a_device_that_has_signed_in_before(people: People) -> None:
+    """Five codes a day are set aside for it, whatever others ask for; for another device, or one that anybody could name, none are."""
+    people.opened(PHONE, device_key=MINE)
+    people.opened(PHONE, device_key="my phone")
+    people.pass_time(DAY_MS + HOUR_MS)
+    start = people.clock.wall_ms()
+    _besiege(people, PHONE)
+    refused = [people.no(RequestCode(contact=PHONE, device=device)) for device in ("", "my phone", NOT_MINE)]
+    assert [no["figures"] for no in refused] == [{"again_at": start + DAY_MS}] * 3
+    began = people.clock.wall_ms()
+    for n in range(5):
+        id, code = people.code_for(PHONE, device=MINE, origin="203.0.113.7")
+        assert people.send(OpenSession(challenge_id=id, code=code)).opened
+        people.clock.advance_to(began + (n + 1) * 30 * MINUTE_MS)
+    assert people.no(RequestCode(contact=PHONE, device=MINE))["figures"] == {"again_at": start + DAY_MS}
+    assert people.no(RequestCode(contact=PHONE))["figures"] == {"again_at": start + DAY_MS}
+
+
+def test_what_is_set_aside_tells_no_stranger_whether_a_contact_is_known(people: People) -> None:
+    """Besieged, a contact whose owner has a device and one that nobody has are refused alike, with the same statements."""
+    people.opened(PHONE, device_key=MINE)
+    people.pass_time(DAY_MS + HOUR_MS)
+    seen = []
+    for n, contact in enumerate((PHONE, OTHER_PHONE)):
+        start = people.clock.wall_ms()
+        _besiege(people, contact)
+        statements = people.cloud.writer.statements
+        body = msgspec.json.decode(_answer_bytes(people, RequestCode(contact=contact, device=f"{NOT_MINE}-{n}"), f"203.0.113.{n}"))
+        seen.append((body["code"], body["figures"]["again_at"] - start, people.cloud.writer.statements - statements))
+        people.pass_time(2 * DAY_MS)
+    assert seen[0] == seen[1]
+    assert seen[0] == ("too_many_codes", DAY_MS, 2)
+
+
+def test_a_contact_knows_ten_devices_and_forgets_them_with_its_owner(people: People) -> None:
+    """The one that has not signed in for the longest makes room; a contact that is anybody's again knows none."""
+    for n in (0, 1, 0, *range(2, 11)):
+        people.opened(PHONE, device_key=f"{MINE}-{n}")
+        people.pass_time(DAY_MS)
+    vault = people.vault
+    known = {device for (device,) in people.rows("SELECT device FROM known_device")}
+    assert known == {vault.lookup("known-device", f"{MINE}-{n}") for n in range(11) if n != 1}
+    mei = people.signed_in(PHONE)
+    _add_contact(people, mei, OTHER_PHONE)
+    assert people.rows("SELECT count(*) FROM known_device") == [(0,)]
+    people.opened(OTHER_PHONE, device_key=MINE)
+    people.send(ErasePerson(person_id=mei.person))
+    assert people.rows("SELECT count(*) FROM known_device") == [(0,)]
 
 
 def test_an_origin_and_a_device_have_limits_of_their_own(people: People) -> None:

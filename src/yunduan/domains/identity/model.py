@@ -59,7 +59,13 @@ DeviceName = Annotated[
     str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the person calls the device.", examples=["手机"])
 ]
 DeviceKey = Annotated[
-    str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the installation calls itself; counted in limits.")
+    str,
+    Meta(
+        max_length=100,
+        pattern=LINE_OR_NOTHING,
+        description="What the installation calls itself; counted in limits. From 16 characters on, which it draws at random and tells"
+        " nobody, others cannot use up the codes of a contact that it has signed in with.",
+    ),
 ]
 Nickname = Annotated[str, Meta(max_length=40, pattern=LINE_OR_NOTHING, description="What others see.", examples=["小云"])]
 
@@ -459,6 +465,12 @@ def windows(*counts: int) -> tuple[Window, ...]:
 
 CONTACT_WINDOWS = windows(2, 5, 10)
 """At most ten codes a day of five tries each: within any 24 hours a guesser hits one of 10,000 contacts, and only if each is besieged."""
+RESERVE_WINDOWS = windows(2, 3, 5)
+"""What is set aside of a contact's codes, beside those, for devices that have signed in with it before: nobody else can use it up."""
+DEVICES_KNOWN_MAX = 10
+"""Devices that a contact's reserve is for; one more takes the place of the one that has not signed in for the longest."""
+DEVICE_SECRET_CHARACTERS_MIN = 16
+"""A device that calls itself by less could be named by anybody, so nothing is set aside for it."""
 DEVICE_WINDOWS = windows(5, 20, 50)
 ORIGIN_WINDOWS = windows(30, 300, 2000)
 """Generous, because thousands of phones share the address of a carrier."""

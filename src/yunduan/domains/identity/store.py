@@ -39,7 +39,10 @@ class KnownContact(Struct, frozen=True):
 
 
 class Challenge(Struct, frozen=True, kw_only=True):
-    """A code that was sent; `person_id` is whose contact it shall become, or empty for a sign-in."""
+    """A code that was sent; `person_id` is whose contact it shall become, or empty for a sign-in.
+
+    `device` is a keyed hash of what has asked for it, empty where that is no secret.
+    """
 
     id: ChallengeId
     contact: bytes
@@ -49,8 +52,17 @@ class Challenge(Struct, frozen=True, kw_only=True):
     person_id: str
     language: Language
     at: int
+    device: bytes = b""
     tries: int = 0
     used: int = 0
+
+
+class KnownDevice(Struct, frozen=True):
+    """A device that has signed in with a contact, both by keyed hash, and when it did so last."""
+
+    contact: bytes
+    device: bytes
+    at: int
 
 
 class LetterState(StrEnum):
@@ -165,14 +177,15 @@ def _challenge(row: Row) -> Challenge:
         person_id=row[5],
         language=Language(row[6]),
         at=row[7],
-        tries=row[8],
-        used=row[9],
+        device=row[8],
+        tries=row[9],
+        used=row[10],
     )
 
 
 def _challenge_row(it: Challenge) -> Row:
     whose, says = it.person_id, it.language.value
-    return (it.id, it.contact, it.kind.value, it.sealed, it.code, whose, says, it.at, it.tries, it.used)
+    return (it.id, it.contact, it.kind.value, it.sealed, it.code, whose, says, it.at, it.device, it.tries, it.used)
 
 
 def _letter(row: Row) -> Letter:
@@ -199,6 +212,13 @@ CONTACTS: Table[bytes, KnownContact] = Table(
     value=lambda row: KnownContact(*row),
     row=lambda it: (it.hash, it.person_id),
 )
+KNOWN_DEVICES: Table[tuple[bytes, bytes], KnownDevice] = Table(
+    name="known_device",
+    columns={"contact": bytes, "device": bytes, "at": int},
+    value=lambda row: KnownDevice(*row),
+    row=lambda it: (it.contact, it.device, it.at),
+    keys=2,
+)
 CHALLENGES: Table[ChallengeId, Challenge] = Table(
     name="challenge",
     columns={
@@ -210,6 +230,7 @@ CHALLENGES: Table[ChallengeId, Challenge] = Table(
         "person_id": str,
         "language": str,
         "at": int,
+        "device": bytes,
         "tries": int,
         "used": int,
     },
@@ -250,6 +271,7 @@ ADDRESSES: Table[AddressId, KeptAddress] = Table(
 )
 
 FORGET_CONTACT = "DELETE FROM contact WHERE hash = ?"
+FORGET_DEVICE = "DELETE FROM known_device WHERE contact = ? AND device = ?"
 FORGET_CHALLENGE = "DELETE FROM challenge WHERE id = ?"
 FORGET_LETTER = "DELETE FROM letter WHERE id = ?"
 FORGET_BUDGET = "DELETE FROM budget WHERE bucket = ?"
@@ -259,6 +281,7 @@ FORGET_ADDRESS = "DELETE FROM address WHERE id = ?"
 GIVE_ROLE = "INSERT INTO staff (person_id, shop_id, role, at) VALUES (?, ?, ?, ?)"
 TAKE_ROLE = "DELETE FROM staff WHERE person_id = ? AND shop_id = ? AND role = ?"
 
+_DEVICES_OF = "SELECT device FROM known_device WHERE contact = ? ORDER BY at, device"
 _SESSIONS_OF = "SELECT token_hash FROM session WHERE person_id = ? ORDER BY id"
 _ADDRESSES_OF = "SELECT id FROM address WHERE person_id = ? ORDER BY id"
 _ROLES_OF = "SELECT shop_id, role FROM staff WHERE person_id = ? ORDER BY shop_id, role"
@@ -269,6 +292,11 @@ _LETTERS_DUE = "SELECT id FROM letter WHERE state = 'waiting' AND next_at <= ? A
 _PEOPLE_AFTER = "SELECT id, erased_at FROM person WHERE id > ? ORDER BY id LIMIT ?"
 _PEOPLE_COUNT = "SELECT CAST(count(*) AS INTEGER) FROM person"
 _NEWEST_LETTERS = "SELECT id FROM letter ORDER BY id DESC LIMIT ?"
+
+
+def devices_of(reader: Reader, contact: bytes) -> list[bytes]:
+    """The devices that have signed in with a contact, the one that has not done so for the longest first."""
+    return [row[0] for row in reader.rows(_DEVICES_OF, (contact,))]
 
 
 def sessions_of(reader: Reader, person: PersonId) -> list[bytes]:

@@ -3,6 +3,7 @@
 import hmac
 
 import msgspec
+from msgspec import Struct
 
 from yunduan.domains.identity import model, store
 from yunduan.domains.identity.commands import people, sessions
@@ -30,11 +31,13 @@ from yunduan.domains.identity.store import (
     BUDGETS,
     CHALLENGES,
     CONTACTS,
+    KNOWN_DEVICES,
     LETTER_DAYS,
     LETTERS,
     PEOPLE,
     Budget,
     KnownContact,
+    KnownDevice,
     Letter,
     LetterBody,
     LetterDay,
@@ -124,28 +127,39 @@ def request_contact_code(tx: Tx, ask: RequestContactCode) -> model.Challenge:
     return _challenge(tx, contact, ask.language, device="", person=tx.actor.person)
 
 
+class _Limit(Struct, frozen=True):
+    """What a code is counted in."""
+
+    bucket: bytes
+    windows: tuple[Window, ...]
+
+    def again_at(self, tx: Tx) -> int:
+        """When one more is allowed; now or earlier if it is."""
+        budget = tx.get(BUDGETS, self.bucket)
+        return model.again_at(budget.used, self.windows, tx.now) if budget else 0
+
+
 def _challenge(tx: Tx, contact: Contact, language: Language, *, device: str, person: str) -> model.Challenge:
     vault = store.vault(tx)
-    buckets: list[tuple[bytes, tuple[Window, ...]]] = [(vault.lookup("contact-limit", contact.text), model.CONTACT_WINDOWS)]
-    if device:
-        buckets.append((vault.lookup("device-limit", device), model.DEVICE_WINDOWS))
-    if tx.actor.origin:
-        buckets.append((vault.lookup("origin-limit", model.origin_of(tx.actor.origin)), model.ORIGIN_WINDOWS))
-    _refuse_too_many(tx, buckets)
-    for bucket, windows in buckets:
-        _count(tx, bucket, windows)
+    hash = vault.lookup(contact.kind, contact.text)
+    known_as = vault.lookup("known-device", device) if len(device) >= model.DEVICE_SECRET_CHARACTERS_MIN else b""
+    limits = _limits(tx, contact, device=device, place=(hash, known_as))
+    _refuse_too_many(tx, limits)
+    for limit in limits:
+        _count(tx, limit)
     id = ChallengeId(tx.id("chl"))
     code = f"{tx.entropy.bits(64) % 1_000_000:06d}"
     day = _letter_day(tx)
     challenge = store.Challenge(
         id=id,
-        contact=vault.lookup(contact.kind, contact.text),
+        contact=hash,
         kind=contact.kind,
         sealed=vault.seal(day, contact.text),
         code=_code_hash(vault, id, code),
         person_id=person,
         language=language,
         at=tx.now,
+        device=known_as,
     )
     body = LetterBody(contact=contact.text, text=model.letter_text(code, language), code=code)
     sealed = vault.seal(day, store.written(body))
@@ -156,21 +170,43 @@ def _challenge(tx: Tx, contact: Contact, language: Language, *, device: str, per
     return model.Challenge(challenge_id=id, expires_at=tx.now + model.CODE_MS)
 
 
-def _refuse_too_many(tx: Tx, buckets: list[tuple[bytes, tuple[Window, ...]]]) -> None:
-    budgets = tx.get_many(BUDGETS, [bucket for bucket, _ in buckets])
-    again = max(model.again_at(budgets[bucket].used, windows, tx.now) if bucket in budgets else 0 for bucket, windows in buckets)
+def _limits(tx: Tx, contact: Contact, *, device: str, place: tuple[bytes, bytes]) -> list[_Limit]:
+    """What a code is counted in: its contact, the device that asks for it, and where that is; read at once."""
+    vault = store.vault(tx)
+    shared = _Limit(vault.lookup("contact-limit", contact.text), model.CONTACT_WINDOWS)
+    asks = [_Limit(vault.lookup("device-limit", device), model.DEVICE_WINDOWS)] if device else []
+    if tx.actor.origin:
+        asks.append(_Limit(vault.lookup("origin-limit", model.origin_of(tx.actor.origin)), model.ORIGIN_WINDOWS))
+    tx.advance(BUDGETS, [limit.bucket for limit in (shared, *asks)])
+    return [_of_contact(tx, shared, contact, place=place), *asks]
+
+
+def _of_contact(tx: Tx, shared: _Limit, contact: Contact, *, place: tuple[bytes, bytes]) -> _Limit:
+    """What everybody's codes for a contact are counted in; when that is used up, for a device that is known there, what is set aside.
+
+    Whoever asks from no such device is answered alike, and with the same work, whether or not there are any: whether or not the
+    contact is known.
+    """
+    if shared.again_at(tx) <= tx.now or not place[1] or tx.get(KNOWN_DEVICES, place) is None:
+        return shared
+    reserve = _Limit(store.vault(tx).lookup("contact-reserve", contact.text), model.RESERVE_WINDOWS)
+    return min(shared, reserve, key=lambda limit: limit.again_at(tx))
+
+
+def _refuse_too_many(tx: Tx, limits: list[_Limit]) -> None:
+    again = max(limit.again_at(tx) for limit in limits)
     if again > tx.now:
         raise Refused(IdentityRefusal.TOO_MANY_CODES, "too many codes were asked for", figures=TryAgain(again_at=again))
 
 
-def _count(tx: Tx, bucket: bytes, windows: tuple[Window, ...]) -> None:
-    before = tx.get(BUDGETS, bucket)
-    budget = Budget(bucket=bucket, used=model.counted(before.used if before else (), windows, tx.now))
+def _count(tx: Tx, limit: _Limit) -> None:
+    before = tx.get(BUDGETS, limit.bucket)
+    budget = Budget(bucket=limit.bucket, used=model.counted(before.used if before else (), limit.windows, tx.now))
     if before:
-        tx.put(BUDGETS, bucket, budget)
+        tx.put(BUDGETS, budget.bucket, budget)
     else:
-        tx.add(BUDGETS, bucket, budget)
-        tx.at(tx.now + model.DAY_MS, ForgetBudget(bucket=bucket))
+        tx.add(BUDGETS, budget.bucket, budget)
+        tx.at(tx.now + model.DAY_MS, ForgetBudget(bucket=budget.bucket))
 
 
 def _code_hash(vault: model.Vault, id: ChallengeId, code: str) -> bytes:
@@ -211,9 +247,23 @@ def open_session(tx: Tx, ask: OpenSession) -> SessionOpened:
         return SessionOpened(opened=False, tries_left=model.TRIES_MAX - challenge.tries)
     known = tx.get(CONTACTS, challenge.contact)
     person = known.person_id if known else _register_by(tx, challenge)
+    if challenge.device:
+        _know(tx, KnownDevice(challenge.contact, challenge.device, tx.now))
     session = sessions.opened(tx, person, ask.device)
     tx.tell(PersonSignedIn(person_id=person, session_id=session.id, is_new=known is None))
     return SessionOpened(opened=True, session_id=session.id, person_id=person, expires_at=session.expires_at, is_new=known is None)
+
+
+def _know(tx: Tx, device: KnownDevice) -> None:
+    """Note that a device has signed in with a contact; when there are too many, the one that has not for the longest is forgotten."""
+    place = (device.contact, device.device)
+    if tx.get(KNOWN_DEVICES, place) is not None:
+        tx.put(KNOWN_DEVICES, place, device)
+        return
+    known = store.devices_of(tx, device.contact)
+    for other in known[: max(0, len(known) - model.DEVICES_KNOWN_MAX + 1)]:
+        tx.remove(KNOWN_DEVICES, (device.contact, other), store.FORGET_DEVICE)
+    tx.add(KNOWN_DEVICES, place, device)
 
 
 def _register_by(tx: Tx, challenge: store.Challenge) -> PersonId:
@@ -249,7 +299,7 @@ def _attach(tx: Tx, person: Person, contact: Contact) -> None:
     hash = vault.lookup(contact.kind, contact.text)
     before = person.phone if contact.kind is ContactKind.PHONE else person.email
     if before is not None:
-        tx.remove(CONTACTS, before, store.FORGET_CONTACT)
+        people.forget_contact(tx, before)
     tx.add(CONTACTS, hash, KnownContact(hash, person.id))
     details = msgspec.structs.replace(people.details_of(tx, person), **{contact.kind.value: contact.text})
     changed = msgspec.structs.replace(person, sealed=vault.seal(person.id, store.written(details)), **{contact.kind.value: hash})

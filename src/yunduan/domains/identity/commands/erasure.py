@@ -13,7 +13,6 @@ from yunduan.domains.identity.model import (
 )
 from yunduan.domains.identity.store import (
     ADDRESSES,
-    CONTACTS,
     PEOPLE,
     SESSIONS,
     Person,
@@ -78,7 +77,7 @@ def _erase(tx: Tx, person: Person) -> None:
         roles.take(tx, person.id, held.shop_id, held.role)
     for hash in (person.phone, person.email):
         if hash is not None:
-            tx.remove(CONTACTS, hash, store.FORGET_CONTACT)
+            people.forget_contact(tx, hash)
     for session in sessions.all_of(tx, person.id):
         sessions.end(tx, session)
     for address in store.addresses_of(tx, person.id):

@@ -1,8 +1,10 @@
 -- `phone` and `email` are keyed hashes, `sealed` holds both and the nickname under the person's key.
 CREATE TABLE person (id TEXT NOT NULL PRIMARY KEY, phone BLOB, email BLOB, sealed BLOB NOT NULL, language TEXT NOT NULL, at INTEGER NOT NULL, erased_at INTEGER NOT NULL);
 CREATE TABLE contact (hash BLOB NOT NULL, person_id TEXT NOT NULL, PRIMARY KEY (hash)) CLUSTERED;
--- `contact` and `code` are keyed hashes under different secrets. `person_id` is empty for a sign-in. `sealed` is under the key of its day.
-CREATE TABLE challenge (id TEXT NOT NULL PRIMARY KEY, contact BLOB NOT NULL, kind TEXT NOT NULL, sealed BLOB NOT NULL, code BLOB NOT NULL, person_id TEXT NOT NULL, language TEXT NOT NULL, at INTEGER NOT NULL, tries INTEGER NOT NULL, used INTEGER NOT NULL);
+-- Which devices have signed in with a contact: keyed hashes, kept for as long as the contact is somebody's.
+CREATE TABLE known_device (contact BLOB NOT NULL, device BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (contact, device)) CLUSTERED;
+-- `contact`, `code` and `device` are keyed hashes under different secrets. `person_id` is empty for a sign-in. `sealed` is under the key of its day.
+CREATE TABLE challenge (id TEXT NOT NULL PRIMARY KEY, contact BLOB NOT NULL, kind TEXT NOT NULL, sealed BLOB NOT NULL, code BLOB NOT NULL, person_id TEXT NOT NULL, language TEXT NOT NULL, at INTEGER NOT NULL, device BLOB NOT NULL, tries INTEGER NOT NULL, used INTEGER NOT NULL);
 CREATE TABLE letter (id TEXT NOT NULL PRIMARY KEY, sealed BLOB NOT NULL, language TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL, next_at INTEGER NOT NULL);
 CREATE INDEX letter_by_next ON letter (state, next_at, id);
 -- How many codes a contact, a device or an origin has had: `bucket` is a keyed hash, and none that stands in another table.
