@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from msgspec import Meta, Struct
 
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, SessionId, ShopId
+from yunduan.kernel.ids import AddressId, ChallengeId, LetterId, PersonId, SessionId, ShopId
 from yunduan.kernel.refusals import RefusalCode, Refused
 
 MINUTE_MS = 60_000
@@ -361,7 +361,7 @@ class StaffMember(Struct, frozen=True, kw_only=True):
 class Letter(Struct, frozen=True, kw_only=True):
     """A message on its way to a contact, opened."""
 
-    letter_id: ChallengeId
+    letter_id: LetterId
     contact: str
     text: str
     code: str

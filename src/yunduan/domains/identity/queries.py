@@ -23,7 +23,7 @@ from yunduan.domains.identity.model import (
     StaffMember,
 )
 from yunduan.domains.identity.store import ADDRESSES, LETTERS, PEOPLE, SESSIONS, Details, LetterState, Person
-from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, ShopId
+from yunduan.kernel.ids import AddressId, LetterId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import answers
@@ -244,7 +244,7 @@ def letters_due(at: Asking, ask: LettersDue) -> tuple[Letter, ...]:
     return _letters(at, store.letters_due(at, at.now, written_after=at.now - model.CODE_MS, most=ask.most))
 
 
-def _letters(at: Asking, ids: list[ChallengeId]) -> tuple[Letter, ...]:
+def _letters(at: Asking, ids: list[LetterId]) -> tuple[Letter, ...]:
     vault = store.vault(at)
     kept = at.get_many(LETTERS, ids)
     letters = []

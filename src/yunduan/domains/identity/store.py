@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from yunduan.domains.identity.model import Address, ContactKind, Held, Language, Postal, Used, Vault
-from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, SessionId
+from yunduan.kernel.ids import AddressId, ChallengeId, LetterId, PersonId, SessionId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking
 
@@ -76,7 +76,7 @@ class LetterState(StrEnum):
 class Letter(Struct, frozen=True, kw_only=True):
     """A message on its way, sealed under the key of its day."""
 
-    id: ChallengeId
+    id: LetterId
     sealed: bytes
     language: Language
     at: int
@@ -238,7 +238,7 @@ CHALLENGES: Table[ChallengeId, Challenge] = Table(
     row=_challenge_row,
     updates=("tries", "used"),
 )
-LETTERS: Table[ChallengeId, Letter] = Table(
+LETTERS: Table[LetterId, Letter] = Table(
     name="letter",
     columns={"id": str, "sealed": bytes, "language": str, "at": int, "state": str, "tries": int, "next_at": int},
     value=_letter,
@@ -334,14 +334,14 @@ def staff_count(reader: Reader, shop_id: str) -> int:
     return row[0] if row else 0
 
 
-def letters_due(reader: Reader, now: int, *, written_after: int, most: int) -> list[ChallengeId]:
+def letters_due(reader: Reader, now: int, *, written_after: int, most: int) -> list[LetterId]:
     """Letters that wait to be sent and are not too old, the one that waits longest first."""
-    return [ChallengeId(row[0]) for row in reader.rows(_LETTERS_DUE, (now, written_after, most))]
+    return [LetterId(row[0]) for row in reader.rows(_LETTERS_DUE, (now, written_after, most))]
 
 
-def newest_letters(reader: Reader, most: int) -> list[ChallengeId]:
+def newest_letters(reader: Reader, most: int) -> list[LetterId]:
     """The last letters, the newest first."""
-    return [ChallengeId(row[0]) for row in reader.rows(_NEWEST_LETTERS, (most,))]
+    return [LetterId(row[0]) for row in reader.rows(_NEWEST_LETTERS, (most,))]
 
 
 def people_after(reader: Reader, id: str, most: int) -> list[tuple[PersonId, int]]:

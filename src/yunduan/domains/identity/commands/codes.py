@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from yunduan.domains.identity import model, store
-from yunduan.domains.identity.commands import people, sessions
+from yunduan.domains.identity.commands import letters, people, sessions
 from yunduan.domains.identity.facts import (
     ContactConfirmed,
     PersonSignedIn,
@@ -32,28 +32,19 @@ from yunduan.domains.identity.store import (
     CHALLENGES,
     CONTACTS,
     KNOWN_DEVICES,
-    LETTER_DAYS,
     LETTERS,
     PEOPLE,
     Budget,
     KnownContact,
     KnownDevice,
-    Letter,
     LetterBody,
-    LetterDay,
-    LetterState,
     Person,
 )
-from yunduan.kernel.ids import ChallengeId, PersonId
+from yunduan.kernel.ids import ChallengeId, LetterId, PersonId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
-
-RETRY_MS = (5_000, 10_000, 20_000, 40_000, 80_000)
-"""How long a letter waits after each failure before it is tried again; after the last it is given up."""
-_DAYS_KEPT = 2
-"""The key of a day's letters is destroyed so many days after the day has begun: by then every one of them is gone."""
 
 
 class RequestCode(Command[model.Challenge], refuses=(IdentityRefusal.CONTACT_INVALID, IdentityRefusal.TOO_MANY_CODES)):
@@ -149,23 +140,19 @@ def _challenge(tx: Tx, contact: Contact, language: Language, *, device: str, per
         _count(tx, limit)
     id = ChallengeId(tx.id("chl"))
     code = f"{tx.entropy.bits(64) % 1_000_000:06d}"
-    day = _letter_day(tx)
     challenge = store.Challenge(
         id=id,
         contact=hash,
         kind=contact.kind,
-        sealed=vault.seal(day, contact.text),
+        sealed=letters.seal(tx, contact.text),
         code=_code_hash(vault, id, code),
         person_id=person,
         language=language,
         at=tx.now,
         device=known_as,
     )
-    body = LetterBody(contact=contact.text, text=model.letter_text(code, language), code=code)
-    sealed = vault.seal(day, store.written(body))
-    letter = Letter(id=id, sealed=sealed, language=language, at=tx.now, state=LetterState.WAITING, tries=0, next_at=tx.now)
     tx.add(CHALLENGES, id, challenge)
-    tx.add(LETTERS, id, letter)
+    letters.post(tx, LetterId(id), LetterBody(contact=contact.text, text=model.letter_text(code, language), code=code), language)
     tx.at(tx.now + model.LETTER_MS, ForgetChallenge(challenge_id=id))
     return model.Challenge(challenge_id=id, expires_at=tx.now + model.CODE_MS)
 
@@ -211,19 +198,6 @@ def _count(tx: Tx, limit: _Limit) -> None:
 
 def _code_hash(vault: model.Vault, id: ChallengeId, code: str) -> bytes:
     return vault.lookup("code", f"{id} {code}")
-
-
-def letter_key(at: int) -> PersonId:
-    """Under whose key the letters of a day are sealed: nobody's, only the day's, so that they go with it."""
-    return PersonId(f"day_{at // model.DAY_MS}")
-
-
-def _letter_day(tx: Tx) -> PersonId:
-    day = tx.now // model.DAY_MS
-    if tx.get(LETTER_DAYS, day) is None:
-        tx.add(LETTER_DAYS, day, LetterDay(day, tx.now))
-        tx.at((day + _DAYS_KEPT) * model.DAY_MS, ForgetLetterDay(day=day))
-    return letter_key(tx.now)
 
 
 def _answered(tx: Tx, id: ChallengeId, code: str, *, person: str) -> tuple[store.Challenge, bool]:
@@ -272,7 +246,7 @@ def _register_by(tx: Tx, challenge: store.Challenge) -> PersonId:
 
 
 def _challenged(tx: Tx, challenge: store.Challenge) -> str:
-    text = store.vault(tx).unseal(letter_key(challenge.at), challenge.sealed)
+    text = store.vault(tx).unseal(letters.letter_key(challenge.at), challenge.sealed)
     invariant(text is not None, "the key of a day outlives the codes of that day")
     return text or ""
 
@@ -312,13 +286,6 @@ def _signed_in(tx: Tx) -> PersonId:
     return tx.actor.person
 
 
-class NoteDelivery(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
-    """A letter was taken by its carrier, or not; harmless when the letter is gone."""
-
-    letter_id: ChallengeId
-    is_sent: bool
-
-
 class ForgetChallenge(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
     """Forget a challenge and its letter."""
 
@@ -331,34 +298,12 @@ class ForgetBudget(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
     bucket: bytes
 
 
-class ForgetLetterDay(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
-    """Destroy the key of a day's letters."""
-
-    day: int
-
-
-@handles(NoteDelivery)
-def note_delivery(tx: Tx, ask: NoteDelivery) -> None:
-    """Sent, or tried again later, or given up."""
-    people.refuse_others(tx)
-    letter = tx.get(LETTERS, ask.letter_id)
-    if letter is None or letter.state is not LetterState.WAITING:
-        return
-    if ask.is_sent:
-        letter = msgspec.structs.replace(letter, state=LetterState.SENT)
-    elif letter.tries >= len(RETRY_MS):
-        letter = msgspec.structs.replace(letter, state=LetterState.GIVEN_UP)
-    else:
-        letter = msgspec.structs.replace(letter, tries=letter.tries + 1, next_at=tx.now + RETRY_MS[letter.tries])
-    tx.put(LETTERS, letter.id, letter)
-
-
 @handles(ForgetChallenge)
 def forget_challenge(tx: Tx, ask: ForgetChallenge) -> None:
     """An hour after it was sent; both rows are there until then."""
     people.refuse_others(tx)
     tx.remove(CHALLENGES, ask.challenge_id, store.FORGET_CHALLENGE)
-    tx.remove(LETTERS, ask.challenge_id, store.FORGET_LETTER)
+    tx.remove(LETTERS, LetterId(ask.challenge_id), store.FORGET_LETTER)
 
 
 @handles(ForgetBudget)
@@ -373,12 +318,3 @@ def forget_budget(tx: Tx, ask: ForgetBudget) -> None:
         tx.at(until, ask)
     else:
         tx.remove(BUDGETS, ask.bucket, store.FORGET_BUDGET)
-
-
-@handles(ForgetLetterDay)
-def forget_letter_day(tx: Tx, ask: ForgetLetterDay) -> None:
-    """Safe even if this transaction is undone: nothing under that key is left, and destroying twice is destroying."""
-    people.refuse_others(tx)
-    store.vault(tx).destroy(letter_key(ask.day * model.DAY_MS))
-    if tx.get(LETTER_DAYS, ask.day) is not None:
-        tx.remove(LETTER_DAYS, ask.day, store.FORGET_DAY)
