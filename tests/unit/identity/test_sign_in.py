@@ -9,17 +9,14 @@ import pytest
 
 from support.people import EMAIL, OTHER_PHONE, PHONE, People, wrong
 from yunduan.domains.identity.commands import (
-    ConfirmContact,
-    ErasePerson,
     OpenSession,
     RegisterPerson,
     RequestCode,
-    RequestContactCode,
     SignOut,
 )
 from yunduan.domains.identity.model import CODE_MS, DAY_MS, HOUR_MS, MINUTE_MS, SESSION_MS, IdentityRefusal, Language, SessionOpened
-from yunduan.domains.identity.queries import CallerOf, Mailbox, MyProfile
-from yunduan.domains.identity.routes import reveal_contact, reveal_session
+from yunduan.domains.identity.queries import CallerOf, Mailbox
+from yunduan.domains.identity.routes import reveal_session
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import ChallengeId
 from yunduan.kernel.refusals import Refused
@@ -336,20 +333,14 @@ def test_what_is_set_aside_tells_no_stranger_whether_a_contact_is_known(people: 
     assert seen[0] == ("too_many_codes", DAY_MS, 2)
 
 
-def test_a_contact_knows_ten_devices_and_forgets_them_with_its_owner(people: People) -> None:
-    """The one that has not signed in for the longest makes room; a contact that is anybody's again knows none."""
+def test_a_contact_knows_ten_devices(people: People) -> None:
+    """The one that has not signed in for the longest makes room."""
     for n in (0, 1, 0, *range(2, 11)):
         people.opened(PHONE, device_key=f"{MINE}-{n}")
         people.pass_time(DAY_MS)
     vault = people.vault
     known = {device for (device,) in people.rows("SELECT device FROM known_device")}
     assert known == {vault.lookup("known-device", f"{MINE}-{n}") for n in range(11) if n != 1}
-    mei = people.signed_in(PHONE)
-    _add_contact(people, mei, OTHER_PHONE)
-    assert people.rows("SELECT count(*) FROM known_device") == [(0,)]
-    people.opened(OTHER_PHONE, device_key=MINE)
-    people.send(ErasePerson(person_id=mei.person))
-    assert people.rows("SELECT count(*) FROM known_device") == [(0,)]
 
 
 def test_an_origin_and_a_device_have_limits_of_their_own(people: People) -> None:
@@ -411,56 +402,6 @@ def test_the_mailbox_is_closed_unless_the_settings_open_it(tmp_path: Path) -> No
             people.ask(Mailbox(), actor=ANONYMOUS)
         assert refused.value.code is IdentityRefusal.MAILBOX_NOT_FOUND
         assert len(people.ask(Mailbox())) == 1
-
-
-def test_a_second_contact_signs_the_same_person_in(people: People) -> None:
-    """It takes the place of the one of its kind, and the old one is free again."""
-    mei = people.signed_in(PHONE)
-    _add_contact(people, mei, EMAIL)
-    assert people.opened(EMAIL).person_id == mei.person
-    _add_contact(people, mei, OTHER_PHONE)
-    profile = people.ask(MyProfile(), actor=mei)
-    assert (profile.phone, profile.email) == (OTHER_PHONE, EMAIL)
-    assert people.opened(OTHER_PHONE).person_id == mei.person
-    assert people.opened(PHONE).person_id != mei.person
-    assert [fact["kind"] for fact in people.facts("ContactConfirmed")] == ["email", "phone"]
-
-
-def _contact_code(people: People, actor: Actor, contact: str) -> ConfirmContact:
-    challenge = people.send(RequestContactCode(contact=contact), actor=actor)
-    code = next(letter.code for letter in people.ask(Mailbox()) if letter.letter_id == challenge.challenge_id)
-    return ConfirmContact(challenge_id=challenge.challenge_id, code=code)
-
-
-def _add_contact(people: People, actor: Actor, contact: str) -> None:
-    assert people.send(_contact_code(people, actor, contact), actor=actor).confirmed
-
-
-def test_a_code_for_a_contact_is_good_for_one_person_and_one_purpose(people: People) -> None:
-    """Not for somebody else, not for nobody, not to sign in; nor a sign-in's code to take a contact over."""
-    mei, other = people.signed_in(PHONE), people.signed_in(OTHER_PHONE)
-    confirm = _contact_code(people, mei, EMAIL)
-    assert people.no(confirm, actor=other)["code"] == "challenge_not_found"
-    assert people.no(confirm, actor=ANONYMOUS)["code"] == "challenge_not_found"
-    assert people.no(OpenSession(challenge_id=confirm.challenge_id, code=confirm.code))["code"] == "challenge_not_found"
-    id, code = people.code_for("wei@example.com")
-    assert people.no(ConfirmContact(challenge_id=id, code=code), actor=mei)["code"] == "challenge_not_found"
-    assert people.no(ConfirmContact(challenge_id=id, code=code), actor=ANONYMOUS)["code"] == "challenge_not_found"
-    assert people.no(RequestContactCode(contact=EMAIL), actor=ANONYMOUS)["code"] == "not_allowed"
-
-
-def test_a_contact_of_somebody_else_is_not_taken_over(people: People) -> None:
-    """Said only to whoever holds it; a wrong code is counted and says nothing."""
-    mei, other = people.signed_in(PHONE), people.signed_in(OTHER_PHONE)
-    people.clock.advance(MINUTE_MS)
-    confirm = _contact_code(people, other, PHONE)
-    no = people.send(ConfirmContact(challenge_id=confirm.challenge_id, code=wrong(confirm.code)), actor=other)
-    assert (no.confirmed, no.tries_left) == (False, 4)
-    with pytest.raises(Refused) as refused:
-        reveal_contact(no, people.cloud.port)
-    assert refused.value.code is IdentityRefusal.CODE_WRONG
-    assert people.no(confirm, actor=other)["code"] == "contact_taken"
-    assert people.ask(MyProfile(), actor=mei).phone == PHONE
 
 
 def test_registering_is_for_the_cloud_itself(people: People) -> None:

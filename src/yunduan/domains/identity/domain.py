@@ -32,6 +32,7 @@ DOMAIN = Domain(
         letters.note_delivery,
         codes.forget_challenge,
         codes.forget_budget,
+        letters.forget_letter,
         letters.forget_letter_day,
         sessions.end_idle_session,
     ),

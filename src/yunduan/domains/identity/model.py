@@ -359,7 +359,7 @@ class StaffMember(Struct, frozen=True, kw_only=True):
 
 
 class Letter(Struct, frozen=True, kw_only=True):
-    """A message on its way to a contact, opened."""
+    """A message on its way to a contact, opened; `code` is the one that it tells, if it tells one."""
 
     letter_id: LetterId
     contact: str
@@ -442,6 +442,15 @@ def letter_text(code: str, language: Language) -> str:
     if language is Language.ZH:
         return f"【云端】验证码 {code}，{minutes} 分钟内有效，请勿告诉他人。"
     return f"Yunduan: your code is {code}. It is valid for {minutes} minutes. Never tell it to anybody."
+
+
+def contact_changed_text(kind: ContactKind, language: Language) -> str:
+    """What is written to somebody whose contacts have changed: never what the new one is, for whoever reads it may be a stranger."""
+    if language is Language.ZH:
+        what = {ContactKind.PHONE: "手机号", ContactKind.EMAIL: "邮箱"}[kind]
+        return f"【云端】您的账号刚刚绑定了新的{what}，其他设备均已退出登录。如非本人操作，请立即联系平台客服。"
+    what = {ContactKind.PHONE: "phone number", ContactKind.EMAIL: "e-mail address"}[kind]
+    return f"Yunduan: your account has a new {what}; every other device was signed out. If this was not you, tell the marketplace at once."
 
 
 # Limits on codes

@@ -86,11 +86,11 @@ class Letter(Struct, frozen=True, kw_only=True):
 
 
 class LetterBody(Struct, frozen=True, kw_only=True):
-    """What a letter's seal holds."""
+    """What a letter's seal holds; `code` is empty for one that only tells something."""
 
     contact: str
     text: str
-    code: str
+    code: str = ""
 
 
 class Budget(Struct, frozen=True, kw_only=True):

@@ -65,7 +65,7 @@ def code(contact: Contact, data: DataFolder = None) -> None:
     settings = settings_of(data)
     kept = _as_kept(contact, region=settings.phone.region)
     letters = with_operator(settings, lambda operator: operator.ask(Mailbox()))
-    found = next((letter.code for letter in letters if letter.contact == kept), None)
+    found = next((letter.code for letter in letters if letter.contact == kept and letter.code), None)
     if found is None:
         errors.print(BAD, f"no letter to {contact} lies in the mailbox")
         raise typer.Exit(1)

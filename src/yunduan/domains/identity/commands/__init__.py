@@ -10,7 +10,7 @@ from yunduan.domains.identity.commands.codes import (
     RequestContactCode,
 )
 from yunduan.domains.identity.commands.erasure import EraseMe, ErasePerson
-from yunduan.domains.identity.commands.letters import RETRY_MS, ForgetLetterDay, NoteDelivery, letter_key
+from yunduan.domains.identity.commands.letters import RETRY_MS, ForgetLetter, ForgetLetterDay, NoteDelivery, letter_key
 from yunduan.domains.identity.commands.people import ChangeProfile, RegisterPerson
 from yunduan.domains.identity.commands.roles import AppointOwner, GrantRole, GrantShopRole, WithdrawRole, WithdrawShopRole
 from yunduan.domains.identity.commands.sessions import EndIdleSession, RevokeOtherSessions, RevokeSession, SignOut, TouchSession, token_hash
@@ -27,6 +27,7 @@ __all__ = [
     "ErasePerson",
     "ForgetBudget",
     "ForgetChallenge",
+    "ForgetLetter",
     "ForgetLetterDay",
     "GrantRole",
     "GrantShopRole",

@@ -76,9 +76,18 @@ class OpenSession(
 
 
 class RequestContactCode(
-    Command[model.Challenge], refuses=(IdentityRefusal.CONTACT_INVALID, IdentityRefusal.TOO_MANY_CODES, IdentityRefusal.NOT_ALLOWED)
+    Command[model.Challenge],
+    refuses=(
+        IdentityRefusal.CONTACT_INVALID,
+        IdentityRefusal.TOO_MANY_CODES,
+        IdentityRefusal.NOT_ALLOWED,
+        IdentityRefusal.SIGN_IN_AGAIN,
+    ),
 ):
-    """Have a code sent to a contact that shall become one's own; it is good for that person and that purpose alone."""
+    """Have a code sent to a contact that shall become one's own; it is good for that person and that purpose alone.
+
+    For whoever has signed in within the last quarter of an hour, as `ConfirmContact` is.
+    """
 
     contact: ContactText
     language: Language = Language.ZH
@@ -92,11 +101,13 @@ class ConfirmContact(
         IdentityRefusal.CHALLENGE_ENDED,
         IdentityRefusal.CODE_WRONG,
         IdentityRefusal.CONTACT_TAKEN,
+        IdentityRefusal.SIGN_IN_AGAIN,
     ),
 ):
     """Answer the code that was sent to a new contact, which takes the place of the one of its kind.
 
-    Wrong codes are counted as in `OpenSession`.
+    Whoever can sign in by a contact has the account, so it takes a sign-in within the last quarter of an hour, signs every other
+    device out, and is told to every contact that the person had. Wrong codes are counted as in `OpenSession`.
     """
 
     challenge_id: ChallengeId
@@ -113,7 +124,9 @@ def request_code(tx: Tx, ask: RequestCode) -> model.Challenge:
 @handles(RequestContactCode)
 def request_contact_code(tx: Tx, ask: RequestContactCode) -> model.Challenge:
     """The same, bound to whoever asks."""
-    _signed_in(tx)
+    if not tx.actor.person:
+        raise Refused(IdentityRefusal.NOT_ALLOWED)
+    sessions.refuse_stale(tx)
     contact = model.contact_of(ask.contact, region=ask.region or tx.port(IdentitySettings).region)
     return _challenge(tx, contact, ask.language, device="", person=tx.actor.person)
 
@@ -256,12 +269,14 @@ def confirm_contact(tx: Tx, ask: ConfirmContact) -> ContactAnswered:
     """Decides first: a contact that somebody else has by now is refused only to whoever has proved to hold it."""
     if not tx.actor.person:
         raise Refused(IdentityRefusal.CHALLENGE_NOT_FOUND)
+    sessions.refuse_stale(tx)
     challenge, right = _answered(tx, ask.challenge_id, ask.code, person=tx.actor.person)
     if not right:
         return ContactAnswered(confirmed=False, tries_left=model.TRIES_MAX - challenge.tries)
     known = tx.get(CONTACTS, challenge.contact)
     if known is None:
         _attach(tx, people.present(tx, tx.actor.person), Contact(challenge.kind, _challenged(tx, challenge)))
+        sessions.end_others(tx)
         tx.tell(ContactConfirmed(person_id=tx.actor.person, kind=challenge.kind))
     elif known.person_id != tx.actor.person:
         raise Refused(IdentityRefusal.CONTACT_TAKEN)
@@ -275,15 +290,12 @@ def _attach(tx: Tx, person: Person, contact: Contact) -> None:
     if before is not None:
         people.forget_contact(tx, before)
     tx.add(CONTACTS, hash, KnownContact(hash, person.id))
-    details = msgspec.structs.replace(people.details_of(tx, person), **{contact.kind.value: contact.text})
+    details = people.details_of(tx, person)
+    for had in filter(None, (details.phone, details.email)):
+        letters.tell(tx, had, model.contact_changed_text(contact.kind, person.language), person.language)
+    details = msgspec.structs.replace(details, **{contact.kind.value: contact.text})
     changed = msgspec.structs.replace(person, sealed=vault.seal(person.id, store.written(details)), **{contact.kind.value: hash})
     tx.put(PEOPLE, person.id, changed)
-
-
-def _signed_in(tx: Tx) -> PersonId:
-    if not tx.actor.person:
-        raise Refused(IdentityRefusal.NOT_ALLOWED)
-    return tx.actor.person
 
 
 class ForgetChallenge(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):

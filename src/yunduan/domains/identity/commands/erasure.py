@@ -14,7 +14,6 @@ from yunduan.domains.identity.model import (
 from yunduan.domains.identity.store import (
     ADDRESSES,
     PEOPLE,
-    SESSIONS,
     Person,
 )
 from yunduan.kernel.ids import PersonId
@@ -52,11 +51,9 @@ class ErasePerson(
 
 @handles(EraseMe)
 def erase_me(tx: Tx, _ask: EraseMe) -> None:
-    """Not for a phone that was found unlocked: the session must be fresh."""
+    """For a fresh session alone."""
     person = people.present(tx, tx.actor.person)
-    session = tx.get(SESSIONS, sessions.key_of(tx, tx.actor.session))
-    if session is None or session.person_id != person.id or tx.now - session.at >= model.FRESH_MS:
-        raise Refused(IdentityRefusal.SIGN_IN_AGAIN)
+    sessions.refuse_stale(tx)
     _erase(tx, person)
 
 

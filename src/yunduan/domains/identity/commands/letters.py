@@ -24,6 +24,12 @@ class NoteDelivery(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
     is_sent: bool
 
 
+class ForgetLetter(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """Forget a letter that belongs to no challenge."""
+
+    letter_id: LetterId
+
+
 class ForgetLetterDay(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
     """Destroy the key of a day's letters."""
 
@@ -42,6 +48,13 @@ def seal(tx: Tx, text: str) -> bytes:
         tx.add(LETTER_DAYS, day, LetterDay(day, tx.now))
         tx.at((day + _DAYS_KEPT) * model.DAY_MS, ForgetLetterDay(day=day))
     return store.vault(tx).seal(letter_key(tx.now), text)
+
+
+def tell(tx: Tx, contact: str, text: str, language: Language) -> None:
+    """Write to a contact something that wants no answer; forgotten within the hour, as a code is."""
+    id = LetterId(tx.id("ltr"))
+    post(tx, id, LetterBody(contact=contact, text=text), language)
+    tx.at(tx.now + model.LETTER_MS, ForgetLetter(letter_id=id))
 
 
 def post(tx: Tx, id: LetterId, body: LetterBody, language: Language) -> None:
@@ -64,6 +77,13 @@ def note_delivery(tx: Tx, ask: NoteDelivery) -> None:
     else:
         letter = msgspec.structs.replace(letter, tries=letter.tries + 1, next_at=tx.now + RETRY_MS[letter.tries])
     tx.put(LETTERS, letter.id, letter)
+
+
+@handles(ForgetLetter)
+def forget_letter(tx: Tx, ask: ForgetLetter) -> None:
+    """Whether or not it was taken by then."""
+    people.refuse_others(tx)
+    tx.remove(LETTERS, ask.letter_id, store.FORGET_LETTER)
 
 
 @handles(ForgetLetterDay)
