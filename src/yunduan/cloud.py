@@ -19,10 +19,11 @@ from yunduan.domains.catalog.domain import DOMAIN as CATALOG
 from yunduan.domains.identity.couriers import Couriers as Letters
 from yunduan.domains.identity.couriers import KeepInMailbox
 from yunduan.domains.identity.domain import DOMAIN as IDENTITY
-from yunduan.domains.identity.model import CodeSender, IdentitySettings, Vault
+from yunduan.domains.identity.model import CodeSender, IdentitySettings, Obligations, Vault
 from yunduan.domains.ledger.domain import DOMAIN as LEDGER
 from yunduan.domains.orders.commands import OrderPayments
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
+from yunduan.domains.orders.queries import BuyerObligations
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
@@ -209,6 +210,7 @@ def join(
         ports={
             Vault: vault,
             IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
+            Obligations: BuyerObligations(),
             Channels: channels,
             PaymentListener: OrderPayments(),
             Sandbox: sandbox,

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import AddressId, ChallengeId, LetterId, PersonId, SessionId, ShopId
+from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import RefusalCode, Refused
 
 MINUTE_MS = 60_000
@@ -85,9 +86,9 @@ class IdentityRefusal(RefusalCode):
     TOO_MANY_CODES = "too_many_codes", "Too many codes were asked for; `again_at` of `figures` says when the next may be."
     CODE_WRONG = "code_wrong", "These are not the digits that were sent; `tries_left` of `figures` says how often they may still be given."
     CHALLENGE_NOT_FOUND = "challenge_not_found", "No code was asked for under this id, or it was somebody else's."
-    CHALLENGE_ENDED = "challenge_ended", "The code is too old, was used or tried too often, or a newer one was sent: ask for another."
+    CHALLENGE_ENDED = "challenge_ended", "The code is too old, or was used or tried too often: ask for another."
     SESSION_NOT_FOUND = "session_not_found", "There is no such session, or it is somebody else's."
-    SIGN_IN_AGAIN = "sign_in_again", "This cannot be undone and needs a recent sign-in: sign in again first."
+    SIGN_IN_AGAIN = "sign_in_again", "This cannot be undone, or changes how to sign in: it needs a recent sign-in, so sign in again first."
     PERSON_NOT_FOUND = "person_not_found", "There is no such person, or they have been forgotten."
     ADDRESS_NOT_FOUND = "address_not_found", "There is no such address in this person's address book."
     ADDRESSES_FULL = "addresses_full", "The address book is full: remove an address first."
@@ -97,6 +98,9 @@ class IdentityRefusal(RefusalCode):
     ROLES_FULL = "roles_full", "This person, or this shop, has as many roles as there may be: take one back first."
     LAST_OWNER = "last_owner", "A shop has an owner: appoint another first."
     LAST_ADMIN = "last_admin", "The marketplace has an admin: give somebody else the role first."
+    ORDERS_OPEN = "orders_open", "Orders are not at their end; `figures` say all that is to be settled before somebody can be forgotten."
+    MONEY_ON_ITS_WAY = "money_on_its_way", "A payment or a refund has yet to arrive; `figures` say all that is to be settled."
+    MONEY_IN_WALLET = "money_in_wallet", "There is money in the wallet; `figures` say all that is to be settled."
     MAILBOX_NOT_FOUND = "mailbox_not_found", "Letters are shown in development alone."
 
 
@@ -176,6 +180,23 @@ class CodeSender(Protocol):
 
     async def send(self, contact: str, text: str, language: str) -> None:
         """Return when the carrier has taken it; any error means that it is tried again later."""
+        ...
+
+
+class Outstanding(Struct, frozen=True, kw_only=True):
+    """What somebody and the marketplace still owe each other: money in each currency, and how many orders are not at their end."""
+
+    orders: int = 0
+    on_its_way: tuple[Money, ...] = ()
+    """What a channel is asked to collect from them or to give back."""
+    in_wallet: tuple[Money, ...] = ()
+
+
+class Obligations(Protocol):
+    """Knows what still binds a person to the marketplace; joined by the composition root, asked in the same transaction."""
+
+    def outstanding(self, at: Any, person: PersonId) -> Outstanding:
+        """Everything that would have nobody any more if this person were erased now."""
         ...
 
 
@@ -544,3 +565,16 @@ def may_change_role(held: Iterable[Held], *, shop_id: str, role: str) -> bool:
     if role == ShopRole.OWNER:
         return is_admin
     return role in (ShopRole.SERVICE, ShopRole.PACKER) and Held(shop_id, ShopRole.MANAGER) in has
+
+
+# Erasure
+
+
+def refuse_bound(outstanding: Outstanding) -> None:
+    """Refuse to erase somebody who is still bound; the figures are always all of it, so that it can be settled at once."""
+    if outstanding.orders:
+        raise Refused(IdentityRefusal.ORDERS_OPEN, f"{outstanding.orders} to be received or called off first", figures=outstanding)
+    if outstanding.on_its_way:
+        raise Refused(IdentityRefusal.MONEY_ON_ITS_WAY, "a payment or a refund has yet to arrive", figures=outstanding)
+    if outstanding.in_wallet:
+        raise Refused(IdentityRefusal.MONEY_IN_WALLET, "it would be nobody's", figures=outstanding)

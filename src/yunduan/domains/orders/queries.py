@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.model import CatalogRefusal, Left, Offer, ShopTerms, SoldOut
 from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
-from yunduan.domains.identity.model import IdentityRefusal, Postal, SealedAddress, ShopRole, Vault
+from yunduan.domains.identity.model import IdentityRefusal, Outstanding, Postal, SealedAddress, ShopRole, Vault
 from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import model, store
 from yunduan.domains.orders.model import (
@@ -23,7 +23,8 @@ from yunduan.domains.orders.model import (
     ShopPreview,
     Terms,
 )
-from yunduan.kernel.ids import AddressId, CheckoutId, GoodsId, OrderId, ReviewId, ShippingTemplateId, ShopId, VariantId
+from yunduan.domains.payments.queries import MoneyOf
+from yunduan.kernel.ids import AddressId, CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import AMOUNT_MAX, Money
 from yunduan.kernel.refusals import Refused
@@ -526,3 +527,12 @@ def orders_by_state(at: Asking, _ask: OrdersByState) -> tuple[StateTotal, ...]:
         StateTotal(state=OrderState(state), orders=count, total=Money(amount=total, currency=currency))
         for state, currency, count, total in store.by_state(at)
     )
+
+
+class BuyerObligations:
+    """What binds a buyer: orders, and the money that payments know of. Implements `identity.model.Obligations`."""
+
+    def outstanding(self, at: Asking, person: PersonId) -> Outstanding:
+        """As of this transaction, whatever followers have heard by now."""
+        money = at.ask(MoneyOf(person_id=person))
+        return Outstanding(orders=len(store.open_orders_of(at, person)), on_its_way=money.on_its_way, in_wallet=money.in_wallet)

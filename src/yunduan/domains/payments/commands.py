@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import model, postings
+from yunduan.domains.payments import model, postings, store
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     DifferenceBooked,
@@ -287,6 +287,7 @@ def _wait(tx: Tx, payment: Payment) -> PaymentStarted:
         if tender.kind is TenderKind.WALLET:
             tx.send(postings.hold(payment, tender.amount).command())
     tx.add(PAYMENTS, payment.id, payment)
+    store.file_payment(tx, payment)
     _look_again(tx, payment)
     return PaymentStarted(payment_id=payment.id, state=payment.state, redirects=redirects)
 
@@ -656,6 +657,8 @@ def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
     after = model.after_refund(escrow, refunded)
     tx.put(ESCROWS, escrow.order_id, after)
     tx.add(REFUNDS, refunded.id, refunded)
+    if refunded.state is RefundState.PENDING:
+        store.file_refund(tx, refunded)
     for piece in refunded.pieces:
         if piece.kind is TenderKind.CHANNEL:
             _have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)

@@ -32,6 +32,7 @@ DOMAIN = Domain(
     ),
     queries=(
         queries.wallet_of,
+        queries.money_of,
         queries.shop_balance_of,
         queries.statement_of_wallet,
         queries.statement_of_shop,

@@ -483,6 +483,17 @@ def after_piece(refunded: Refund, request: str, state: PieceState) -> Refund:
     return replace(refunded, pieces=pieces, state=_refund_state(pieces))
 
 
+def on_its_way(payments: Sequence[Payment], refunds: Sequence[Refund]) -> list[Money]:
+    """What channels have yet to collect, or to give back, of these."""
+    charges = [
+        charge.amount
+        for payment in payments
+        for charge in payment.charges
+        if payment.state is PaymentState.PENDING or charge.state is ChargeState.RETURNING
+    ]
+    return charges + [piece.amount for refund in refunds for piece in refund.pieces if piece.state is PieceState.PENDING]
+
+
 # Channels
 
 

@@ -20,7 +20,7 @@ from yunduan.domains.payments.model import (
     Refund,
 )
 from yunduan.domains.payments.store import ESCROWS, OUTGOING, PAYMENTS, REFUNDS
-from yunduan.kernel.ids import AccountId, OrderId, PaymentId, RefundId, ShopId, TransferId
+from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency, Money
 from yunduan.kernel.refusals import Refused
@@ -79,6 +79,19 @@ class StatementOfWallet(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_F
     currency: Currency
     start: Start | None = None
     limit: Limit = 50
+
+
+class PersonalMoney(Struct, frozen=True, kw_only=True):
+    """All money of one person: in each currency, what is in the wallet (set aside or not) and what is on its way over channels."""
+
+    in_wallet: tuple[Money, ...]
+    on_its_way: tuple[Money, ...]
+
+
+class MoneyOf(Query[PersonalMoney]):
+    """Whether anything of somebody's is here or on its way; whoever asks answers for who may see it."""
+
+    person_id: PersonId
 
 
 class PaymentOf(Query[Payment], refuses=(PaymentRefusal.NOT_FOUND,)):
@@ -194,6 +207,21 @@ class ReconciliationOf(Query[Reconciliation], refuses=(PaymentRefusal.CHANNEL_UN
 def wallet_of(at: Asking, _: WalletOf) -> Balances:
     """Whoever asks sees their own."""
     return _balances(at, at.actor.person)
+
+
+@answers(MoneyOf)
+def money_of(at: Asking, ask: MoneyOf) -> PersonalMoney:
+    """The wallets' accounts, and every payment and refund over a channel that the person has ever had."""
+    accounts = [at.ask(AccountOf(id=purse.account)) for purse in store.purses(at, ask.person_id)]
+    in_wallet = [Money(amount=account.balance, currency=account.currency) for account in accounts if account is not None]
+    payments, refunds = store.of_payer(at, ask.person_id)
+    on_its_way = model.on_its_way(list(at.get_many(PAYMENTS, payments).values()), list(at.get_many(REFUNDS, refunds).values()))
+    return PersonalMoney(in_wallet=_by_currency(in_wallet), on_its_way=_by_currency(on_its_way))
+
+
+def _by_currency(amounts: list[Money]) -> tuple[Money, ...]:
+    currencies = sorted({money.currency for money in amounts if money})
+    return tuple(model.total(currency, [money for money in amounts if money.currency == currency]) for currency in currencies)
 
 
 @answers(ShopBalanceOf)

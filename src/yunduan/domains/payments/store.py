@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Struct
 
 from yunduan.domains.payments.model import Alert, Escrow, Outgoing, Payment, Refund
-from yunduan.kernel.ids import AccountId, OrderId, PaymentId, RefundId
+from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId
 from yunduan.runtime.ports import Reader, Row, Table
+from yunduan.runtime.transaction import Tx
 
 Document = TypeVar("Document", bound=Struct)
 _encode = msgspec.json.Encoder().encode
@@ -67,6 +68,8 @@ PURSES: Table[tuple[str, str], Purse] = Table(
     keys=2,
 )
 
+_FILE = "INSERT INTO payment_of_payer (payer, kind, id) VALUES (?, ?, ?)"
+_OF_PAYER = "SELECT id FROM payment_of_payer WHERE payer = ? AND kind = ? ORDER BY id"
 _DUE = "SELECT body FROM channel_errand WHERE state IN ('waiting', 'asked') AND next_at <= ? ORDER BY next_at, id LIMIT ?"
 _NEXT_DUE = "SELECT min(next_at) FROM channel_errand WHERE state IN ('waiting', 'asked')"
 _OPEN_ALERTS = "SELECT body FROM payment_alert WHERE resolved_at = 0 AND id > ? ORDER BY id LIMIT ?"
@@ -87,6 +90,22 @@ def next_due(reader: Reader) -> int | None:
 def open_alerts(reader: Reader, after: str, limit: int) -> list[Alert]:
     """Alerts that nobody has dealt with."""
     return [_alert(body) for (body,) in reader.rows(_OPEN_ALERTS, (after, limit))]
+
+
+def file_payment(tx: Tx, payment: Payment) -> None:
+    """Have a payment over a channel found by who pays it."""
+    tx.append(_FILE, (payment.payer, "payment", payment.id))
+
+
+def file_refund(tx: Tx, refund: Refund) -> None:
+    """Have a refund over a channel found by who is given it."""
+    tx.append(_FILE, (refund.payer, "refund", refund.id))
+
+
+def of_payer(reader: Reader, payer: PersonId) -> tuple[list[PaymentId], list[RefundId]]:
+    """The payments and refunds over channels of one person, all that there ever were."""
+    payments, refunds = (reader.rows(_OF_PAYER, (payer, kind)) for kind in ("payment", "refund"))
+    return [PaymentId(id) for (id,) in payments], [RefundId(id) for (id,) in refunds]
 
 
 def purses(reader: Reader, owner: str) -> list[Purse]:

@@ -9,5 +9,7 @@ CREATE INDEX channel_errand_due ON channel_errand (next_at, id) WHERE state IN (
 -- Genuine notifications that did not match.
 CREATE TABLE payment_alert (id TEXT NOT NULL PRIMARY KEY, resolved_at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX payment_alert_open ON payment_alert (id) WHERE resolved_at = 0;
+-- What somebody pays over a channel, or is given back over one (`kind` is payment or refund), so that it is found what is still on its way.
+CREATE TABLE payment_of_payer (payer TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (payer, kind, id)) CLUSTERED;
 -- In which currencies a person or a shop has money.
 CREATE TABLE payment_purse (owner TEXT NOT NULL, currency TEXT NOT NULL, account TEXT NOT NULL, PRIMARY KEY (owner, currency)) CLUSTERED;
