@@ -1,6 +1,8 @@
 """The composition root: the only module that names every domain and picks backends."""
 
 import asyncio
+import importlib
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -42,7 +44,7 @@ from yunduan.runtime.ports import Snapshots, Store, StoreRefusedError
 from yunduan.runtime.registry import Domain, Registry, answer_type
 from yunduan.runtime.restoring import belong_together
 from yunduan.runtime.runners import Runner, again_and_again
-from yunduan.runtime.settings import Settings
+from yunduan.runtime.settings import Settings, SettingsError
 from yunduan.runtime.timekeeping import Timekeeper, begin_timekeeping
 from yunduan.runtime.transaction import Look
 from yunduan.runtime.writer import Limits, Writer
@@ -224,18 +226,40 @@ def join(
 
 
 def open_cloud(settings: Settings, *, clock: Clock | None = None, entropy: Entropy | None = None) -> Cloud:
-    """Open the cloud that the settings name, made on the first time; raises `StoreRefusedError` when it must not be opened."""
+    """Open the cloud that the settings name, made on the first time.
+
+    Raises `StoreRefusedError` when it must not be opened, `SettingsError` when a setting names something that is not there.
+    """
+    carrier = sender_of(settings)
     folder = Path(settings.data)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Cloud(
         open_store(settings),
-        parts=join(folder, settings=settings, clock=clock, entropy=entropy),
+        parts=join(folder, settings=settings, clock=clock, entropy=entropy, carrier=carrier),
         clock=clock,
         entropy=entropy,
         limits=settings.writer.limits(),
         gap_ms_max=settings.alarms.gap_ms_max,
         copy_to=str(folder / f"before-migration-{(clock or SystemClock()).wall_ms()}.sqlite"),
     )
+
+
+def sender_of(settings: Settings) -> CodeSender:
+    """What carries letters: the sender that `codes.sender` names, or nobody, and they lie in the development mailbox.
+
+    Raises `SettingsError` when what is named cannot be imported, breaks when it is called, or makes no sender.
+    """
+    named = settings.codes.sender
+    if not named:
+        return KeepInMailbox()
+    module, _, factory = named.partition(":")
+    try:
+        made: CodeSender = getattr(importlib.import_module(module), factory)()
+    except Exception as error:  # whatever somebody else's module does wrong, it is this setting that has to be mended
+        raise SettingsError(f"codes.sender = {named!r}: {type(error).__name__}: {error}") from error
+    if not inspect.iscoroutinefunction(getattr(made, "send", None)):
+        raise SettingsError(f"codes.sender = {named!r} makes no sender: it lacks `async def send(self, contact, text, language)`")
+    return made
 
 
 def open_store(settings: Settings) -> Store:

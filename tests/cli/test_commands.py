@@ -41,12 +41,12 @@ def run(*arguments: str, data: Path, ends: int = 0, **environ: str) -> str:
 
 
 @contextmanager
-def serving(data: Path, *arguments: str) -> Iterator[str]:
+def serving(data: Path, *arguments: str, **environ: str) -> Iterator[str]:
     """A server on a folder; ended by its id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"YUNDUAN_DATA": str(data), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "error"}
+    environment = os.environ | {"YUNDUAN_DATA": str(data), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "error"} | environ
     server = subprocess.Popen([YUNDUAN, "serve", *arguments], env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -109,13 +109,37 @@ def test_data_are_printed_as_they_are(tmp_path: Path) -> None:
     assert "[a-z] holds no copy of a store" in run("restore", "[a-z]", data=tmp_path, ends=1)
 
 
+def ask_for_code(url: str, contact: str) -> None:
+    """Have a code sent."""
+    sent = urllib.request.Request(f"{url}/v1/sessions/codes", json.dumps({"contact": contact}).encode(), method="POST")
+    sent.add_header("content-type", "application/json")
+    urllib.request.urlopen(sent, timeout=10).close()
+
+
+def test_codes_go_by_the_sender_that_the_settings_name(tmp_path: Path) -> None:
+    """A module beside the cloud's own; one that is not there ends the start with exit code 2 and says so."""
+    (tmp_path / "pigeons.py").write_text(
+        "class Loft:\n    async def send(self, contact, text, language):\n"
+        f"        open({str(tmp_path / 'taken')!r}, 'a').write(f'{{contact}} {{text}}\\n')\n"
+    )
+    said = run("serve", data=tmp_path / "data", ends=2, YUNDUAN_CODES__SENDER="pigeons:Loft")
+    assert "codes.sender = 'pigeons:Loft': ModuleNotFoundError" in said
+    assert not (tmp_path / "data").exists()
+    with serving(tmp_path / "data", YUNDUAN_CODES__SENDER="pigeons:Loft", PYTHONPATH=str(tmp_path)) as url:
+        ask_for_code(url, ADMIN)
+        code = run("person", "code", ADMIN, data=tmp_path / "data").strip()
+        for _ in range(100):
+            if (tmp_path / "taken").exists():
+                break
+            time.sleep(0.05)
+    assert (tmp_path / "taken").read_text() == f"{ADMIN} 【云端】验证码 {code}，10 分钟内有效，请勿告诉他人。\n"
+
+
 def test_a_code_is_found_however_its_contact_is_written(tmp_path: Path) -> None:
     """As signing in finds the person: without a country code, with spaces, in upper case; what is no contact is refused."""
     with serving(tmp_path) as url:
         for contact in (ADMIN, "mei.lin@example.com"):
-            sent = urllib.request.Request(f"{url}/v1/sessions/codes", json.dumps({"contact": contact}).encode(), method="POST")
-            sent.add_header("content-type", "application/json")
-            urllib.request.urlopen(sent, timeout=10).close()
+            ask_for_code(url, contact)
         by_phone = {run("person", "code", contact, data=tmp_path) for contact in (ADMIN, "13800138000", "138 0013 8000")}
         by_email = {run("person", "code", contact, data=tmp_path) for contact in ("mei.lin@example.com", "Mei.Lin@Example.com")}
         assert (len(by_phone), len(by_email)) == (1, 1)

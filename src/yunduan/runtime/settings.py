@@ -150,6 +150,18 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
     ] = 7 * 86_400_000
 
 
+class CodeSettings(Struct, frozen=True, kw_only=True):
+    """How codes reach people."""
+
+    sender: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?(?![\s\S])",
+            description="What carries codes and other letters: `module:factory` of a sender; empty: they lie in the development mailbox.",
+        ),
+    ] = ""
+
+
 class MailboxSettings(Struct, frozen=True, kw_only=True):
     """Codes in development."""
 
@@ -212,6 +224,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     writer: WriterSettings = WriterSettings()
     alarms: AlarmSettings = AlarmSettings()
+    codes: CodeSettings = CodeSettings()
     mailbox: MailboxSettings = MailboxSettings()
     phone: PhoneSettings = PhoneSettings()
     market: MarketSettings = MarketSettings()

@@ -16,6 +16,7 @@ from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError, UnfitMessageError
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.ports import StoreRefusedError
+from yunduan.runtime.settings import EXIT_CODE, SettingsError
 
 EXIT_CODE_USAGE = 2
 """An argument does not fit, as when typer finds out."""
@@ -82,6 +83,8 @@ def _told(command: Callable[[], None]) -> None:
         command()
     except RefusedThereError as refused:
         _fail(f"refused: {refused}")
+    except SettingsError as error:
+        _fail(str(error), code=EXIT_CODE)
     except UnfitMessageError as error:
         _fail(str(error), code=EXIT_CODE_USAGE)
     except (StoreRefusedError, FaultError) as error:

@@ -53,7 +53,7 @@ def serve(
     """Serve until SIGTERM or SIGINT, which drain (0), or until a commit fails (not 0); answers the exit code.
 
     `confirm_clock` says that the time is right although the cloud was away for long. Raises `StoreRefusedError` when the store
-    must not be opened.
+    must not be opened, `SettingsError` when it must not be served with these settings.
     """
     configure_logs(settings.log)
     try:
