@@ -200,7 +200,7 @@ def join(
     settings = settings or Settings()
     clock, replayed, entropy = clock or SystemClock(), entropy, entropy or SystemEntropy()
     vault = FileVault(folder / "keys.sqlite", entropy=replayed)
-    sandbox = _sandbox(folder, settings, clock, entropy) if settings.sandbox.enabled else None
+    sandbox = _sandbox(folder, settings, clock, entropy) if settings.sandbox.is_on else None
     channels = Channels({"sandbox": sandbox} if sandbox else {})
     runners: list[Callable[[Cloud], Runner]] = [
         lambda cloud: Letters(cloud, carrier or KeepInMailbox()),

@@ -181,6 +181,27 @@ def test_an_extra_that_is_missing_is_named(arguments: tuple[str, ...], missing: 
     assert said == f"✗ {missing} is not installed; the extra `{extra}` brings it: {installs}\n"
 
 
+def test_the_sandbox_is_not_opened_to_strangers_by_nobodys_decision(tmp_path: Path) -> None:
+    """Unsaid, the cloud is not served where others may come; said, it is, and says so at every start; the doctor does too."""
+    for environ in ({"YUNDUAN_HTTP__HOST": "0.0.0.0"}, {"YUNDUAN_HTTP__PUBLIC_URL": "https://market.example"}):
+        said = run("serve", data=tmp_path / "data", ends=2, **environ)
+        assert "sandbox.enabled must be said, true or false" in said
+    assert "sandbox.enabled must be said" in run("serve", "--host", "0.0.0.0", data=tmp_path / "data", ends=2)
+    assert not (tmp_path / "data").exists()
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = {"YUNDUAN_HTTP__HOST": "0.0.0.0", "YUNDUAN_HTTP__PORT": str(taken.getsockname()[1]), "YUNDUAN_LOG__LEVEL": "error"}
+        said = run("serve", data=tmp_path, ends=69, YUNDUAN_SANDBOX__ENABLED="true", YUNDUAN_MAILBOX__SHOWN="true", **port)
+        assert said.count("open_to_strangers") == 2
+        assert "pays nothing" in said
+        assert "signs in as anybody" in said
+        assert "open_to_strangers" not in run("serve", data=tmp_path, ends=69, YUNDUAN_SANDBOX__ENABLED="false", **port)
+    run("person", "register", ADMIN, data=tmp_path)
+    said = run("doctor", data=tmp_path, ends=1, YUNDUAN_HTTP__HOST="0.0.0.0")
+    assert "strangers: whoever pays with the sandbox pays nothing" in said
+
+
 def test_a_copy_made_while_people_come_brings_everything_back(tmp_path: Path) -> None:
     """The restore drill: copy beside a running server, lose everything, bring it back, prove the books, serve again."""
     data, copy, keys, later = (tmp_path / name for name in ("data", "copy", "keys", "later"))
@@ -307,7 +328,7 @@ def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
     keys.chmod(0o644)
     said = run("doctor", data=tmp_path, ends=1)
     assert f"✗ folder: others can reach {keys}\n    chmod go= {keys}\n" in said
-    assert said.endswith("\n1 of 17 findings want something done\n")
+    assert said.endswith("\n1 of 19 findings want something done\n")
     keys.unlink()
     assert f"✗ keys: {keys} is not there\n" in run("doctor", data=tmp_path, ends=1)
 

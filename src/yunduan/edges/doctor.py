@@ -13,14 +13,14 @@ from msgspec import Struct
 
 from yunduan.backends.sqlite import store_files
 from yunduan.backends.sqlite.store import VERSION_MIN
-from yunduan.cloud import DOMAINS, open_reader
+from yunduan.cloud import DOMAINS, open_reader, sender_of
 from yunduan.domains.ledger.audit import audit
 from yunduan.edges.operator import SOCKET_NAME
 from yunduan.edges.starting import files_wanted, is_unreachable
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.migrations import migrations, pending
 from yunduan.runtime.ports import Snapshots, StoreRefusedError
-from yunduan.runtime.settings import HttpSettings, Settings
+from yunduan.runtime.settings import HttpSettings, Settings, SettingsError
 from yunduan.runtime.timekeeping import doubt_of
 
 FREE_BYTES_MIN = 2**30
@@ -45,7 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Every finding, those of a store that cannot be opened included."""
     folder = Path(settings.data)
     findings = [_sqlite_version(), _space(folder), _open_files(settings.http), _address(settings), _folder(settings), _keys(settings)]
-    findings.append(_server(folder))
+    findings += [_sender(settings), _strangers(settings), _server(folder)]
     try:
         reader = open_reader(settings)
     except (apsw.Error, StoreRefusedError, FaultError, OSError) as error:
@@ -153,6 +153,27 @@ def _advice_on_opening(settings: Settings) -> str:
     if path.exists():
         return "whose is the file? If it is damaged, bring back the last copy"
     return "is this the right folder? `yunduan serve` begins a marketplace, `yunduan restore` brings one back"
+
+
+def _sender(settings: Settings) -> Finding:
+    try:
+        sender_of(settings)
+    except SettingsError as error:
+        return Finding(what="codes", found=str(error), is_bad=True, advice="`yunduan serve` does not start like this: mend the setting")
+    return Finding(
+        what="codes", found=f"carried by {settings.codes.sender}" if settings.codes.sender else "left in the development mailbox"
+    )
+
+
+def _strangers(settings: Settings) -> Finding:
+    found = settings.open_to_strangers()
+    nothing = "nothing is open that is for development" if settings.is_reached_by_others() else "only this machine may come"
+    return Finding(
+        what="strangers",
+        found="; ".join(found.values()) or nothing,
+        is_bad=bool(found),
+        advice=f"others than this machine may come: set {', '.join(found)} to false",
+    )
 
 
 def _integrity(reader: Snapshots) -> Finding:

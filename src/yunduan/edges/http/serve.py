@@ -21,7 +21,7 @@ from yunduan.edges.http.endpoint import Admits
 from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.logs import configure_logs
 from yunduan.edges.operator import OperatorSocket
-from yunduan.edges.starting import started
+from yunduan.edges.starting import started, warn_of_strangers
 from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -56,6 +56,7 @@ def serve(
     must not be opened, `SettingsError` when it must not be served with these settings.
     """
     configure_logs(settings.log)
+    warn_of_strangers(settings)
     try:
         listening = _listen(settings)
     except OSError as error:
