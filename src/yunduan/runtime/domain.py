@@ -1,6 +1,6 @@
 """What the runtime itself handles, declared like any domain."""
 
-from yunduan.runtime import following, jobs
+from yunduan.runtime import following, imports, jobs
 from yunduan.runtime.answers import FORGET, KEPT_MS, SPEND
 from yunduan.runtime.registry import Domain, JobKind, Progress
 from yunduan.runtime.transaction import Tx
@@ -26,7 +26,17 @@ def forget_answers(tx: Tx, state: bytes) -> Progress:
 DOMAIN = Domain(
     name="runtime",
     package="yunduan.runtime",
-    commands=(following.deliver_facts, following.park_fact, jobs.start_job, jobs.step_job, jobs.end_job),
-    queries=(jobs.job_of,),
+    commands=(
+        following.deliver_facts,
+        following.park_fact,
+        jobs.start_job,
+        jobs.step_job,
+        jobs.end_job,
+        imports.begin_import,
+        imports.bring_in,
+        imports.advance_import,
+        imports.end_import,
+    ),
+    queries=(jobs.job_of, imports.import_of, imports.imported_of, imports.kinds_imported),
     jobs=(JobKind("forget_answers", forget_answers, every_ms=3_600_000),),
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from yunduan.edges.cli import books, data, people, shops
+from yunduan.edges.cli import books, data, imports, people, shops
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError
 from yunduan.kernel.refusals import FaultError
@@ -23,7 +23,7 @@ app = typer.Typer(
 app.add_typer(books.app, name="ledger")
 app.add_typer(people.app, name="person")
 app.add_typer(shops.app, name="shop")
-app.add_typer(data.importing, name="import")
+app.add_typer(imports.app, name="import")
 for command in (data.backup, data.restore, data.doctor):
     app.command()(command)
 
