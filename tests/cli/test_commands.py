@@ -124,6 +124,12 @@ def test_a_store_is_not_opened_with_the_keys_of_another(tmp_path: Path) -> None:
     assert "these keys are not those" in run("restore", str(copy), data=strangers, ends=1)
 
 
+def test_a_store_that_is_not_there_is_not_copied(tmp_path: Path) -> None:
+    """And no folder is made for the copy."""
+    assert "no store was ever made here" in run("backup", str(tmp_path / "copy"), data=tmp_path / "nowhere", ends=1)
+    assert not (tmp_path / "copy").exists()
+
+
 def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
     """Nothing on a healthy cloud; a spoilt counter, and a file that others can read, otherwise."""
     run("person", "register", ADMIN, data=tmp_path)

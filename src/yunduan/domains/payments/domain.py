@@ -39,6 +39,7 @@ DOMAIN = Domain(
         queries.escrow_of,
         queries.refund_of,
         queries.platform_accounts_of,
+        queries.money_by_purpose,
         queries.open_alerts_of,
         queries.reconciliation_of,
     ),

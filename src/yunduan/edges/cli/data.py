@@ -52,6 +52,9 @@ def backup(
 
 def _refuse_unfinished(settings: Settings) -> None:
     """A copy of a half of an import would be of no use: the sandbox's books, which it goes on with, are not in it."""
+    path = settings.sqlite_path()
+    if path is not None and not path.is_file():
+        raise StoreRefusedError(f"{path} is not there: no store was ever made here")
     reader = open_reader(settings)
     try:
         refuse_unfinished(reader)
