@@ -91,7 +91,6 @@ class Cloud:
         if self._parts.mark:
             belong_together(store, self._parts.mark)
         self._ports = {Ears: Ears(self.registry), Kinds: Kinds(self.registry), **self._parts.ports}
-        self._ahead = store.reader()
         self.writer = Writer(
             store,
             self.registry,
@@ -102,7 +101,6 @@ class Cloud:
             entropy=entropy,
             limits=limits,
             helper=helper,
-            ahead=self._ahead,
             **({"probe": probe} if probe else {}),
         )
         self._look = Look(store.reader(), self.registry, self._ports)
@@ -131,8 +129,8 @@ class Cloud:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.writer.stop()
-        for reader in (self._look, self._ahead, self.behind):
-            reader.close()
+        self._look.close()
+        self.behind.close()
         if self._slow:
             self._slow[0].shutdown(wait=True)
             self._slow[1].close()

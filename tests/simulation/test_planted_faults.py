@@ -25,8 +25,8 @@ def answer_before_commit(patch: pytest.MonkeyPatch) -> None:
     """Answers leave when the statements have run, before the disk has them."""
 
     class Hasty(Writer):
-        def _attempt(self, taken: Any, early: Any, *, guarded: bool) -> Any:
-            batch = super()._attempt(taken, early, guarded=guarded)
+        def _attempt(self, taken: Any, *, guarded: bool) -> Any:
+            batch = super()._attempt(taken, guarded=guarded)
             for ask, outcome in batch:
                 if isinstance(outcome, Answered):
                     self._answer(ask, outcome)
@@ -251,55 +251,7 @@ def second_add_overwrites(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(transaction.Tx, "add", lambda self, table, key, value: self._change(table, key, value, transaction._INSERT))
 
 
-def early_answer_leaves_with_the_batch_before(patch: pytest.MonkeyPatch) -> None:
-    """What ran while a commit was on its way is answered when that commit has been made, and not its own."""
-
-    class Hasty(Writer):
-        def _after_commit(self, error: BaseException | None) -> None:
-            early = list(self._early)
-            super()._after_commit(error)
-            for ask, outcome in early:
-                if error is None and isinstance(outcome, Answered):
-                    self._answer(ask, outcome)
-
-    patch.setattr(composition, "Writer", Hasty)
-
-
-def forgotten_while_underway(patch: pytest.MonkeyPatch) -> None:
-    """What a commit on its way has changed is forgotten, and read as it was before."""
-    go_ahead = transaction.Tx.go_ahead
-
-    def forgetful(self: transaction.Tx, *settings: Any) -> None:
-        go_ahead(self, *settings)
-        for shelf in self._shelves.values():
-            shelf.known.clear()
-
-    patch.setattr(transaction.Tx, "go_ahead", forgetful)
-
-
-def statement_ahead_sees_the_commit_before(patch: pytest.MonkeyPatch) -> None:
-    """A statement that names what a commit on its way has changed is answered all the same."""
-    patch.setattr(transaction.Changes, "touches", lambda *_: False)
-
-
-def early_command_undone_and_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """What could not be told yet is answered as if the command had run."""
-
-    class Lenient(Writer):
-        def _begin_early(self, ask: Any, before: Any) -> None:
-            super()._begin_early(ask, before)
-            if self._later and self._later[-1] is ask and ask.name:
-                self._later.pop()
-                self._early.append((ask, Answered(True, b"{}")))
-
-    patch.setattr(composition, "Writer", Lenient)
-
-
 PLANTS = [
-    early_answer_leaves_with_the_batch_before,
-    forgotten_while_underway,
-    statement_ahead_sees_the_commit_before,
-    early_command_undone_and_forgotten,
     background_starved,
     due_by_the_last_commit,
     second_add_overwrites,

@@ -5,7 +5,6 @@ nothing here is ever older than what somebody has been told.
 """
 
 from collections.abc import Callable, Collection, Hashable
-from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 from yunduan.kernel.messages import Fact
@@ -27,9 +26,11 @@ class Changes:
         self.tables: set[str] = set()
         self.facts: list[Fact] = []
 
-    def touches(self, tables: AbstractSet[str]) -> bool:
-        """Whether any row of these tables is changed."""
-        return not self.tables.isdisjoint(tables) or any(name in tables for name, _ in self.rows)
+    def clear(self) -> None:
+        """Begin anew."""
+        self.rows.clear()
+        self.tables.clear()
+        self.facts.clear()
 
 
 class Memory:

@@ -16,18 +16,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Reads = Callable[[Any, Any], Iterable[tuple[Table[Any, Any], Any]]]
 
 
-def handles(message: type[Command[Any]], *, reads: Reads | None = None, ahead: bool = False) -> Callable[[Function], Function]:
+def handles(message: type[Command[Any]], *, reads: Reads | None = None) -> Callable[[Function], Function]:
     """Mark the function that carries out a command.
 
     `reads(command, actor)` names the rows (table, key) that it will surely want, so that a store with costly round trips
-    fetches them for a whole batch at once; it is an advance, never a condition. `ahead` says that as a rule it reads by key and
-    writes rows that can wait, so that it is worth beginning while the last commit is still on its way to the disk.
+    fetches them for a whole batch at once; it is an advance, never a condition.
     """
 
     def mark(function: Function) -> Function:
         function.handles = message  # type: ignore[attr-defined]
         function.reads = reads  # type: ignore[attr-defined]
-        function.ahead = ahead  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -164,7 +162,6 @@ class Registry:
         self.commands: dict[type, Callable[..., Any]] = {f.handles: f for d in domains for f in d.commands}  # type: ignore[attr-defined]
         self.queries: dict[type, Callable[..., Any]] = {f.answers: f for d in domains for f in d.queries}  # type: ignore[attr-defined]
         self.reads: dict[type, Reads] = {f.handles: f.reads for d in domains for f in d.commands if f.reads}  # type: ignore[attr-defined]
-        self.ahead = frozenset(f.handles for d in domains for f in d.commands if f.ahead)  # type: ignore[attr-defined]
         self.facts = {fact.__name__: fact for d in domains for fact in d.facts}
         self.command_types = {message.__name__: message for message in self.commands}
         self.query_types = {message.__name__: message for message in self.queries}

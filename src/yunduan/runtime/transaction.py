@@ -37,8 +37,7 @@ _UNKNOWN: Any = object()
 """Stands for a row that has not been read, while None stands for one that is not there."""
 _OWN = slice(4, 28)
 """The part of an id that its siblings share, so that all of them are known to be new while the command that made it runs."""
-PIN = "SELECT epoch FROM head"
-"""What makes a snapshot be taken now."""
+_PIN = "SELECT epoch FROM head"
 HELD_S_MAX = 0.5
 """How long a snapshot is held when no commit comes: an open one keeps a store from tidying up."""
 _INSERT = 1
@@ -63,10 +62,6 @@ class Head(Struct):
     transfer_seq: int = 0
     block_hash: bytes = bytes(32)
     at: int = 0
-
-
-class NotYetError(Exception):
-    """What was asked for cannot be told before the commit on its way has been made: the command must be run again after it."""
 
 
 class Asking(Reader, Protocol):
@@ -141,7 +136,7 @@ class Look:
         if self._release is None:
             try:
                 self._open()
-                self._reader.row(PIN)
+                self._reader.row(_PIN)
             except FaultError:
                 self._lose()
 
@@ -316,12 +311,6 @@ class Tx:
         """What this batch has changed so far, rows and tables of commands that were undone included, but not their facts."""
         self._savepoint = False
         self._in_command = False
-        self._source: Reader = store
-        """Where rows are read that are not remembered."""
-        self._unsettled: Changes | None = None
-        """While a commit is on its way and the next batch has begun: what that commit changes."""
-        self.must_wait = False
-        """The command at hand has asked for what cannot be told yet, whatever it made of the error."""
 
     # What handlers use
 
@@ -384,7 +373,7 @@ class Tx:
             if isinstance(key, str) and key[_OWN] in self._minted:  # made a moment ago: nothing can be there
                 return None
             self.statements += 1
-            rows = self._read(table, (key,))
+            rows = self._store.load(table, (key,))
             found = shelf.known[key] = table.value(rows[0]) if rows else None
         return found
 
@@ -401,7 +390,7 @@ class Tx:
         if missing:
             self.statements += 1
             found: dict[Any, Any] = dict.fromkeys(missing)
-            for row in self._read(table, missing):
+            for row in self._store.load(table, missing):
                 found[_key(table, row)] = table.value(row)
             known.update(found)  # nothing is remembered as absent because reading it failed
 
@@ -436,16 +425,15 @@ class Tx:
     def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
         """The first row, or nothing."""
         self._freshen(sql)
-        return self._source.row(sql, arguments)
+        return self._store.row(sql, arguments)
 
     def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[Row]:
         """Every row."""
         self._freshen(sql)
-        return self._source.rows(sql, arguments)
+        return self._store.rows(sql, arguments)
 
     def load(self, table: Table[Any, Any], keys: Sequence[Any]) -> list[Row]:
         """The rows of a table as they are in the store, what waits included."""
-        self._settled_only()
         self._flush({table.name})
         self.statements += 1
         return self._store.load(table, keys)
@@ -476,44 +464,20 @@ class Tx:
 
     def begin_batch(self, head: Head, *, now: int) -> None:
         """Start a batch at one moment, from where the last commit left things."""
-        self._begin(head, now)
-        for shelf in self._shelves.values():
-            if len(shelf.known) > shelf.table.remembered:
-                shelf.known.clear()
-
-    def is_roomy(self) -> bool:
-        """Whether no table has more rows remembered than it may: what a commit on its way has changed must not be forgotten."""
-        return all(len(shelf.known) <= shelf.table.remembered for shelf in self._shelves.values())
-
-    def go_ahead(self, head: Head, source: Reader, changes: Changes) -> None:
-        """Start a batch while the one before is being committed, which has made these changes.
-
-        What it has changed by key is remembered, so all other rows are as `source` has them, which sees the commit before. What
-        waits to be written waits; whoever needs a statement that writes, or reads what that batch has written, gets `NotYetError`.
-        """
-        self._begin(head, head.at)
-        self._source = source
-        self._unsettled = changes
-
-    def settle(self) -> None:
-        """The commit before has been made: from now on everything can be asked."""
-        self._source = self._store
-        self._unsettled = None
-
-    def _begin(self, head: Head, now: int) -> None:
         self._close_command()
-        self.settle()
         self.head = head
         self.now = now
         self.statements = 0
-        self.changes = Changes()
+        self.changes.clear()
+        for shelf in self._shelves.values():
+            if len(shelf.known) > shelf.table.remembered:
+                shelf.known.clear()
 
     def begin_command(self, *, actor: Actor, cause: str, guarded: bool) -> None:
         """Start one outer command; a guarded one has its savepoint at once."""
         if self._journal or self._touched or self._in_command:
             self._close_command()
         self._minted.clear()
-        self.must_wait = False
         self.actor = actor
         self.cause = cause
         self.doomed = False
@@ -561,7 +525,6 @@ class Tx:
 
     def forget(self) -> None:
         """Drop everything remembered and waiting: the store has been rolled back, or may have been."""
-        self.settle()
         self._shelves.clear()
         self._kept.clear()
         self._appended.clear()
@@ -569,18 +532,6 @@ class Tx:
         self._close_command()
 
     # Inside
-
-    def _settled_only(self) -> None:
-        """What cannot be done while a commit is on its way."""
-        if self._unsettled is not None:
-            self.must_wait = True
-            raise NotYetError
-
-    def _read(self, table: Table[Any, Any], keys: Sequence[Any]) -> list[Row]:
-        """Rows that are not remembered."""
-        if self._unsettled is not None and table.name in self._unsettled.tables:
-            self._settled_only()
-        return self._source.load(table, keys)
 
     def _shelf(self, table: Table[Any, Any]) -> _Shelf:
         shelf = self._shelves.get(table.name)
@@ -616,11 +567,8 @@ class Tx:
         named = tables_of(sql)
         if not self._waiting_tables.isdisjoint(named):
             self._flush(named)
-        if self._unsettled is not None and self._unsettled.touches(named):
-            self._settled_only()
 
     def _send_write(self, sql: str, arguments: Sequence[object]) -> int:
-        self._settled_only()
         self.statements += 1
         self._open_savepoint()
         return self._store.write(sql, arguments)
@@ -634,7 +582,6 @@ class Tx:
         tables = tables & self._waiting_tables
         if not tables:
             return
-        self._settled_only()
         self._open_savepoint()
         for sql in [sql for sql in self._appended if not tables.isdisjoint(tables_of(sql))]:
             self._flush_appended(sql)

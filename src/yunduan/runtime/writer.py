@@ -5,9 +5,7 @@ A batch goes through these steps, in this order and no other, and may be cut off
     taken → begun → (a command ran)* → flushed → sealed → committing → committed → (answered)*
 
 Nothing is answered before `committed`, refusals included. Statements run on the event loop's thread; only the commit, and what
-must be durable before it, runs in the helper thread, while the loop reads the next requests. Commands that are declared to go
-`ahead` are begun meanwhile: they see what that commit makes, since it is remembered, and read all else from the commit before
-it; what they write waits for the next batch, which they are the first of. If the commit fails, so have they.
+must be durable before it, runs in the helper thread, while the loop reads the next requests.
 """
 
 import asyncio
@@ -28,9 +26,9 @@ from yunduan.kernel.refusals import BrokenError, BusyError, FaultError, KeyRefus
 from yunduan.runtime.answers import KEEP, Answered, Refusal, StoredAnswer, stored
 from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
 from yunduan.runtime.memory import Changes
-from yunduan.runtime.ports import Snapshots, Store
+from yunduan.runtime.ports import Store
 from yunduan.runtime.registry import Registry
-from yunduan.runtime.transaction import PIN, Head, NotYetError, Tx
+from yunduan.runtime.transaction import Head, Tx
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -56,10 +54,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     alarm_retry_ms: int = 60_000
 
 
-AHEAD_AT_ONCE = 8
-"""How many commands are begun, while a commit is on its way, before the loop looks after its connections again."""
-
-
 class Ask(Struct, eq=False):
     """A command on its way through the writer. Its name is the key, then the caller, so that keys that sort by time land side by side."""
 
@@ -77,14 +71,6 @@ class Ask(Struct, eq=False):
 
 
 Outcome = Answered | Exception
-
-
-class Underway(Struct, frozen=True):
-    """A batch whose commit is on its way."""
-
-    batch: list[tuple[Ask, Outcome]]
-    head: Head
-    changes: Changes
 
 
 class SupersededError(FaultError):
@@ -136,13 +122,11 @@ class Writer:
         entropy: Entropy | None = None,
         limits: Limits | None = None,
         helper: Executor | None = None,
-        ahead: Snapshots | None = None,
         probe: Callable[[str], None] = _nothing,
     ) -> None:
         """Write to a store. `secret` hides what stored answers were asked by.
 
-        `before_commit` makes durable what a commit relies on elsewhere; `ahead` is a connection for commands that are begun while a
-        commit is on its way, without which none is; `probe` is told each step.
+        `before_commit` makes durable what a commit relies on elsewhere; `probe` is told each step.
         """
         self._store = store
         self._registry = registry
@@ -154,14 +138,6 @@ class Writer:
         self._helper = helper or ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._beside = helper or ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._probe = probe
-        self._ahead = ahead
-        self._may_go_ahead = False
-        self._goes_ahead = False
-        self._underway: Underway | None = None
-        self._early: list[tuple[Ask, Outcome]] = []
-        """Commands of the next batch that have run already, and how they came out."""
-        self._later: list[Ask] = []
-        """Those that were looked at meanwhile and must run when the commit has been made."""
         self._asks: deque[Ask] = deque()
         self._background: deque[Ask] = deque()
         self._in_flight: dict[str, Ask] = {}
@@ -171,7 +147,7 @@ class Writer:
         self._stopped: list[Callable[[BaseException], None]] = []
         self.failed: FaultError | None = None
         self.head = self._read_head()
-        self.batches = self.commands = self.early = self.replays = self.refusals = self.broken = self.statements = 0
+        self.batches = self.commands = self.replays = self.refusals = self.broken = self.statements = 0
         self.batch_commands_last = 0
 
     # What others use
@@ -190,7 +166,7 @@ class Writer:
 
     def waiting(self) -> int:
         """How many commands wait."""
-        return len(self._asks) + len(self._background) + len(self._later)
+        return len(self._asks) + len(self._background)
 
     def oldest_wait_ms(self) -> float:
         """How long the oldest of them has waited."""
@@ -228,11 +204,7 @@ class Writer:
         if name:
             self._in_flight[name] = ask
         (self._background if background else asks).append(ask)
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._turn)
-        elif self._may_go_ahead and not background:
-            self._hurry(loop)
+        self._wake(loop)
         return future
 
     async def stop(self) -> None:
@@ -245,6 +217,11 @@ class Writer:
         self._beside.shutdown(wait=True)
 
     # One batch
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         if self.failed is not None:  # upkeep beside the batches has ended everything meanwhile
@@ -260,110 +237,27 @@ class Writer:
             self._in_helper(upkeep.run, self._after_upkeep_beside, self._beside)
         taken = self._take()
         self._probe("taken")
-        early = [ask for ask, _ in self._early]
         try:
             batch = self._attempted(taken)
         except Exception as error:
-            self._stop([*early, *taken], error)
+            self._stop(taken, error)
             return
         if batch is None:
             return
         self._probe("committing")
         for watcher in self._watchers:
             watcher.pin()
-        self._prepare_ahead()
-        self._underway = Underway(batch, self._tx.head, self._tx.changes)
         self._store.lend()
-        self._in_helper(self._commit, self._after_commit)
-        if self._may_go_ahead and self._asks:
-            self._hurry(asyncio.get_running_loop())
-
-    # What is begun while a commit is on its way
-
-    def _prepare_ahead(self) -> None:
-        """Take a snapshot of the commit before the one that is about to be made; without it nothing goes ahead."""
-        self._may_go_ahead = False
-        if self._ahead is None or not self._tx.is_roomy():
-            return
-        try:
-            self._ahead.begin()
-            self._ahead.row(PIN)
-            self._may_go_ahead = True
-        except FaultError as fault:
-            log.warning("not_going_ahead", error=str(fault))
-            self._ahead.end()
-
-    def _hurry(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._goes_ahead:
-            self._goes_ahead = True
-            loop.call_soon(self._go_ahead)
-
-    def _go_ahead(self) -> None:
-        """Begin some of the commands that have queued since."""
-        self._goes_ahead = False
-        if self._underway is None or self.failed is not None or not self._may_go_ahead or self._ahead is None:
-            return
-        taken = self._taken_ahead()
-        if not taken:
-            return
-        self._probe("ahead")
-        if not self._early:
-            head = self._underway.head
-            at = max(head.at, self._clock.wall_ms())
-            self._tx.go_ahead(Head(head.epoch, head.fact_seq, head.transfer_seq, head.block_hash, at), self._ahead, self._underway.changes)
-        try:
-            known = stored(self._ahead, names) if (names := [ask.name for ask in taken if ask.name]) else {}
-            if self._store.loads_in_sets:
-                self._advance(taken)
-        except (FaultError, NotYetError):
-            self._later += taken
-            self._may_go_ahead = False
-            return
-        for ask in taken:
-            self._begin_early(ask, known.get(ask.name))
-        if self._asks:
-            self._hurry(asyncio.get_running_loop())
-
-    def _taken_ahead(self) -> list[Ask]:
-        """The next few of those who wait, that may go ahead; the others wait for the commit."""
-        found: list[Ask] = []
-        room = self._limits.batch_commands - len(self._early) - len(self._later)
-        while self._asks and len(found) < min(AHEAD_AT_ONCE, room):
-            ask = self._asks.popleft()
-            late = self._clock.monotonic_ms() - ask.since > self._limits.deadline_ms
-            (self._later if late or type(ask.command) not in self._registry.ahead else found).append(ask)
-        return found
-
-    def _begin_early(self, ask: Ask, before: StoredAnswer | None) -> None:
-        tx = self._tx
-        if before is not None:
-            self._early.append((ask, _again(ask, before)))
-            return
-        tx.begin_command(actor=ask.actor, cause=ask.cause, guarded=False)
-        try:
-            outcome = self._handle(ask)
-        except (FaultError, NotYetError):
-            tx.must_wait = True
-        if tx.must_wait:
-            tx.undo_command()
-            self._later.append(ask)
-            return
-        self._finish(ask, outcome)
-        self._early.append((ask, outcome))
-        self._probe("ran")
-
-    # The batch itself
+        self._in_helper(self._commit, lambda error: self._after_commit(batch, error))
 
     def _attempted(self, taken: list[Ask]) -> list[tuple[Ask, Outcome]] | None:
         """The batch, ready to be committed; nothing when it is void and everybody has been told."""
-        early, self._early = self._early, []
-        self.early += len(early)
         try:
-            return self._run(taken, early)
+            return self._run(taken)
         except _VoidError as void:
             self._store.rollback()
             self._tx.forget()
-            self._void([*(ask for ask, _ in early), *taken], void)
+            self._void(taken, void)
             return None
         except Exception:
             self._store.rollback()
@@ -390,30 +284,25 @@ class Writer:
         if error is not None and self.failed is None:
             self._stop([], error)
 
-    def _after_commit(self, error: BaseException | None) -> None:
-        underway, self._underway = self._underway, None
-        invariant(underway is not None, "a commit that has come back was on its way")
-        batch = underway.batch if underway else []
-        if error is not None or self.failed is not None or underway is None:
+    def _after_commit(self, batch: list[tuple[Ask, Outcome]], error: BaseException | None) -> None:
+        if error is not None or self.failed is not None:
             self._stop([ask for ask, _ in batch], error or FaultError("the writer has stopped"))
             return
-        self.head = underway.head
-        if self._may_go_ahead and self._ahead is not None:
-            self._ahead.end()
-            self._may_go_ahead = False
+        self.head = self._tx.head
         for watcher in self._watchers:
-            watcher.renew(underway.changes)
+            watcher.renew(self._tx.changes)
         self._probe("committed")
         self.batches += 1
         self.commands += len(batch)
         self.batch_commands_last = len(batch)
+        self.statements += self._tx.statements
         self._next()
         for ask, outcome in batch:
             self._probe("answered")
             self._answer(ask, outcome)
 
     def _next(self) -> None:
-        if self._asks or self._background or self._early or self._later:
+        if self._asks or self._background:
             asyncio.get_running_loop().call_soon(self._turn)
         else:
             self._rest()
@@ -427,45 +316,41 @@ class Writer:
 
     def _take(self) -> list[Ask]:
         """Whoever waits, in order; what runs behind the scenes gets a quarter of a batch, and both kinds get on in every batch."""
-        later, self._later = self._later, []
-        most = max(1, self._limits.batch_commands - len(self._early) - len(later))
+        most = self._limits.batch_commands
         background = [self._background.popleft() for _ in range(min(len(self._background), max(1, most // 4)))]
-        return [*later, *background, *(self._asks.popleft() for _ in range(min(len(self._asks), max(1, most - len(background)))))]
+        return background + [self._asks.popleft() for _ in range(min(len(self._asks), max(1, most - len(background))))]
 
-    def _run(self, taken: list[Ask], early: list[tuple[Ask, Outcome]]) -> list[tuple[Ask, Outcome]]:
+    def _run(self, taken: list[Ask]) -> list[tuple[Ask, Outcome]]:
         try:
-            return self._attempt(taken, early, guarded=False)
+            return self._attempt(taken, guarded=False)
         except SupersededError:
             raise
         except FaultError as fault:
             raise _VoidError(str(fault)) from fault
         except Exception:  # what waited did not fit, or an error took the transaction: carry out one by one to find who is to blame
-            log.exception("batch_replayed", commands=len(early) + len(taken))
+            log.exception("batch_replayed", commands=len(taken))
             self._store.rollback()
             self._tx.forget()
             self.replays += 1
         try:
-            return self._attempt([*(ask for ask, _ in early), *taken], [], guarded=True)
+            return self._attempt(taken, guarded=True)
         except SupersededError:
             raise
         except FaultError as fault:
             raise _VoidError(str(fault)) from fault
 
-    def _attempt(self, taken: list[Ask], early: list[tuple[Ask, Outcome]], *, guarded: bool) -> list[tuple[Ask, Outcome]]:
+    def _attempt(self, taken: list[Ask], *, guarded: bool) -> list[tuple[Ask, Outcome]]:
         tx, clock, limits = self._tx, self._clock, self._limits
         self._store.begin()
         self._probe("begun")
-        hurried = bool(early) or any(not ask.background for ask in taken)
-        if early:
-            tx.settle()
-        else:
-            head = Head(self.head.epoch, self.head.fact_seq, self.head.transfer_seq, self.head.block_hash, self.now())
-            tx.begin_batch(head, now=head.at)
+        hurried = any(not ask.background for ask in taken)
+        head = Head(self.head.epoch, self.head.fact_seq, self.head.transfer_seq, self.head.block_hash, self.now())
+        tx.begin_batch(head, now=head.at)
         known = stored(self._store, names) if (names := [ask.name for ask in taken if ask.name]) else {}
         if self._store.loads_in_sets:
             self._advance(taken)
         started = clock.monotonic_ms()  # what was read for all of them at once is not held against the first
-        batch = list(early)
+        batch: list[tuple[Ask, Outcome]] = []
         left: list[Ask] = []
         for ask in taken:
             now = clock.monotonic_ms()
@@ -486,7 +371,6 @@ class Writer:
         self._probe("sealed")
         for ask in reversed(left):
             (self._background if ask.background else self._asks).appendleft(ask)
-        self.statements += tx.statements
         return batch
 
     def _advance(self, taken: list[Ask]) -> None:
@@ -518,16 +402,12 @@ class Writer:
             outcome = self._flush_alone(outcome)
         if not self._store.in_transaction():
             raise _VoidError("an error ended the transaction")
-        self._finish(ask, outcome)
-        return outcome
-
-    def _finish(self, ask: Ask, outcome: Outcome) -> None:
-        """Keep what the command did, or undo it, and keep its answer."""
         if isinstance(outcome, Answered) and outcome.accepted:
-            self._tx.end_command()
+            tx.end_command()
         else:
-            self._tx.undo_command()
+            tx.undo_command()
         self._conclude(ask, outcome)
+        return outcome
 
     def _handle(self, ask: Ask) -> Outcome:
         tx = self._tx
@@ -539,7 +419,7 @@ class Writer:
                 return self._refusal(kind, refused)
             invariant(not tx.doomed, "a nested refusal ends the outer command")
             return Answered(True, _encode(answer))
-        except (FaultError, NotYetError):
+        except FaultError:
             raise
         except Exception as error:
             return error
@@ -616,10 +496,8 @@ class Writer:
         """A commit that failed may or may not be on disk: answer nothing more until the store has been opened anew."""
         log.critical("writer_stopped", error=str(error), commands=len(batch))
         self.failed = UnknownOutcomeError(f"the writer has stopped: {error}")
-        for ask in [*batch, *(ask for ask, _ in self._early), *self._later, *self._asks, *self._background]:
+        for ask in [*batch, *self._asks, *self._background]:
             self._answer(ask, self.failed)
-        self._early.clear()
-        self._later.clear()
         self._asks.clear()
         self._background.clear()
         self._rest()

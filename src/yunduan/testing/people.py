@@ -129,7 +129,7 @@ class People:
         return commands.SetBell(op=op, in_ms=self._chance.choice(HOLD_MS))
 
     def _survey(self, op: int) -> Command[Any]:
-        return commands.Survey(op=op, quiet=self._chance.random() < 0.7)
+        return commands.Survey(op=op)
 
     def _spoil(self, op: int) -> Command[Any]:
         return commands.Spoil(op=op, wrong=self._chance.choice(list(Wrong)), purse=self._purse())

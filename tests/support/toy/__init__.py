@@ -79,7 +79,7 @@ class Do(Command[list[int | None]], refuses=ToyRefusal):
     steps: tuple[Step, ...]
 
 
-@handles(Do, ahead=True, reads=lambda ask, _: [(PURSES, step.key) for step in ask.steps if step.what in {"put", "get"}])
+@handles(Do, reads=lambda ask, _: [(PURSES, step.key) for step in ask.steps if step.what in {"put", "get"}])
 def do(tx: Tx, ask: Do) -> list[int | None]:
     """Take the steps."""
     seen: list[int | None] = []
@@ -349,7 +349,7 @@ def _both(ask: Move, actor: Actor) -> tuple[tuple[Table[str, Account], str], ...
     return ((ACCOUNTS, ask.debit), (ACCOUNTS, ask.credit))
 
 
-@handles(Move, ahead=True, reads=_both)
+@handles(Move, reads=_both)
 def move(tx: Tx, ask: Move) -> None:
     """Decide, then change both."""
     source, target = tx.get(ACCOUNTS, ask.debit), tx.get(ACCOUNTS, ask.credit)

@@ -171,7 +171,7 @@ class SqliteStore(SqliteReader):
         self._fold_pages = fold_pages
         self._restart_at = self._restart_pages = restart_pages
         self._folder: apsw.Connection | None = None
-        self._cache_kib = cache_mib * 1024 // 4  # of each of two readers; the writer has a half, less what those behind the scenes have
+        self._cache_kib = cache_mib * 1024 // 4  # the writer has two quarters, a reader one
         try:
             connection = apsw.Connection(str(path), vfs=vfs or None, statementcachesize=512)
         except BaseException:

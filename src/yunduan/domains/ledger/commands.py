@@ -77,7 +77,7 @@ def _reads(ask: PostTransfers, _: object) -> Iterator[tuple[Table[Any, Any], Any
         yield FORMS, id
 
 
-@handles(PostTransfers, ahead=True, reads=_reads)
+@handles(PostTransfers, reads=_reads)
 def post_transfers(tx: Tx, ask: PostTransfers) -> None:
     """Post one after the other; a refusal undoes them all."""
     book = tx.keep(Book)

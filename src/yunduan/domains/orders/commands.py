@@ -101,7 +101,7 @@ def _size(lines: Sequence[CartLine]) -> CartSize:
     return CartSize(lines=len(lines), pieces=sum(line.quantity for line in lines))
 
 
-@handles(AddToCart, ahead=True, reads=lambda _, actor: ((store.CART, actor.person),))
+@handles(AddToCart, reads=lambda _, actor: ((store.CART, actor.person),))
 def add_to_cart(tx: Tx, ask: AddToCart) -> CartSize:
     """See that it is sold, then write it down with the price that is seen."""
     person = _signed_in(tx)
@@ -115,7 +115,7 @@ def add_to_cart(tx: Tx, ask: AddToCart) -> CartSize:
     return _size(lines)
 
 
-@handles(ChangeCartLine, ahead=True)
+@handles(ChangeCartLine)
 def change_cart_line(tx: Tx, ask: ChangeCartLine) -> CartSize:
     """Write down the quantity; the line keeps its place."""
     cart = _cart_with(tx, ask.variant_id)
@@ -127,7 +127,7 @@ def change_cart_line(tx: Tx, ask: ChangeCartLine) -> CartSize:
     return _size(lines)
 
 
-@handles(RemoveFromCart, ahead=True)
+@handles(RemoveFromCart)
 def remove_from_cart(tx: Tx, ask: RemoveFromCart) -> CartSize:
     """Drop the line."""
     cart = _cart_with(tx, ask.variant_id)
@@ -193,7 +193,7 @@ class CancelUnpaid(Command[None], refuses={*ReleaseStock.refuses, *AbandonPaymen
     checkout_id: CheckoutId
 
 
-@handles(Checkout, ahead=True, reads=lambda _, actor: ((store.CART, actor.person),))
+@handles(Checkout, reads=lambda _, actor: ((store.CART, actor.person),))
 def checkout(tx: Tx, ask: Checkout) -> Placed:
     """Price everything anew and agree on the total; then hold the stock, take the money and write the orders."""
     buyer = _signed_in(tx)

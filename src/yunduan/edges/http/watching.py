@@ -69,7 +69,6 @@ class _Figures:
         counters = {
             "batches": (writer.batches, "Commits."),
             "commands": (writer.commands, "Commands carried out, refused ones included."),
-            "early": (writer.early, "Commands begun while the commit before was on its way."),
             "refusals": (writer.refusals, "Commands refused."),
             "broken": (writer.broken, "Commands that broke the program."),
             "replays": (writer.replays, "Batches carried out again one by one."),

@@ -81,8 +81,6 @@ class Survey(Command[Receipt]):
     """Count the purses, with those that wait to be written."""
 
     op: int
-    quiet: bool = False
-    """Without a tally, so that nothing but a look is taken."""
 
 
 class Thank(Command[None]):
@@ -110,7 +108,7 @@ class Spoil(Command[Receipt]):
     purse: str
 
 
-@handles(Mint, ahead=True)
+@handles(Mint)
 def mint(tx: Tx, ask: Mint) -> Receipt:
     """Out of the mint, whose debt grows."""
     for purse in (model.MINT, ask.purse):
@@ -122,7 +120,7 @@ def mint(tx: Tx, ask: Mint) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Pay, ahead=True)
+@handles(Pay)
 def pay(tx: Tx, ask: Pay) -> Receipt:
     """From one to the other."""
     if tx.get(PURSES, ask.payee) is None or tx.get(PURSES, ask.payer) is None:
@@ -136,7 +134,7 @@ def pay(tx: Tx, ask: Pay) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Supply, ahead=True)
+@handles(Supply)
 def supply(tx: Tx, ask: Supply) -> Receipt:
     """More of a thing, or a new thing."""
     stall = tx.get(STALLS, ask.item)
@@ -148,7 +146,7 @@ def supply(tx: Tx, ask: Supply) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Reserve, ahead=True)
+@handles(Reserve)
 def reserve(tx: Tx, ask: Reserve) -> Receipt:
     """Held until the alarm."""
     stall = tx.get(STALLS, ask.item)
@@ -162,7 +160,7 @@ def reserve(tx: Tx, ask: Reserve) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Purchase, ahead=True)
+@handles(Purchase)
 def purchase(tx: Tx, ask: Purchase) -> Receipt:
     """The things first, so that money that is short must undo them."""
     _end(tx, ask.hold, HoldState.TAKEN)
@@ -171,7 +169,7 @@ def purchase(tx: Tx, ask: Purchase) -> Receipt:
     return Receipt(op=ask.op, seq=tx.head.fact_seq - 1)
 
 
-@handles(Expire, ahead=True)
+@handles(Expire)
 def expire(tx: Tx, ask: Expire) -> None:
     """Harmless when the things have been taken."""
     hold = tx.get(HOLDS, ask.hold)
@@ -180,7 +178,7 @@ def expire(tx: Tx, ask: Expire) -> None:
         tx.tell(facts.Expired(hold=ask.hold))
 
 
-@handles(SetBell, ahead=True)
+@handles(SetBell)
 def set_bell(tx: Tx, ask: SetBell) -> Receipt:
     """By an alarm."""
     tx.at(tx.now + ask.in_ms, Ring(bell=ask.op))
@@ -188,20 +186,19 @@ def set_bell(tx: Tx, ask: SetBell) -> Receipt:
     return _receipt(tx, ask.op)
 
 
-@handles(Ring, ahead=True)
+@handles(Ring)
 def ring(tx: Tx, ask: Ring) -> None:
     """Without looking whether it has rung: that is the runtime's promise."""
     store.tally(tx, "rang")
     tx.tell(facts.Rang(bell=ask.bell))
 
 
-@handles(Survey, ahead=True)
+@handles(Survey)
 def survey(tx: Tx, ask: Survey) -> Receipt:
     """By statements, between the remembered rows of others."""
     purses = store.counted_purses(tx)
-    if not ask.quiet:
-        store.tally(tx, "surveyed")
-    tx.tell(facts.Surveyed(op=ask.op, purses=purses, quiet=ask.quiet))
+    store.tally(tx, "surveyed")
+    tx.tell(facts.Surveyed(op=ask.op, purses=purses))
     return _receipt(tx, ask.op)
 
 

@@ -68,7 +68,6 @@ class Surveyed(Fact):
 
     op: int
     purses: int
-    quiet: bool = False
 
 
 class Thanked(Fact):
