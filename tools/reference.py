@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from yunduan.cloud import DOMAINS
+from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
+from yunduan.kernel.refusals import KeyRefusal, RefusalCode
 from yunduan.runtime.registry import Domain, Registry, Route
 from yunduan.runtime.settings import reference as settings_reference
 
@@ -19,8 +21,12 @@ NOTE = "<!-- Made by tools/reference.py from the code: change the code, then `ma
 
 def first_sentence(documented: type) -> str:
     """What a class promises, in one line."""
-    text = " ".join((documented.__doc__ or "").split("\n\n")[0].split())
-    return text.replace("|", "\\|")
+    return cell((documented.__doc__ or "").split("\n\n")[0])
+
+
+def cell(text: str) -> str:
+    """A text as it stands in a table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def fields(message: type[msgspec.Struct]) -> str:
@@ -60,16 +66,34 @@ def queries(domains: tuple[Domain, ...]) -> str:
 
 
 def refusals(domains: tuple[Domain, ...]) -> str:
-    """Every code that a client may meet, and which commands and queries use it."""
-    used: dict[str, set[str]] = {}
+    """Every code that a client may meet: its status over HTTP, what it means, and which commands and queries use it."""
+    used: dict[RefusalCode, set[str]] = {}
     for domain in domains:
         messages = [h.handles for h in domain.commands] + [q.answers for q in domain.queries]  # type: ignore[attr-defined]
         for message in messages:
             for code in message.refuses:
-                used.setdefault(str(code), set()).add(message.__name__)
-    rows = [(f"`{code}`", ", ".join(f"`{name}`" for name in sorted(names))) for code, names in sorted(used.items())]
-    about = "Stable codes of an expected no: `…_not_found` is HTTP 404, `too_many_…` 429, all others 409."
-    return f"# Refusals\n\n{about}\n\n" + table(("code", "of"), rows)
+                used.setdefault(code, set()).add(message.__name__)
+    by_message = [
+        (f"`{code}`", str(status_of(code)), cell(code.meaning), ", ".join(f"`{name}`" for name in sorted(names)))
+        for code, names in sorted(used.items())
+    ]
+    by_key = [(f"`{code}`", str(status_of(code)), cell(code.meaning)) for code in KeyRefusal]
+    by_edge = [(f"`{code}`", str(status), cell(MEANINGS[code])) for code, status in STATUS_OF.items()]
+    head = ("code", "status", "means")
+    parts = [
+        "# Refusals\n",
+        "Stable codes of a no: `not_allowed` is 403, `…_not_found` 404, `too_many_…` (too often: wait) 429, every other refusal 409.\n",
+        "## By what is asked\n",
+        "Decided by the command or the query; a command's are kept under its key.\n",
+        table((*head, "of"), by_message),
+        "## By the key\n",
+        "Of every change that takes a key.\n",
+        table(head, by_key),
+        "## By the edge\n",
+        "Before a message is made of the request, or when its outcome could not be told; kept under no key.\n",
+        table(head, by_edge),
+    ]
+    return "\n".join(parts)
 
 
 def facts(domains: tuple[Domain, ...]) -> str:

@@ -1,6 +1,8 @@
 """The composition root: the only module that names every domain and picks backends."""
 
 import asyncio
+import importlib
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,10 +21,11 @@ from yunduan.domains.catalog.domain import DOMAIN as CATALOG
 from yunduan.domains.identity.couriers import Couriers as Letters
 from yunduan.domains.identity.couriers import KeepInMailbox
 from yunduan.domains.identity.domain import DOMAIN as IDENTITY
-from yunduan.domains.identity.model import CodeSender, IdentitySettings, Vault
+from yunduan.domains.identity.model import CodeSender, IdentitySettings, Obligations, Vault
 from yunduan.domains.ledger.domain import DOMAIN as LEDGER
 from yunduan.domains.orders.commands import OrderPayments
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
+from yunduan.domains.orders.queries import BuyerObligations
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
@@ -41,7 +44,8 @@ from yunduan.runtime.ports import Snapshots, Store, StoreRefusedError
 from yunduan.runtime.registry import Domain, Registry, answer_type
 from yunduan.runtime.restoring import belong_together
 from yunduan.runtime.runners import Runner, again_and_again
-from yunduan.runtime.settings import Settings
+from yunduan.runtime.settings import Settings, SettingsError
+from yunduan.runtime.timekeeping import Timekeeper, begin_timekeeping
 from yunduan.runtime.transaction import Look
 from yunduan.runtime.writer import Limits, Writer
 
@@ -90,7 +94,8 @@ class Cloud:
         self._parts = parts or Parts(ports={})
         if self._parts.mark:
             belong_together(store, self._parts.mark)
-        self._ports = {Ears: Ears(self.registry), Kinds: Kinds(self.registry), **self._parts.ports}
+        self.keeper = begin_timekeeping(store, self.clock, gap_ms_max=gap_ms_max)
+        self._ports = {Ears: Ears(self.registry), Kinds: Kinds(self.registry), Timekeeper: self.keeper, **self._parts.ports}
         self.writer = Writer(
             store,
             self.registry,
@@ -107,7 +112,7 @@ class Cloud:
         self.behind = store.reader(is_behind=True)
         """The connection of what goes on beside the requests."""
         self.following = Following(self.writer, self.behind, self.registry)
-        self.alarms = Alarms(self.writer, self.behind, self.registry, self.clock, gap_ms_max=gap_ms_max)
+        self.alarms = Alarms(self.writer, self.behind, self.registry, self.keeper)
         self.jobs = Jobs(self.writer, self.behind, self.registry)
         self.runners: tuple[Runner, ...] = (self.following, self.alarms, self.jobs, *(made(self) for made in self._parts.runners))
         self._slow: tuple[ThreadPoolExecutor, Look] | None = None
@@ -193,7 +198,7 @@ def join(
     settings = settings or Settings()
     clock, replayed, entropy = clock or SystemClock(), entropy, entropy or SystemEntropy()
     vault = FileVault(folder / "keys.sqlite", entropy=replayed)
-    sandbox = _sandbox(folder, settings, clock, entropy) if settings.sandbox.enabled else None
+    sandbox = _sandbox(folder, settings, clock, entropy) if settings.sandbox.is_on else None
     channels = Channels({"sandbox": sandbox} if sandbox else {})
     runners: list[Callable[[Cloud], Runner]] = [
         lambda cloud: Letters(cloud, carrier or KeepInMailbox()),
@@ -205,6 +210,7 @@ def join(
         ports={
             Vault: vault,
             IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
+            Obligations: BuyerObligations(),
             Channels: channels,
             PaymentListener: OrderPayments(),
             Sandbox: sandbox,
@@ -218,18 +224,40 @@ def join(
 
 
 def open_cloud(settings: Settings, *, clock: Clock | None = None, entropy: Entropy | None = None) -> Cloud:
-    """Open the cloud that the settings name, made on the first time; raises `StoreRefusedError` when it must not be opened."""
+    """Open the cloud that the settings name, made on the first time.
+
+    Raises `StoreRefusedError` when it must not be opened, `SettingsError` when a setting names something that is not there.
+    """
+    carrier = sender_of(settings)
     folder = Path(settings.data)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Cloud(
         open_store(settings),
-        parts=join(folder, settings=settings, clock=clock, entropy=entropy),
+        parts=join(folder, settings=settings, clock=clock, entropy=entropy, carrier=carrier),
         clock=clock,
         entropy=entropy,
         limits=settings.writer.limits(),
         gap_ms_max=settings.alarms.gap_ms_max,
         copy_to=str(folder / f"before-migration-{(clock or SystemClock()).wall_ms()}.sqlite"),
     )
+
+
+def sender_of(settings: Settings) -> CodeSender:
+    """What carries letters: the sender that `codes.sender` names, or nobody, and they lie in the development mailbox.
+
+    Raises `SettingsError` when what is named cannot be imported, breaks when it is called, or makes no sender.
+    """
+    named = settings.codes.sender
+    if not named:
+        return KeepInMailbox()
+    module, _, factory = named.partition(":")
+    try:
+        made: CodeSender = getattr(importlib.import_module(module), factory)()
+    except Exception as error:  # whatever somebody else's module does wrong, it is this setting that has to be mended
+        raise SettingsError(f"codes.sender = {named!r}: {type(error).__name__}: {error}") from error
+    if not inspect.iscoroutinefunction(getattr(made, "send", None)):
+        raise SettingsError(f"codes.sender = {named!r} makes no sender: it lacks `async def send(self, contact, text, language)`")
+    return made
 
 
 def open_store(settings: Settings) -> Store:

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from itertools import count
 from statistics import median
 from typing import Any
 
 import pytest
 
 from abuse.corpus import at, places, spoilt
-from abuse.scenes import CHANGES, READS, ROUTES, SCENES, Request, Stage, encoded, headers
-from abuse.test_bad_input import WITH_BODIES, filled, reached
+from abuse.scenes import CHANGES, ENDS_THE_SESSION, READS, ROUTES, SCENES, Request, Stage, encoded, headers
+from abuse.test_bad_input import WITH_BODIES, filled, operation, reached
 from support.asgi import Heard, call
+from support.timing import best
 from support.town import CALLERS
 from yunduan.domains.identity.commands import RegisterPerson
 from yunduan.domains.identity.model import MINUTE_MS
@@ -130,30 +132,68 @@ def named(body: Any, path: tuple[Any, ...]) -> bool:
     return (field.endswith("_id") or field in IDS) and isinstance(at(body, path), str)
 
 
-@pytest.mark.parametrize("name", [*READS, *CHANGES])
+VICTIMS = ("buyer", "shop owner", "operator admin")
+"""Whose names and tokens are put into the headers."""
+STRANGER_HEARS = {"anyone": 200, "self": 200, "record": 404, "shop": 403, "operator": 403}
+"""What another buyer is answered, by whose data a route touches; where it is their own, it is theirs and nobody else's."""
+
+
+def spoofed_as(stage: Stage, victim: str) -> tuple[tuple[str, str], ...]:
+    """All of these headers at once, with a real person's id and token in them."""
+    fill = {"person": stage.town.people[victim], "token": stage.town.tokens[victim]}
+    return tuple((header, value.format(**fill)) for header, value in SPOOFS)
+
+
+@pytest.mark.parametrize("name", [*READS, *(name for name in CHANGES if ROUTES[name].owner.kind.value not in {"anyone", "self"})])
 def test_headers_make_nobody_anybody(stage: Stage, name: str) -> None:
-    """All of them at once, with a real admin's id and token in them: the answer is the one without them, for nobody and for a buyer."""
+    """Whoever is named in them, the answer is the one without them, byte for byte, for nobody and for another buyer."""
     _, path, body = reached(stage, name)
-    target = filled(stage, name, path)
-    fill = {"person": stage.town.people["operator admin"], "token": stage.town.tokens["operator admin"]}
-    spoofs = tuple((header, value.format(**fill)) for header, value in SPOOFS)
-    if ROUTES[name].scope is None:
-        return
+    target, kind = filled(stage, name, path) + needed(name), ROUTES[name].owner.kind.value
     before = stage.town.digest()
     for caller in ("", "other"):
-        if caller and not expected_to_be_refused(name):
-            continue
-        sent = headers(stage.town.tokens[caller], f"spoof-{caller}" if name in CHANGES else "", has_body=bool(body))
-        method = ROUTES[name].method
-        plain, spoofed = stage.answers([Request(method, target, body, sent), Request(method, target, body, sent + spoofs)])
-        assert (spoofed.status, spoofed.body) == (plain.status, plain.body)
-        assert spoofed.status in ({401} if not caller else {400, 403, 404, 409}), (name, caller, spoofed)
+        wanted = STRANGER_HEARS[kind] if caller or kind == "anyone" else 401
+        for victim in VICTIMS:
+            key = f"spoof-{CHANGES.index(name)}-{caller}-{victim}".replace(" ", "-") if name in CHANGES else ""
+            sent = headers(stage.town.tokens[caller], key, has_body=bool(body))
+            requests = [Request(ROUTES[name].method, target, body, sent + more) for more in ((), spoofed_as(stage, victim))]
+            plain, spoofed = stage.answers(requests)
+            assert (plain.status, spoofed.status) == (wanted, wanted), (name, caller, victim, spoofed)
+            assert spoofed.body == plain.body, (name, caller, victim)
     assert stage.town.digest() == before
 
 
-def expected_to_be_refused(name: str) -> bool:
-    """Whether another buyer has no business there."""
-    return ROUTES[name].owner.kind.value in {"shop", "operator"}
+@pytest.mark.parametrize("name", [name for name in CHANGES if ROUTES[name].owner.kind.value in {"anyone", "self"}])
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_headers_change_nothing_of_whom_they_name(stage: Stage, name: str, victim: str) -> None:
+    """A change of one's own stays one's own: it is carried out, and the person in the headers sees everything as before."""
+    stage.world.pass_time(MINUTE_MS)
+    scene = stage.scene(name)
+    before = seen_by(stage, victim)
+    request = scene.request(f"own-{victim}-{CHANGES.index(name)}".replace(" ", "-"))
+    (heard,) = stage.answers([Request(request.method, request.target, request.body, request.headers + spoofed_as(stage, victim))])
+    assert heard.status == 200, (name, victim, heard)
+    assert stage.town.people[victim].encode() not in heard.body
+    assert seen_by(stage, victim) == before
+    if scene.token:
+        (own,) = stage.answers([Request("GET", "/v1/me", b"", headers(scene.token) + spoofed_as(stage, victim))])
+        assert own.status == (401 if name in ENDS_THE_SESSION else 200)
+        assert stage.town.people[victim].encode() not in own.body
+
+
+def needed(name: str) -> str:
+    """The query that a read cannot be without, as in its example."""
+    described = operation(name).get("parameters", ())
+    found = [f"{it['name']}={it['example']}" for it in described if it["in"] == "query" and it["required"]]
+    return "?" + "&".join(found) if found else ""
+
+
+def seen_by(stage: Stage, caller: str) -> dict[str, bytes]:
+    """Everything of their own that somebody can read."""
+    own = [name for name in READS if ROUTES[name].owner.kind.value == "self"]
+    sent = headers(stage.town.tokens[caller])
+    heard = stage.answers([Request("GET", "/v1" + ROUTES[name].path + needed(name), b"", sent) for name in own])
+    assert [it.status for it in heard] == [200] * len(own)
+    return dict(zip(own, [it.body for it in heard], strict=True))
 
 
 def test_a_spoofed_origin_is_not_counted_as_another(stage: Stage) -> None:
@@ -261,17 +301,25 @@ def test_every_scene_is_for_somebody() -> None:
 
 
 def test_known_and_unknown_contacts_are_answered_alike(stage: Stage) -> None:
-    """Status, headers and the form of the body; the refusal after them; and the time, the medians of 60 each within a factor of 1.5."""
-    known = [f"+861310{number:07d}" for number in range(60)]
-    unknown = [f"+861311{number:07d}" for number in range(60)]
+    """Status, headers and the form of the body; and the time, the medians of 60 each within a factor of 1.5 in the best of three."""
+    seen: dict[bool, set[tuple[Any, ...]]] = {True: set(), False: set()}
+    rounds = count()
+    assert best(lambda: _apart(stage, seen, next(rounds)), 1.5) < 1.5
+    assert seen[True] == seen[False]
+    assert len(seen[True]) == 1
+
+
+def _apart(stage: Stage, seen: dict[bool, set[tuple[Any, ...]]], again: int) -> float:
+    """By what factor the medians of two kinds of contacts differ, 1 for not at all; `again` makes new ones of both."""
+    known = [f"+86131{again}0{number:06d}" for number in range(60)]
+    unknown = [f"+86131{again}1{number:06d}" for number in range(60)]
     for contact in known:
         stage.world.send(RegisterPerson(phone=contact))
     took: dict[bool, list[float]] = {True: [], False: []}
-    seen: dict[bool, set[tuple[Any, ...]]] = {True: set(), False: set()}
 
     async def ask(contact: str, origin: int) -> Heard:
         sent = (("content-type", "application/json"),)
-        where = (f"203.0.{origin // 200}.{origin % 200}", 1)
+        where = (f"203.{again}.{origin // 200}.{origin % 200}", 1)
         return await call(
             stage.town.application, "POST", "/v1/sessions/codes", body=encoded({"contact": contact}), headers=sent, client=where
         )
@@ -286,10 +334,8 @@ def test_known_and_unknown_contacts_are_answered_alike(stage: Stage) -> None:
                 seen[contact in known].add((heard.status, tuple(sorted(heard.headers.items())), tuple(sorted(body.items()))))
 
     stage.world.run(all_of_them())
-    assert seen[True] == seen[False]
-    assert len(seen[True]) == 1
     ratio = median(took[True]) / median(took[False])
-    assert 1 / 1.5 < ratio < 1.5, ratio
+    return max(ratio, 1 / ratio)
 
 
 def test_whether_a_contact_is_taken_is_not_told_either(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from abuse.scenes import CHANGES, ENDS_THE_SESSION, REGISTRY, ROUTES, SCENES, Scene, Stage
 from support.asgi import Heard
+from yunduan.edges.http.problems import status_of
 
 WITHOUT_KEYS = {"POST /sessions/codes", "POST /me/contacts/codes"}
 """A stored fingerprint must not become a way to check a guess of a phone number; limits count these instead."""
@@ -108,6 +109,12 @@ def test_a_refusal_is_kept_under_its_key(stage: Stage) -> None:
     assert code(stage.answers([scene.request("kept")])[0]) == (409, "idempotency_key_reused")
     assert stage.answers([scene.request("anew")])[0].status == 200
     assert stage.answers([scene.request("kept", wrong)])[0].body == no.body
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_what_is_refused_under_a_key_is_not_refused_for_a_while(name: str) -> None:
+    """The refusal is kept, and what comes too often (429, try again later) would be refused under its key long after that."""
+    assert 429 not in {status_of(code.value) for code in ROUTES[name].message.refuses}
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_KEYS))

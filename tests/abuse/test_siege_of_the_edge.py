@@ -6,17 +6,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from abuse.corpus import DEEP
 from support.serving import Server, parsed, read_all, request, served
+from support.timing import best, eventually
 from support.town import Town
 
 PROBES = 200
 P99_MS_MAX = 250
-TRIES = 3
-"""Others use this machine too: the best of these counts, and one good one is enough."""
 HOSTILE = 100
 CONNECTIONS_MAX = 600
 SETTINGS = {
@@ -187,8 +187,8 @@ def under(besieged: Besieged, *attacks: Attack) -> Iterator[None]:
     threads = [threading.Thread(target=run, args=(attack,), daemon=True) for attack in attacks]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
     try:
+        eventually(lambda: besieged.hostile - before >= 10 * len(attacks) or bool(failed))
         yield
     finally:
         stop.set()
@@ -203,38 +203,35 @@ def under(besieged: Besieged, *attacks: Attack) -> Iterator[None]:
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_whoever_behaves_is_answered_meanwhile(besieged: Besieged, attack: Attack) -> None:
     """The 99th of a hundred within a quarter of a second; afterwards the server is as ready as before, with nothing broken in its log."""
-    measured = []
-    for _ in range(TRIES):
+
+    def besieged_ms() -> float:
         with under(besieged, attack):
-            measured.append(p99_ms(besieged))
-        if measured[-1] < P99_MS_MAX:
-            break
-    assert min(measured) < P99_MS_MAX, measured
+            return p99_ms(besieged)
+
+    assert best(besieged_ms, P99_MS_MAX) < P99_MS_MAX
     still_well(besieged)
 
 
 @pytest.mark.slow
 def test_all_of_it_at_once(besieged: Besieged) -> None:
     """Six kinds together: the probe is still answered in time."""
-    measured = []
-    for _ in range(TRIES):
+
+    def besieged_ms() -> float:
         with under(besieged, *ATTACKS):
-            measured.append(p99_ms(besieged))
-        if measured[-1] < P99_MS_MAX:
-            break
-    assert min(measured) < P99_MS_MAX, measured
+            return p99_ms(besieged)
+
+    assert best(besieged_ms, P99_MS_MAX) < P99_MS_MAX
     still_well(besieged)
 
 
 def still_well(besieged: Besieged) -> None:
     """Ready, with nobody left hanging and no broken request in the log."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+
+    def ready() -> bool:
         status, body = besieged.server.ask("GET", "/health/ready")
-        if status == 200 and json.loads(body)["reasons"] == []:
-            break
-        time.sleep(0.1)
-    assert (status, json.loads(body)["reasons"]) == (200, [])
+        return status == 200 and json.loads(body)["reasons"] == []
+
+    eventually(ready)
     log = "".join(besieged.server.lines)
     for bad in ('"request_broken"', '"command_broken"', '"page_broken"', "Traceback", "Task exception"):
         assert bad not in log, log[-4000:]
@@ -268,7 +265,7 @@ def test_a_body_that_nobody_reads_holds_no_connection(besieged: Besieged) -> Non
 
 
 def test_what_is_over_a_limit_is_refused_at_once(besieged: Besieged) -> None:
-    """Too many elements, parameters, pages, levels, bytes: each 4xx, the median of nine under 50 ms."""
+    """Too many elements, parameters, pages, levels, bytes: each 4xx, the median of nine under 50 ms, in the best of three."""
     buyer = besieged.sent
     many = json.dumps({"items": ["var_1"] * 5000}).encode()
     cases = [
@@ -282,7 +279,8 @@ def test_what_is_over_a_limit_is_refused_at_once(besieged: Besieged) -> None:
         ("GET", "/v1/goods?" + "&".join(f"x{number}=1" for number in range(1000)), b""),
         ("GET", "/v1/" + "a/" * 4000, b""),
     ]
-    for method, path, body in cases:
+
+    def median_ms(method: str, path: str, body: bytes) -> float:
         took = []
         for _ in range(9):
             began = time.monotonic()
@@ -290,7 +288,10 @@ def test_what_is_over_a_limit_is_refused_at_once(besieged: Besieged) -> None:
             took.append((time.monotonic() - began) * 1000)
             assert 400 <= status < 500, (path[:60], status)
             assert json.loads(answer)["code"], path[:60]
-        assert sorted(took)[4] < 50, (path[:60], took)
+        return sorted(took)[4]
+
+    for method, path, body in cases:
+        assert best(partial(median_ms, method, path, body), 50) < 50, path[:60]
 
 
 def test_a_request_hidden_behind_another_is_not_heard_as_somebody_elses(besieged: Besieged) -> None:

@@ -1,20 +1,21 @@
 """The authorisation matrix: every operation of every domain, by everybody, with real records; and every id swapped for another's."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
+from abuse.scenes import CHANGES, DOCUMENT, REGISTRY, ROUTES, Request, Stage
 from support.asgi import Client, Heard
-from support.town import CALLERS, Town, seeded
-from yunduan.cloud import DOMAINS
-from yunduan.edges.http.openapi import openapi_document
-from yunduan.runtime.registry import Ownership, Registry
+from support.town import CALLERS, OPERATOR_ROLES, Town, seeded
+from yunduan.domains.identity.commands import GrantRole, GrantShopRole
+from yunduan.domains.identity.model import HOUR_MS, OperatorRole, ShopRole
+from yunduan.kernel.ids import PersonId, ShopId
+from yunduan.runtime.registry import Ownership
 
-REGISTRY = Registry(DOMAINS)
-DOCUMENT = openapi_document(REGISTRY)
-ROUTES = {f"{route.method} {route.path}": route for route in REGISTRY.routes}
 OVERRIDES: dict[str, dict[str, Any]] = {
     "GET /ledger/blocks/{number}": {"number": "1"},
     "DELETE /shops/{shop_id}/staff/{person_id}/{role}": {"role": "finance"},  # one that this person has not: nobody loses their own
@@ -24,16 +25,22 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "POST /shops": {"commission_ppm": 50_000},
 }
 """What a name means in one operation and not in others."""
-WHOSE = {Ownership.SHOP: "shop owner", Ownership.OPERATOR: "operator admin"}
-"""Whose records the ids name, by the rule; the buyer's otherwise."""
 SHARED = {"channel": "sandbox", "currency": "CNY", "role": "packer"}
-PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "transfer_id", "alert_id", "parent"}
+PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "alert_id", "parent"}
 """Ids that anybody may name (what is offered to everybody), or that only operators can (they see all tenants)."""
-MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id"}
+MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id"}
 """Records of a shop: named beside another shop's id, they are not there."""
 
-SEEN_BY_OPERATORS = {"GET /payments/{payment_id}", "GET /orders/{order_id}", "GET /order-numbers/{number}"}
-"""Records that the marketplace's own people may look at, in any role: they answer for what went wrong with them."""
+SEEN_BY_OPERATORS = {
+    "GET /payments/{payment_id}": {"admin", "service", "risk", "finance"},
+    "GET /orders/{order_id}": set(OPERATOR_ROLES),
+    "GET /orders/{order_id}/refunds": set(OPERATOR_ROLES),
+    "GET /order-numbers/{number}": set(OPERATOR_ROLES),
+}
+"""Records that the marketplace's own people may look at, by their roles: they answer for what went wrong with them."""
+BOSSES = {"shop owner", "shop manager"}
+LAYS_DOWN = "DELETE /shops/{shop_id}/staff/{person_id}/{role}"
+"""Whoever works in a shop may take this step, the bosses with anybody, the others with themselves alone."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +48,14 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """One for every cell that changes nothing."""
     town = Town(tmp_path_factory.mktemp("town"))
     yield town
+    town.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One for every cell that changes something: each scene stands alone."""
+    town = Town(tmp_path_factory.mktemp("stage"))
+    yield Stage(town)
     town.close()
 
 
@@ -92,7 +107,7 @@ def expected(name: str, caller: str) -> str:
     if kind is Ownership.OPERATOR:
         return "in" if where == "operator" and (not owner.roles or role in owner.roles) else "role_missing"
     if kind is Ownership.RECORD:
-        return "in" if caller == "buyer" or (name in SEEN_BY_OPERATORS and where == "operator") else "not_found"
+        return "in" if caller == "buyer" or (where == "operator" and role in SEEN_BY_OPERATORS.get(name, ())) else "not_found"
     return "in"
 
 
@@ -123,27 +138,81 @@ def test_who_may_not_is_refused_and_changes_nothing(town: Town, name: str) -> No
     assert town.digest() == before
 
 
+@cache
+def form(name: str) -> Any:
+    """What tells whether an answer is of the documented form."""
+    schema = operation(name)["responses"]["200"]["content"]["application/json"]["schema"]
+    return Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+
+
+def assert_let_in(name: str, caller: str, heard: Heard) -> None:
+    """Done, and answered as the description says."""
+    assert heard.status == 200, (name, caller, heard)
+    errors = list(form(name).iter_errors(heard.json))
+    assert not errors, (name, caller, errors[0].message)
+
+
 @pytest.mark.parametrize("name", [name for name, route in ROUTES.items() if route.message in REGISTRY.queries])
 def test_who_may_read_is_let_in(town: Town, name: str) -> None:
     """Every caller whom the rule names, and what is read is of the documented form."""
     for caller in CALLERS:
         if expected(name, caller) == "in":
-            heard = ask(town, name, caller, town.ours)
-            assert heard.status in {200, 404, 409}, (name, caller, heard)
-            if caller == WHOSE.get(ROUTES[name].owner.kind, "buyer"):
-                assert heard.status == 200, (name, caller, heard)
+            home = {"address_id": town.homes[caller]} if caller else {}
+            assert_let_in(name, caller, ask(town, name, caller, town.ours | home))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, route in ROUTES.items() if route.message in REGISTRY.commands])
-def test_who_may_change_is_let_in(own_town: Town, name: str) -> None:
-    """One caller after the other; what the first has changed, the next may find changed, but nobody is turned away by rule or form."""
+@pytest.mark.parametrize("name", CHANGES)
+def test_who_may_change_is_let_in(stage: Stage, name: str) -> None:
+    """Every caller whom the rule names, with a request that nothing stands against: it is done, and answered in the documented form."""
     for caller in CALLERS:
         if expected(name, caller) == "in":
-            heard = ask(own_town, name, caller, own_town.ours)
-            assert heard.status in {200, 404, 409, 429} or ROUTES[name].takes, (name, caller, heard)
-            if heard.status == 401:
-                break
+            stage.world.pass_time(HOUR_MS)  # so that the limits on codes, which are seen to elsewhere, turn nobody away
+            assert_let_in(name, caller, stage.answers([scene_of(stage, name, caller)])[0])
+
+
+def scene_of(stage: Stage, name: str, caller: str) -> Request:
+    """A request that is carried out, by somebody who is what the caller's name says."""
+    scene, key = stage.scene(name), f"{CHANGES.index(name)}-{caller}".replace(" ", "-")
+    kind = ROUTES[name].owner.kind
+    if kind is Ownership.RECORD:
+        return scene.request(key)
+    if kind is Ownership.SELF:
+        give(stage, stage.client(scene.token)("GET", "/v1/me").json["person_id"], caller)
+        return scene.request(key)
+    if name == LAYS_DOWN and caller not in BOSSES:
+        _, token = stage.newcomer()
+        person = stage.client(token)("GET", "/v1/me").json["person_id"]
+        give(stage, person, caller)
+        own = stage.made(name, token, {"person_id": person, "role": caller.partition(" ")[2]})
+        return own.request(key)
+    return scene.request(key, token=stage.town.tokens[caller])
+
+
+def give(stage: Stage, person: PersonId, caller: str) -> None:
+    """Make somebody what a caller's name says."""
+    where, _, role = caller.partition(" ")
+    if where == "operator":
+        stage.world.send(GrantRole(person_id=person, role=OperatorRole(role)))
+    elif where in {"shop", "elsewhere"}:
+        shop = (stage.town.ours if where == "shop" else stage.town.theirs)["shop_id"]
+        stage.world.send(GrantShopRole(shop_id=ShopId(shop), person_id=person, role=ShopRole(role)))
+
+
+def test_what_the_handler_alone_can_see_is_403_too(stage: Stage) -> None:
+    """The edge lets a manager give roles; that they give none like their own, only the handler knows. `not_allowed` is no 409."""
+    client = stage.client(stage.town.tokens["shop manager"])
+    staff = f"/v1/shops/{stage.town.ours['shop_id']}/staff"
+    before = stage.town.digest()
+    heard = client("POST", staff, {"person_id": stage.town.people["buyer"], "role": "manager"})
+    assert (heard.status, heard.code) == (403, "not_allowed")
+    assert stage.town.digest() == before
+
+
+def test_what_is_not_tried_as_a_change_is_the_channels_alone() -> None:
+    """Whoever sends a notification, its signature alone is believed; the tests of abuse forge them."""
+    assert {name for name, route in ROUTES.items() if route.message in REGISTRY.commands} - set(CHANGES) == {
+        "POST /channels/{channel}/notifications"
+    }
 
 
 def swaps() -> Iterator[Any]:

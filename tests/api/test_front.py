@@ -360,10 +360,15 @@ def test_health_and_metrics(client: Client, books: World) -> None:
     assert 'yunduan_request_seconds_count{method="GET",route="/v1/books"} 2.0' in text
     assert "yunduan_writer_commands_total 1.0" in text
     assert "yunduan_writer_failed 0.0" in text
-    books.cloud.alarms.suspended = True
+    books.clock.jump(86_400_000)
+    client.as_("buyer")("POST", "/v1/books", BOOK)
     ready = client("GET", "/health/ready")
     assert (ready.status, ready.json["ready"]) == (503, False)
     assert ready.json["reasons"] == ["alarms are suspended until somebody confirms the time"]
+    books.clock.jump(-86_400_000)
+    text = client("GET", "/metrics").body.decode()
+    assert "yunduan_alarms_suspended 1.0" in text
+    assert "yunduan_books_ahead_seconds 86400.0" in text
 
 
 def test_every_answer_is_what_the_message_says(client: Client) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+from html import unescape
 from typing import Any
 
 import msgspec
@@ -11,11 +13,14 @@ from jsonschema_rs import Draft202012Validator
 from support import shelf
 from support.asgi import Client
 from yunduan.cloud import DOMAINS
+from yunduan.edges.http.docs import docs_page
 from yunduan.edges.http.endpoint import PREFIX, answer_of, forms, plain
 from yunduan.edges.http.openapi import openapi_document
+from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
 from yunduan.edges.http.samples import matching
+from yunduan.kernel.refusals import KeyRefusal
 from yunduan.runtime import domain as runtime
-from yunduan.runtime.registry import Ownership, Registry
+from yunduan.runtime.registry import Domain, Ownership, Registry, Route
 
 TOY = Registry((runtime.DOMAIN, shelf.DOMAIN))
 REAL = Registry(DOMAINS)
@@ -64,22 +69,58 @@ def test_the_document_is_whole(name: str) -> None:
 def test_an_operation_says_everything(registry: Registry, document: Any, route: Any) -> None:
     """Who may, with which scope, every refusal with its status, the key where one is needed, words for people."""
     operation = operation_of(document, route)
-    assert operation["summary"]
+    assert re.fullmatch(r".*[^.]", operation["summary"])  # a heading, no sentence
     assert operation["description"]
     assert operation["x-yunduan-owner"] == {"kind": route.owner.kind.value, "roles": list(route.owner.roles)}
     public = route.owner.kind is Ownership.ANYONE
     assert operation["security"] == ([] if public else [{"session": [route.scope]}])
-    assert ("401" in operation["responses"]) == ("403" in operation["responses"]) == (not public)
     told = {
-        code
-        for response in operation["responses"].values()
+        (int(status), code)
+        for status, response in operation["responses"].items()
         for code in resolved_response(document, response).get("content", {}).get("application/problem+json", {}).get("examples", ())
     }
-    assert {code.value for code in route.message.refuses} <= told
-    headers = [it["name"] for it in operation.get("parameters", ()) if it["in"] == "header"]
     keyed = route.message in registry.commands and route.takes_key
+    by_message = {code.value for code in route.message.refuses} | ({code.value for code in KeyRefusal} if keyed else set())
+    assert told == {(status_of(code), code) for code in by_message | by_the_edge(route, keyed=keyed)}
+    headers = [it["name"] for it in operation.get("parameters", ()) if it["in"] == "header"]
     assert headers == (["Idempotency-Key"] if keyed else [])
-    assert ("idempotency_key_reused" in told) == keyed
+
+
+def test_every_code_is_explained_once() -> None:
+    """In a sentence, wherever it is said: no two lists of codes share one, and the edge's own are all there."""
+    lists = {type(code) for domain in REAL.domains for message in messages(domain) for code in message.refuses} | {KeyRefusal}
+    codes = [code for each in lists for code in each]
+    assert len({code.value for code in codes} | set(STATUS_OF)) == len(codes) + len(STATUS_OF)
+    assert set(MEANINGS) == set(STATUS_OF)
+    for meaning in [*(code.meaning for code in codes), *MEANINGS.values()]:
+        assert re.fullmatch(r"[A-Z].{10,}[.]", meaning), meaning
+    for response in told(DOCUMENTS["real"][1]):
+        for code, example in response["content"]["application/problem+json"]["examples"].items():
+            assert f"- `{code}`: {example['summary']}" in response["description"].splitlines()
+
+
+def messages(domain: Domain) -> list[Any]:
+    """What may be asked of a domain."""
+    return [handler.handles for handler in domain.commands] + [query.answers for query in domain.queries]
+
+
+def told(document: Any) -> list[Any]:
+    """Every response that is a no."""
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    responses = [response for operation in operations for status, response in operation["responses"].items() if status != "200"]
+    return [response for response in [*responses, *document["components"]["responses"].values()] if "$ref" not in response]
+
+
+def by_the_edge(route: Route, *, keyed: bool) -> set[str]:
+    """What the edge may say of a route, whatever its message."""
+    codes = {"invalid_request", "broken", "busy", "outcome_unknown"}
+    if keyed:
+        codes |= {"idempotency_key_missing", "idempotency_key_malformed"}
+    if route.owner.kind is not Ownership.ANYONE:
+        codes |= {"sign_in_first", "scope_missing"}
+    if route.owner.kind in {Ownership.SHOP, Ownership.OPERATOR}:
+        codes |= {"role_missing"}
+    return codes if route.method == "GET" else codes | {"body_too_slow", "body_too_large", "media_type_unsupported"}
 
 
 def resolved_response(document: Any, response: Any) -> Any:
@@ -132,6 +173,18 @@ def test_a_sample_matches_its_pattern(pattern: str, length: int) -> None:
     """Short, and the same every time."""
     text = matching(pattern, length)
     assert re.search(pattern, text)
+
+
+def test_a_curl_of_the_page_is_read_at_a_glance_and_runs() -> None:
+    """The body is indented, and what a shell makes of it is the example."""
+    page = docs_page(DOCUMENTS["real"][1])
+    shown = unescape(re.findall(r'<article id="op-Checkout">.*?<pre tabindex="0"><code>(.*?)</code>', page, re.DOTALL)[0])
+    arguments = shlex.split(shown.replace("\\\n", " "))
+    body = arguments[arguments.index("-d") + 1]
+    example = operation_of(DOCUMENTS["real"][1], next(route for route in REAL.routes if route.path == "/checkouts"))["requestBody"]
+    assert json.loads(body) == json.loads(json.dumps(example["content"]["application/json"]["example"]))
+    assert max(len(line) for line in shown.splitlines()) < 70
+    assert shown.splitlines()[-1] == '  "$CLOUD/v1/checkouts"'
 
 
 def test_the_pages_are_ours_alone(client: Client) -> None:

@@ -1,18 +1,24 @@
 """The two pages for development: the mailbox, and the sandbox's page on which a payer decides."""
 
 import asyncio
+import gzip
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from litestar import Litestar, Request, Response, get
 
 from support.asgi import Client
 from support.town import Town
 from yunduan.cloud import Cloud, open_cloud
+from yunduan.domains.identity.model import DAY_MS
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
+from yunduan.edges.http.fixed import Fixed
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.money import Money
 from yunduan.runtime.settings import SandboxSettings, Settings
@@ -74,8 +80,19 @@ def test_an_address_that_was_changed_is_no_address(town: Town, visitor: Client) 
     """Nobody can pay less than was asked for, or at somebody else's word."""
     target = address(town, 12_345)
     for forged in (target.replace("amount=12345", "amount=1"), "/sandbox/pay", "/sandbox/pay?signature=x", target + "&amount=1"):
-        assert visitor("GET", forged).status == 404, forged
-        assert visitor("POST", forged, body=b"decision=approve").status == 404
+        for heard in (visitor("GET", forged), visitor("POST", forged, body=b"decision=approve")):
+            assert (heard.status, heard.headers["content-type"]) == (404, "text/html; charset=utf-8"), forged
+            assert "Nothing was paid" in heard.body.decode()
+
+
+def test_a_page_that_came_too_late_says_so(town: Town, visitor: Client) -> None:
+    """As a page, on which there is nothing to decide any more."""
+    target = address(town, 700)
+    assert re.search(r"Open until 20\d\d-\d\d-\d\d \d\d:\d\d UTC\.", visitor("GET", target).body.decode())
+    town.world.pass_time(DAY_MS)
+    for page in (visitor("GET", target).body.decode(), decided(visitor, target, "approve")):
+        assert "Too late: nothing was paid." in page
+        assert "<button" not in page
 
 
 def test_the_mailbox_shows_the_last_letters(town: Town, visitor: Client) -> None:
@@ -85,6 +102,7 @@ def test_the_mailbox_shows_the_last_letters(town: Town, visitor: Client) -> None
     page = visitor("GET", "/development/mailbox")
     assert (page.status, page.headers["cache-control"]) == (200, "no-store")
     assert "+8613712345678" in page.body.decode()
+    assert re.search(r"<strong>\d{6}</strong>", page.body.decode())
     assert "<script" not in page.body.decode()
 
 
@@ -98,7 +116,32 @@ def test_whoever_is_away_from_development_has_no_mailbox(tmp_path: Path) -> None
     with asyncio.Runner() as runner:
         cloud = runner.run(opened())
         client = Client(application(cloud, settings, admits=Sessions(cloud)), runner.run)
-        assert client("GET", "/development/mailbox").code == "mailbox_not_found"
+        closed = client("GET", "/development/mailbox")
+        assert (closed.status, closed.headers["content-type"]) == (404, "text/html; charset=utf-8")
         assert client("GET", "/v1/development/mailbox").code == "mailbox_not_found"
         assert client("GET", "/sandbox/pay").code == "route_not_found"
         runner.run(cloud.stop())
+
+
+def test_what_never_changes_is_sent_once_and_compressed(town: Town) -> None:
+    """By its tag; whoever takes no gzip, or has another version, gets all of it."""
+    text = ("云端 " * 1000).encode()
+    fixed = Fixed(text, "text/html")
+
+    @get("/page", sync_to_thread=False)
+    def page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return fixed.answer(request)
+
+    client = Client(Litestar([page], openapi_config=None, logging_config=None), town.world.run)
+    whole = client("GET", "/page")
+    assert (whole.status, whole.body, whole.headers["cache-control"], whole.headers["vary"]) == (200, text, "no-cache", "accept-encoding")
+    packed = client("GET", "/page", headers={"accept-encoding": "br, gzip;q=0.8"})
+    assert (packed.headers["content-encoding"], gzip.decompress(packed.body)) == ("gzip", text)
+    assert len(packed.body) < len(text) / 20
+    assert "content-encoding" not in client("GET", "/page", headers={"accept-encoding": "gzip;q=0"}).headers
+    tag = whole.headers["etag"]
+    assert packed.headers["etag"] == tag
+    for known in (tag, f'"x", {tag}'):
+        again = client("GET", "/page", headers={"if-none-match": known})
+        assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+    assert client("GET", "/page", headers={"if-none-match": '"x"'}).body == text

@@ -1,6 +1,7 @@
 """The command line as an operator uses it: beside a running server, without one, and after a loss."""
 
 import contextlib
+import json
 import os
 import pty
 import signal
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,18 +41,18 @@ def run(*arguments: str, data: Path, ends: int = 0, **environ: str) -> str:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[str]:
+def serving(data: Path, *arguments: str, **environ: str) -> Iterator[str]:
     """A server on a folder; ended by its id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"YUNDUAN_DATA": str(data), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "error"}
-    server = subprocess.Popen([YUNDUAN, "serve"], env=environment)
+    environment = os.environ | {"YUNDUAN_DATA": str(data), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "error"} | environ
+    server = subprocess.Popen([YUNDUAN, "serve", *arguments], env=environment)
     url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):
             try:
-                urllib.request.urlopen(f"{url}/health/ready", timeout=1).close()
+                urllib.request.urlopen(f"{url}/health/live", timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.05)
@@ -107,6 +109,45 @@ def test_data_are_printed_as_they_are(tmp_path: Path) -> None:
     assert "[a-z] holds no copy of a store" in run("restore", "[a-z]", data=tmp_path, ends=1)
 
 
+def ask_for_code(url: str, contact: str) -> None:
+    """Have a code sent."""
+    sent = urllib.request.Request(f"{url}/v1/sessions/codes", json.dumps({"contact": contact}).encode(), method="POST")
+    sent.add_header("content-type", "application/json")
+    urllib.request.urlopen(sent, timeout=10).close()
+
+
+def test_codes_go_by_the_sender_that_the_settings_name(tmp_path: Path) -> None:
+    """A module beside the cloud's own; one that is not there ends the start with exit code 2 and says so."""
+    (tmp_path / "pigeons.py").write_text(
+        "class Loft:\n    async def send(self, contact, text, language):\n"
+        f"        open({str(tmp_path / 'taken')!r}, 'a').write(f'{{contact}} {{text}}\\n')\n"
+    )
+    said = run("serve", data=tmp_path / "data", ends=2, YUNDUAN_CODES__SENDER="pigeons:Loft")
+    assert "codes.sender = 'pigeons:Loft': ModuleNotFoundError" in said
+    assert not (tmp_path / "data").exists()
+    with serving(tmp_path / "data", YUNDUAN_CODES__SENDER="pigeons:Loft", PYTHONPATH=str(tmp_path)) as url:
+        ask_for_code(url, ADMIN)
+        code = run("person", "code", ADMIN, data=tmp_path / "data").strip()
+        for _ in range(100):
+            if (tmp_path / "taken").exists():
+                break
+            time.sleep(0.05)
+    assert (tmp_path / "taken").read_text() == f"{ADMIN} 【云端】验证码 {code}，10 分钟内有效，请勿告诉他人。\n"
+
+
+def test_a_code_is_found_however_its_contact_is_written(tmp_path: Path) -> None:
+    """As signing in finds the person: without a country code, with spaces, in upper case; what is no contact is refused."""
+    with serving(tmp_path) as url:
+        for contact in (ADMIN, "mei.lin@example.com"):
+            ask_for_code(url, contact)
+        by_phone = {run("person", "code", contact, data=tmp_path) for contact in (ADMIN, "13800138000", "138 0013 8000")}
+        by_email = {run("person", "code", contact, data=tmp_path) for contact in ("mei.lin@example.com", "Mei.Lin@Example.com")}
+        assert (len(by_phone), len(by_email)) == (1, 1)
+        assert all(code.strip().isdigit() and len(code.strip()) == 6 for code in by_phone | by_email)
+        assert "no letter to 13800138001" in run("person", "code", "13800138001", data=tmp_path, ends=1)
+        assert "refused: contact_invalid" in run("person", "code", "nobody", data=tmp_path, ends=1)
+
+
 def test_a_second_server_is_refused(tmp_path: Path) -> None:
     """One writer a store."""
     with serving(tmp_path):
@@ -138,6 +179,27 @@ def test_an_extra_that_is_missing_is_named(arguments: tuple[str, ...], missing: 
     said = run(*arguments, data=tmp_path / "data", ends=1, PYTHONPATH=str(tmp_path), YUNDUAN_STORE__URL=url)
     installs = f"{sys.executable} -m pip install 'yunduan[{extra}]'"
     assert said == f"✗ {missing} is not installed; the extra `{extra}` brings it: {installs}\n"
+
+
+def test_the_sandbox_is_not_opened_to_strangers_by_nobodys_decision(tmp_path: Path) -> None:
+    """Unsaid, the cloud is not served where others may come; said, it is, and says so at every start; the doctor does too."""
+    for environ in ({"YUNDUAN_HTTP__HOST": "0.0.0.0"}, {"YUNDUAN_HTTP__PUBLIC_URL": "https://market.example"}):
+        said = run("serve", data=tmp_path / "data", ends=2, **environ)
+        assert "sandbox.enabled must be said, true or false" in said
+    assert "sandbox.enabled must be said" in run("serve", "--host", "0.0.0.0", data=tmp_path / "data", ends=2)
+    assert not (tmp_path / "data").exists()
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = {"YUNDUAN_HTTP__HOST": "0.0.0.0", "YUNDUAN_HTTP__PORT": str(taken.getsockname()[1]), "YUNDUAN_LOG__LEVEL": "error"}
+        said = run("serve", data=tmp_path, ends=69, YUNDUAN_SANDBOX__ENABLED="true", YUNDUAN_MAILBOX__SHOWN="true", **port)
+        assert said.count("open_to_strangers") == 2
+        assert "pays nothing" in said
+        assert "signs in as anybody" in said
+        assert "open_to_strangers" not in run("serve", data=tmp_path, ends=69, YUNDUAN_SANDBOX__ENABLED="false", **port)
+    run("person", "register", ADMIN, data=tmp_path)
+    said = run("doctor", data=tmp_path, ends=1, YUNDUAN_HTTP__HOST="0.0.0.0")
+    assert "strangers: whoever pays with the sandbox pays nothing" in said
 
 
 def test_a_copy_made_while_people_come_brings_everything_back(tmp_path: Path) -> None:
@@ -266,9 +328,78 @@ def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
     keys.chmod(0o644)
     said = run("doctor", data=tmp_path, ends=1)
     assert f"✗ folder: others can reach {keys}\n    chmod go= {keys}\n" in said
-    assert said.endswith("\n1 of 15 findings want something done\n")
+    assert said.endswith("\n1 of 17 findings want something done\n")
     keys.unlink()
     assert f"✗ keys: {keys} is not there\n" in run("doctor", data=tmp_path, ends=1)
+
+
+def change(data: Path, sql: str, *arguments: object) -> None:
+    """Change a store that no server holds."""
+    connection = apsw.Connection(str(data / "yunduan.sqlite"))
+    connection.execute(sql, arguments)
+    connection.close()
+
+
+def test_jobs_are_begun_listed_stopped_and_taken_up_again(tmp_path: Path) -> None:
+    """Beside a server and without one, where a job is done before the command ends."""
+    said = run("job", "start", "derive_counters", data=tmp_path)
+    job = said.split(":")[0]
+    assert said == f"{job}: derive_counters is running, 0 of 0 done\n"
+    assert "job_ended" in run("job", "cancel", job, data=tmp_path, ends=1)
+    with serving(tmp_path):
+        assert f"{job}  derive_counters      finished  0 of 0 at " in run("job", "list", data=tmp_path)
+        assert len(run("job", "list", "--limit", "1", data=tmp_path).splitlines()) == 1
+        said = run("job", "start", "dance", data=tmp_path, ends=1)
+        assert "job_kind_unknown: dance is none of derive_counters, destroy_erased_keys, forget_answers" in said
+        assert "job_not_found" in run("job", "retry", "job_0", data=tmp_path, ends=1)
+    change(tmp_path, "UPDATE job SET status = 'failed', error = 'it [broke]' WHERE id = ?", job)
+    assert f"derive_counters: it [broke] ({job})" in run("doctor", data=tmp_path, ends=1)
+    assert "it [broke]" in run("job", "list", data=tmp_path)
+    with serving(tmp_path):
+        assert f"{job}: derive_counters is running" in run("job", "retry", job, data=tmp_path)
+    assert "failed" not in run("job", "list", data=tmp_path)
+
+
+def test_parked_facts_are_listed_and_heard(tmp_path: Path) -> None:
+    """What cannot be heard stays set aside, and makes the exit code 1."""
+    run("person", "register", ADMIN, data=tmp_path)
+    erased = b'{"person_id":"per_1"}'
+    change(tmp_path, "INSERT INTO fact (seq, kind, body, cause, at, effective_at) VALUES (0, 'PersonErased', ?, '', 0, 0)", erased)
+    change(tmp_path, "INSERT INTO parked (follower, seq, error, at) VALUES ('erase_keys', 0, 'the [disk]', 0), ('erase_keys', 1, '', 0)")
+    assert "the [disk]" in run("fact", "parked", data=tmp_path)
+    assert "yunduan fact retry --all" in run("doctor", data=tmp_path, ends=1)
+    with serving(tmp_path) as url:
+        assert b"yunduan_facts_parked 2.0" in urllib.request.urlopen(f"{url}/metrics").read()
+        said = run("fact", "retry", "--all", data=tmp_path, ends=1)
+        assert "✓ erase_keys has heard fact 0" in said
+        assert "✗ erase_keys at fact 1: fact_not_heard: erase_keys does not hear" in said
+        assert "✗ erase_keys at fact 2: parked_fact_not_found" in run("fact", "retry", "erase_keys", "2", data=tmp_path, ends=1)
+        assert b"yunduan_facts_parked 1.0" in urllib.request.urlopen(f"{url}/metrics").read()
+    assert "say --all" in run("fact", "retry", "erase_keys", data=tmp_path, ends=2)
+
+
+def doubt_the_clock(data: Path) -> None:
+    """As if the clock had leapt while a server ran."""
+    change(data, "INSERT INTO mark (name, value) VALUES ('clock_doubted', ?)", b'{"why":"the clock has leapt","by_ms":86400000}')
+
+
+def test_the_time_is_confirmed_beside_a_server_or_at_its_start(tmp_path: Path) -> None:
+    """No start ends the doubt by itself; the doctor says so, and the server is not ready until then."""
+    run("person", "register", ADMIN, data=tmp_path)
+    doubt_the_clock(tmp_path)
+    assert "in doubt: the clock has leapt (by 86,400 s)" in run("doctor", data=tmp_path, ends=1)
+    with serving(tmp_path) as url:
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            urllib.request.urlopen(f"{url}/health/ready")
+        assert "is right: it was in doubt, because the clock has leapt" in run("confirm-clock", data=tmp_path)
+        urllib.request.urlopen(f"{url}/health/ready").close()
+    assert "nobody doubts it" in run("doctor", data=tmp_path)
+    doubt_the_clock(tmp_path)
+    with serving(tmp_path, "--confirm-clock") as url:
+        urllib.request.urlopen(f"{url}/health/ready").close()
+    doubt_the_clock(tmp_path)
+    assert "because the clock has leapt" in run("confirm-clock", data=tmp_path)
+    assert "nobody doubted it" in run("confirm-clock", data=tmp_path)
 
 
 def test_the_doctor_says_whether_the_settings_will_do(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from support.toy import BETWEEN, TOY, Do, Move, Open, PurseOf, Step, TwoLooks
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.refusals import BrokenError, FaultError, KeyRefusal, Refused, UnknownOutcomeError
 from yunduan.runtime import domain as runtime
+from yunduan.runtime.following import HearParked, ParkedFacts
 from yunduan.runtime.jobs import EndJob, JobOf, StartJob
 from yunduan.runtime.ports import StoreRefusedError
 from yunduan.runtime.writer import SupersededError
@@ -37,6 +38,15 @@ def purses(world: World) -> dict[str, int]:
 def counts(world: World) -> dict[str, int]:
     """How many rows there are of everything."""
     return {table: world.rows(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
+
+
+def write(world: World, sql: str, *arguments: object) -> None:
+    """Change the store behind the back of the cloud."""
+    store = world.cloud.store
+    store.begin()
+    store.write(sql, arguments)
+    store.lend()
+    store.commit()
 
 
 def outcomes(world: World, *asked: Do, keys: list[str] | None = None) -> list[Any]:
@@ -285,6 +295,53 @@ def test_a_fact_that_cannot_be_heard_is_parked_and_those_behind_it_are_heard(wor
     assert world.cloud.following.parked == 1
 
 
+@pytest.mark.parametrize("body", [b"{}", b'{"name":7}', b"\xff", b""])
+def test_a_fact_that_cannot_be_read_is_parked_and_those_around_it_are_heard(body: bytes, world: World) -> None:
+    """After some tries, however many stand before it; nobody has to hear those one by one."""
+    world.send(steps(*(f"tell:f{n}" for n in range(1, 7))))
+    write(world, "UPDATE fact SET body = ? WHERE seq IN (3, 4)", body)
+    before = world.cloud.writer.commands
+    world.settle()
+    assert world.rows("SELECT name FROM heard ORDER BY seq") == [("f1",), ("f2",), ("f5",), ("f6",)]
+    assert world.rows("SELECT follower, seq FROM parked ORDER BY seq") == [("toy_ears", 3), ("toy_ears", 4)]
+    assert world.rows("SELECT seq FROM cursor WHERE follower = 'toy_ears'") == [(6,)]
+    assert world.cloud.writer.commands - before == 4
+
+
+def test_a_parked_fact_can_be_heard_once_it_can_be_taken(place: Place) -> None:
+    """Refused with what is wrong until then, and nothing has changed; afterwards it is set aside no more. A restart still counts it."""
+    with world_at(place, domains=DOMAINS) as world:
+        world.send(steps("tell:one", "tell:unheard", "tell:two"))
+        world.settle()
+        before = counts(world)
+        assert world.refusal(HearParked(follower="toy_ears", seq=2)) == "fact_not_taken"
+        assert world.refusal(HearParked(follower="toy_ears", seq=1)) == "parked_fact_not_found"
+        assert counts(world) == before
+    with world_at(place, domains=DOMAINS) as world:
+        assert world.cloud.following.parked == 1
+        (parked,) = world.ask(ParkedFacts())
+        assert (parked.follower, parked.seq, parked.kind) == ("toy_ears", 2, "Named")
+        assert "cannot hear that" in parked.error
+        write(world, "UPDATE fact SET body = ? WHERE seq = 2", b'{"name":"mended"}')
+        world.send(HearParked(follower="toy_ears", seq=2))
+        assert world.rows("SELECT name FROM heard ORDER BY seq") == [("one",), ("two",), ("mended",)]
+        assert world.refusal(HearParked(follower="toy_ears", seq=2)) == "parked_fact_not_found"
+        assert world.cloud.following.parked == 0
+        write(world, "INSERT INTO parked (follower, seq, error, at) VALUES ('nobody', 1, '', 0), ('toy_ears', 1, '', 0)")
+        write(world, "UPDATE fact SET kind = 'Gone' WHERE seq = 1")
+        assert [world.refusal(HearParked(follower=name, seq=1)) for name in ("nobody", "toy_ears")] == ["fact_not_heard"] * 2
+
+
+def test_what_a_follower_tells_names_the_facts_that_it_heard(world: World) -> None:
+    """As its cause: its own facts, and those of the commands that it sends."""
+    world.send(steps("tell:one", "tell:call two"), key="k")
+    world.settle()
+    world.send(steps("tell:shout three"))
+    world.settle()
+    told = [(seq, cause) for seq, cause in world.rows("SELECT seq, cause FROM fact ORDER BY seq")]
+    assert told == [(1, "k"), (2, "k"), (3, "toy_ears@1-2"), (4, ""), (5, "toy_ears@4/1")]
+
+
 def test_an_alarm_rings_once_at_its_time(place: Place) -> None:
     """Not before, not twice, and not again after a restart."""
     with world_at(place, domains=DOMAINS) as world:
@@ -307,6 +364,35 @@ def test_an_alarm_whose_command_breaks_is_put_off(world: World) -> None:
     world.pass_time(10)
     assert world.rows("SELECT failures, due FROM alarm") == [(1, world.clock.wall_ms() + 60_000)]
     assert world.rows("SELECT id FROM plain WHERE id IN (?, ?)", "x", "y") == [("y",)]
+
+
+def test_an_alarm_that_breaks_again_and_again_is_tried_less_and_less_often(world: World) -> None:
+    """After 1, 4, 9, … and at most 60 minutes."""
+    world.send(steps("alarm_that_breaks:x:0"))
+    pauses, rang_at = [], world.clock.wall_ms()
+    for failures in range(1, 11):
+        world.settle()
+        ((failed, due),) = world.rows("SELECT failures, due FROM alarm")
+        assert failed == failures
+        pauses.append((due - rang_at) // 60_000)
+        rang_at = due
+        world.pass_time(due - world.clock.wall_ms() - 1)
+        assert world.rows("SELECT failures FROM alarm") == [(failures,)]
+        world.clock.advance(1)
+    assert pauses == [1, 4, 9, 16, 25, 36, 49, 60, 60, 60]
+
+
+@pytest.mark.parametrize(("kind", "body"), [("Gone", b"{}"), ("Do", b'{"steps":7}'), ("Do", b"\xff\x00"), ("Ring", b"")])
+def test_an_alarm_that_cannot_be_read_is_put_off_and_the_others_ring(kind: str, body: bytes, world: World) -> None:
+    """As after an upgrade: it stays for a program that can read it, is counted, and stops nobody."""
+    world.send(steps("alarm:x:10", "alarm:y:20"))
+    write(world, "INSERT INTO alarm (id, due, kind, body, failures) VALUES (?, ?, ?, ?, 0)", "alm_0", world.clock.wall_ms(), kind, body)
+    world.pass_time(20)
+    assert world.rows("SELECT id FROM plain WHERE id IN ('x', 'y') ORDER BY id") == [("x",), ("y",)]
+    assert world.rows("SELECT id, failures, due FROM alarm") == [("alm_0", 1, world.clock.wall_ms() - 20 + 60_000)]
+    assert (world.cloud.alarms.unreadable, world.cloud.writer.broken, world.cloud.writer.replays) == (1, 1, 0)
+    world.pass_time(60_000)
+    assert world.rows("SELECT failures FROM alarm") == [(2,)]
 
 
 def test_a_job_resumes_where_a_restart_left_it(place: Place) -> None:

@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 from yunduan.domains.identity.model import (
     CONTACT_WINDOWS,
     COUNTRIES,
+    RESERVE_WINDOWS,
+    SPANS_MS,
+    TRIES_MAX,
     ContactKind,
     Held,
     OperatorRole,
@@ -15,6 +18,7 @@ from yunduan.domains.identity.model import (
     again_at,
     contact_of,
     counted,
+    counted_until,
     masked,
     may_change_role,
     origin_of,
@@ -50,8 +54,23 @@ def test_no_window_is_ever_overdrawn_and_waiting_as_told_is_enough(windows: tupl
 
 
 def test_guesses_are_bounded_by_the_limits_of_codes() -> None:
-    """Twice ten codes in any 24 hours at most, five tries each: a hundred guesses at a million codes."""
-    assert max(2 * window.count for window in CONTACT_WINDOWS if window.ms == 86_400_000) * 5 == 100
+    """Twice ten codes in any 24 hours at most, five tries each: a hundred guesses at a million codes. The reserve is not for them."""
+    assert max(2 * window.count for window in CONTACT_WINDOWS if window.ms == 86_400_000) * TRIES_MAX == 100
+    assert max(2 * window.count for window in RESERVE_WINDOWS if window.ms == 86_400_000) * TRIES_MAX == 50
+
+
+@given(waits=st.lists(st.integers(0, 2 * 86_400_000), min_size=1, max_size=60))
+def test_nothing_is_counted_any_more_when_it_is_forgotten(waits: list[int]) -> None:
+    """From then on a budget allows, and counts, as one that is new; a moment before it does not."""
+    now, used = 0, ()
+    for wait in waits:
+        now += wait
+        used = counted(used, CONTACT_WINDOWS, now)
+    until = counted_until(used)
+    assert now < until <= now + SPANS_MS[-1]
+    assert counted(used, CONTACT_WINDOWS, until) == counted((), CONTACT_WINDOWS, until)
+    assert counted(used, CONTACT_WINDOWS, until - 1) != counted((), CONTACT_WINDOWS, until - 1)
+    assert again_at(used, CONTACT_WINDOWS, until) <= until
 
 
 def test_a_budget_without_uses_allows() -> None:

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import iso4217
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,12 +45,28 @@ def test_addition_and_subtraction_undo_each_other(a: int, b: int) -> None:
     assert (cny(a) < cny(b), cny(a) <= cny(b), cny(a) > cny(b), cny(a) >= cny(b)) == (a < b, a <= b, a > b, a >= b)
 
 
-def test_two_currencies_are_never_added_or_compared() -> None:
+def test_two_currencies_are_never_added_and_neither_is_more() -> None:
     """It is a broken program, not an answer."""
     yen = Money(amount=1, currency="JPY")
-    for attempt in (lambda: cny(1) + yen, lambda: cny(1) - yen, lambda: cny(1) < yen, lambda: cny(1) >= yen):
+    for attempt in (
+        lambda: cny(1) + yen,
+        lambda: cny(1) - yen,
+        lambda: cny(1) < yen,
+        lambda: cny(1) <= yen,
+        lambda: cny(1) > yen,
+        lambda: cny(1) >= yen,
+        lambda: max(cny(1), yen),
+    ):
         with pytest.raises(BrokenError):
             attempt()
+
+
+def test_money_of_two_currencies_is_not_the_same() -> None:
+    """Equality answers, so that what was agreed can be held against what is: nothing in one currency is not nothing in another."""
+    assert zero("CNY") != zero("JPY")
+    assert cny(1) != Money(amount=1, currency="JPY")
+    assert cny(1) == cny(1)
+    assert len({cny(1), Money(amount=1, currency="JPY"), cny(1)}) == 2
 
 
 def test_more_than_there_is_cannot_be_taken() -> None:
@@ -66,8 +83,10 @@ def test_an_amount_out_of_bounds_cannot_be_made(amount: int) -> None:
 
 
 def test_exponents_are_those_of_iso_4217() -> None:
-    """A yen has no part, a dinar a thousand."""
-    assert (EXPONENTS["CNY"], EXPONENTS["JPY"], EXPONENTS["BHD"], EXPONENTS["CLF"]) == (2, 0, 3, 4)
+    """Every currency that has a minor unit, as the maintenance agency's own table has it; a yen has no part, a dinar a thousand."""
+    theirs = {currency.code: currency.exponent for currency in iso4217.Currency if currency.exponent is not None}
+    assert theirs == EXPONENTS
+    assert (EXPONENTS["CNY"], EXPONENTS["JPY"], EXPONENTS["OMR"], EXPONENTS["CLF"]) == (2, 0, 3, 4)
     assert (str(Money(amount=3990, currency="CNY")), str(Money(amount=39, currency="JPY"))) == ("39.90 CNY", "39 JPY")
     assert str(Money(amount=5, currency="KWD")) == "0.005 KWD"
     assert not zero("CNY")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yunduan.domains.orders import model
-from yunduan.domains.orders.model import PPM, Discount, SoldItem, TaxRule
+from yunduan.domains.orders.model import PPM, Discount, Funder, SoldItem, TaxRule
 from yunduan.kernel.ids import GoodsId, ShopId, VariantId
 from yunduan.kernel.money import AMOUNT_MAX
 from yunduan.kernel.refusals import Refused
@@ -26,9 +26,9 @@ items = st.lists(
         for n, (quantity, price, tax_class) in enumerate(rows)
     )
 )
-discounts = st.lists(st.builds(Discount, st.just("spring"), st.just("acc_promotionscny"), st.integers(0, 10**9)), max_size=3)
+discounts = st.lists(st.builds(Discount, st.just("spring"), st.sampled_from(Funder), st.integers(0, 10**9)), max_size=3)
 taxes = st.builds(TaxRule, st.integers(0, PPM), st.booleans())
-rules = st.fixed_dictionaries({("CN", "standard"): taxes, ("CN", "reduced"): taxes, ("CN", "shipping"): taxes})
+rules = st.fixed_dictionaries({("CN", "standard"): taxes, ("CN", "reduced"): taxes}, optional={("CN", "shipping"): taxes})
 ppm = st.integers(0, PPM)
 
 
@@ -52,17 +52,42 @@ def test_the_lines_are_the_total(of, shipping, offered, rules, commission):
 
 @given(of=items, offered=discounts, rules=rules, commission=ppm)
 def test_discounts_take_no_more_than_there_is(of, offered, rules, commission):
-    """Discounts stop at nothing, are split over the lines to the last unit, and taxes are reckoned on what is left."""
+    """Discounts stop at nothing; the shop's own are split over the lines to the last unit, and taxes are reckoned on what it gets."""
     priced = a_price(of, 0, offered, rules, commission)
     goods = sum(item.amount for item in of)
-    taken = sum(discount.amount for discount in priced.discounts)
-    assert taken == min(goods, sum(discount.amount for discount in offered))
-    assert [discount.funder for discount in priced.discounts] == ["acc_promotionscny"] * len(priced.discounts)
+    taken = {funder: sum(one.amount for one in priced.discounts if one.funder is funder) for funder in Funder}
+    assert sum(taken.values()) == min(goods, sum(discount.amount for discount in offered))
+    assert priced.promoted == taken[Funder.MARKETPLACE]
     by_line = {tax.of: tax.base for tax in priced.taxes}
     assert all(by_line[item.variant_id] <= item.amount for item in of if item.variant_id in by_line)
     if len(by_line) == len(of):
-        assert sum(by_line.values()) == goods - taken
-    assert 0 <= priced.commission <= goods - taken
+        assert sum(by_line.values()) == goods - taken[Funder.SHOP]
+    assert 0 <= priced.commission <= goods - taken[Funder.SHOP]
+    assert priced.commission <= priced.total + priced.promoted
+
+
+@given(of=items, shipping=st.integers(0, 10**8), offered=discounts, amount=st.integers(0, 10**9), rules=rules, commission=ppm)
+def test_what_the_marketplace_gives_costs_the_shop_nothing(of, shipping, offered, amount, rules, commission):
+    """Whatever else is taken off: the shop's money, its commission and the taxes are as they were; the buyer pays that much less."""
+    without = a_price(of, shipping, offered, rules, commission)
+    given = a_price(of, shipping, [*offered, Discount("spring", Funder.MARKETPLACE, amount)], rules, commission)
+    assert given.total + given.promoted == without.total + without.promoted
+    assert (given.commission, given.taxes) == (without.commission, without.taxes)
+    left = sum(item.amount for item in of) - sum(discount.amount for discount in without.discounts)
+    assert without.total - given.total == min(amount, left)
+
+
+@given(of=items, shipping=st.integers(0, 10**8), offered=discounts, rules=rules)
+def test_shipping_is_taxed_like_its_goods(of, shipping, offered, rules):
+    """Its parts are all of it when everything is taxed, never more, each at a rate of the goods, or by the country's own rule for it."""
+    priced = a_price(of, shipping, offered, rules, 0)
+    parts = [tax for tax in priced.taxes if tax.of == "shipping"]
+    assert len({(part.rate_ppm, part.included) for part in parts}) == len(parts)
+    own = rules.get(("CN", "shipping"))
+    allowed = [own] if own else [rules.get(("CN", item.tax_class)) for item in of]
+    assert all(TaxRule(part.rate_ppm, part.included) in allowed and part.base > 0 for part in parts)
+    taxed = all(rule is not None and rule.rate_ppm for rule in allowed)
+    assert sum(part.base for part in parts) == shipping if taxed else sum(part.base for part in parts) <= shipping
 
 
 @given(of=items, rate=st.integers(1, PPM), included=st.booleans())
@@ -79,19 +104,20 @@ def test_each_line_is_taxed_half_up_by_itself(of, rate, included):
     assert priced.total == goods + (0 if included else sum(tax.amount for tax in priced.taxes))
 
 
-@given(total=st.integers(0, AMOUNT_MAX), ppm=ppm, shares=st.lists(st.integers(0, 100), max_size=5))
-def test_a_commission_never_exceeds_what_is_left(total, ppm, shares):
-    """However much has been given back, the marketplace keeps its share of the rest and not a unit more than the rest."""
-    commission = (2 * total * ppm + PPM) // (2 * PPM)
+@given(total=st.integers(0, AMOUNT_MAX), promoted=st.integers(0, AMOUNT_MAX), ppm=ppm, shares=st.lists(st.integers(0, 100), max_size=5))
+def test_a_commission_never_exceeds_what_is_left(total, promoted, ppm, shares):
+    """However much has been given back, the marketplace keeps its share of the rest and not a unit more than the escrow holds."""
+    commission = (2 * (total + promoted) * ppm + PPM) // (2 * PPM)
     refunded = 0
     before = commission
     for share in shares:
         refunded += (total - refunded) * share // 100
-        kept = model.commission_left(commission, total=total, refunded=refunded)
-        assert 0 <= kept <= min(before, total - refunded)
+        kept = model.share_left(commission, total=total, refunded=refunded)
+        held = total - refunded + model.share_left(promoted, total=total, refunded=refunded)
+        assert 0 <= kept <= min(before, held)
         before = kept
-    assert model.commission_left(commission, total=total, refunded=0) == commission
-    assert model.commission_left(commission, total=total, refunded=total) == 0
+    assert model.share_left(commission, total=total, refunded=0) == commission
+    assert not total or model.share_left(commission, total=total, refunded=total) == 0
 
 
 @given(of=items, shipping=st.integers(0, AMOUNT_MAX))

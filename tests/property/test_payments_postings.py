@@ -1,7 +1,9 @@
 """Laws of the decisions and the posting templates of payments, whatever the sums."""
 
+import math
 import re
 from collections import defaultdict
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,7 @@ from yunduan.kernel.refusals import Refused
 
 @st.composite
 def payments(draw: st.DrawFn) -> Payment:
-    """A payment of one to six orders by one to five tenders that add up."""
+    """A payment of one to six orders by one to five tenders that add up; the marketplace may pay a part of any of them."""
     amounts = draw(st.lists(st.integers(0, 10**9), min_size=1, max_size=6).filter(any))
     whole = sum(amounts)
     kinds = draw(st.sampled_from(["w", "c", "wc", "cd", "wcd", "ccd", "wccd", "cc", "wd", "d"]))
@@ -39,8 +41,15 @@ def payments(draw: st.DrawFn) -> Payment:
     made = {"w": by_wallet, "c": by_channel, "d": by_difference}
     tenders = tuple(made[kind](share) for kind, share in zip(kinds, shares, strict=True) if share)
     id = payment_of(1)
+    promoted = draw(st.one_of(st.just([0] * 6), st.lists(st.integers(0, 10**9), min_size=6, max_size=6)))
     parts = tuple(
-        PartOfPayment(order_id=order(n), shop_id=SHOP if n % 2 else SECOND_SHOP, amount=cny(amount)) for n, amount in enumerate(amounts)
+        PartOfPayment(
+            order_id=order(n),
+            shop_id=SHOP if n % 2 else SECOND_SHOP,
+            amount=cny(amount),
+            promoted=cny(promoted[n]) if promoted[n] else None,
+        )
+        for n, amount in enumerate(amounts)
     )
     return Payment(
         id=id,
@@ -66,7 +75,7 @@ def escrows(payment: Payment) -> list[Escrow]:
             payment_id=payment.id,
             payer=payment.payer,
             state=EscrowState.HELD,
-            held=part.amount,
+            held=part.whole,
             funding=funding,
         )
         for part, funding in zip(payment.parts, model.fund(payment), strict=True)
@@ -111,17 +120,23 @@ class Book:
 
 def captured(payment: Payment, book: Book) -> Payment:
     """Post everything that paying takes."""
-    several = len(payment.tenders) > 1
-    if not payment.charges or not several:
+    if not payment.meets_in_clearing:
         book.post(postings.fund_at_once(payment, model.fund(payment)))
         return replace(payment, state=PaymentState.CAPTURED)
-    for tender in payment.tenders:
-        if tender.kind is TenderKind.WALLET:
-            book.post(postings.hold(payment, tender.amount))
+    begun(payment, book)
     for charge in payment.charges:
         book.post(postings.collect(payment, charge))
     book.post(postings.fund_from_clearing(payment))
     return replace(payment, state=PaymentState.CAPTURED)
+
+
+def begun(payment: Payment, book: Book) -> None:
+    """Post what is set aside while the channels have yet to speak."""
+    for tender in payment.tenders:
+        if tender.kind is TenderKind.WALLET:
+            book.post(postings.hold(payment, tender.amount))
+    if payment.promoted is not None:
+        book.post(postings.promote(payment, payment.promoted))
 
 
 def given_by(payment: Payment) -> dict[str, int]:
@@ -134,19 +149,24 @@ def given_by(payment: Payment) -> dict[str, int]:
             given[model.channel_account(tender.channel, "CNY")] += tender.amount.amount
         else:
             given[model.difference_account("CNY")] += tender.amount.amount
+    if payment.promoted is not None:
+        given[model.promotions_account("CNY")] += payment.promoted.amount
     return given
 
 
 @given(payment=payments())
 def test_the_tenders_pay_every_order_to_the_last_unit(payment: Payment) -> None:
-    """The shares of each order are its cost, those of each tender are the tender; none is nothing."""
+    """The shares of each order are its cost, those of each tender are the tender, the marketplace's its own; none is nothing."""
     shares = model.fund(payment)
-    assert [sum(funding.amount.amount for funding in of_one) for of_one in shares] == [part.amount.amount for part in payment.parts]
+    assert [sum(funding.amount.amount for funding in of_one) for of_one in shares] == [part.whole.amount for part in payment.parts]
+    promoted = [[one.amount for one in of_one if one.kind is TenderKind.PROMOTION] for of_one in shares]
+    assert promoted == [[part.promoted] if part.promoted else [] for part in payment.parts]
     by_tender: dict[tuple[str, str], int] = defaultdict(int)
     for of_one in shares:
         for funding in of_one:
             assert funding.amount.amount > 0
-            by_tender[funding.kind, funding.reference] += funding.amount.amount
+            if funding.kind is not TenderKind.PROMOTION:
+                by_tender[funding.kind, funding.reference] += funding.amount.amount
     charges = iter(payment.charges)
     expected = {
         (tender.kind, next(charges).reference if tender.kind is TenderKind.CHANNEL else ""): tender.amount.amount
@@ -161,7 +181,7 @@ def test_paying_moves_the_tenders_into_the_escrows(payment: Payment) -> None:
     book = Book()
     captured(payment, book)
     for part in payment.parts:
-        assert book.balances[model.escrow_account(part.order_id)] == part.amount.amount
+        assert book.balances[model.escrow_account(part.order_id)] == part.whole.amount
     assert book.balances[model.clearing_account(payment.id)] == 0
     assert not book.held
     assert {account: -amount for account, amount in given_by(payment).items()} == {
@@ -172,14 +192,11 @@ def test_paying_moves_the_tenders_into_the_escrows(payment: Payment) -> None:
 @given(payment=payments(), count=st.integers(0, 3), fell=st.booleans())
 def test_giving_up_a_payment_leaves_the_clearing_account_empty(payment: Payment, count: int, fell: bool) -> None:
     """Whatever had been collected is on its way back, and when it has arrived nobody has lost or gained anything."""
-    if not payment.charges or len(payment.tenders) == 1:
+    if not payment.meets_in_clearing:
         return
     book = Book()
-    holds = False
-    for tender in payment.tenders:
-        if tender.kind is TenderKind.WALLET:
-            book.post(postings.hold(payment, tender.amount))
-            holds = True
+    begun(payment, book)
+    holds = bool(book.held)
     for charge in payment.charges[: min(count, len(payment.charges) - 1)]:
         book.post(postings.collect(payment, charge))
         payment = payment.with_charge(replace(charge, state=ChargeState.CAPTURED))
@@ -210,22 +227,34 @@ def returning(charge: Charge) -> Outgoing:
 
 @given(payment=payments(), cuts=st.lists(st.integers(1, 10**9), max_size=8), fee=st.integers(0, 10**6), refused=st.booleans())
 def test_refunds_and_settlement_divide_exactly_what_was_paid(payment: Payment, cuts: list[int], fee: int, refused: bool) -> None:
-    """No tender gets back more than it gave, the returning account ends at zero, and the escrow is emptied to the last unit."""
+    """No tender gets back more than it gave, the returning account ends at zero, and the escrow is emptied to the last unit.
+
+    What the marketplace paid for a discount goes back to it and to nobody else, as large a part of it as the tenders have of theirs.
+    """
     book = Book()
     payment = captured(payment, book)
     escrow = escrows(payment)[0]
     asked: list[Outgoing] = []
+    paid = escrow.held.amount - promoted_in(escrow)
+    before = dict(book.balances)
     for number, cut in enumerate(cuts):
-        amount = min(cut, escrow.held.amount)
+        left = escrow.held.amount - promoted_in(escrow)
+        amount = min(cut, left)
         if not amount:
             break
         refunded = model.refund(escrow, refund_id(number), cny(amount))
-        assert sum(piece.amount.amount for piece in refunded.pieces) == amount
+        assert refunded.amount == cny(amount)
+        assert sum(piece.amount.amount for piece in refunded.pieces if piece.kind is not TenderKind.PROMOTION) == amount
+        assert sum(piece.amount.amount for piece in refunded.pieces) == refunded.whole.amount
         assert all(piece.amount for piece in refunded.pieces)
         book.post(postings.refund(escrow, refunded))
         escrow = model.after_refund(escrow, refunded)
         assert all(funding.left >= 0 for funding in escrow.funding)
         assert book.balances[escrow.account] == escrow.held.amount
+        funded = sum(one.amount.amount for one in escrow.funding if one.kind is TenderKind.PROMOTION)
+        assert promoted_in(escrow) == round_half_up(funded * (left - amount), paid)
+        back = book.balances[model.promotions_account("CNY")] - before.get(model.promotions_account("CNY"), 0)
+        assert back == funded - promoted_in(escrow)
         asked += [
             Outgoing(
                 id=piece.request,
@@ -249,6 +278,16 @@ def test_refunds_and_settlement_divide_exactly_what_was_paid(payment: Payment, c
     assert book.balances[escrow.account] == 0
 
 
+def promoted_in(escrow: Escrow) -> int:
+    """What is left of what the marketplace has paid of an order."""
+    return sum(funding.left for funding in escrow.funding if funding.kind is TenderKind.PROMOTION)
+
+
+def round_half_up(part: int, of: int) -> int:
+    """A fraction to the nearest whole number."""
+    return math.floor(Fraction(part, of) + Fraction(1, 2))
+
+
 @given(payment=payments(), amount=st.integers(0, 10**12))
 def test_a_refund_is_of_something_and_never_of_more_than_is_left(payment: Payment, amount: int) -> None:
     """Or it is refused, and by which code follows from the sums alone."""
@@ -257,14 +296,16 @@ def test_a_refund_is_of_something_and_never_of_more_than_is_left(payment: Paymen
         refunded = model.refund(escrow, refund_id(1), cny(amount))
     except Refused as no:
         assert (no.code == "amount_out_of_range") == (amount == 0)  # noqa: PT017 - which refusal it is, is the claim
-        assert amount == 0 or amount > escrow.held.amount
+        assert amount == 0 or amount > escrow.held.amount - promoted_in(escrow)
     else:
-        assert 0 < refunded.amount.amount <= escrow.held.amount
+        assert 0 < refunded.whole.amount <= escrow.held.amount
+        assert refunded.amount.amount <= escrow.held.amount - promoted_in(escrow)
+        assert amount or escrow.held.amount == promoted_in(escrow) == refunded.whole.amount
 
 
 @given(amount=st.integers(1, 10**12))
-def test_a_top_up_and_a_difference_move_what_they_say(amount: int) -> None:
-    """From the channel, to the wallet or to the difference account."""
+def test_what_moves_whole_moves_what_it_says(amount: int) -> None:
+    """From the channel, to the wallet or to the difference account; from what is earned, to what is set aside."""
     book = Book()
     tender = Tender(kind=TenderKind.CHANNEL, amount=cny(amount), channel="sandbox")
     (charge,) = model.charges_of(payment_of(1), (tender,))
@@ -283,7 +324,10 @@ def test_a_top_up_and_a_difference_move_what_they_say(amount: int) -> None:
     )
     book.post(postings.top_up(payment, charge))
     book.post(postings.book_difference(payment.id, "sandbox", cny(amount)))
+    book.post(postings.set_aside("prm_1", cny(amount)))
     assert book.balances == {
+        model.commission_account("CNY"): -amount,
+        model.promotions_account("CNY"): amount,
         model.channel_account("sandbox", "CNY"): -2 * amount,
         model.wallet_account(BUYER, "CNY"): amount,
         model.difference_account("CNY"): amount,

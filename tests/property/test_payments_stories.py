@@ -39,6 +39,7 @@ from yunduan.kernel.refusals import BrokenError, Refused
 from yunduan.runtime.transaction import Tx
 
 PEOPLE = (BUYER, OTHER)
+SET_ASIDE = 2_000
 AMOUNTS = st.integers(1, 5_000)
 
 
@@ -73,7 +74,8 @@ class Payments(RuleBasedStateMachine):
             self.market.decide(started)
             self.top_ups.append(started)
         self.market.tell()
-        self.pay([1_700, 2_300], "wcx", BUYER, at_once=True)
+        self.market.set_aside(SET_ASIDE)
+        self.pay([1_700, 2_300], "wcx", BUYER, at_once=True, promoted=300)
         for sandbox in self.market.sandboxes.values():
             sandbox.misbehaviour = misbehaves
 
@@ -89,9 +91,10 @@ class Payments(RuleBasedStateMachine):
         kinds=st.sampled_from(["w", "c", "wc", "wcd", "wcx", "cx"]),
         person=st.sampled_from(PEOPLE),
         at_once=st.booleans(),
+        promoted=st.sampled_from([0, 0, 1, 300, 1_100]),
     )
-    def pay(self, amounts: list[int], kinds: str, person: PersonId, at_once: bool) -> None:
-        """Somebody pays one to three orders, and perhaps goes straight to the pages."""
+    def pay(self, amounts: list[int], kinds: str, person: PersonId, at_once: bool, promoted: int) -> None:
+        """Somebody pays one to three orders, the marketplace a part of the first, and perhaps goes straight to the pages."""
         self.checkouts += 1
         first = self.orders + 1
         self.orders += len(amounts)
@@ -99,19 +102,23 @@ class Payments(RuleBasedStateMachine):
         shares = [share.amount for share in split(cny(whole), [1] * len(kinds))]
         made = {"w": by_wallet, "c": by_channel, "d": by_difference, "x": lambda amount: by_channel(amount, "second")}
         tenders = [made[kind](share) for kind, share in zip(kinds, shares, strict=True) if share]
-        ask = self.market.paying(self.checkouts, [part(first + n, amount) for n, amount in enumerate(amounts)], tenders, buyer=person)
+        parts = [part(first + n, amount, promoted=0 if n else promoted) for n, amount in enumerate(amounts)]
+        ask = self.market.paying(self.checkouts, parts, tenders, buyer=person)
+        set_aside = self.market.promotions()
         account = self.market.world.ask(AccountOf(id=model.wallet_account(person, "CNY")))
         available = account.available().amount if account else 0
         wallet_part = sum(tender.amount.amount for tender in tenders if tender.kind is TenderKind.WALLET)
         try:
             started = self.market.world.send(ask)
         except Refused as no:
-            assert no.code == "insufficient_funds"  # noqa: PT017 - which refusal it is, is the claim
-            assert wallet_part > available
+            assert no.code == ("promotions_empty" if promoted > set_aside else "insufficient_funds")  # noqa: PT017 - which, is the claim
+            assert promoted > set_aside or wallet_part > available
+            assert self.market.promotions() == set_aside
             self.checkouts -= 1
             self.orders -= len(amounts)
             return
         assert wallet_part <= available
+        assert self.market.promotions() == set_aside - promoted
         self.started.append(started)
         if at_once:
             for which in range(len(started.redirects)):
@@ -155,7 +162,7 @@ class Payments(RuleBasedStateMachine):
     def refund(self, data: st.DataObject, amounts: list[int]) -> None:
         """Several refunds of one order race."""
         number = data.draw(st.integers(1, self.orders))
-        held = self._held(number)
+        left = self._left(number)
         first = self.refunds + 1
         self.refunds += len(amounts)
         asked = [
@@ -164,15 +171,16 @@ class Payments(RuleBasedStateMachine):
         outcomes = self.market.world.send_all([(ask, SYSTEM) for ask in asked])
         for ask, amount, outcome in zip(asked, amounts, outcomes, strict=True):
             if isinstance(outcome, Refused):
-                assert held is None or amount > held
+                assert left is None or amount > left
             elif isinstance(outcome, Exception):
                 raise outcome
             else:
-                assert held is not None
-                held -= amount
-                self.refunded[number] += amount
+                assert left is not None
+                left -= amount
+                again = self.market.world.send(ask)
+                assert (again.id, again.amount) == (ask.refund_id, ask.amount)
+                self.refunded[number] += again.whole.amount
                 self.refund_ids.append(ask.refund_id)
-                assert self.market.world.send(ask).id == ask.refund_id
 
     @precondition(lambda self: self.orders)
     @rule(data=st.data(), fee=st.integers(0, 1_000))
@@ -200,6 +208,11 @@ class Payments(RuleBasedStateMachine):
         except Refused:
             return None
         return escrow.held.amount if escrow.state is EscrowState.HELD else None
+
+    def _left(self, number: int) -> int | None:
+        """What the tenders could have back of an escrow that is open."""
+        held = self._held(number)
+        return held and held - sum(one.left for one in self.market.escrow(number).funding if one.kind is TenderKind.PROMOTION)
 
     @invariant()
     def every_escrow_holds_what_its_document_says(self) -> None:
@@ -257,9 +270,17 @@ class Payments(RuleBasedStateMachine):
             assert self.market.reconciles(channel)
         for person in PEOPLE:
             assert self.market.wallet(person) == self._wallet_by_documents(person)
+        assert self.market.promotions() == SET_ASIDE - self._promoted_by_documents()
         trial = self.market.world.run(self.market.world.cloud.ask_slow(TrialBalance()))
         assert not any(line.debits_pending or line.credits_pending for line in trial.lines)
         assert self.market.world.cloud.writer.broken == 0
+
+    def _promoted_by_documents(self) -> int:
+        """What discounts have cost the marketplace: those of orders that were paid, less what has come back of them."""
+        payments = [self.market.world.ask(PaymentOf(payment_id=started.payment_id)) for started in self.started]
+        cost = sum(paid.promoted.amount for paid in payments if paid.state is PaymentState.CAPTURED and paid.promoted is not None)
+        refunds = [self.market.world.ask(RefundOf(refund_id=id)) for id in self.refund_ids]
+        return cost - sum(piece.amount.amount for refunded in refunds for piece in refunded.pieces if piece.kind is TenderKind.PROMOTION)
 
     def _wallet_by_documents(self, person: PersonId) -> int:
         """What a wallet must hold, by payments and refunds alone."""
@@ -308,6 +329,18 @@ def _gives_all_over_the_first_tender(escrow: model.Escrow, id: RefundId, amount:
     return REFUND(replace(escrow, funding=(first,)), id, amount)
 
 
+def _promises_without_paying(*_: object) -> tuple[model.Funding, ...]:
+    """A discount is taken off, and nobody pays it."""
+    return ()
+
+
+def _gives_the_marketplaces_part_to_the_buyer(escrow: model.Escrow, id: RefundId, amount: Money) -> model.Refund:
+    """Whoever paid."""
+    refunded = REFUND(escrow, id, amount)
+    pieces = tuple(replace(piece, kind=TenderKind.WALLET) if piece.kind is TenderKind.PROMOTION else piece for piece in refunded.pieces)
+    return replace(refunded, pieces=pieces)
+
+
 def _pays_whoever_was_given_up(tx: Tx, payment: model.Payment, charge: model.Charge) -> None:
     """A late capture is taken for one in time."""
     if charge.state is ChargeState.ENDED and payment.checkout_id:
@@ -323,6 +356,8 @@ FAULTS = {
     "refunds are forgotten": (model, "after_refund", _forgets_what_went_back),
     "refunds go another way": (model, "refund", _gives_all_over_the_first_tender),
     "late money pays": (commands, "_captured", _pays_whoever_was_given_up),
+    "a discount is promised": (model, "_promoted", _promises_without_paying),
+    "a discount goes to the buyer": (model, "refund", _gives_the_marketplaces_part_to_the_buyer),
 }
 
 

@@ -23,8 +23,8 @@ def _silence() -> Iterator[None]:
 
 @pytest.fixture
 def fresh() -> int:
-    """A seed that nobody has seen before, printed; `YUNDUAN_SEED` replays it."""
-    seed = int(os.environ.get("YUNDUAN_SEED") or secrets.randbelow(10**9))
+    """A seed that nobody has seen before, printed; `SIMULATION_SEED` replays it (no setting: those begin otherwise)."""
+    seed = int(os.environ.get("SIMULATION_SEED") or secrets.randbelow(10**9))
     print(f"seeds from {seed} on")  # noqa: T201 - whoever sees this fail needs it
     return seed
 

@@ -6,14 +6,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import apsw
+import msgspec
 import pytest
 
 from yunduan import cloud as composition
+from yunduan.runtime import domain as runtime
 from yunduan.runtime import transaction
-from yunduan.runtime.alarms import Alarms
 from yunduan.runtime.answers import Answered
+from yunduan.runtime.clock import Clock
+from yunduan.runtime.marks import keep_mark
+from yunduan.runtime.ports import Store
+from yunduan.runtime.timekeeping import Doubt, Timekeeper
 from yunduan.runtime.writer import Writer
-from yunduan.testing.bazaar import model
+from yunduan.testing.bazaar import BAZAAR, model
 from yunduan.testing.checkers import ViolationError
 from yunduan.testing.simulator import Simulation, TrackedStore
 
@@ -220,7 +225,29 @@ def delivery_heard_twice(patch: pytest.MonkeyPatch) -> None:
 
 def clock_believed(patch: pytest.MonkeyPatch) -> None:
     """A leap of the clock rings whatever it makes due."""
-    patch.setattr("yunduan.runtime.alarms.JUMP_MS_MAX", 10**12)
+    patch.setattr("yunduan.runtime.timekeeping.LEAP_MS_MAX", 10**12)
+
+
+def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A start holds the wall against the last commit, which may have been made under the same wrong clock, and remembers no doubt."""
+
+    def begun(store: Store, clock: Clock, *, gap_ms_max: int) -> Timekeeper:
+        ((last,),) = store.rows("SELECT at FROM head")
+        away = clock.wall_ms() - last
+        return Timekeeper(clock, doubt=Doubt("away", away) if last and away > gap_ms_max else None)
+
+    patch.setattr(composition, "begin_timekeeping", begun)
+
+
+def leap_noted_late(patch: pytest.MonkeyPatch) -> None:
+    """Only the alarms look at the clock, once a second: what commits between a leap and their look hides it from the next start."""
+
+    def note(tx: transaction.Tx) -> None:
+        keeper = tx.port(Timekeeper)
+        if keeper.doubt is None:
+            keep_mark(tx, "clock_believed_at", b"%d" % keeper._clock.wall_ms())
+
+    patch.setattr(Simulation, "domains", (msgspec.structs.replace(runtime.DOMAIN, seal=note), BAZAAR))
 
 
 def background_starved(patch: pytest.MonkeyPatch) -> None:
@@ -237,13 +264,18 @@ def background_starved(patch: pytest.MonkeyPatch) -> None:
 
 def due_by_the_last_commit(patch: pytest.MonkeyPatch) -> None:
     """What is due is held against the last commit's time, which a leap that was undone has left behind: found on the first day."""
-    watch = Alarms._watch
 
-    def misled(self: Alarms) -> int:
-        watch(self)
-        return self._writer.now()
+    class Misled(composition.Alarms):  # type: ignore[name-defined, misc]
+        async def run_once(self) -> int:
+            keeper, writer = self._keeper, self._writer
+            look = keeper.look
+            keeper.look = lambda: max(look(), writer.now())
+            try:
+                return await super().run_once()
+            finally:
+                del keeper.look
 
-    patch.setattr(Alarms, "_watch", misled)
+    patch.setattr(composition, "Alarms", Misled)
 
 
 def second_add_overwrites(patch: pytest.MonkeyPatch) -> None:
@@ -271,6 +303,8 @@ PLANTS = [
     refusal_that_stays,
     delivery_heard_twice,
     clock_believed,
+    doubt_forgotten,
+    leap_noted_late,
 ]
 
 

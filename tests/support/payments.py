@@ -9,7 +9,7 @@ from yunduan.backends.sqlite import SqliteStore
 from yunduan.domains.ledger.domain import DOMAIN as LEDGER
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
 from yunduan.domains.payments import model
-from yunduan.domains.payments.commands import PayOrders, RefundEscrow, SettleEscrow, TakeNotification, TopUpWallet
+from yunduan.domains.payments.commands import PayOrders, RefundEscrow, SetAsideForPromotions, SettleEscrow, TakeNotification, TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
 from yunduan.domains.payments.model import Channels, PartOfPayment, PaymentListener, PaymentStarted, Refund, Tender, TenderKind
@@ -30,6 +30,7 @@ DAY = 86_400_000
 SECRET = bytes(range(32))
 BUYER = PersonId("per_0000000000000000000000000a")
 OTHER = PersonId("per_0000000000000000000000000b")
+EARNER = PersonId("per_0000000000000000000000000c")
 SHOP = ShopId("shp_0000000000000000000000000a")
 SECOND_SHOP = ShopId("shp_0000000000000000000000000b")
 
@@ -59,9 +60,9 @@ def refund_id(number: int) -> RefundId:
     return RefundId(f"ref_{number:026x}")
 
 
-def part(number: int, amount: int, shop: ShopId = SHOP) -> PartOfPayment:
-    """What one order costs."""
-    return PartOfPayment(order_id=order(number), shop_id=shop, amount=cny(amount))
+def part(number: int, amount: int, shop: ShopId = SHOP, *, promoted: int = 0) -> PartOfPayment:
+    """What one order costs its buyer, and what the marketplace pays of it."""
+    return PartOfPayment(order_id=order(number), shop_id=shop, amount=cny(amount), promoted=cny(promoted) if promoted else None)
 
 
 def by_wallet(amount: int) -> Tender:
@@ -121,6 +122,7 @@ class Market:
             sandbox._clock = clock_of_world
         self.couriers = Couriers(self.world.cloud.writer, self.world.cloud.store.reader(), channels)
         self.answers: list[str] = []
+        self.earnings = 0
 
     def __enter__(self) -> Self:
         return self
@@ -172,6 +174,15 @@ class Market:
     def settle(self, of: int, commission: int, shop: ShopId = SHOP) -> model.Settlement:
         """Give a shop its money."""
         return self.world.send(SettleEscrow(order_id=order(of), shop_id=shop, commission=cny(commission)))
+
+    def set_aside(self, amount: int) -> None:
+        """Earn so much by an order that is all commission, and set it aside for discounts."""
+        self.earnings += 1
+        number = 1_000_000 + self.earnings
+        self.fill(EARNER, amount)
+        self.pay(number, [part(number, amount)], [by_wallet(amount)], buyer=EARNER)
+        self.settle(number, amount)
+        self.world.send(SetAsideForPromotions(promotion_id=f"prm_{number}", amount=cny(amount)))
 
     # The payer and the channel
 
@@ -232,6 +243,10 @@ class Market:
     def returning(self, channel: str = "sandbox") -> int:
         """What is on its way back."""
         return self.balance(model.returning_account(channel, "CNY"))
+
+    def promotions(self) -> int:
+        """What is set aside for discounts."""
+        return self.balance(model.promotions_account("CNY"))
 
     def escrow(self, number: int) -> model.Escrow:
         """The escrow of an order."""

@@ -11,10 +11,10 @@ from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.vault import FileVault
 from yunduan.domains.identity.commands import OpenSession, RequestCode, token_hash
 from yunduan.domains.identity.domain import DOMAIN
-from yunduan.domains.identity.model import Caller, IdentitySettings, Postal, SessionOpened, Vault
+from yunduan.domains.identity.model import Caller, IdentitySettings, Obligations, Outstanding, Postal, SessionOpened, Vault
 from yunduan.domains.identity.queries import CallerOf, Mailbox
 from yunduan.kernel.actors import ANONYMOUS, SYSTEM, Actor
-from yunduan.kernel.ids import ChallengeId, SessionId
+from yunduan.kernel.ids import ChallengeId, PersonId, SessionId
 from yunduan.kernel.messages import Command
 from yunduan.runtime import domain as runtime
 from yunduan.runtime.clock import SeededEntropy
@@ -25,23 +25,38 @@ PHONE = "+8613812345678"
 OTHER_PHONE = "+8613912345679"
 EMAIL = "mei.lin@example.com"
 HOME = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", district="余杭", lines=("文一西路969号",))
-TABLES = ("person", "contact", "challenge", "letter", "budget", "letter_day", "session", "staff", "address", "fact", "alarm")
+OWN_TABLES = ("person", "contact", "known_device", "challenge", "letter", "budget", "letter_day", "session", "staff", "address")
+TABLES = (*OWN_TABLES, "fact", "alarm")
+
+
+class Bonds:
+    """What still binds people, where there is nothing but people: what a test says. Implements `identity.model.Obligations`."""
+
+    def __init__(self) -> None:
+        """Nothing binds anybody."""
+        self.of: dict[PersonId, Outstanding] = {}
+
+    def outstanding(self, _at: Any, person: PersonId) -> Outstanding:
+        """What was said of this person."""
+        return self.of.get(person, Outstanding())
 
 
 class People(World):
     """A cloud that knows nothing but people."""
 
     vault: FileVault
+    bonds: Bonds
 
     @classmethod
     def at(cls, folder: Path, *, store: Store | None = None, mailbox_is_open: bool = True, **settings: Any) -> Self:
         """Open one in a folder, or on another store with its keys in that folder."""
         vault = FileVault(folder / "keys.sqlite", entropy=SeededEntropy(settings.get("seed", 0) + 1))
-        ports = {Vault: vault, IdentitySettings: IdentitySettings(mailbox_is_open=mailbox_is_open)}
+        bonds = Bonds()
+        ports = {Vault: vault, IdentitySettings: IdentitySettings(mailbox_is_open=mailbox_is_open), Obligations: bonds}
         domains = (runtime.DOMAIN, DOMAIN)
         store = store or SqliteStore(folder / "yunduan.sqlite")
         world = cls(store, domains=domains, ports=ports, before_commit=(vault.make_durable,), **settings)
-        world.vault = vault
+        world.vault, world.bonds = vault, bonds
         return world
 
     def close(self) -> None:
@@ -49,15 +64,15 @@ class People(World):
         super().close()
         self.vault.close()
 
-    def code_for(self, contact: str, *, origin: str = "") -> tuple[ChallengeId, str]:
+    def code_for(self, contact: str, *, origin: str = "", device: str = "") -> tuple[ChallengeId, str]:
         """Ask for a code, and read it in the mailbox."""
-        challenge = self.send(RequestCode(contact=contact), actor=Actor(origin=origin))
+        challenge = self.send(RequestCode(contact=contact, device=device), actor=Actor(origin=origin))
         (letter,) = [it for it in self.ask(Mailbox()) if it.letter_id == challenge.challenge_id]
         return challenge.challenge_id, letter.code
 
-    def opened(self, contact: str = PHONE, *, device: str = "") -> SessionOpened:
+    def opened(self, contact: str = PHONE, *, device: str = "", device_key: str = "") -> SessionOpened:
         """Sign in."""
-        id, code = self.code_for(contact)
+        id, code = self.code_for(contact, device=device_key)
         opened = self.send(OpenSession(challenge_id=id, code=code, device=device), actor=ANONYMOUS)
         assert opened.opened
         return opened

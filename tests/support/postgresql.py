@@ -63,7 +63,7 @@ def _version(folder: Path) -> int:
 
 
 def _may_install() -> bool:
-    allowed = os.environ.get("YUNDUAN_TESTS_INSTALL", "1") != "0"
+    allowed = os.environ.get("TESTS_INSTALL", "1") != "0"
     return allowed and os.geteuid() == 0 and Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None
 
 

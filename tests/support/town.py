@@ -8,14 +8,24 @@ import msgspec
 
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.backends.sandbox import Event, Said
-from yunduan.domains.identity.commands import AppointOwner, GrantRole, GrantShopRole, OpenSession, RegisterPerson, RequestCode
-from yunduan.domains.identity.model import OperatorRole, ShopRole, Vault
+from yunduan.domains.identity.commands import (
+    AddAddress,
+    AppointOwner,
+    GrantRole,
+    GrantShopRole,
+    OpenSession,
+    RegisterPerson,
+    RequestCode,
+)
+from yunduan.domains.identity.model import OperatorRole, Postal, ShopRole, Vault
 from yunduan.domains.identity.queries import Mailbox
+from yunduan.domains.orders.commands import AddToCart
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.model import wallet_account
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
-from yunduan.kernel.ids import PersonId, ShopId
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.ids import PersonId, ShopId, VariantId
 from yunduan.runtime.settings import MailboxSettings, Settings
 
 SHOP_ROLES = tuple(role.value for role in ShopRole)
@@ -52,6 +62,7 @@ class Town:
             self.world.send(GrantRole(person_id=self._person(f"operator {operator.value}"), role=operator))
         ours["person_id"], theirs["person_id"] = self.people["shop packer"], self.people["elsewhere owner"]
         self.ours, self.theirs = ours, theirs
+        self.homes = {name: self._moved_in(person) for name, person in self.people.items()}
         self.world.settle()
         self.application = application(self.world.cloud, Settings(mailbox=MailboxSettings(shown=True)), admits=Sessions(self.world.cloud))
 
@@ -71,6 +82,13 @@ class Town:
         self.sign_in(name, phone)
         self.people[name] = person
         return person
+
+    def _moved_in(self, person: PersonId) -> str:
+        """An address of theirs, the newest and not the default; in the cart is something that can be sent there."""
+        actor = Actor(person=person)
+        self.world.send(AddToCart(variant_id=VariantId(self.ours["variant_id"])), actor=actor)
+        home = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", lines=("文一西路969号",))
+        return self.world.send(AddAddress(address=home), actor=actor).address_id
 
     def sign_in(self, name: str, phone: str) -> str:
         """By a code; answers the session's id."""
@@ -105,7 +123,8 @@ class Town:
         placed = buyer.buy()
         buyer.want(variant, 2)
         ((goods,),) = self.world.rows("SELECT goods_id FROM variant WHERE id = ?", variant)
-        ((transfer,),) = self.world.rows("SELECT min(id) FROM transfer")
+        wallet = wallet_account(buyer.person, "CNY")
+        ((transfer,),) = self.world.rows("SELECT id FROM transfer WHERE debit = ? ORDER BY seq DESC LIMIT 1", wallet)
         return {
             "shop_id": shop_id,
             "goods_id": goods,
@@ -119,7 +138,7 @@ class Town:
             "address_id": buyer.address,
             "session_id": first,
             "transfer_id": transfer,
-            "id": wallet_account(buyer.person, "CNY"),
+            "id": wallet,
             "number": placed.orders[0].number,
             "alert_id": self._alert(),
         }

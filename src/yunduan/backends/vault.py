@@ -32,10 +32,15 @@ VERSION = b"\x01"
 KEY_BYTES, MARK_BYTES, NONCE_BYTES, TAG_BYTES = 32, 4, 12, 16
 HASH_BYTES = 16
 KEYS_REMEMBERED = 50_000
+FOLD_PAGES = 1_000
+"""How far the log of keys grows, in pages of 4 KiB, before it is copied into the file."""
+READERS_WAIT_MS = 1_000
+"""How long a destroyed key waits for those who still read an older state of the file, such as a copy that is being made."""
 _HEAD_BYTES = 1 + MARK_BYTES
 _BODY_AT = _HEAD_BYTES + NONCE_BYTES
 _INTO_WAL = ("synchronous=EXTRA", "journal_mode=WAL")
 """With FULL the rollback journal of this one change could come back after a power loss, and undo what the log holds by then."""
+_PRAGMAS = ("synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "mmap_size=0", "cache_size=-2048", "wal_autocheckpoint=0")
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS secret (name TEXT NOT NULL PRIMARY KEY, secret BLOB NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS person_key (person TEXT NOT NULL PRIMARY KEY, secret BLOB) STRICT, WITHOUT ROWID",
@@ -79,8 +84,11 @@ class FileVault:
         _make_private(path)
         try:
             self._writing = _opened(path, vfs)
+            self._pages = self._folded = 0
+            self._writing.set_wal_hook(self._note_pages)  # replaces the automatic checkpoint, which hides its errors
             try:
-                self._empty_log()
+                if not self._empty_log():
+                    self._sync_log()
                 secrets = self._secrets()
                 self._reading = _opened(path, vfs)
             except BaseException:
@@ -140,17 +148,23 @@ class FileVault:
         return "yds_" + base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
     def destroy(self, person: PersonId) -> None:
-        """Lose a person's key for good; on disk, and nowhere else, when it returns."""
+        """Lose a person's key for good; on disk, and nowhere else, when it returns.
+
+        Raises `FaultError` when somebody who reads keeps a copy of it in the log: it opens nothing any more, and has to be
+        destroyed again until it is gone.
+        """
         with self._disk, self._memory:
             self._new.pop(person, None)
             self._on_the_way.pop(person, None)
             try:
                 self._writing.execute(_LOSE, (person,))
-                self._empty_log()
+                is_gone = self._empty_log()
             except apsw.Error as error:
                 raise FaultError(f"a key could not be destroyed: {error}") from error
             finally:
                 self._known.pop(person, None)
+        if not is_gone:
+            raise FaultError("a destroyed key is still in the log: somebody else reads the keys")
 
     def make_durable(self) -> None:
         """Return when every key made so far is on disk; raises `UnknownOutcomeError` when that cannot be told."""
@@ -163,6 +177,7 @@ class FileVault:
             try:
                 with self._writing:
                     self._writing.executemany(_KEEP, rows)
+                self._fold_log()
             except apsw.Error as error:
                 raise UnknownOutcomeError(f"keys could not be written: {error}") from error
             with self._memory:
@@ -219,11 +234,28 @@ class FileVault:
             self._known.popitem(last=False)
         return key
 
-    def _empty_log(self) -> None:
-        """Leave no copy of a lost key in the log; the one reader is held back by `_memory`."""
+    def _empty_log(self) -> bool:
+        """Leave no copy of a lost key in the log; false when somebody else reads. The one reader of ours is held back by `_memory`."""
         busy, _, _ = self._writing.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
-        if busy:
-            log.warning("key_log_not_emptied", why="somebody else reads the keys; the next one destroyed empties it")
+        if not busy:
+            self._pages = self._folded = 0
+        return not busy
+
+    def _sync_log(self) -> None:
+        """Where somebody who reads is in the way of emptying it, a commit that changes nothing puts the whole log on the disk."""
+        ((version,),) = self._writing.execute("PRAGMA user_version").fetchall()
+        self._writing.execute(f"PRAGMA user_version = {version}").fetchall()
+
+    def _note_pages(self, _: apsw.Connection, __: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def _fold_log(self) -> None:
+        """Copy the log into the file when it has grown, as far as nobody reads what was before; any error is the caller's to die of."""
+        self._folded = min(self._folded, self._pages)  # it has been begun anew
+        if self._pages - self._folded >= FOLD_PAGES:
+            self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._folded = self._pages
 
 
 def _make_private(path: Path) -> None:
@@ -237,10 +269,10 @@ def _make_private(path: Path) -> None:
 def _opened(path: Path, vfs: str) -> apsw.Connection:
     connection = apsw.Connection(str(path), vfs=vfs or None)
     try:
-        for pragma in (*_INTO_WAL, "synchronous=FULL", "secure_delete=ON", "temp_store=MEMORY", "mmap_size=0", "cache_size=-2048"):
+        for pragma in (*_INTO_WAL, *_PRAGMAS):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except BaseException:
         connection.close()
         raise
-    connection.set_busy_timeout(1000)
+    connection.set_busy_timeout(READERS_WAIT_MS)
     return connection

@@ -13,18 +13,23 @@ from msgspec import Struct
 
 from yunduan.backends.sqlite import store_files
 from yunduan.backends.sqlite.store import VERSION_MIN
-from yunduan.cloud import DOMAINS, open_reader
+from yunduan.cloud import DOMAINS, open_reader, sender_of
 from yunduan.domains.ledger.audit import audit
 from yunduan.edges.operator import SOCKET_NAME
 from yunduan.edges.starting import files_wanted, is_unreachable
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.migrations import migrations, pending
 from yunduan.runtime.ports import Snapshots, StoreRefusedError
-from yunduan.runtime.settings import HttpSettings, Settings
+from yunduan.runtime.settings import HttpSettings, Settings, SettingsError
+from yunduan.runtime.timekeeping import doubt_of
 
 FREE_BYTES_MIN = 2**30
 LAG_FACTS_MAX = 10_000
 OVERDUE_MS_MAX = 300_000
+AHEAD_MS_MAX = 5_000
+"""How far the books may be ahead of this machine's clock: a store on another machine has a clock of its own."""
+FAILURES_MIN = 3
+"""From so many on, an alarm whose command breaks is not going to mend by itself."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -40,7 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Every finding, those of a store that cannot be opened included."""
     folder = Path(settings.data)
     findings = [_sqlite_version(), _space(folder), _open_files(settings.http), _address(settings), _folder(settings), _keys(settings)]
-    findings.append(_server(folder))
+    findings += [_sender(settings), _strangers(settings), _server(folder)]
     try:
         reader = open_reader(settings)
     except (apsw.Error, StoreRefusedError, FaultError, OSError) as error:
@@ -54,7 +59,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _of_store(settings: Settings, reader: Snapshots) -> Iterator[Finding]:
-    looks: list[Callable[[Snapshots], Finding]] = [_migrations, _lag, _parked, _alarms, _jobs, _books]
+    looks: list[Callable[[Snapshots], Finding]] = [_migrations, _lag, _parked, _clock, _alarms, _failing, _jobs, _books]
     if settings.sqlite_path() is not None:
         looks.insert(0, _integrity)
     for look in looks:
@@ -150,6 +155,27 @@ def _advice_on_opening(settings: Settings) -> str:
     return "is this the right folder? `yunduan serve` begins a marketplace, `yunduan restore` brings one back"
 
 
+def _sender(settings: Settings) -> Finding:
+    try:
+        sender_of(settings)
+    except SettingsError as error:
+        return Finding(what="codes", found=str(error), is_bad=True, advice="`yunduan serve` does not start like this: mend the setting")
+    return Finding(
+        what="codes", found=f"carried by {settings.codes.sender}" if settings.codes.sender else "left in the development mailbox"
+    )
+
+
+def _strangers(settings: Settings) -> Finding:
+    found = settings.open_to_strangers()
+    nothing = "nothing is open that is for development" if settings.is_reached_by_others() else "only this machine may come"
+    return Finding(
+        what="strangers",
+        found="; ".join(found.values()) or nothing,
+        is_bad=bool(found),
+        advice=f"others than this machine may come: set {', '.join(found)} to false",
+    )
+
+
 def _integrity(reader: Snapshots) -> Finding:
     said = reader.row("PRAGMA quick_check(1)")
     found = "undamaged" if said == ("ok",) else f"damaged: {said[0] if said else 'it says nothing'}"
@@ -177,7 +203,27 @@ def _lag(reader: Snapshots) -> Finding:
 def _parked(reader: Snapshots) -> Finding:
     rows = reader.rows("SELECT follower, seq, error FROM parked ORDER BY follower, seq LIMIT 3")
     found = "; ".join(f"{follower} at fact {seq}: {error[:80]}" for follower, seq, error in rows)
-    return Finding(what="parked facts", found=found or "none", is_bad=bool(rows), advice="a follower could not take them: see the log")
+    return Finding(
+        what="parked facts",
+        found=found or "none",
+        is_bad=bool(rows),
+        advice="mend what the follower could not take, then `yunduan fact retry --all`",
+    )
+
+
+def _clock(reader: Snapshots) -> Finding:
+    doubt, head = doubt_of(reader), reader.row("SELECT max(at) FROM head")
+    ahead = (head[0] if head else 0) - time.time_ns() // 1_000_000
+    found = [f"in doubt: {doubt.why} (by {doubt.by_ms / 1000:,.0f} s)"] if doubt else []
+    found += [f"the books are {ahead / 1000:,.0f} s ahead of it"] if ahead > AHEAD_MS_MAX else []
+    return Finding(
+        what="clock",
+        found="; ".join(found) or "nobody doubts it",
+        is_bad=bool(found),
+        advice="nothing rings until `yunduan confirm-clock`: look at the clock first"
+        if doubt
+        else "in the books time stands still until then: has the clock run ahead, or does it run behind now?",
+    )
 
 
 def _alarms(reader: Snapshots) -> Finding:
@@ -186,14 +232,22 @@ def _alarms(reader: Snapshots) -> Finding:
     late = time.time_ns() // 1_000_000 - due if due is not None else 0
     found = f"{count:,} set" + (f", the first {late / 1000:,.0f} s overdue" if late > 0 else "")
     return Finding(
-        what="alarms", found=found, is_bad=late > OVERDUE_MS_MAX, advice="no server runs, or it waits for `yunduan serve --confirm-clock`"
+        what="alarms", found=found, is_bad=late > OVERDUE_MS_MAX, advice="no server runs, or it waits for `yunduan confirm-clock`"
     )
 
 
+def _failing(reader: Snapshots) -> Finding:
+    rows = reader.rows("SELECT id, kind, failures FROM alarm WHERE failures >= ? ORDER BY failures DESC, id LIMIT 3", (FAILURES_MIN,))
+    found = "; ".join(f"{kind} has failed {failures} times ({id})" for id, kind, failures in rows)
+    advice = "their commands break, or this version cannot read them: the log says why"
+    return Finding(what="failing alarms", found=found or "none", is_bad=bool(rows), advice=advice)
+
+
 def _jobs(reader: Snapshots) -> Finding:
-    rows = reader.rows("SELECT kind, error FROM job WHERE status = 'failed' ORDER BY id DESC LIMIT 3")
-    found = "; ".join(f"{kind}: {error[:80]}" for kind, error in rows) or "none failed"
-    return Finding(what="jobs", found=found, is_bad=bool(rows), advice="what they had done stays; the server's log says where they broke")
+    rows = reader.rows("SELECT id, kind, error FROM job WHERE status = 'failed' ORDER BY id DESC LIMIT 3")
+    found = "; ".join(f"{kind}: {error[:80]} ({id})" for id, kind, error in rows)
+    advice = "mend what was wrong, then `yunduan job retry` it, or `yunduan job list` for more"
+    return Finding(what="jobs", found=found or "none failed", is_bad=bool(rows), advice=advice)
 
 
 def _books(reader: Snapshots) -> Finding:

@@ -1,11 +1,11 @@
-"""What a start looks to before it serves: that it may hold as many connections as it shall, and that it knows its own address."""
+"""What a start looks to before it serves: who may come, that it may hold as many connections as it shall, that it knows its address."""
 
 import resource
 
 import structlog
 from msgspec.structs import replace
 
-from yunduan.runtime.settings import HttpSettings, Settings
+from yunduan.runtime.settings import HttpSettings, Settings, SettingsError
 
 log = structlog.get_logger(__name__)
 OTHER_FILES = 128
@@ -21,6 +21,17 @@ def started(settings: Settings, *, port: int) -> Settings:
     if is_unreachable(settings.http):
         log.warning("public_url_not_set", url=settings.public_url(), why="nobody on another machine can follow it: set http.public_url")
     return settings
+
+
+def warn_of_strangers(settings: Settings) -> None:
+    """Raise `SettingsError` where money would be given away by nobody's decision; say aloud what somebody has decided."""
+    found = settings.open_to_strangers()
+    if settings.sandbox.enabled is None and "sandbox.enabled" in found:
+        raise SettingsError(
+            f"sandbox.enabled must be said, true or false: others than this machine may come, and {found['sandbox.enabled']}"
+        )
+    for setting, what in found.items():
+        log.critical("open_to_strangers", setting=setting, why=f"others than this machine may come, and {what}")
 
 
 def let_open_files() -> int:

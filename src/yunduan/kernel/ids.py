@@ -9,6 +9,7 @@ _ID = Annotated[str, Meta(pattern=r"^[a-z]{3}_[0-9a-z]{1,40}(?![\s\S])", descrip
 PersonId = NewType("PersonId", _ID)
 SessionId = NewType("SessionId", _ID)
 ChallengeId = NewType("ChallengeId", _ID)
+LetterId = NewType("LetterId", _ID)
 AddressId = NewType("AddressId", _ID)
 ShopId = NewType("ShopId", _ID)
 CategoryId = NewType("CategoryId", _ID)

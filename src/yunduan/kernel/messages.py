@@ -1,11 +1,12 @@
 """Commands ask, queries read, facts tell: frozen keyword-only structs that also decode, validate and describe the request."""
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 import msgspec
 from msgspec import Struct, StructMeta
+
+from yunduan.kernel.refusals import RefusalCode
 
 Answer_co = TypeVar("Answer_co", covariant=True)
 
@@ -14,7 +15,7 @@ Answer_co = TypeVar("Answer_co", covariant=True)
 class MessageMeta(StructMeta):
     """Gives every message the same form, and the codes that it may be refused with."""
 
-    refuses: frozenset[StrEnum]
+    refuses: frozenset[RefusalCode]
     spends_key: bool
     slow: bool
 
@@ -24,7 +25,7 @@ class MessageMeta(StructMeta):
         bases: tuple[type, ...],
         namespace: dict[str, Any],
         *,
-        refuses: Iterable[StrEnum] = (),
+        refuses: Iterable[RefusalCode] = (),
         spends_key: bool = False,
         slow: bool = False,
         **config: Any,
@@ -48,14 +49,14 @@ class Command(Message, Generic[Answer_co]):
     forgotten, so that a phone that comes back after a month cannot buy twice.
     """
 
-    refuses: ClassVar[frozenset[StrEnum]]
+    refuses: ClassVar[frozenset[RefusalCode]]
     spends_key: ClassVar[bool]
 
 
 class Query(Message, Generic[Answer_co]):
     """Reads, and changes nothing. `slow=True` says that it may take longer than a millisecond: it is answered off the loop."""
 
-    refuses: ClassVar[frozenset[StrEnum]]
+    refuses: ClassVar[frozenset[RefusalCode]]
     slow: ClassVar[bool]
 
 

@@ -16,19 +16,22 @@ _EXPONENTS = {
     " CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW"
     " KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK"
     " PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH"
-    " USD USN UYU UZS VED VES WST XCD YER ZAR ZMW ZWG",
-    3: "BHD IQD JOD KWD LYD OMN TND",
+    " USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
 EXPONENTS = {code: exponent for exponent, codes in _EXPONENTS.items() for code in codes.split()}
-"""Decimal places of each currency's minor unit (ISO 4217, list one)."""
+"""Decimal places of each currency's minor unit: ISO 4217, list one of 2026-01-01, without what has no minor unit, such as gold."""
 
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?![\s\S])", description="An ISO 4217 code.", examples=["CNY"])]
 Amount = Annotated[int, Meta(ge=0, le=AMOUNT_MAX, description="Whole minor units of the currency.", examples=[1999])]
 
 
 class Money(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """An amount in the minor units of one currency. Two currencies are never added or compared: that is a broken program."""
+    """An amount in the minor units of one currency. Two currencies are never added, and neither is more: that is a broken program.
+
+    Whether two are the same is a fair question, as of any value: of two currencies they are not, nothing in each included.
+    """
 
     amount: Amount
     currency: Currency

@@ -1,12 +1,27 @@
 """The three ways to fail: refused (an expected no), faulted (the machine), broken (the program)."""
 
 from enum import StrEnum
+from typing import Self
+
+
+class RefusalCode(StrEnum):
+    """A closed list of stable codes, each with the sentence that the documentation explains it by."""
+
+    _value_: str
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> Self:
+        """`meaning` says what is so, and what helps where something does."""
+        made = str.__new__(cls, code)
+        made._value_ = code
+        made.meaning = meaning
+        return made
 
 
 class Refused(Exception):  # noqa: N818 - the house's word for an expected no: it is not an error
     """An expected no: the command changes nothing, and the refusal is the stored answer of its key."""
 
-    def __init__(self, code: StrEnum, detail: str = "", *, figures: object = None) -> None:
+    def __init__(self, code: RefusalCode, detail: str = "", *, figures: object = None) -> None:
         """Say no by `code`; `figures` (a struct) are what the caller needs to ask again, such as the new total."""
         super().__init__(code, detail)
         self.code = code
@@ -30,11 +45,11 @@ class BrokenError(Exception):
     """The program is wrong: a claim that it relies on does not hold."""
 
 
-class KeyRefusal(StrEnum):
+class KeyRefusal(RefusalCode):
     """What is refused because of the key alone, whatever the command."""
 
-    REUSED = "idempotency_key_reused"
-    SPENT = "idempotency_key_spent"
+    REUSED = "idempotency_key_reused", "The key was sent before, with another request: another request takes another key."
+    SPENT = "idempotency_key_spent", "The key was answered so long ago that the answer is gone; it is not carried out again."
 
 
 def invariant(claim: bool, says: str) -> None:

@@ -48,8 +48,8 @@ ANSWERS: Table[str, StoredAnswer] = Table(
 """Read through the store, never remembered: a key comes once, as a rule."""
 
 KEEP = "INSERT INTO answer (name, fingerprint, accepted, body, spends, at) VALUES (?, ?, ?, ?, ?, ?)"
-FORGET = "DELETE FROM answer WHERE at < ? AND spends = 0 AND seq > ? AND seq <= ?"
-SPEND = "UPDATE answer SET body = NULL WHERE at < ? AND spends = 1 AND body IS NOT NULL AND seq > ? AND seq <= ?"
+FORGET = "DELETE FROM answer WHERE seq > ? AND seq <= ? AND spends = 0"
+SPEND = "UPDATE answer SET body = NULL WHERE seq > ? AND seq <= ? AND spends = 1"
 
 
 def stored(reader: Reader, names: list[str]) -> dict[str, StoredAnswer]:

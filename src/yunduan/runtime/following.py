@@ -3,19 +3,19 @@
 import asyncio
 from collections import deque
 from itertools import groupby, islice
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from yunduan.kernel.actors import SYSTEM
-from yunduan.kernel.messages import Command, Fact
-from yunduan.kernel.refusals import FaultError, invariant
+from yunduan.kernel.messages import Command, Fact, Query
+from yunduan.kernel.refusals import FaultError, RefusalCode, Refused, invariant
 from yunduan.runtime.memory import Changes
-from yunduan.runtime.ports import Reader
-from yunduan.runtime.registry import Follower, Registry, handles
-from yunduan.runtime.transaction import Tx
+from yunduan.runtime.ports import Reader, Row
+from yunduan.runtime.registry import Follower, Registry, answers, handles
+from yunduan.runtime.transaction import Asking, Tx
 from yunduan.runtime.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,13 @@ _MOVE = (
     "INSERT INTO cursor (follower, epoch, seq) VALUES (?, ?, ?)"
     " ON CONFLICT (follower) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq"
 )
+_PARKED = (
+    "SELECT parked.follower, parked.seq, fact.kind, parked.error, parked.at FROM parked JOIN fact ON fact.seq = parked.seq"
+    " ORDER BY parked.follower, parked.seq LIMIT ?"
+)
+_PARKED_FACT = "SELECT fact.kind, fact.body FROM parked JOIN fact ON fact.seq = parked.seq WHERE parked.follower = ? AND parked.seq = ?"
+_UNPARK = "DELETE FROM parked WHERE follower = ? AND seq = ?"
+_PARKED_COUNT = "SELECT count(*) FROM parked"
 _PARK = "INSERT INTO parked (follower, seq, error, at) VALUES (?, ?, ?, ?)"
 FACTS_PER_DELIVERY = 500
 RETRY_S = 0.02
@@ -67,16 +74,48 @@ class ParkFact(Command[Delivered]):
     error: str
 
 
+class FactRefusal(RefusalCode):
+    """What is refused about facts that were set aside."""
+
+    NOT_PARKED = "parked_fact_not_found", "No such fact is set aside for this follower."
+    NOT_HEARD = "fact_not_heard", "The follower does not hear facts of this kind."
+    NOT_TAKEN = "fact_not_taken", "The follower still cannot take this fact: it stays set aside."
+
+
+class Parked(Struct, frozen=True, kw_only=True):
+    """A fact that a follower could not take, and what was wrong then."""
+
+    follower: str
+    seq: int
+    kind: str
+    error: str
+    at: int
+
+
+class ParkedFacts(Query[list[Parked]]):
+    """The facts that were set aside and are heard by nobody until somebody has them heard; by follower, in their order."""
+
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class HearParked(Command[None], refuses=FactRefusal):
+    """Let a follower hear a fact that was set aside, now, although it has heard later ones since."""
+
+    follower: str
+    seq: int
+
+
 class Ears:
-    """The functions of each follower: a port, because a command carries names and no functions."""
+    """The functions of each follower and what facts look like: a port, because a command carries names and no functions."""
 
     def __init__(self, registry: Registry) -> None:
         """Take them from the registry."""
         self._followers = {follower.name: follower for follower in registry.followers}
+        self.decoders = {kind: msgspec.json.Decoder(fact) for kind, fact in registry.facts.items()}
 
-    def of(self, name: str) -> dict[type[Fact], Any]:
+    def of(self, name: str) -> dict[str, Any]:
         """What a follower does with each kind of fact."""
-        return {function.hears: function for function in self._followers[name].hears}  # type: ignore[attr-defined]
+        return {function.hears.__name__: function for function in self._followers[name].hears}  # type: ignore[attr-defined]
 
 
 def cursor(reader: Reader, follower: str) -> int:
@@ -92,10 +131,17 @@ def deliver_facts(tx: Tx, ask: DeliverFacts) -> Delivered:
     if stands != ask.after:
         return Delivered(through=stands)
     ears = tx.port(Ears).of(ask.follower)
-    for kind, run in groupby((heard.fact for heard in ask.facts), key=type):
-        ears[kind](tx, list(run))
+    for kind, run in groupby(ask.facts, key=lambda heard: type(heard.fact).__name__):
+        _let_hear(tx, ask.follower, ears[kind], list(run))
     tx.write(_MOVE, (ask.follower, tx.head.epoch, ask.through))
     return Delivered(through=ask.through)
+
+
+def _let_hear(tx: Tx, follower: str, function: Any, heard: list[Heard]) -> None:
+    """Give a follower a run of facts of one kind; what it tells and asks for names them as its cause."""
+    first, last = heard[0].seq, heard[-1].seq
+    tx.cause = f"{follower}@{first}" if first == last else f"{follower}@{first}-{last}"
+    function(tx, [one.fact for one in heard])
 
 
 @handles(ParkFact)
@@ -109,6 +155,35 @@ def park_fact(tx: Tx, ask: ParkFact) -> Delivered:
     return Delivered(through=ask.seq)
 
 
+@handles(HearParked)
+def hear_parked(tx: Tx, ask: HearParked) -> None:
+    """Heard, and no longer set aside, in one transaction; refused with what is wrong when it still cannot be taken."""
+    row = tx.row(_PARKED_FACT, (ask.follower, ask.seq))
+    if row is None:
+        raise Refused(FactRefusal.NOT_PARKED)
+    kind, body = row
+    ears = tx.port(Ears)
+    try:
+        function = ears.of(ask.follower)[kind]
+    except KeyError:
+        raise Refused(FactRefusal.NOT_HEARD, f"{ask.follower} does not hear {kind}") from None
+    try:
+        _let_hear(tx, ask.follower, function, [Heard(ask.seq, ears.decoders[kind].decode(body))])
+    except FaultError:
+        raise
+    except Exception as error:
+        log.exception("fact_not_taken", follower=ask.follower, seq=ask.seq)
+        raise Refused(FactRefusal.NOT_TAKEN, repr(error)[:500]) from error
+    tx.write_one(_UNPARK, (ask.follower, ask.seq))
+
+
+@answers(ParkedFacts)
+def parked_facts(at: Asking, ask: ParkedFacts) -> list[Parked]:
+    """With what was wrong when they were set aside."""
+    rows = at.rows(_PARKED, (ask.limit,))
+    return [Parked(follower=row[0], seq=row[1], kind=row[2], error=row[3], at=row[4]) for row in rows]
+
+
 class Following:
     """Runs every follower of a cloud; a `Watcher`, so that facts told a moment ago need not be read back and decoded."""
 
@@ -117,13 +192,12 @@ class Following:
         self._writer = writer
         self._reader = reader
         self._followers = registry.followers
-        self._decoders = {kind: msgspec.json.Decoder(fact) for kind, fact in registry.facts.items()}
+        self._decoders = Ears(registry).decoders
         self._cursors = {f.name: cursor(reader, f.name) for f in registry.followers}
         self._tries: dict[str, int] = {}
         self._woken = asyncio.Event()
         self._recent: deque[Fact] = deque(maxlen=RECENT_FACTS)
         """The last facts that were committed; those before them are read from the store."""
-        self.parked = 0
         writer.watch(self)
 
     def pin(self) -> None:
@@ -141,6 +215,12 @@ class Following:
     def lag(self) -> dict[str, int]:
         """How many facts each follower has yet to hear."""
         return {name: self._writer.head.fact_seq - seq for name, seq in self._cursors.items()}
+
+    @property
+    def parked(self) -> int:
+        """How many facts are set aside and wait for somebody to have them heard."""
+        row = self._reader.row(_PARKED_COUNT)
+        return row[0] if row else 0
 
     async def run(self) -> None:
         """Deliver until cancelled; a burst of commits is one delivery."""
@@ -163,10 +243,12 @@ class Following:
     async def _deliver(self, follower: Follower) -> bool:
         after = self._cursors[follower.name]
         tries = self._tries.get(follower.name, 0)
-        heard, through = self._next(follower, after, 1 if tries else FACTS_PER_DELIVERY)
-        if through == after:
+        delivery, unread = self._next(follower, after, 1 if tries else FACTS_PER_DELIVERY)
+        if delivery.through == after:
             return False
-        delivery = DeliverFacts(follower=follower.name, after=after, through=through, facts=heard)
+        if unread is not None:
+            await self._stumble(delivery, unread)
+            return True
         try:
             await self._hear(delivery)
             self._tries.pop(follower.name, None)
@@ -176,17 +258,31 @@ class Following:
             await self._stumble(delivery, error)
         return True
 
-    def _next(self, follower: Follower, after: int, most: int) -> tuple[tuple[Heard, ...], int]:
-        """What a follower hears next, and the last fact that was looked at for it."""
+    def _next(self, follower: Follower, after: int, most: int) -> tuple[DeliverFacts, Exception | None]:
+        """What a follower hears next: what was told a moment ago from memory, and what lies further back as it can be read."""
         begins = self._writer.head.fact_seq - len(self._recent)
-        if after >= begins:
-            kinds = {function.hears for function in follower.hears}  # type: ignore[attr-defined]
-            told = list(islice(self._recent, after - begins, after - begins + most))
-            return tuple([Heard(seq, fact) for seq, fact in enumerate(told, after + 1) if type(fact) in kinds]), after + len(told)
-        rows = self._reader.rows(_FACTS_AFTER, (after, most))
-        names = {function.hears.__name__ for function in follower.hears}  # type: ignore[attr-defined]
-        heard = tuple([Heard(seq, self._decoders[kind].decode(body)) for seq, kind, body in rows if kind in names])
-        return heard, rows[-1][0] if rows else after
+        if after < begins:
+            return self._readable(follower, after, self._reader.rows(_FACTS_AFTER, (after, most)))
+        kinds = {function.hears for function in follower.hears}  # type: ignore[attr-defined]
+        told = list(islice(self._recent, after - begins, after - begins + most))
+        heard = tuple([Heard(seq, fact) for seq, fact in enumerate(told, after + 1) if type(fact) in kinds])
+        return DeliverFacts(follower=follower.name, after=after, through=after + len(told), facts=heard), None
+
+    def _readable(self, follower: Follower, after: int, rows: list[Row]) -> tuple[DeliverFacts, Exception | None]:
+        """The facts as far as this program can read them; if it cannot read the first one, a delivery of that alone, and the error."""
+        wanted = {function.hears.__name__ for function in follower.hears}  # type: ignore[attr-defined]
+        facts: list[Heard] = []
+        through = after
+        for seq, kind, body in rows:
+            try:
+                if kind in wanted:
+                    facts.append(Heard(seq, self._decoders[kind].decode(body)))
+            except Exception as error:
+                if through == after:
+                    return DeliverFacts(follower=follower.name, after=after, through=seq, facts=()), error
+                break
+            through = seq
+        return DeliverFacts(follower=follower.name, after=after, through=through, facts=tuple(facts)), None
 
     async def _hear(self, command: DeliverFacts | ParkFact) -> None:
         answered = await self._writer.submit(command, actor=SYSTEM, background=True)
@@ -202,6 +298,5 @@ class Following:
             log.error("fact_parked", follower=name, seq=delivery.through, error=str(error))
             await self._hear(ParkFact(follower=name, after=delivery.after, seq=delivery.through, error=repr(error)))
             self._tries.pop(name)
-            self.parked += 1
         else:
             await asyncio.sleep(RETRY_S * tries)

@@ -121,7 +121,7 @@ class Follower(Struct, frozen=True):
 class JobKind(Struct, frozen=True):
     """Bulk work done a step at a time: `step(tx, state)` does some, in one transaction, and answers how far it is.
 
-    What has an `every_ms` is begun by the cloud itself that often.
+    One of a kind runs at a time. What has an `every_ms` is begun by the cloud itself so long after the last one has ended.
     """
 
     name: str

@@ -1,11 +1,12 @@
 """What makes sure that a store is the right one: that its keys belong to it, and that a copy brought back is known as one."""
 
 from yunduan.kernel.refusals import invariant
+from yunduan.runtime.marks import keep_mark_at_start
+from yunduan.runtime.marks import mark as mark_of
 from yunduan.runtime.ports import Store, StoreRefusedError
 
 _RAISE = "UPDATE head SET epoch = epoch + 1"
-_MARK = "SELECT value FROM mark WHERE name = 'keys'"
-_KEEP_MARK = "INSERT INTO mark (name, value) VALUES ('keys', ?)"
+_KEYS = "keys"
 _EPOCH = "SELECT epoch FROM head"
 
 
@@ -21,11 +22,8 @@ def raise_epoch(store: Store) -> int:
 
 def belong_together(store: Store, mark: bytes) -> None:
     """Remember which keys a store was begun with; with others nobody could be found or read, so it is not opened."""
-    row = store.row(_MARK)
-    if row is not None and bytes(row[0]) != mark:
+    known = mark_of(store, _KEYS)
+    if known is not None and known != mark:
         raise StoreRefusedError("these keys are not those that this store was begun with: bring back their copy (`yunduan restore --keys`)")
-    if row is None:
-        store.begin()
-        store.write(_KEEP_MARK, (mark,))
-        store.lend()
-        store.commit()
+    if known is None:
+        keep_mark_at_start(store, _KEYS, mark)

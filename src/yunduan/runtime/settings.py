@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -122,7 +123,13 @@ class WriterSettings(Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, le=600_000, description="A command that has waited longer is dropped, not begun.", extra=_unit("ms"))
     ] = 10_000.0
     alarm_retry_ms: Annotated[
-        int, Meta(ge=1_000, le=86_400_000, description="Pause before an alarm whose command broke rings again.", extra=_unit("ms"))
+        int,
+        Meta(
+            ge=1_000,
+            le=86_400_000,
+            description="Pause before an alarm whose command broke rings again; 4, 9, … and at most 60 times as long when it breaks again.",
+            extra=_unit("ms"),
+        ),
     ] = 60_000
 
     def limits(self) -> Limits:
@@ -144,10 +151,24 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
     ] = 7 * 86_400_000
 
 
+class CodeSettings(Struct, frozen=True, kw_only=True):
+    """How codes reach people."""
+
+    sender: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?(?![\s\S])",
+            description="What carries codes and other letters: `module:factory` of a sender; empty: they lie in the development mailbox.",
+        ),
+    ] = ""
+
+
 class MailboxSettings(Struct, frozen=True, kw_only=True):
     """Codes in development."""
 
-    shown: Annotated[bool, Meta(description="Whether the development mailbox is a page at `/dev/mailbox`; never in production.")] = False
+    shown: Annotated[
+        bool, Meta(description="Whether the development mailbox is a page at `/development/mailbox`; never in production.")
+    ] = False
 
 
 class PhoneSettings(Struct, frozen=True, kw_only=True):
@@ -181,7 +202,13 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
 class SandboxSettings(Struct, frozen=True, kw_only=True):
     """A payment channel that behaves like a real one and moves no real money."""
 
-    enabled: Annotated[bool, Meta(description="Whether the channel `sandbox` can be paid with; never in production.")] = True
+    enabled: Annotated[
+        bool | None,
+        Meta(
+            description="Whether the channel `sandbox` can be paid with; never in production. Unsaid, it can, and the cloud is not served"
+            " where others than this machine may come."
+        ),
+    ] = None
     loses: Annotated[int, Meta(ge=0, le=1000, description="Notifications that are never sent, of a thousand.", extra=_unit("permille"))] = 0
     doubles: Annotated[
         int, Meta(ge=0, le=1000, description="Notifications that are sent twice, of a thousand.", extra=_unit("permille"))
@@ -194,6 +221,11 @@ class SandboxSettings(Struct, frozen=True, kw_only=True):
     ] = 0
     refuses_refunds: Annotated[int, Meta(ge=0, le=1000, description="Refunds that it refuses, of a thousand.", extra=_unit("permille"))] = 0
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it can be paid with."""
+        return self.enabled is not False
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be set."""
@@ -204,6 +236,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: LogSettings = LogSettings()
     writer: WriterSettings = WriterSettings()
     alarms: AlarmSettings = AlarmSettings()
+    codes: CodeSettings = CodeSettings()
     mailbox: MailboxSettings = MailboxSettings()
     phone: PhoneSettings = PhoneSettings()
     market: MarketSettings = MarketSettings()
@@ -220,6 +253,35 @@ class Settings(Struct, frozen=True, kw_only=True):
         host = "localhost" if self.http.listens_everywhere() else self.http.host
         host = f"[{host}]" if ":" in host else host
         return self.http.public_url or f"http://{host}:{self.http.port}"
+
+    def is_reached_by_others(self) -> bool:
+        """Whether others than this machine may come: to the address that is listened on, to the public one, or through a proxy."""
+        return not (_is_loopback(self.http.host) and _is_loopback(_host_of(self.http.public_url))) or bool(self.http.trusted_proxies)
+
+    def open_to_strangers(self) -> dict[str, str]:
+        """What is meant for development alone and is on though others may come: each setting, and what it lets them do."""
+        if not self.is_reached_by_others():
+            return {}
+        does = {
+            "sandbox.enabled": (self.sandbox.is_on, "whoever pays with the sandbox pays nothing"),
+            "mailbox.shown": (self.mailbox.shown, "whoever reads the mailbox signs in as anybody"),
+        }
+        return {key: what for key, (is_on, what) in does.items() if is_on}
+
+
+def _host_of(url: str) -> str:
+    """The host that an address names, this machine's own when it is empty; nobody's when it cannot be read."""
+    try:
+        return urlsplit(url).hostname or ("" if url else "localhost")
+    except ValueError:
+        return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host.lower() == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -278,9 +340,9 @@ def reference() -> str:
     """The reference of all settings as a Markdown table."""
     lines = ["| setting | environment | default | allowed | what it is |", "| --- | --- | --- | --- | --- |"]
     for known in known_settings().values():
-        default = msgspec.json.encode(known.default).decode()
+        default = "unsaid" if known.default is None else f"`{msgspec.json.encode(known.default).decode()}`"
         unit = f" ({known.unit})" if known.unit else ""
-        cells = (f"`{known.key}`", f"`{known.variable}`", f"`{default}`{unit}", known.allowed.replace("|", "\\|"), known.text)
+        cells = (f"`{known.key}`", f"`{known.variable}`", f"{default}{unit}", known.allowed.replace("|", "\\|"), known.text)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -314,6 +376,7 @@ def _allowed(info: msgspec.inspect.Type) -> str:
         msgspec.inspect.IntType: lambda it: f"a whole number from {it.ge} to {it.le}",
         msgspec.inspect.FloatType: lambda it: f"a number above {it.gt:g}, up to {it.le:g}",
         msgspec.inspect.BoolType: lambda _: "true or false",
+        msgspec.inspect.UnionType: lambda it: _allowed(it.types[0]),
         msgspec.inspect.LiteralType: lambda it: " or ".join(f"`{value}`" for value in it.values),
         msgspec.inspect.VarTupleType: lambda _: "a list of texts (in the environment: divided by commas)",
         msgspec.inspect.StrType: lambda it: f"text of the form `{it.pattern}`" if it.pattern else "text",

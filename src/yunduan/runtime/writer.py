@@ -40,7 +40,11 @@ _MOVE_HEAD = (
     " WHERE epoch = ? AND fact_seq = ? AND transfer_seq = ? AND block_hash = ? AND at = ?"
 )
 _ALARM_WAITS = "SELECT 1 FROM alarm WHERE id = ?"
-_POSTPONE_ALARM = "UPDATE alarm SET due = ?, failures = failures + 1 WHERE id = ?"
+_POSTPONE_ALARM = (
+    "UPDATE alarm SET due = ? + ? * CASE WHEN failures < 7 THEN (failures + 1) * (failures + 1) ELSE 60 END, failures = failures + 1"
+    " WHERE id = ?"
+)
+"""One pause after the first failure, four after the second, nine after the third; sixty at most."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -455,7 +459,7 @@ class Writer:
         self.broken += 1
         log.error("command_broken", command=type(ask.command).__name__, cause=ask.cause, exc_info=outcome)
         if ask.alarm is not None:
-            tx.write_one(_POSTPONE_ALARM, (tx.now + self._limits.alarm_retry_ms, ask.alarm))
+            tx.write_one(_POSTPONE_ALARM, (tx.now, self._limits.alarm_retry_ms, ask.alarm))
 
     def _move_head(self) -> None:
         new, old = self._tx.head, self.head

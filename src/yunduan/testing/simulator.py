@@ -39,6 +39,8 @@ from yunduan.testing.people import Asked, People
 
 START_MS = 1_790_000_000_000
 DAY_MS = 86_400_000
+GAP_MS_MAX = DAY_MS // 2
+"""Less than a leap, so that a start finds out about one that nobody had time to see."""
 OPERATIONS = 1_000
 STEPS_MAX = 100_000
 """Of one life: a cloud that takes more has hung."""
@@ -219,7 +221,13 @@ class Simulation:
         self.note("power" if self._power_lost else "process", stopped.unsynced())
         self.disk = CuttableDisk()
         self.disk.files, self.disk.doubtful = left.files, left.doubtful
-        if self.clock.leap_ms:  # nobody starts a machine without setting its clock
+        self._set_clock()
+
+    def _set_clock(self) -> None:
+        """A machine that starts has its clock set right, as a rule; or it is still wrong, or wrong from now on."""
+        if self.leaps_ms and not self.clock.leap_ms and self.chance.random() < 0.1:
+            self.clock.jump(self.chance.choice(self.leaps_ms))
+        elif self.clock.leap_ms and self.chance.random() < 0.5:
             self.clock.jump(-self.clock.leap_ms)
 
 
@@ -241,6 +249,7 @@ class Life:
         self.commits = 0
         self.callbacks_since = 0
         self.to_ask = 0
+        self.is_confirming = False
         self.stopping: asyncio.Task[None] | None = None
 
     def live(self) -> None:
@@ -308,6 +317,7 @@ class Life:
             clock=world.clock,
             entropy=world.entropy,
             limits=Limits(batch_commands=chance.choice((2, 16, 256)), deadline_ms=chance.choice((50.0, 10_000.0))),
+            gap_ms_max=GAP_MS_MAX,
             helper=Inline(),
             probe=self._at_step,
         )
@@ -403,8 +413,14 @@ class Life:
             world.clock.jump(chance.choice(world.leaps_ms))
         if world.clock.leap_ms and (self.fate is None or chance.random() < 0.05):
             world.clock.jump(-world.clock.leap_ms)
-        if self._cloud.alarms.suspended and not world.clock.leap_ms:
-            self._cloud.alarms.confirm()
+        if self._cloud.alarms.suspended and not world.clock.leap_ms and not self.is_confirming:
+            self.is_confirming = True
+            self._cloud.alarms.confirm().add_done_callback(self._confirmed)
+
+    def _confirmed(self, future: "asyncio.Future[Any]") -> None:
+        self.is_confirming = False
+        if not future.cancelled():
+            future.exception()  # whoever looks after the clock looks again
 
     # The checkers
 

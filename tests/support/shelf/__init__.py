@@ -1,7 +1,6 @@
 """A toy domain with one route of each kind, and a door for each way to fail."""
 
 import time
-from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
@@ -11,20 +10,20 @@ from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import OrderId, PersonId, SessionId, ShopId
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.money import Money
-from yunduan.kernel.refusals import BusyError, FaultError, Refused
+from yunduan.kernel.refusals import BusyError, FaultError, RefusalCode, Refused
 from yunduan.runtime.ports import Table
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Domain, Owner, Route, answers, handles
 from yunduan.runtime.transaction import Asking, Tx
 
 
-class ShelfRefusal(StrEnum):
+class ShelfRefusal(RefusalCode):
     """Why the shelf says no."""
 
-    BOOK_NOT_FOUND = "book_not_found"
-    SHELF_FULL = "shelf_full"
-    TOO_MANY_BOOKS = "too_many_books"
-    NOT_DECLARED = "not_declared"
-    CODE_WRONG = "code_wrong"
+    BOOK_NOT_FOUND = "book_not_found", "There is no such book."
+    SHELF_FULL = "shelf_full", "There is no room on the shelf."
+    TOO_MANY_BOOKS = "too_many_books", "Too many books came at once."
+    NOT_DECLARED = "not_declared", "No message declares this."
+    CODE_WRONG = "code_wrong", "The door stays closed."
 
 
 class Book(Struct, frozen=True, kw_only=True):

@@ -1,22 +1,20 @@
 """A toy domain that uses everything the runtime offers, and misuses some of it when it is told to."""
 
-from enum import StrEnum
-
 from msgspec import Struct
 
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.messages import Command, Fact, Query
-from yunduan.kernel.refusals import FaultError, Refused
+from yunduan.kernel.refusals import FaultError, RefusalCode, Refused
 from yunduan.runtime.ports import Row, Table
 from yunduan.runtime.registry import Domain, Follower, JobKind, Progress, answers, handles, hears
 from yunduan.runtime.transaction import Asking, Tx
 
 
-class ToyRefusal(StrEnum):
+class ToyRefusal(RefusalCode):
     """Why the toy says no."""
 
-    NO = "toy_no"
-    SHORT = "toy_short"
+    NO = "toy_no", "The toy was told to say no."
+    SHORT = "toy_short", "There is not enough in the purse."
 
 
 class Purse(Struct, frozen=True):
@@ -283,10 +281,15 @@ def two_looks(at: Asking, ask: TwoLooks) -> tuple[int, int]:
 
 @hears(Named)
 def on_named(tx: Tx, facts: list[Named]) -> None:
-    """Write down every name, but one."""
+    """Write down every name, but one; tell again what was called, and ask for what was called loudly."""
     for fact in facts:
         if fact.name == "unheard":
             raise RuntimeError("this follower cannot hear that")
+        called, _, name = fact.name.partition(" ")
+        if called == "call":
+            tx.tell(Named(name=name))
+        elif called == "shout":
+            tx.send(Do(steps=(Step("tell", name),)))
         tx.append(_HEARD, (fact.name,))
 
 
@@ -345,6 +348,20 @@ class Move(Command[None], refuses=ToyRefusal):
     amount: int
 
 
+class Spend(Command[int], spends_key=True):
+    """Something that must never be done twice under one key, however late it comes again."""
+
+    id: str
+
+
+@handles(Spend)
+def spend(tx: Tx, ask: Spend) -> int:
+    """Count how often it was done."""
+    tx.write(_PLAIN, (ask.id, 1))
+    row = tx.row("SELECT amount FROM plain WHERE id = ?", (ask.id,))
+    return row[0] if row else 0
+
+
 def _both(ask: Move, actor: Actor) -> tuple[tuple[Table[str, Account], str], ...]:
     return ((ACCOUNTS, ask.debit), (ACCOUNTS, ask.credit))
 
@@ -365,7 +382,7 @@ def move(tx: Tx, ask: Move) -> None:
 TOY = Domain(
     name="toy",
     package="support.toy",
-    commands=(do, open_accounts, move),
+    commands=(do, open_accounts, move, spend),
     queries=(purse_of, everything, two_looks),
     facts=(Named,),
     followers=(Follower("toy_ears", (on_named,)),),

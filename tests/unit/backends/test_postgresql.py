@@ -13,6 +13,7 @@ from support.stores import PostgresqlPlace, world_at
 from support.toy import PURSES, SLOTS, TOY, Do, Purse, Slot, Step
 from yunduan.backends.postgresql import PostgresqlStore
 from yunduan.backends.postgresql.store import why_refused
+from yunduan.backends.postgresql.wire import STATEMENTS_MAX
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.refusals import BrokenError, FaultError, UnknownOutcomeError
 from yunduan.runtime import domain as runtime
@@ -200,6 +201,37 @@ def test_statements_that_were_prepared_are_let_go_when_there_are_too_many(store:
     for n in range(1100):
         assert store.row(f"SELECT {n}") == (n,)
     assert store.row("SELECT count(*) FROM pg_prepared_statements")[0] <= 1000  # type: ignore[index]
+
+
+@pytest.mark.parametrize("more", [0, 1, 5])
+def test_a_transaction_that_has_failed_lets_no_statement_go(more: int, store: PostgresqlStore) -> None:
+    """The server would refuse; what ends the transaction is prepared all the same, as the first too many or a later one."""
+    store.begin()
+    while store._wire._count < STATEMENTS_MAX - 1:
+        store.row(f"SELECT {store._wire._count}")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        store.rows("SELECT id FROM nowhere")
+    for n in range(more):
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+            store.row(f"SELECT 'refused', {n}")
+    store.rollback()
+    store.begin()
+    for n in range(20):
+        assert store.row(f"SELECT 'after', {n}") == ("after", n)
+    assert store.row("SELECT count(*) FROM pg_prepared_statements")[0] < 100  # type: ignore[index]
+
+
+def test_statements_that_were_not_let_go_after_all_harm_nothing(store: PostgresqlStore) -> None:
+    """What is posted behind a statement that fails is not done, letting go included: a name is not given twice."""
+    store.begin()
+    while store._wire._count < STATEMENTS_MAX - 1:
+        store.row(f"SELECT {store._wire._count}")
+    store._wire.post("SELECT id FROM nowhere")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        store.row("SELECT 'one too many'")
+    store.rollback()
+    for n in range(20):
+        assert store.row(f"SELECT 'after', {n}") == ("after", n)
 
 
 def test_a_sum_that_was_not_cast_is_a_mistake_that_is_told(store: PostgresqlStore) -> None:

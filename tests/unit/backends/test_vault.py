@@ -1,5 +1,6 @@
 """The vault: keys durable before use, destroyed for good, safe under threads, the same under a seed."""
 
+import contextlib
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -8,12 +9,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from yunduan.backends.vault import FileVault
+from yunduan.backends.vault import FOLD_PAGES, FileVault
 from yunduan.domains.identity.model import Vault
 from yunduan.kernel.ids import PersonId, SessionId
-from yunduan.kernel.refusals import BrokenError
+from yunduan.kernel.refusals import BrokenError, FaultError, UnknownOutcomeError
 from yunduan.runtime.clock import SeededEntropy
 from yunduan.runtime.ports import StoreRefusedError
+from yunduan.testing.disk import Disk, RecordingVfs
 
 MEI, WEI = PersonId("per_mei"), PersonId("per_wei")
 
@@ -188,6 +190,104 @@ def test_a_key_on_its_way_to_the_disk_is_the_key(tmp_path: Path) -> None:
     assert vault.unseal(MEI, vault.seal(MEI, "second")) == "second"
     assert vault.unseal(MEI, sealed) == "first"
     vault.close()
+
+
+def make_keys(vault: FileVault, count: int) -> None:
+    """So many people, each with a commit of their own."""
+    for number in range(count):
+        vault.seal(PersonId(f"per_{number}"), "x")
+        vault.make_durable()
+
+
+class Struck:
+    """A disk that fails at one kind of access to one file, once it is told to."""
+
+    def __init__(self, what: str, name: str) -> None:
+        """All is well at first."""
+        self.aim = (what, name)
+        self.is_armed = False
+
+    def strike(self, what: str, name: str) -> None:
+        """Fail, if this is it."""
+        if self.is_armed and (what, name) == self.aim:
+            raise apsw.IOError("injected")
+
+
+def test_a_log_of_keys_that_cannot_be_folded_is_fatal(tmp_path: Path) -> None:
+    """SQLite's own checkpoint would hide that the file could not be synced, and go on: it is off."""
+    struck = Struck("sync", "keys.sqlite")
+    vfs = RecordingVfs("folded", Disk(), strike=struck.strike, sync=False)
+    vault = FileVault(tmp_path / "keys.sqlite", vfs=vfs.name)
+    assert [connection.execute("PRAGMA wal_autocheckpoint").get for connection in (vault._writing, vault._reading)] == [0, 0]
+    struck.is_armed = True
+    with pytest.raises(UnknownOutcomeError, match="keys could not be written"):
+        make_keys(vault, 2 * FOLD_PAGES)
+    assert len(vault._known) > 100, "keys are durable without a sync of the file itself, until the log has grown"
+    vfs.dead = True
+    vault.close()
+    vfs.unregister()
+
+
+def test_the_log_of_keys_stays_small(tmp_path: Path) -> None:
+    """However many are made: what has been folded is written over."""
+    vfs = RecordingVfs("small", Disk(), sync=False)
+    vault = FileVault(tmp_path / "keys.sqlite", vfs=vfs.name)
+    make_keys(vault, 3 * FOLD_PAGES)
+    assert (tmp_path / "keys.sqlite-wal").stat().st_size < 2 * FOLD_PAGES * 4096
+    vfs.dead = True
+    vault.close()
+    vfs.unregister()
+
+
+@contextlib.contextmanager
+def somebody_reads(path: Path) -> Iterator[None]:
+    """Another process holds on to the keys as they are now, as one that copies them does."""
+    reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM person_key").fetchall()
+    yield
+    reader.close()
+
+
+def test_a_start_puts_the_keys_that_it_reads_on_the_disk_though_somebody_reads(tmp_path: Path) -> None:
+    """A process was killed between writing a key and syncing it: the next one uses the key, so a power loss must not take it."""
+    disk, path = Disk(), tmp_path / "keys.sqlite"
+    first = RecordingVfs("killed", disk, sync=False)
+    killed = FileVault(path, vfs=first.name)
+    killed._empty_log()
+    with somebody_reads(path):
+        killed._writing.execute("PRAGMA synchronous=OFF")
+        sealed = killed.seal(MEI, "secret")
+        killed.make_durable()
+        assert disk.unsynced() > 0
+        first.dead = True
+        killed.close()
+        second = RecordingVfs("next", disk, sync=False)
+        vault = FileVault(path, vfs=second.name)
+        assert vault.unseal(MEI, sealed) == "secret"
+        disk.for_certain().put_into(tmp_path / "after")
+        second.dead = True
+        vault.close()
+    after = FileVault(tmp_path / "after" / "keys.sqlite")
+    assert after.unseal(MEI, sealed) == "secret"
+    after.close()
+    first.unregister()
+    second.unregister()
+
+
+def test_a_key_is_not_called_destroyed_while_somebody_keeps_it_in_the_log(vault: FileVault, tmp_path: Path) -> None:
+    """It opens nothing from the first try on, and it is a fault until a try finds nobody reading any more."""
+    sealed = vault.seal(MEI, "lost")
+    secret = vault._known[MEI].secret  # type: ignore[union-attr]
+    vault.make_durable()
+    vault._writing.set_busy_timeout(1)
+    with somebody_reads(vault.path):
+        for _ in range(2):
+            with pytest.raises(FaultError, match="still in the log"):
+                vault.destroy(MEI)
+            assert vault.unseal(MEI, sealed) is None
+    vault.destroy(MEI)
+    assert not any(secret in file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_hashes_and_tokens_are_the_files_own(vault: FileVault, tmp_path: Path) -> None:

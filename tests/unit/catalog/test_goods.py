@@ -17,10 +17,11 @@ from yunduan.domains.catalog.commands import (
     RateGoods,
     SaleLine,
     SetPrice,
+    UncountSale,
     WithdrawGoods,
 )
 from yunduan.domains.catalog.lists import Page, face_of, page_of
-from yunduan.domains.catalog.model import PRICE_MAX, CatalogRefusal, GoodsForm, GoodsState, VariantForm
+from yunduan.domains.catalog.model import PRICE_MAX, CatalogRefusal, GoodsForm, GoodsState, TaxClass, VariantForm
 from yunduan.domains.catalog.queries import DeskGoods, GoodsOnDesk, GoodsPage, GoodsPageAnswer, NewestGoods, OffersOf
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.ids import CategoryId, GoodsId, ShippingTemplateId, VariantId
@@ -52,7 +53,7 @@ def told(town: Town) -> list[tuple[str, bytes]]:
 def test_an_offer_has_everything_that_a_checkout_reads(town: Town) -> None:
     """Texts in both languages, price, weight, template, tax class, picture, and what is left."""
     red_l, blue_s = variant("R-L", 2500, choice=(0, 1), weight_g=250), variant("B-S", 1999, choice=(1, 0), compare_at=yuan(2999))
-    goods = town.goods(red_l, blue_s, options=(COLOURS, SIZES), pictures=("a/1.webp", "a/2.webp"), tax_class="food")
+    goods = town.goods(red_l, blue_s, options=(COLOURS, SIZES), pictures=("a/1.webp", "a/2.webp"), tax_class=TaxClass.REDUCED)
     red, blue = goods.variant_ids
     town.stock(red, 7)
     offers = town.world.ask(OffersOf(variant_ids=(blue, red)))
@@ -60,7 +61,7 @@ def test_an_offer_has_everything_that_a_checkout_reads(town: Town) -> None:
     assert set(offers) == {red, blue}
     assert (offer.goods_id, offer.shop_id, offer.sku) == (goods.goods_id, town.shop.shop_id, "R-L")
     assert (offer.title, offer.title_en, offer.option_text, offer.option_text_en) == ("龙井", "Longjing", "红 / L", "red / L")
-    assert (offer.price, offer.weight_g, offer.tax_class, offer.picture) == (yuan(2500), 250, "food", "a/1.webp")
+    assert (offer.price, offer.weight_g, offer.tax_class, offer.picture) == (yuan(2500), 250, "reduced", "a/1.webp")
     assert (offer.template_id, offer.on_sale, offer.available) == (town.shop.template_id, True, 7)
     assert (offers[blue].option_text, offers[blue].option_text_en, offers[blue].available) == ("蓝 / S", "蓝 / S", 0)
 
@@ -300,11 +301,19 @@ def test_sales_and_reviews_are_counted_on_page_and_card(town: Town) -> None:
     before = town.everything()
     lines = (SaleLine(goods_id=goods.goods_id, quantity=1), SaleLine(goods_id=GoodsId("gds_0"), quantity=1))
     assert town.world.refusal(CountSale(lines=lines)) == "goods_not_found"
+    assert town.world.refusal(UncountSale(lines=lines)) == "goods_not_found"
     assert town.world.refusal(RateGoods(goods_id=GoodsId("gds_0"), stars=5)) == "goods_not_found"
     assert town.everything() == before
     form = town.form(variant("A", id=goods.variant_ids[0]), title="改")
     town.world.send(ChangeGoods(shop_id=town.shop.shop_id, goods_id=goods.goods_id, version=1, form=form))
     assert town.world.rows("SELECT sold FROM card") == [(6,)]
+    for quantity, left in ((4, 2), (3, 0)):
+        town.world.send(UncountSale(lines=(SaleLine(goods_id=goods.goods_id, quantity=quantity),)))
+        shown = page(town, goods.goods_id)
+        assert shown is not None
+        assert (shown.sold, shown.reviews) == (left, 8)
+    town.world.pass_time(SHOWN_EVERY_MS)
+    assert town.world.rows("SELECT sold FROM card") == [(0,)]
 
 
 def test_lists_learn_of_sales_in_rounds(town: Town) -> None:
@@ -354,7 +363,9 @@ LINE = BASE["variants"][0]
         {"variants": [LINE | {"price": {"amount": -1, "currency": "CNY"}}]},
         {"variants": [LINE | {"price": {"amount": 1.5, "currency": "CNY"}}]},
         {"variants": [LINE | {"price": {"amount": 1, "currency": "XXX"}}]},
-        {"tax_class": "Food"},
+        {"tax_class": "Standard"},
+        {"tax_class": "standart"},
+        {"tax_class": ""},
         {"unknown": 1},
     ],
 )

@@ -33,7 +33,7 @@ def refused(town: Town, query: Query[Any]) -> str:
 
 def fee(town: Town, template: ShippingTemplateId, **more: Any) -> int | str:
     """What shipping costs, in minor units, or why it cannot be."""
-    asked = {"country": "CN", "region": "广东", "pieces": 1, "weight_g": 500, "goods": yuan(1000)} | more
+    asked = {"country": "CN", "region": "广东省", "pieces": 1, "weight_g": 500, "goods": yuan(1000)} | more
     try:
         return town.world.ask(ShippingFor(template_id=template, **asked)).amount
     except Refused as no:
@@ -178,15 +178,35 @@ def test_shipping_by_place_piece_weight_and_amount(town: Town) -> None:
     id = town.world.send(SetShippingTemplate(measure=Measure.PIECE, **ask)).template_id
     assert [fee(town, id, pieces=pieces) for pieces in (1, 2, 3, 4, 5)] == [800, 1100, 1100, 1400, 1400]
     assert [fee(town, id, goods=yuan(amount)) for amount in (9899, 9900)] == [800, 0]
-    assert [fee(town, id, region=region) for region in ("浙江", "北京", "", "西藏")] == [800, 1200, 1200, "region_not_served"]
+    assert [fee(town, id, region=region) for region in ("浙江省", "北京市", "", "西藏自治区")] == [800, 1200, 1200, "region_not_served"]
     assert [fee(town, id, country=country) for country in ("KP", "BR")] == ["region_not_served", "region_not_served"]
     by_weight = Rate(first_units=1000, first_fee=1000, further_units=500, further_fee=200)
     town.world.send(SetShippingTemplate(template_id=id, measure=Measure.WEIGHT, elsewhere=by_weight, **ask))
     assert [fee(town, id, country="BR", weight_g=grams) for grams in (0, 1000, 1001, 1500, 1501)] == [1000, 1000, 1200, 1200, 1400]
-    before = town.everything()
     twice = (Zone(places=(Place(country="CN"),)), Zone(places=(Place(country="CN"),), rate=Rate(first_fee=1)))
-    assert town.world.refusal(SetShippingTemplate(measure=Measure.PIECE, **(ask | {"zones": twice}))) == "places_overlap"
-    assert town.everything() == before
+    spelt = (Zone(places=(Place(country="CN", region="西藏"), Place(country="CN", region="Xizang"))),)
+    unlisted = (Zone(places=(Place(country="GB", region="Jersey "), Place(country="GB", region="JERSEY"))),)
+    nowhere = (Zone(places=(Place(country="CN", region="西臧"),)),)
+    for zones, code in ((twice, "places_overlap"), (spelt, "places_overlap"), (unlisted, "places_overlap"), (nowhere, "place_unknown")):
+        before = town.everything()
+        assert town.world.refusal(SetShippingTemplate(measure=Measure.PIECE, **(ask | {"zones": zones}))) == code
+        assert town.everything() == before
+
+
+def test_a_template_keeps_each_region_in_its_one_form(town: Town) -> None:
+    """However its shop spells it; states of Brazil are known by code and by name."""
+    spelt = [("CN", "tibet"), ("CN", ""), ("BR", "SP"), ("BR", "rio de janeiro"), ("GB", " Isle of  Wight"), ("KP", "")]
+    zones = (Zone(places=tuple(Place(country=country, region=region) for country, region in spelt)),)
+    town.world.send(SetShippingTemplate(shop_id=town.shop.shop_id, name="快递", measure=Measure.PIECE, zones=zones))
+    kept = town.world.ask(SettingsOf(shop_id=town.shop.shop_id)).templates[-1].zones[0].places
+    assert [(place.country, place.region) for place in kept] == [
+        ("CN", "西藏自治区"),
+        ("CN", ""),
+        ("BR", "SP"),
+        ("BR", "RJ"),
+        ("GB", "isle of wight"),
+        ("KP", ""),
+    ]
 
 
 @pytest.mark.parametrize(

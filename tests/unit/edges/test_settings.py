@@ -1,9 +1,12 @@
 """Settings: built in, then the file, then the environment; what does not fit is named."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from yunduan.cloud import DOMAINS
+from yunduan.runtime.registry import Registry
 from yunduan.runtime.settings import SettingsError, known_settings, load_settings, reference, settings_or_exit
 
 
@@ -122,3 +125,10 @@ def test_every_setting_is_explained() -> None:
         assert f"| `{known.key}` | `{known.variable}` |" in table
         if known.key.rpartition("_")[2] in {"ms", "s", "mib", "ppm"} or "_ms_" in known.key or "bytes" in known.key:
             assert known.unit, known.key
+
+
+def test_a_page_that_a_setting_names_is_there() -> None:
+    """The reference sends nobody to an address that is not served."""
+    named = set(re.findall(r"`(/[\w/-]+)`", reference()))
+    assert named == {"/development/mailbox"}
+    assert named <= {route.path for route in Registry(DOMAINS).routes}

@@ -24,14 +24,52 @@ def _book(people: People, actor: Actor) -> list[tuple[AddressId, bool]]:
 
 
 def test_an_address_is_kept_sealed_with_country_and_region_in_clear(people: People) -> None:
-    """The telephone number in E.164; orders copy what is sealed as it is."""
+    """The telephone number in E.164, the region by its code, and as it was written under the seal; orders copy what is sealed as it is."""
     mei = people.signed_in(PHONE)
     id = _added(people, mei)
     (address,) = people.ask(AddressesOf(), actor=mei)
     assert (address.address_id, address.is_default, address.address) == (id, True, KEPT)
     sealed = people.ask(SealedAddressOf(person_id=mei.person, address_id=id))
-    assert (sealed.address_id, sealed.country, sealed.region) == (id, "CN", "浙江")
+    assert (sealed.address_id, sealed.country, sealed.region) == (id, "CN", "浙江省")
     assert msgspec.json.decode(people.vault.unseal(mei.person, sealed.sealed) or "", type=Postal) == KEPT
+
+
+@pytest.mark.parametrize("written", ["西藏", " 西藏自治区", "西　藏", "xizang", "Xizang Zizhiqu", "TIBET"])
+def test_a_region_is_kept_by_its_code_however_it_is_written(people: People, written: str) -> None:
+    """Added or changed; the person reads what they wrote."""
+    mei = people.signed_in(PHONE)
+    there = msgspec.structs.replace(HOME, region=written)
+    for id in (_added(people, mei, there), _added(people, mei)):
+        people.send(ChangeAddress(address_id=id, address=there), actor=mei)
+        assert people.ask(SealedAddressOf(person_id=mei.person, address_id=id)).region == "西藏自治区"
+    assert {it.address.region for it in people.ask(AddressesOf(), actor=mei)} == {written}
+    assert {row[0] for row in people.rows("SELECT region FROM address")} == {"西藏自治区"}
+
+
+def test_an_unknown_region_is_refused_with_those_that_there_are(people: People) -> None:
+    """A misspelt one would be in no zone of any shop; nothing changes, and what was written is not told again."""
+    mei = people.signed_in(PHONE)
+    id = _added(people, mei)
+    nowhere = msgspec.structs.replace(HOME, region="西臧")
+    for ask in (AddAddress(address=nowhere), ChangeAddress(address_id=id, address=nowhere)):
+        before = people.everything()
+        no = people.no(ask, actor=mei)
+        assert (no["code"], no["figures"]["country"], len(no["figures"]["regions"])) == ("region_unknown", "CN", 34)
+        assert {"code": "浙江省", "names": ["Zhejiang Sheng"]} in no["figures"]["regions"]
+        assert "西臧" not in str(no)
+        assert people.everything() == before
+
+
+def test_where_there_is_no_list_the_region_is_under_the_seal_alone(people: People) -> None:
+    """It is free text there; what prices shipping gets it opened, in its one form, and nothing once the person is erased."""
+    mei = people.signed_in(PHONE)
+    abroad = msgspec.structs.replace(HOME, country="GB", region=" Isle\u00a0of  WIGHT", phone="020 7946 0018")
+    id = _added(people, mei, abroad)
+    assert people.rows("SELECT country, region FROM address") == [("GB", "")]
+    assert "WIGHT" not in str(people.everything())
+    assert people.ask(SealedAddressOf(person_id=mei.person, address_id=id)).region == "isle of wight"
+    people.vault.destroy(mei.person)
+    assert people.ask(SealedAddressOf(person_id=mei.person, address_id=id)).region == ""
 
 
 def test_there_is_one_default_as_long_as_there_are_addresses(people: People) -> None:
@@ -81,7 +119,7 @@ def test_fifty_addresses_are_enough(people: People) -> None:
     """Also for those that come at once."""
     mei = people.signed_in(PHONE)
     outcomes = people.send_all([(AddAddress(address=HOME), mei)] * (ADDRESSES_MAX + 5))
-    assert [outcome.code for outcome in outcomes if isinstance(outcome, Refused)] == [IdentityRefusal.TOO_MANY_ADDRESSES] * 5
+    assert [outcome.code for outcome in outcomes if isinstance(outcome, Refused)] == [IdentityRefusal.ADDRESSES_FULL] * 5
     assert people.rows("SELECT count(*), sum(is_default) FROM address") == [(ADDRESSES_MAX, 1)]
 
 

@@ -20,7 +20,7 @@ def _cost(people: People, command: Command[object], actor: Actor = ANONYMOUS) ->
 def test_each_statement_finds_its_rows_by_an_index(people: People) -> None:
     """None of them grows with the number of people."""
     statements = {name: sql for name, sql in vars(store).items() if isinstance(sql, str) and sql.startswith(("SELECT", "DELETE"))}
-    assert len(statements) == 18
+    assert len(statements) == 20
     for name, sql in statements.items():
         plan = [row[3] for row in people.rows(f"EXPLAIN QUERY PLAN {sql}", *([None] * sql.count("?")))]
         walks = [step for step in plan if step.startswith("SCAN")]
@@ -33,9 +33,12 @@ def test_what_each_command_costs(people: People) -> None:
     assert _cost(people, RequestCode(contact=PHONE, device="d"), Actor(origin="192.0.2.1")) == 5
     id, code = people.code_for(PHONE)
     assert _cost(people, OpenSession(challenge_id=id, code=code)) == 8
+    id, code = people.code_for("+8613800000003", device="a device's own secret")
+    assert _cost(people, OpenSession(challenge_id=id, code=code)) == 11
     mei = people.signed_in("+8613800000002")
     assert _cost(people, TouchSession(session_id=mei.session)) == 0
     assert _cost(people, AddAddress(address=HOME), mei) == 2
     assert _cost(people, RegisterPerson(email="a@example.com"), Actor(is_system=True)) == 4
     people.clock.advance(DAY_MS)
+    assert _cost(people, AddAddress(address=HOME), mei) == 2 + 1, "the time that is believed is noted once a minute"
     assert _cost(people, TouchSession(session_id=mei.session)) == 1

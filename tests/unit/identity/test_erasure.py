@@ -16,10 +16,11 @@ from yunduan.domains.identity.commands import (
     RegisterPerson,
     RequestCode,
 )
-from yunduan.domains.identity.model import FRESH_MS, HOUR_MS, MINUTE_MS, IdentityRefusal, OperatorRole, ShopRole
+from yunduan.domains.identity.model import FRESH_MS, HOUR_MS, MINUTE_MS, IdentityRefusal, OperatorRole, Outstanding, ShopRole
 from yunduan.domains.identity.queries import AddressesOf, MyProfile, NicknamesOf, StaffOf
 from yunduan.kernel.actors import ANONYMOUS, SYSTEM
 from yunduan.kernel.ids import PersonId, ShopId
+from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.jobs import JobOf, JobStatus, StartJob
 
@@ -171,6 +172,33 @@ def test_the_last_owner_and_the_last_admin_hand_over_first(people: People) -> No
     people.send(GrantRole(person_id=wei, role=OperatorRole.ADMIN))
     people.send(EraseMe(), actor=mei)
     assert people.rows("SELECT person_id, role FROM staff ORDER BY role") == [(wei, "admin"), (wei, "owner")]
+
+
+CNY, USD = Money(amount=1999, currency="CNY"), Money(amount=5, currency="USD")
+
+
+@pytest.mark.parametrize(
+    ("bond", "code"),
+    [
+        (Outstanding(orders=2), "orders_open"),
+        (Outstanding(on_its_way=(CNY,)), "money_on_its_way"),
+        (Outstanding(in_wallet=(CNY, USD)), "money_in_wallet"),
+        (Outstanding(orders=1, on_its_way=(USD,), in_wallet=(CNY,)), "orders_open"),
+        (Outstanding(on_its_way=(USD,), in_wallet=(CNY,)), "money_on_its_way"),
+    ],
+)
+def test_whoever_is_still_bound_is_not_erased_whoever_asks(people: People, bond: Outstanding, code: str) -> None:
+    """Not by themselves, not by an admin, not by the cloud: each is told all of it, nothing changes, and once it is settled it is done."""
+    admin = people.signed_in(OTHER_PHONE)
+    people.send(GrantRole(person_id=admin.person, role=OperatorRole.ADMIN))
+    mei = people.signed_in(PHONE)
+    people.bonds.of[mei.person] = bond
+    for ask, actor in ((EraseMe(), mei), (ErasePerson(person_id=mei.person), admin), (ErasePerson(person_id=mei.person), SYSTEM)):
+        no = people.no(ask, actor=actor)
+        assert (no["code"], msgspec.convert(no["figures"], Outstanding)) == (code, bond)
+    people.bonds.of[mei.person] = Outstanding()
+    people.send(EraseMe(), actor=mei)
+    assert people.facts("PersonErased") == [{"person_id": mei.person}]
 
 
 def test_after_a_restart_the_erased_stay_erased_and_the_others_open(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from support.asgi import Client, Heard
 from support.people import HOME, OTHER_PHONE, PHONE, People, wrong
 from yunduan.domains.identity.commands import RegisterPerson
-from yunduan.domains.identity.model import MINUTE_MS
+from yunduan.domains.identity.model import ADDRESSES_MAX, MINUTE_MS
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.runtime.settings import Settings
@@ -103,3 +103,15 @@ def test_being_forgotten_ends_the_session(people: People, client: Client) -> Non
     people.settle()
     assert mei("GET", "/v1/me").status == 401
     assert _signed_in(client, PHONE)("GET", "/v1/me").json["person_id"] != person
+
+
+def test_a_full_address_book_is_no_matter_of_time(client: Client) -> None:
+    """Waiting does not help, so nobody is told to: one address has to go first, and then a new key is carried out."""
+    mei = _signed_in(client, PHONE)
+    kept = [mei("POST", "/v1/me/addresses", {"address": POSTAL}).json["address_id"] for _ in range(ADDRESSES_MAX)]
+    full = mei("POST", "/v1/me/addresses", {"address": POSTAL}, key="one-more")
+    assert (full.status, full.code) == (409, "addresses_full")
+    assert "retry-after" not in full.headers
+    assert mei("DELETE", f"/v1/me/addresses/{kept[0]}").status == 200
+    assert mei("POST", "/v1/me/addresses", {"address": POSTAL}, key="one-more").body == full.body
+    assert mei("POST", "/v1/me/addresses", {"address": POSTAL}).status == 200

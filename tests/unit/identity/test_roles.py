@@ -160,7 +160,7 @@ def test_roles_go_to_people_who_are_here(people: People) -> None:
     mei = _somebody(people)
     for n in range(ROLES_MAX):
         people.send(GrantShopRole(shop_id=ShopId(f"shp_a{n}"), person_id=mei, role=ShopRole.PACKER))
-    assert people.no(GrantRole(person_id=mei, role=OperatorRole.RISK))["code"] == "too_many_roles"
+    assert people.no(GrantRole(person_id=mei, role=OperatorRole.RISK))["code"] == "roles_full"
 
 
 def test_staff_are_listed_with_masked_contacts_for_their_bosses_alone(people: People) -> None:

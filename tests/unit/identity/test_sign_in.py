@@ -8,10 +8,15 @@ import msgspec
 import pytest
 
 from support.people import EMAIL, OTHER_PHONE, PHONE, People, wrong
-from yunduan.domains.identity.commands import ConfirmContact, OpenSession, RegisterPerson, RequestCode, RequestContactCode, SignOut
+from yunduan.domains.identity.commands import (
+    OpenSession,
+    RegisterPerson,
+    RequestCode,
+    SignOut,
+)
 from yunduan.domains.identity.model import CODE_MS, DAY_MS, HOUR_MS, MINUTE_MS, SESSION_MS, IdentityRefusal, Language, SessionOpened
-from yunduan.domains.identity.queries import CallerOf, Mailbox, MyProfile
-from yunduan.domains.identity.routes import reveal_contact, reveal_session
+from yunduan.domains.identity.queries import CallerOf, Mailbox
+from yunduan.domains.identity.routes import reveal_session
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import ChallengeId
 from yunduan.kernel.refusals import Refused
@@ -121,13 +126,15 @@ def test_the_right_code_sent_at_once_from_many_places_opens_one_session(people: 
 
 
 def test_sign_ups_with_one_phone_at_once_make_one_person(people: People) -> None:
-    """Two challenges cannot be open together, so the race is between a sign-up and an import."""
-    id, code = people.code_for(PHONE)
+    """By two codes, and by an import: the second code finds who the first has registered."""
+    codes = [people.code_for(PHONE), people.code_for(PHONE)]
     outcomes = people.send_all(
-        [(OpenSession(challenge_id=id, code=code), ANONYMOUS)] + [(RegisterPerson(phone=PHONE), Actor(is_system=True))] * 20
+        [(OpenSession(challenge_id=id, code=code), ANONYMOUS) for id, code in codes]
+        + [(RegisterPerson(phone=PHONE), Actor(is_system=True))] * 20
     )
-    assert outcomes[0].is_new
-    assert [outcome.code for outcome in outcomes[1:]] == [IdentityRefusal.CONTACT_TAKEN] * 20
+    assert [outcome.is_new for outcome in outcomes[:2]] == [True, False]
+    assert outcomes[0].person_id == outcomes[1].person_id
+    assert [outcome.code for outcome in outcomes[2:]] == [IdentityRefusal.CONTACT_TAKEN] * 20
     assert people.rows("SELECT count(*) FROM person") == [(1,)]
 
 
@@ -160,14 +167,37 @@ def test_a_code_is_good_for_ten_minutes(people: People) -> None:
     assert people.send(OpenSession(challenge_id=id, code=code)).opened
 
 
-def test_a_newer_code_makes_the_older_worthless(people: People) -> None:
-    """One open challenge a contact; others are not touched."""
-    old, old_code = people.code_for(PHONE)
-    other, other_code = people.code_for(OTHER_PHONE)
-    new, new_code = people.code_for("13812345678")
-    assert people.no(OpenSession(challenge_id=old, code=old_code))["code"] == "challenge_ended"
-    assert people.send(OpenSession(challenge_id=new, code=new_code)).opened
-    assert people.send(OpenSession(challenge_id=other, code=other_code)).opened
+def test_codes_that_somebody_else_asks_for_leave_the_first_one_good(people: People) -> None:
+    """As many as the limits give, each with tries of its own: guessing at one takes nothing from another, and using one ends it alone."""
+    mine, my_code = people.code_for(PHONE)
+    theirs = []
+    for n in range(4):
+        people.clock.advance(MINUTE_MS)
+        theirs.append(people.code_for("13812345678", origin=f"198.51.100.{n}"))
+    for id, code in theirs[:2]:
+        for by in range(1, 6):
+            assert not people.send(OpenSession(challenge_id=id, code=wrong(code, by))).opened
+        assert people.no(OpenSession(challenge_id=id, code=code))["code"] == "challenge_ended"
+    assert not people.send(OpenSession(challenge_id=mine, code=theirs[2][1])).opened
+    first = people.send(OpenSession(challenge_id=mine, code=my_code))
+    again = people.send(OpenSession(challenge_id=theirs[2][0], code=theirs[2][1]))
+    assert (first.opened, first.is_new, again.opened, again.is_new) == (True, True, True, False)
+    assert first.person_id == again.person_id
+
+
+def test_a_code_asked_for_as_the_day_of_its_contact_ends_is_good_for_ten_minutes(people: People) -> None:
+    """What was counted of the day is forgotten meanwhile, and the code is not; nor is the hour that began with it."""
+    people.code_for(PHONE)
+    people.pass_time(DAY_MS - 1)
+    codes = [people.code_for(PHONE), people.code_for(PHONE)]
+    people.pass_time(MINUTE_MS - 1)
+    assert people.no(RequestCode(contact=PHONE))["code"] == "too_many_codes"
+    people.pass_time(CODE_MS - MINUTE_MS)
+    assert [people.send(OpenSession(challenge_id=id, code=code)).opened for id, code in codes] == [True, True]
+    for _ in range(3):
+        people.pass_time(MINUTE_MS)
+        people.code_for(PHONE)
+    assert people.no(RequestCode(contact=PHONE))["figures"] == {"again_at": people.clock.wall_ms() + HOUR_MS - CODE_MS - 3 * MINUTE_MS + 1}
 
 
 def test_a_used_code_and_an_unknown_challenge_are_refused(people: People) -> None:
@@ -199,19 +229,22 @@ def test_known_and_unknown_contacts_are_answered_alike(people: People) -> None:
     """The same bytes but for the id, the same statements, the same rows; and the same refusal when there were too many."""
     people.opened(PHONE)
     people.pass_time(DAY_MS + HOUR_MS)
+    people.send(RequestCode(contact=EMAIL))  # the day's own row
     seen: dict[str, list[Any]] = {}
-    for contact in (PHONE, OTHER_PHONE):
+    for contact, network in ((PHONE, "192.0.2"), (OTHER_PHONE, "198.51.100")):
         seen[contact] = []
         for n in range(3):
             before = {table: len(rows) for table, rows in people.everything().items()}
-            body = _answer_bytes(people, RequestCode(contact=contact), f"192.0.2.{n}")
-            statements = people.cloud.writer.batches
+            statements = people.cloud.writer.statements
+            body = _answer_bytes(people, RequestCode(contact=contact), f"{network}.{n}")
+            statements = people.cloud.writer.statements - statements
             after = {table: len(rows) for table, rows in people.everything().items()}
             answer = msgspec.json.decode(body)
             answer.pop("challenge_id", None)
-            grown = {table: after[table] - before[table] for table in after if table not in ("letter_day", "alarm", "budget")}
-            seen[contact].append((len(body), answer, grown, people.cloud.writer.batches - statements))
+            grown = {table: after[table] - before[table] for table in after}
+            seen[contact].append((len(body), answer, grown, statements))
     assert seen[PHONE] == seen[OTHER_PHONE]
+    assert [statements for *_, statements in seen[PHONE]] == [5, 6, 1]
     assert seen[PHONE][2][1]["code"] == "too_many_codes"
 
 
@@ -252,6 +285,62 @@ def test_a_contact_gets_two_codes_a_minute_five_an_hour_ten_a_day(people: People
     assert people.no(RequestCode(contact=PHONE))["figures"] == {"again_at": start + DAY_MS}
     people.clock.advance_to(start + DAY_MS)
     ask()
+
+
+MINE, NOT_MINE = "0199f0c2-7a00-7000-8000-000000000001", "0199f0c2-7a00-7000-8000-000000000002"
+"""What two devices call themselves."""
+
+
+def _besiege(people: People, contact: str) -> None:
+    """Ask for codes until nobody is given one any more."""
+    for n in range(10):
+        people.send(RequestCode(contact=contact), actor=Actor(origin=f"198.51.100.{n}"))
+        people.clock.advance(12 * MINUTE_MS)
+    assert people.no(RequestCode(contact=contact))["code"] == "too_many_codes"
+
+
+def test_strangers_do_not_shut_out_a_device_that_has_signed_in_before(people: People) -> None:
+    """Five codes a day are set aside for it, whatever others ask for; for another device, or one that anybody could name, none are."""
+    people.opened(PHONE, device_key=MINE)
+    people.opened(PHONE, device_key="my phone")
+    people.pass_time(DAY_MS + HOUR_MS)
+    start = people.clock.wall_ms()
+    _besiege(people, PHONE)
+    refused = [people.no(RequestCode(contact=PHONE, device=device)) for device in ("", "my phone", NOT_MINE)]
+    assert [no["figures"] for no in refused] == [{"again_at": start + DAY_MS}] * 3
+    began = people.clock.wall_ms()
+    for n in range(5):
+        id, code = people.code_for(PHONE, device=MINE, origin="203.0.113.7")
+        assert people.send(OpenSession(challenge_id=id, code=code)).opened
+        people.clock.advance_to(began + (n + 1) * 30 * MINUTE_MS)
+    assert people.no(RequestCode(contact=PHONE, device=MINE))["figures"] == {"again_at": start + DAY_MS}
+    assert people.no(RequestCode(contact=PHONE))["figures"] == {"again_at": start + DAY_MS}
+
+
+def test_what_is_set_aside_tells_no_stranger_whether_a_contact_is_known(people: People) -> None:
+    """Besieged, a contact whose owner has a device and one that nobody has are refused alike, with the same statements."""
+    people.opened(PHONE, device_key=MINE)
+    people.pass_time(DAY_MS + HOUR_MS)
+    seen = []
+    for n, contact in enumerate((PHONE, OTHER_PHONE)):
+        start = people.clock.wall_ms()
+        _besiege(people, contact)
+        statements = people.cloud.writer.statements
+        body = msgspec.json.decode(_answer_bytes(people, RequestCode(contact=contact, device=f"{NOT_MINE}-{n}"), f"203.0.113.{n}"))
+        seen.append((body["code"], body["figures"]["again_at"] - start, people.cloud.writer.statements - statements))
+        people.pass_time(2 * DAY_MS)
+    assert seen[0] == seen[1]
+    assert seen[0] == ("too_many_codes", DAY_MS, 2)
+
+
+def test_a_contact_knows_ten_devices(people: People) -> None:
+    """The one that has not signed in for the longest makes room."""
+    for n in (0, 1, 0, *range(2, 11)):
+        people.opened(PHONE, device_key=f"{MINE}-{n}")
+        people.pass_time(DAY_MS)
+    vault = people.vault
+    known = {device for (device,) in people.rows("SELECT device FROM known_device")}
+    assert known == {vault.lookup("known-device", f"{MINE}-{n}") for n in range(11) if n != 1}
 
 
 def test_an_origin_and_a_device_have_limits_of_their_own(people: People) -> None:
@@ -313,56 +402,6 @@ def test_the_mailbox_is_closed_unless_the_settings_open_it(tmp_path: Path) -> No
             people.ask(Mailbox(), actor=ANONYMOUS)
         assert refused.value.code is IdentityRefusal.MAILBOX_NOT_FOUND
         assert len(people.ask(Mailbox())) == 1
-
-
-def test_a_second_contact_signs_the_same_person_in(people: People) -> None:
-    """It takes the place of the one of its kind, and the old one is free again."""
-    mei = people.signed_in(PHONE)
-    _add_contact(people, mei, EMAIL)
-    assert people.opened(EMAIL).person_id == mei.person
-    _add_contact(people, mei, OTHER_PHONE)
-    profile = people.ask(MyProfile(), actor=mei)
-    assert (profile.phone, profile.email) == (OTHER_PHONE, EMAIL)
-    assert people.opened(OTHER_PHONE).person_id == mei.person
-    assert people.opened(PHONE).person_id != mei.person
-    assert [fact["kind"] for fact in people.facts("ContactConfirmed")] == ["email", "phone"]
-
-
-def _contact_code(people: People, actor: Actor, contact: str) -> ConfirmContact:
-    challenge = people.send(RequestContactCode(contact=contact), actor=actor)
-    code = next(letter.code for letter in people.ask(Mailbox()) if letter.letter_id == challenge.challenge_id)
-    return ConfirmContact(challenge_id=challenge.challenge_id, code=code)
-
-
-def _add_contact(people: People, actor: Actor, contact: str) -> None:
-    assert people.send(_contact_code(people, actor, contact), actor=actor).confirmed
-
-
-def test_a_code_for_a_contact_is_good_for_one_person_and_one_purpose(people: People) -> None:
-    """Not for somebody else, not for nobody, not to sign in; nor a sign-in's code to take a contact over."""
-    mei, other = people.signed_in(PHONE), people.signed_in(OTHER_PHONE)
-    confirm = _contact_code(people, mei, EMAIL)
-    assert people.no(confirm, actor=other)["code"] == "challenge_not_found"
-    assert people.no(confirm, actor=ANONYMOUS)["code"] == "challenge_not_found"
-    assert people.no(OpenSession(challenge_id=confirm.challenge_id, code=confirm.code))["code"] == "challenge_not_found"
-    id, code = people.code_for("wei@example.com")
-    assert people.no(ConfirmContact(challenge_id=id, code=code), actor=mei)["code"] == "challenge_not_found"
-    assert people.no(ConfirmContact(challenge_id=id, code=code), actor=ANONYMOUS)["code"] == "challenge_not_found"
-    assert people.no(RequestContactCode(contact=EMAIL), actor=ANONYMOUS)["code"] == "not_allowed"
-
-
-def test_a_contact_of_somebody_else_is_not_taken_over(people: People) -> None:
-    """Said only to whoever holds it; a wrong code is counted and says nothing."""
-    mei, other = people.signed_in(PHONE), people.signed_in(OTHER_PHONE)
-    people.clock.advance(MINUTE_MS)
-    confirm = _contact_code(people, other, PHONE)
-    no = people.send(ConfirmContact(challenge_id=confirm.challenge_id, code=wrong(confirm.code)), actor=other)
-    assert (no.confirmed, no.tries_left) == (False, 4)
-    with pytest.raises(Refused) as refused:
-        reveal_contact(no, people.cloud.port)
-    assert refused.value.code is IdentityRefusal.CODE_WRONG
-    assert people.no(confirm, actor=other)["code"] == "contact_taken"
-    assert people.ask(MyProfile(), actor=mei).phone == PHONE
 
 
 def test_registering_is_for_the_cloud_itself(people: People) -> None:

@@ -1,7 +1,5 @@
 """What every message promises by its form alone."""
 
-from enum import StrEnum
-
 import msgspec
 import pytest
 
@@ -9,14 +7,14 @@ from yunduan.kernel.actors import ANONYMOUS, SYSTEM, Actor
 from yunduan.kernel.ids import OrderId, PersonId, made, sibling
 from yunduan.kernel.messages import Command, Fact, Query
 from yunduan.kernel.money import Money
-from yunduan.kernel.refusals import BrokenError, invariant
+from yunduan.kernel.refusals import BrokenError, RefusalCode, invariant
 from yunduan.runtime.registry import answer_type
 
 
-class Bad(StrEnum):
+class Bad(RefusalCode):
     """Codes of a toy."""
 
-    ONE = "one"
+    ONE = "one", "It is one."
 
 
 class Buy(Command[Money], refuses=Bad, spends_key=True):

@@ -1,5 +1,8 @@
 """A small market: two shops, a sandbox channel, and buyers with addresses and money in their wallets."""
 
+import math
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,15 +15,17 @@ from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import Postal
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
 from yunduan.domains.orders import store
-from yunduan.domains.orders.commands import AddToCart, Checkout, Placed, ShipOrder
-from yunduan.domains.orders.model import Order, OrderState
+from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine, PlaceAgreed
+from yunduan.domains.orders.commands import AddToCart, Checkout, ConfirmReceipt, Placed, ShipOrder
+from yunduan.domains.orders.model import Funder, Order, OrderState
 from yunduan.domains.orders.queries import PreviewCheckout
-from yunduan.domains.payments.commands import TopUpWallet
+from yunduan.domains.payments.commands import SetAsideForPromotions, TopUpWallet
 from yunduan.domains.payments.model import (
     Tender,
     TenderKind,
     commission_account,
     escrow_account,
+    promotions_account,
     shop_account,
     wallet_account,
 )
@@ -59,9 +64,9 @@ class Buyer:
         self.actor = Actor(person=self.person)
         self.address: AddressId = self.move_to("浙江")
 
-    def move_to(self, region: str) -> AddressId:
+    def move_to(self, region: str, *, country: str = "CN", phone: str = "0571-88157788") -> AddressId:
         """Keep another address."""
-        home = Postal(recipient="林美", phone="0571-88157788", country="CN", region=region, city="杭州", lines=("文一西路969号",))
+        home = Postal(recipient="林美", phone=phone, country=country, region=region, city="杭州", lines=("文一西路969号",))
         self.address = self.market.world.send(AddAddress(address=home), actor=self.actor).address_id
         return self.address
 
@@ -105,9 +110,9 @@ class Market:
         """Close it."""
         self.world.close()
 
-    def found(self, name: str, currency: str = "CNY") -> ShopCreatedAnswer:
+    def found(self, name: str, currency: str = "CNY", *, commission_ppm: int = 50_000) -> ShopCreatedAnswer:
         """Open a shop that ships for 8.00 within the country, but not to 西藏."""
-        opening = CreateShop(owner=self.owner, name=name, country="CN", currency=currency, commission_ppm=50_000)
+        opening = CreateShop(owner=self.owner, name=name, country="CN", currency=currency, commission_ppm=commission_ppm)
         shop = self.world.send(opening)
         terms = SetShippingTemplate(
             shop_id=shop.shop_id,
@@ -159,6 +164,21 @@ class Market:
         assert page is not None
         self.world.settle()
 
+    def set_aside(self, fen: int) -> None:
+        """Earn so much by an order whose goods are all commission, and set it aside for discounts."""
+        shop = self.found("平台自营", commission_ppm=1_000_000)
+        buyer = self.buyer(fen + SHIPPING)
+        buyer.want(self.offer(1, fen, shop=shop))
+        (order,) = buyer.buy().orders
+        self.ship(order.order_id, shop.shop_id)
+        self.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+        self.world.send(SetAsideForPromotions(promotion_id=f"prm_{self.buyers}", amount=yuan(fen)))
+
+    def agreed(self, buyer: Buyer, lines: Sequence[AgreedLine], *discounts: AgreedDiscount, tenders: tuple[Tender, ...]) -> PlaceAgreed:
+        """What a buyer has agreed on elsewhere, with discounts; to be sent by the cloud in the buyer's name."""
+        due = self.world.clock.wall_ms() + 15 * MINUTE_MS
+        return PlaceAgreed(address_id=buyer.address, lines=tuple(lines), tenders=tenders, pay_by=due, discounts=discounts)
+
     def staff(self, *roles: str, shop: ShopId | None = None) -> Actor:
         """Somebody who works in a shop."""
         return Actor(person=PersonId("per_staff"), shop_roles={shop or self.shop.shop_id: frozenset(roles or ("manager",))})
@@ -189,6 +209,10 @@ class Market:
         """What a shop has."""
         return self.balance(shop_account(shop or self.shop.shop_id, "CNY"))
 
+    def promotions(self) -> int:
+        """What is set aside for discounts."""
+        return self.balance(promotions_account("CNY"))
+
     def commission(self) -> int:
         """What the marketplace has."""
         return self.balance(commission_account("CNY"))
@@ -212,6 +236,11 @@ class Market:
         names = [name for name in tables(self.world) if name not in ("head", "cursor")]
         return [sorted(self.world.rows(f"SELECT * FROM {name}"), key=repr) for name in names]
 
+    def holds(self, text: str) -> bool:
+        """Whether a text stands in clear anywhere: in any column of any table, of whatever type."""
+        values = [value for table in self.everything() for row in table for value in row]
+        return any(text.encode() in (bytes(value) if isinstance(value, bytes) else str(value).encode()) for value in values)
+
     def assert_refused(self, code: str, command: Any, actor: Actor) -> None:
         """A command is refused with a code, and everything is as it was."""
         before = self.everything()
@@ -222,8 +251,9 @@ class Market:
         """The books balance, each order's escrow holds what is left of it, and stock is held for whoever waits for it."""
         trial = self.world.run(self.world.cloud.ask_slow(TrialBalance()))
         assert trial.balanced, trial
-        for id, state, total, refunded in orders(self.world):
-            assert self.escrow(id) == (total - refunded if state in ("paid", "shipped") else 0), (id, state)
+        for order in kept(self.world):
+            left = order.left + promoted_left(order) if order.state in (OrderState.PAID, OrderState.SHIPPED) else 0
+            assert self.escrow(order.id) == left, (order.id, order.state)
         waiting = dict(self.world.rows("SELECT variant_id, CAST(sum(held) AS INTEGER) FROM stock GROUP BY variant_id"))
         assert waiting == held_by_orders(self.world, waiting)
 
@@ -231,6 +261,12 @@ class Market:
 def orders(world: World) -> list[tuple[OrderId, str, int, int]]:
     """Id, state, total and what was given back of every order."""
     return [(order.id, order.state.value, order.total, order.progress.refunded) for order in kept(world)]
+
+
+def promoted_left(order: Order) -> int:
+    """What is left of what the marketplace pays of an order: as large a part as of what the buyer paid, to the nearest unit."""
+    paid = sum(discount.amount for discount in store.terms(order).discounts if discount.funder is Funder.MARKETPLACE)
+    return math.floor(Fraction(paid * order.left, order.total) + Fraction(1, 2)) if order.total else paid
 
 
 def kept(world: World) -> list[Order]:

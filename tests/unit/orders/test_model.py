@@ -2,12 +2,15 @@
 
 import pytest
 
+from yunduan.domains.catalog.model import TaxClass
 from yunduan.domains.orders import model
 from yunduan.domains.orders.model import (
     CART_LINES_MAX,
     MOVES,
+    TAX_RULES,
     CartLine,
     Discount,
+    Funder,
     OrderRefusal,
     OrderState,
     SoldItem,
@@ -84,7 +87,7 @@ def test_a_cart_is_bounded() -> None:
     assert model.with_more(full, a_line("var_7"))[7].quantity == 2
     for lines, wanted, code in (
         (full, a_line("var_x"), OrderRefusal.CART_FULL),
-        ((a_line("var_a", 999),), a_line("var_a"), OrderRefusal.TOO_MANY),
+        ((a_line("var_a", 999),), a_line("var_a"), OrderRefusal.LINE_FULL),
     ):
         with pytest.raises(Refused) as no:
             model.with_more(lines, wanted)
@@ -129,9 +132,45 @@ def test_taxes_are_included_or_added_and_rounded_half_up() -> None:
     assert a_price(an_item(113), country="CN").taxes == (model.Tax("var_1", 130_000, included=True, base=113, amount=13),)
     assert a_price(an_item(113), country="CN").total == 113
     canada = a_price(an_item(10, 1, n=1), an_item(9, 1, n=2), shipping=10, country="CA")
-    assert [tax.amount for tax in canada.taxes] == [1, 0]  # 0.5 goes up, 0.45 goes down
-    assert canada.total == 30
+    assert [tax.amount for tax in canada.taxes] == [1, 0, 1]  # 0.5 goes up, 0.45 goes down; shipping is taxed too
+    assert canada.total == 31
     assert a_price(an_item(100), country="BR").taxes == ()
+
+
+def test_every_country_taxes_every_class() -> None:
+    """A class that a country has no rule for would be sold without tax, unseen; only what is exempt is."""
+    for country in {country for country, _ in TAX_RULES}:
+        classes = {tax_class for where, tax_class in TAX_RULES if where == country}
+        assert classes - {"shipping"} == set(TaxClass) - {TaxClass.EXEMPT}
+    assert a_price(an_item(100, tax_class="exempt"), country="CN").taxes == ()
+
+
+@pytest.mark.parametrize(
+    ("country", "goods", "shipping"),
+    [
+        ("CN", [(130_000, 300), (90_000, 100), (90_000, 0)], [(130_000, 76), (90_000, 25)]),
+        ("DE", [(190_000, 300), (70_000, 100), (70_000, 0)], [(190_000, 76), (70_000, 25)]),
+        ("JP", [(100_000, 300), (80_000, 100), (80_000, 0)], [(100_000, 101)]),
+        ("BR", [], []),
+    ],
+)
+def test_shipping_is_taxed_like_the_goods_that_it_brings(
+    country: str, goods: list[tuple[int, int]], shipping: list[tuple[int, int]]
+) -> None:
+    """A part of 1.01 for each rate, by what the goods of that rate cost, to the last unit; in Japan always at the standard rate."""
+    items = (an_item(300), an_item(100, n=2, tax_class="reduced"), an_item(0, n=3, tax_class="reduced"))
+    priced = a_price(*items, shipping=101, country=country)
+    assert [(tax.rate_ppm, tax.base) for tax in priced.taxes if tax.of != "shipping"] == goods
+    assert [(tax.rate_ppm, tax.base) for tax in priced.taxes if tax.of == "shipping"] == shipping
+    assert priced.total == 501
+
+
+def test_shipping_of_what_is_exempt_in_part() -> None:
+    """Only the part that brings taxed goods is taxed, and it is added where taxes are; what is all exempt has no tax."""
+    mixed = a_price(an_item(300), an_item(100, n=2, tax_class="exempt"), shipping=200, country="CA")
+    assert [(tax.of, tax.base, tax.amount) for tax in mixed.taxes] == [("var_1", 300, 15), ("shipping", 150, 8)]
+    assert mixed.total == 300 + 100 + 200 + 15 + 8
+    assert a_price(an_item(100, tax_class="exempt"), shipping=200, country="CA").taxes == ()
 
 
 def test_shipping_is_taxed_by_its_own_class() -> None:
@@ -141,13 +180,32 @@ def test_shipping_is_taxed_by_its_own_class() -> None:
     assert taxed.total == 155
 
 
-def test_a_discount_is_split_over_the_lines_before_tax() -> None:
+def test_a_shops_discount_is_split_over_the_lines_before_tax() -> None:
     """10 off goods of 100 and 50 is 7 and 3 (the larger remainder gets the unit); taxes and commission follow the rest."""
     rule = {("XX", "standard"): TaxRule(100_000, included=False)}
-    priced = a_price(an_item(100, n=1), an_item(50, n=2), offered=(Discount("spring", "acc_promotionscny", 10),), rules=rule)
+    priced = a_price(an_item(100, n=1), an_item(50, n=2), offered=(Discount("spring", Funder.SHOP, 10),), rules=rule)
     assert [tax.base for tax in priced.taxes] == [93, 47]
     assert [tax.amount for tax in priced.taxes] == [9, 5]
-    assert (priced.total, priced.commission) == (154, 7)
+    assert (priced.total, priced.promoted, priced.commission) == (154, 0, 7)
+
+
+def test_a_discount_of_the_marketplace_is_paid_by_it() -> None:
+    """The shop is paid in full by two: taxes and commission are those of the price; no more is taken off than there is."""
+    rule = {("XX", "standard"): TaxRule(100_000, included=False)}
+    for amount, granted in ((10, 10), (1000, 150)):
+        offered = (Discount("spring", Funder.MARKETPLACE, amount),)
+        priced = a_price(an_item(100, n=1), an_item(50, n=2), shipping=7, offered=offered, rules=rule)
+        assert [(tax.base, tax.amount) for tax in priced.taxes] == [(100, 10), (50, 5), (7, 1)]
+        assert (priced.total, priced.promoted, priced.commission) == (173 - granted, granted, 8)
+        assert priced.discounts == (Discount("spring", Funder.MARKETPLACE, granted),)
+
+
+def test_discounts_of_both_kinds_take_no_more_than_the_goods_cost() -> None:
+    """In the order in which they are offered: what comes last has what is left."""
+    shop, marketplace = Discount("shop", Funder.SHOP, 80), Discount("all", Funder.MARKETPLACE, 80)
+    first, second = (a_price(an_item(100), offered=offered) for offered in ((shop, marketplace), (marketplace, shop)))
+    assert (first.total, first.promoted, [one.amount for one in first.discounts]) == (0, 20, [80, 20])
+    assert (second.total, second.promoted, [one.amount for one in second.discounts]) == (0, 80, [80, 20])
 
 
 def test_a_pen_name_tells_nothing_across_goods() -> None:

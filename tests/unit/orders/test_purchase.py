@@ -3,6 +3,8 @@
 import pytest
 
 from unit.orders.market import MINUTE_MS, SHIPPING, Market, channel, wallet, yuan
+from yunduan.backends.sandbox import Misbehaviour
+from yunduan.domains.identity.commands import ErasePerson
 from yunduan.domains.orders.commands import (
     CancelOrder,
     CancelUnpaid,
@@ -12,8 +14,21 @@ from yunduan.domains.orders.commands import (
     ReviewOrder,
 )
 from yunduan.domains.orders.model import OrderState
-from yunduan.domains.orders.queries import MyOrders, OrderNumbered, OrderOf, ReviewsOfGoods, ShopOrderOf, ShopOrders
-from yunduan.domains.payments.model import PaymentState, Tender, TenderKind
+from yunduan.domains.orders.queries import (
+    MyOrders,
+    OrderNumbered,
+    OrderOf,
+    OrderRefunds,
+    RefundPage,
+    RefundPieceView,
+    RefundView,
+    ReviewsOfGoods,
+    ShopOrderOf,
+    ShopOrderRefunds,
+    ShopOrders,
+)
+from yunduan.domains.payments.model import PaymentState, PieceState, RefundState, Tender, TenderKind
+from yunduan.kernel.ids import OrderId
 from yunduan.kernel.refusals import Refused
 
 
@@ -230,6 +245,39 @@ def test_all_given_back_ends_the_order(market: Market) -> None:
     assert buyer.money() == 10_000
 
 
+@pytest.mark.parametrize("ending", ["never paid", "cancelled", "declined", "refunded", "refunded when shipped"])
+def test_what_came_to_nothing_is_not_counted_as_sold(market: Market, ending: str) -> None:
+    """Whatever ends an order takes its pieces back off the goods, once; a part given back takes none."""
+    tea = market.offer(10)
+    buyer = market.buyer(20_000)
+    for _ in range(2):
+        buyer.want(tea, 2)
+        (order,) = buyer.buy().orders
+    back = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(100))
+    market.world.send(back, actor=market.staff("finance"))
+    market.world.settle()
+    assert market.world.rows("SELECT sold FROM goods_standing") == [(4,)]
+    rest = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(2 * 1999 + SHIPPING - 100))
+    if ending == "never paid":
+        buyer.want(tea, 2)
+        buyer.buy(channel(2 * 1999 + SHIPPING))
+        market.world.pass_time(15 * MINUTE_MS)
+        assert market.world.rows("SELECT sold FROM goods_standing") == [(4,)]
+        return
+    if ending == "cancelled":
+        market.world.send(CancelOrder(order_id=order.order_id), actor=buyer.actor)
+    elif ending == "declined":
+        market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=order.order_id), actor=market.staff())
+    else:
+        if ending == "refunded when shipped":
+            market.ship(order.order_id)
+        market.world.send(rest, actor=market.staff("finance"))
+    for _ in range(2):
+        market.world.settle()
+        assert market.world.rows("SELECT sold FROM goods_standing") == [(2,)]
+    assert market.world.cloud.following.parked == 0
+
+
 def test_racing_refunds_give_back_no_more_than_was_paid(market: Market) -> None:
     """Thirty refunds of 1.00 on an order of 27.99, at once: 27 are given."""
     tea = market.offer(5)
@@ -292,28 +340,37 @@ def test_lists_show_an_order_before_and_after_it_is_filed(market: Market) -> Non
 
 
 def test_the_address_is_for_the_buyer_and_for_who_ships(market: Market) -> None:
-    """Everybody else sees country and region; on disk it is sealed, and the buyer's other addresses change nothing."""
+    """All of it; everybody else sees nothing, and nobody does once the buyer is erased. Other addresses of the buyer change nothing."""
     tea = market.offer(5)
     buyer = market.buyer(10_000)
     buyer.want(tea)
     (order,) = buyer.buy(note="三楼").orders
     buyer.move_to("江苏")
     mine = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
-    assert mine.destination.postal is not None
-    assert (mine.destination.postal.recipient, mine.destination.region, mine.note) == ("林美", "浙江", "三楼")
+    assert mine.destination is not None
+    where = mine.destination
+    assert (where.recipient, where.country, where.region, mine.note) == ("林美", "CN", "浙江", "三楼")
     assert mine.commission is None
     asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=order.order_id)
     for role in ("owner", "manager", "packer"):
         assert market.world.ask(asked, actor=market.staff(role)).destination == mine.destination
     for role in ("service", "finance"):
         seen = market.world.ask(asked, actor=market.staff(role))
-        assert (seen.destination.postal, seen.destination.region, seen.note) == (None, "浙江", None)
+        assert (seen.destination, seen.note) == (None, None)
         assert seen.commission == yuan(100)
-    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator()).destination.postal is None
+    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator()).destination is None
     assert market.world.ask(OrderNumbered(number=order.number), actor=buyer.actor) == mine
-    kept = b"".join(bytes(value) for row in market.everything() for line in row for value in line if isinstance(value, bytes))
-    assert "林美".encode() not in kept
-    assert "三楼".encode() not in kept
+    assert not market.holds("林美")
+    assert not market.holds("三楼")
+    assert market.holds("龙井")
+    market.world.send(ErasePerson(person_id=buyer.person))
+    market.world.settle()
+    for actor in (market.staff("owner"), market.staff("packer")):
+        seen = market.world.ask(asked, actor=actor)
+        assert (seen.destination, seen.note, seen.total) == (None, None, yuan(2799))
+    assert not market.holds("浙江")
+    ((terms,),) = market.world.rows("SELECT terms FROM orders")
+    assert b"\xa2CN" not in terms  # a country of its own, as it is packed
 
 
 def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None:
@@ -337,3 +394,74 @@ def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None
     assert market.world.rows("SELECT sold, reviews, stars FROM goods_standing WHERE goods_id = ?", goods_id) == [(1, 1, 4)]
     assert market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor).reviewed == (tea,)
     assert market.world.cloud.following.parked == 0
+
+
+def test_what_a_review_says_goes_with_its_author(market: Market) -> None:
+    """On disk it is sealed; once the author is erased the stars stay and the text is nowhere, and another's is as it was."""
+    tea = market.offer(5)
+    for said in ("清香好喝", "一般般"):
+        buyer = market.buyer(10_000)
+        buyer.want(tea)
+        (order,) = buyer.buy().orders
+        market.ship(order.order_id)
+        market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+        market.world.send(ReviewOrder(order_id=order.order_id, variant_id=tea, stars=4, text=said), actor=buyer.actor)
+    market.world.settle()
+    ((goods_id, author),) = market.world.rows("SELECT goods_id, author FROM review ORDER BY id LIMIT 1")
+    assert [seen.text for seen in market.world.ask(ReviewsOfGoods(goods_id=goods_id)).items] == ["一般般", "清香好喝"]
+    assert not market.holds("清香好喝")
+    market.world.send(ErasePerson(person_id=author))
+    market.world.settle()
+    seen = market.world.ask(ReviewsOfGoods(goods_id=goods_id)).items
+    assert [(one.stars, one.text) for one in seen] == [(4, "一般般"), (4, "")]
+    assert market.world.rows("SELECT reviews, stars FROM goods_standing WHERE goods_id = ?", goods_id) == [(2, 8)]
+
+
+def test_a_refund_can_be_followed_to_its_end(market: Market) -> None:
+    """Piece by piece, by the buyer, by any staff of the shop and by operators: on its way, arrived, or diverted to the wallet."""
+    tea = market.offer(5, 1200)
+    buyer, other = market.buyer(1000), market.buyer()
+    buyer.want(tea)
+    tenders = (Tender(kind=TenderKind.WALLET, amount=yuan(1000)), Tender(kind=TenderKind.CHANNEL, amount=yuan(1000), channel="sandbox"))
+    placed = buyer.buy(tenders)
+    market.decide(placed.payment.redirects[0].url)
+    (order,) = placed.orders
+    mine, shops = OrderRefunds(order_id=order.order_id), ShopOrderRefunds(shop_id=market.shop.shop_id, order_id=order.order_id)
+    assert market.world.ask(mine, actor=buyer.actor) == RefundPage(items=(), before=None)
+    back = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(500))
+    first = market.world.send(back, actor=market.staff("finance"))
+    wallet_piece = RefundPieceView(kind=TenderKind.WALLET, channel="", amount=yuan(250), state=PieceState.DONE)
+    channel_piece = RefundPieceView(kind=TenderKind.CHANNEL, channel="sandbox", amount=yuan(250), state=PieceState.PENDING)
+    seen = RefundView(
+        refund_id=first.refund_id,
+        amount=yuan(500),
+        state=RefundState.PENDING,
+        at=market.world.clock.wall_ms(),
+        pieces=(wallet_piece, channel_piece),
+    )
+    for asked, actor in ((mine, buyer.actor), (mine, market.operator("service")), (shops, market.staff("packer"))):
+        assert market.world.ask(asked, actor=actor) == RefundPage(items=(seen,), before=None)
+    market.world.pass_time(MINUTE_MS)
+    (arrived,) = market.world.ask(mine, actor=buyer.actor).items
+    assert (arrived.state, arrived.pieces[1].state, arrived.at) == (RefundState.DONE, PieceState.DONE, seen.at)
+    market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1000)
+    second = market.world.send(back, actor=market.staff("finance"))
+    market.world.pass_time(MINUTE_MS)
+    page = market.world.ask(OrderRefunds(order_id=order.order_id, limit=1), actor=buyer.actor)
+    assert ([one.refund_id for one in page.items], page.before) == ([second.refund_id], second.refund_id)
+    assert [piece.state for piece in page.items[0].pieces] == [PieceState.DONE, PieceState.DIVERTED]
+    assert buyer.money() == 250 + 250 + 250
+    rest = market.world.ask(OrderRefunds(order_id=order.order_id, before=page.before), actor=buyer.actor)
+    assert ([one.refund_id for one in rest.items], rest.before) == ([first.refund_id], None)
+    elsewhere = ShopOrderRefunds(shop_id=market.other.shop_id, order_id=order.order_id)
+    nobody = OrderId("ord_0198aa00000000010000000000")
+    for asked, actor in (
+        (mine, other.actor),
+        (mine, market.staff("owner")),
+        (shops, market.staff("owner", shop=market.other.shop_id)),
+        (elsewhere, market.staff("owner", shop=market.other.shop_id)),
+        (OrderRefunds(order_id=nobody), market.operator("admin")),
+    ):
+        with pytest.raises(Refused) as no:
+            market.world.ask(asked, actor=actor)
+        assert no.value.code.value == "order_not_found"

@@ -4,6 +4,7 @@ It speaks the pipeline protocol. `post` sends a statement along with the next on
 go as 64-bit integers, text or bytes, whatever their value, so that a statement is prepared once.
 """
 
+import itertools
 import select
 import struct
 from collections.abc import Callable, Sequence
@@ -158,6 +159,7 @@ class Wire:
         self._fresh: list[tuple[str, tuple[int, ...]]] = []
         self._prepared: dict[str, list[tuple[tuple[int, ...], bytes]]] = {}
         self._count = 0
+        self._names = itertools.count()
         self._transformer = Transformer(_ADAPTERS)
         self.backend_pid = self._pg.backend_pid
         self.server_version = self._pg.server_version
@@ -246,9 +248,9 @@ class Wire:
             for have, name in known:
                 if have == types or _fits(have, types):
                     return name
-        if self._count >= STATEMENTS_MAX:
+        if self._count >= STATEMENTS_MAX and self.status != pq.TransactionStatus.INERROR:  # which would refuse, and what ends it with it
             self.forget_statements()
-        name = b"s%d" % self._count
+        name = b"s%d" % next(self._names)  # never one that was used: what should have been let go may still be there
         self._count += 1
         self._pg.send_prepare(name, sql.encode(), types)
         self._owed.append(True)

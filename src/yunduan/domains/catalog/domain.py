@@ -25,6 +25,7 @@ DOMAIN = Domain(
         goods.publish_goods,
         goods.withdraw_goods,
         standings.count_sale,
+        standings.uncount_sale,
         standings.rate_goods,
         standings.show_standings,
         stock.set_stock,

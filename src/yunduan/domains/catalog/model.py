@@ -6,10 +6,12 @@ from types import MappingProxyType
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
+from yunduan.kernel.regions import region_of, regions_of
 
 PRICE_MAX = 10**10
 """Of one piece, in minor units: a cart of fifty lines of 999 pieces at this price is still an amount."""
@@ -37,7 +39,9 @@ _INK = r"(?=[\s\S]*\S)"
 _END = r"(?![\s\S])"
 Name = Annotated[str, Meta(min_length=1, max_length=60, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
 MaybeName = Annotated[str, Meta(max_length=60, pattern=f"^{_PLAIN}")]
-Title = Annotated[str, Meta(min_length=1, max_length=120, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
+Title = Annotated[
+    str, Meta(min_length=1, max_length=120, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.", examples=["龙井"])
+]
 MaybeTitle = Annotated[str, Meta(max_length=240, pattern=f"^{_PLAIN}")]
 Description = Annotated[
     str, Meta(max_length=10_000, pattern=f"^{_LINES}", description="Plain text; line feeds are its only control characters.")
@@ -46,7 +50,6 @@ Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[0-9A-Za-z][0
 Barcode = Annotated[str, Meta(max_length=32, pattern=rf"^[0-9A-Za-z.-]*{_END}")]
 Country = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}{_END}", description="An ISO 3166-1 code.", examples=["CN"])]
 Region = Annotated[str, Meta(max_length=64, pattern=f"^{_PLAIN}", description="A subdivision of the country, as addresses name it.")]
-TaxClass = Annotated[str, Meta(min_length=1, max_length=32, pattern=rf"^[a-z][a-z0-9_]*{_END}")]
 Picture = Annotated[
     str,
     Meta(
@@ -58,38 +61,39 @@ Picture = Annotated[
 ]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, examples=[1])]
 Ppm = Annotated[int, Meta(ge=0, le=PPM, description="Millionths.", examples=[50_000])]
-Weight = Annotated[int, Meta(ge=0, le=WEIGHT_G_MAX, description="Grams.")]
+Weight = Annotated[int, Meta(ge=0, le=WEIGHT_G_MAX, description="Grams.", examples=[250])]
 
 
-class CatalogRefusal(StrEnum):
+class CatalogRefusal(RefusalCode):
     """What the catalog refuses."""
 
-    SHOP_NOT_FOUND = "shop_not_found"
-    CATEGORY_NOT_FOUND = "category_not_found"
-    CATEGORY_TOO_DEEP = "category_too_deep"
-    CATEGORIES_FULL = "categories_full"
-    GOODS_NOT_FOUND = "goods_not_found"
-    GOODS_CHANGED = "goods_changed"
-    GOODS_STATE = "goods_state_forbids"
-    VARIANT_NOT_FOUND = "variant_not_found"
-    OPTIONS = "options_do_not_match"
-    PRICE = "price_not_allowed"
-    CURRENCY = "currency_unknown"
-    SKU_TAKEN = "sku_taken"
-    LOCATION_NOT_FOUND = "location_not_found"
-    LOCATIONS_FULL = "locations_full"
-    TEMPLATE_NOT_FOUND = "shipping_template_not_found"
-    TEMPLATES_FULL = "shipping_templates_full"
-    PLACES_OVERLAP = "places_overlap"
-    STOCK_HELD = "stock_is_held"
-    STOCK_TOO_LARGE = "stock_too_large"
-    SOLD_OUT = "sold_out"
-    HOLD_NOT_FOUND = "hold_not_found"
-    HOLD_EXISTS = "hold_exists"
-    HOLD_STATE = "hold_state_forbids"
-    EXCEEDS_TAKEN = "exceeds_taken"
-    REGION_NOT_SERVED = "region_not_served"
-    CURSOR = "cursor_not_of_this_list"
+    SHOP_NOT_FOUND = "shop_not_found", "There is no such shop, or it is not open."
+    CATEGORY_NOT_FOUND = "category_not_found", "There is no such category."
+    CATEGORY_TOO_DEEP = "category_too_deep", "The category tree has no more levels."
+    CATEGORIES_FULL = "categories_full", "There are as many categories as there may be."
+    GOODS_NOT_FOUND = "goods_not_found", "There are no such goods, or they are not this shop's, or not on sale."
+    GOODS_CHANGED = "goods_changed", "Somebody has changed the goods meanwhile: read them, and send the version that they have now."
+    GOODS_STATE = "goods_state_forbids", "Goods in this state cannot become what was asked."
+    VARIANT_NOT_FOUND = "variant_not_found", "There is no such variant, or it is not of these goods, or of this shop."
+    OPTIONS = "options_do_not_match", "Each variant chooses one value of every option, and no two choose the same."
+    PRICE = "price_not_allowed", "A price is in the shop's currency, is more than nothing, and is below what it is compared with."
+    CURRENCY = "currency_unknown", "This is no currency of ISO 4217."
+    SKU_TAKEN = "sku_taken", "Another variant of the shop has this SKU."
+    LOCATION_NOT_FOUND = "location_not_found", "The shop has no such location."
+    LOCATIONS_FULL = "locations_full", "The shop has as many locations as it may have."
+    TEMPLATE_NOT_FOUND = "shipping_template_not_found", "The shop has no such shipping template."
+    TEMPLATES_FULL = "shipping_templates_full", "The shop has as many shipping templates as it may have."
+    PLACES_OVERLAP = "places_overlap", "A place is in one zone of a shipping template only."
+    STOCK_HELD = "stock_is_held", "So many pieces are promised to orders; `figures` say how many there are and how many are held."
+    STOCK_TOO_LARGE = "stock_too_large", "More pieces than stock can be counted in."
+    SOLD_OUT = "sold_out", "There are too few pieces; `figures` say how many are left of each variant."
+    HOLD_NOT_FOUND = "hold_not_found", "No stock is held under this id."
+    HOLD_EXISTS = "hold_exists", "Other stock is held under this id."
+    HOLD_STATE = "hold_state_forbids", "The stock of this hold has been released, or has left, already."
+    EXCEEDS_TAKEN = "exceeds_taken", "More comes back than has left."
+    REGION_NOT_SERVED = "region_not_served", "A shop does not ship to this address."
+    REGION_UNKNOWN = "place_unknown", "The country has no such region; `figures` name those that it has."
+    CURSOR = "cursor_not_of_this_list", "The cursor was not given out by this list in this order: begin at its start."
 
 
 # Shops
@@ -244,6 +248,14 @@ class VariantForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     weight_g: Weight = 0
 
 
+class TaxClass(StrEnum):
+    """How goods are taxed where they go; what that is in each country, orders know."""
+
+    STANDARD = "standard"
+    REDUCED = "reduced"
+    EXEMPT = "exempt"
+
+
 class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Goods as their shop describes them, whole."""
 
@@ -254,7 +266,7 @@ class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     category_id: CategoryId
     template_id: ShippingTemplateId | None = None
     """Without one the shop's own template applies."""
-    tax_class: TaxClass = "standard"
+    tax_class: TaxClass = TaxClass.STANDARD
     pictures: Annotated[tuple[Picture, ...], Meta(max_length=PICTURES_MAX)] = ()
     options: Annotated[tuple[GoodsOption, ...], Meta(max_length=OPTIONS_MAX)] = ()
     variants: Annotated[tuple[VariantForm, ...], Meta(min_length=1, max_length=VARIANTS_MAX)]
@@ -315,7 +327,10 @@ class Offer(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Standing(Struct, frozen=True, kw_only=True, gc=False):
-    """How goods have done: pieces sold, reviews and the sum of their stars; `due` while lists do not show it yet."""
+    """How goods have done: pieces sold, reviews and the sum of their stars; `due` while lists do not show it yet.
+
+    Sold is what was paid and has neither been called off nor given back whole.
+    """
 
     goods_id: GoodsId
     sold: int = 0
@@ -568,7 +583,7 @@ class ShippingTemplate(Struct, frozen=True, kw_only=True):
     """For every place in no zone; without it such places are not served."""
 
     def rate(self, country: str, region: str) -> Rate | None:
-        """The rate to a place, or nothing where it is not served."""
+        """The rate to a place, or nothing where it is not served; the region is in its one form, as that of an address is."""
         whole: Rate | None = self.elsewhere
         for zone in self.zones:
             for place in zone.places:
@@ -580,11 +595,20 @@ class ShippingTemplate(Struct, frozen=True, kw_only=True):
         return whole
 
 
-def check_zones(zones: Sequence[Zone]) -> None:
-    """Refuse zones that name one place twice."""
-    places = [place for zone in zones for place in zone.places]
+def in_one_form(zones: Sequence[Zone]) -> tuple[Zone, ...]:
+    """The zones with each region in its one form; refuses regions that their country does not have, and zones that share a place."""
+    formed = tuple(replace(zone, places=tuple(_formed(place) for place in zone.places)) for zone in zones)
+    places = [place for zone in formed for place in zone.places]
     if len({(place.country, place.region) for place in places}) != len(places):
         raise Refused(CatalogRefusal.PLACES_OVERLAP, "a place is in one zone only")
+    return formed
+
+
+def _formed(place: Place) -> Place:
+    region = region_of(place.country, place.region) if place.region else ""
+    if region is None:
+        raise Refused(CatalogRefusal.REGION_UNKNOWN, f"{place.country} has other regions", figures=regions_of(place.country))
+    return Place(country=place.country, region=region)
 
 
 def shipping_cost(template: ShippingTemplate, *, country: str, region: str, pieces: int, weight_g: int, goods: Money) -> Money:

@@ -50,7 +50,7 @@ class TermsOf(Query[ShopTerms], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
 
 
 class ShippingFor(Query[Money], refuses={CatalogRefusal.TEMPLATE_NOT_FOUND, CatalogRefusal.REGION_NOT_SERVED}):
-    """What shipping costs for the goods of one template in one order."""
+    """What shipping costs for the goods of one template in one order; the region is in its one form (`kernel.regions`)."""
 
     template_id: ShippingTemplateId
     country: str

@@ -9,7 +9,7 @@ from yunduan.domains.identity.commands import NoteDelivery
 from yunduan.domains.identity.model import CodeSender, Letter
 from yunduan.domains.identity.queries import LettersDue
 from yunduan.kernel.actors import SYSTEM, Actor
-from yunduan.kernel.ids import ChallengeId
+from yunduan.kernel.ids import LetterId
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import FaultError
 
@@ -52,7 +52,7 @@ class Couriers:
         self._office = office
         self._carrier = carrier
         self._patience_s = patience_s
-        self._unnoted: dict[ChallengeId, bool] = {}
+        self._unnoted: dict[LetterId, bool] = {}
         self.sent = self.failed = 0
 
     async def run(self) -> None:
@@ -84,7 +84,7 @@ class Couriers:
             self.sent += 1
         self._unnoted[letter.letter_id] = outcome is None
 
-    async def _note(self, letter_id: ChallengeId, *, is_sent: bool) -> None:
+    async def _note(self, letter_id: LetterId, *, is_sent: bool) -> None:
         try:
             await self._office.send(NoteDelivery(letter_id=letter_id, is_sent=is_sent), actor=SYSTEM, background=True)
         except FaultError as fault:

@@ -1,7 +1,7 @@
 """Everything that identity shows to the composition root."""
 
 from yunduan.domains.identity import facts, followers, jobs, queries
-from yunduan.domains.identity.commands import addresses, codes, erasure, people, roles, sessions
+from yunduan.domains.identity.commands import addresses, codes, erasure, letters, people, roles, sessions
 from yunduan.domains.identity.routes import ROUTES
 from yunduan.runtime.registry import Domain, Follower, JobKind
 
@@ -29,10 +29,11 @@ DOMAIN = Domain(
         addresses.add_address,
         addresses.change_address,
         addresses.remove_address,
-        codes.note_delivery,
+        letters.note_delivery,
         codes.forget_challenge,
         codes.forget_budget,
-        codes.forget_letter_day,
+        letters.forget_letter,
+        letters.forget_letter_day,
         sessions.end_idle_session,
     ),
     queries=(

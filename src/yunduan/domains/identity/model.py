@@ -3,15 +3,16 @@
 import ipaddress
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from msgspec import Meta, Struct
 
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, SessionId, ShopId
-from yunduan.kernel.refusals import Refused
+from yunduan.kernel.ids import AddressId, ChallengeId, LetterId, PersonId, SessionId, ShopId
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import RefusalCode, Refused
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -55,11 +56,19 @@ Region = Annotated[
     str,
     Meta(max_length=2, pattern=r"^([A-Z]{2})?(?![\s\S])", description="Whose national numbers are meant (ISO 3166-1).", examples=["CN"]),
 ]
-DeviceName = Annotated[str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the person calls the device.")]
-DeviceKey = Annotated[
-    str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the installation calls itself; counted in limits.")
+DeviceName = Annotated[
+    str, Meta(max_length=100, pattern=LINE_OR_NOTHING, description="What the person calls the device.", examples=["手机"])
 ]
-Nickname = Annotated[str, Meta(max_length=40, pattern=LINE_OR_NOTHING, description="What others see.")]
+DeviceKey = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=LINE_OR_NOTHING,
+        description="What the installation calls itself; counted in limits. From 16 characters on, which it draws at random and tells"
+        " nobody, others cannot use up the codes of a contact that it has signed in with.",
+    ),
+]
+Nickname = Annotated[str, Meta(max_length=40, pattern=LINE_OR_NOTHING, description="What others see.", examples=["小云"])]
 
 
 class Language(StrEnum):
@@ -69,27 +78,31 @@ class Language(StrEnum):
     EN = "en"
 
 
-class IdentityRefusal(StrEnum):
+class IdentityRefusal(RefusalCode):
     """What identity says no by."""
 
-    CONTACT_INVALID = "contact_invalid"
-    CONTACT_TAKEN = "contact_taken"
-    TOO_MANY_CODES = "too_many_codes"
-    CODE_WRONG = "code_wrong"
-    CHALLENGE_NOT_FOUND = "challenge_not_found"
-    CHALLENGE_ENDED = "challenge_ended"
-    SESSION_NOT_FOUND = "session_not_found"
-    SIGN_IN_AGAIN = "sign_in_again"
-    PERSON_NOT_FOUND = "person_not_found"
-    ADDRESS_NOT_FOUND = "address_not_found"
-    TOO_MANY_ADDRESSES = "too_many_addresses"
-    COUNTRY_UNKNOWN = "country_unknown"
-    NOT_ALLOWED = "not_allowed"
-    ROLE_NOT_FOUND = "role_not_found"
-    TOO_MANY_ROLES = "too_many_roles"
-    LAST_OWNER = "last_owner"
-    LAST_ADMIN = "last_admin"
-    MAILBOX_NOT_FOUND = "mailbox_not_found"
+    CONTACT_INVALID = "contact_invalid", "This is no telephone number or e-mail address, or none that a code can be sent to."
+    CONTACT_TAKEN = "contact_taken", "Somebody else has this contact."
+    TOO_MANY_CODES = "too_many_codes", "Too many codes were asked for; `again_at` of `figures` says when the next may be."
+    CODE_WRONG = "code_wrong", "These are not the digits that were sent; `tries_left` of `figures` says how often they may still be given."
+    CHALLENGE_NOT_FOUND = "challenge_not_found", "No code was asked for under this id, or it was somebody else's."
+    CHALLENGE_ENDED = "challenge_ended", "The code is too old, or was used or tried too often: ask for another."
+    SESSION_NOT_FOUND = "session_not_found", "There is no such session, or it is somebody else's."
+    SIGN_IN_AGAIN = "sign_in_again", "This cannot be undone and needs a recent sign-in: sign in again first."
+    PERSON_NOT_FOUND = "person_not_found", "There is no such person, or they have been forgotten."
+    ADDRESS_NOT_FOUND = "address_not_found", "There is no such address in this person's address book."
+    ADDRESSES_FULL = "addresses_full", "The address book is full: remove an address first."
+    COUNTRY_UNKNOWN = "country_unknown", "This is no country of ISO 3166-1."
+    REGION_UNKNOWN = "region_unknown", "The country has no such region; `figures` name those that it has."
+    NOT_ALLOWED = "not_allowed", "The caller may not do this to whom, or in the place, that the request names."
+    ROLE_NOT_FOUND = "role_not_found", "This person has no such role."
+    ROLES_FULL = "roles_full", "This person, or this shop, has as many roles as there may be: take one back first."
+    LAST_OWNER = "last_owner", "A shop has an owner: appoint another first."
+    LAST_ADMIN = "last_admin", "The marketplace has an admin: give somebody else the role first."
+    ORDERS_OPEN = "orders_open", "Orders of this person, or of a shop of theirs, are still open; `figures` say which."
+    MONEY_ON_ITS_WAY = "money_on_its_way", "Money of this person is on its way over a channel: wait until it has arrived."
+    MONEY_IN_WALLET = "money_in_wallet", "There is money in the wallet; `figures` say how much."
+    MAILBOX_NOT_FOUND = "mailbox_not_found", "Letters are shown in development alone."
 
 
 class ShopRole(StrEnum):
@@ -168,6 +181,23 @@ class CodeSender(Protocol):
 
     async def send(self, contact: str, text: str, language: str) -> None:
         """Return when the carrier has taken it; any error means that it is tried again later."""
+        ...
+
+
+class Outstanding(Struct, frozen=True, kw_only=True):
+    """What somebody and the marketplace still owe each other: money in each currency, and how many orders are not at their end."""
+
+    orders: int = 0
+    on_its_way: tuple[Money, ...] = ()
+    """What a channel is asked to collect from them or to give back."""
+    in_wallet: tuple[Money, ...] = ()
+
+
+class Obligations(Protocol):
+    """Knows what still binds a person to the marketplace; joined by the composition root, asked in the same transaction."""
+
+    def outstanding(self, at: Any, person: PersonId) -> Outstanding:
+        """Everything that would have nobody any more if this person were erased now."""
         ...
 
 
@@ -284,18 +314,19 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 _Line = Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE)]
+_AddressLine = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE, examples=["文三路 1 号"])]
 
 
 class Postal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a parcel goes and to whom."""
 
-    recipient: _Line
-    phone: Annotated[str, Meta(min_length=3, max_length=32, pattern=LINE)]
+    recipient: Annotated[_Line, Meta(examples=["王芳"])]
+    phone: Annotated[str, Meta(min_length=3, max_length=32, pattern=LINE, examples=["+8613800138000"])]
     country: Annotated[str, Meta(min_length=2, max_length=2, pattern="^[A-Z]{2}$", description="ISO 3166-1.", examples=["CN"])]
     region: Annotated[str, Meta(min_length=1, max_length=80, pattern=LINE, description="Province or state.", examples=["浙江"])]
-    city: _Line
+    city: Annotated[_Line, Meta(examples=["杭州"])]
     district: Annotated[str, Meta(max_length=100, pattern=LINE_OR_NOTHING)] = ""
-    lines: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE)], ...], Meta(min_length=1, max_length=4)]
+    lines: Annotated[tuple[_AddressLine, ...], Meta(min_length=1, max_length=4)]
     postal_code: Annotated[str, Meta(max_length=20, pattern=LINE_OR_NOTHING)] = ""
 
 
@@ -308,7 +339,10 @@ class Address(Struct, frozen=True, kw_only=True):
 
 
 class SealedAddress(Struct, frozen=True, kw_only=True):
-    """An address as it may be copied: what shipping is reckoned by in clear, the rest sealed under the person's key (`Postal` as JSON)."""
+    """An address as it may be copied: sealed under the person's key (`Postal` as JSON), with what shipping is reckoned by.
+
+    `region` is in its one form (`kernel.regions`).
+    """
 
     address_id: AddressId
     sealed: bytes
@@ -350,9 +384,9 @@ class StaffMember(Struct, frozen=True, kw_only=True):
 
 
 class Letter(Struct, frozen=True, kw_only=True):
-    """A message on its way to a contact, opened."""
+    """A message on its way to a contact, opened; `code` is the one that it tells, if it tells one."""
 
-    letter_id: ChallengeId
+    letter_id: LetterId
     contact: str
     text: str
     code: str
@@ -435,6 +469,15 @@ def letter_text(code: str, language: Language) -> str:
     return f"Yunduan: your code is {code}. It is valid for {minutes} minutes. Never tell it to anybody."
 
 
+def contact_changed_text(kind: ContactKind, language: Language) -> str:
+    """What is written to somebody whose contacts have changed: never what the new one is, for whoever reads it may be a stranger."""
+    if language is Language.ZH:
+        what = {ContactKind.PHONE: "手机号", ContactKind.EMAIL: "邮箱"}[kind]
+        return f"【云端】您的账号刚刚绑定了新的{what}，其他设备均已退出登录。如非本人操作，请立即联系平台客服。"
+    what = {ContactKind.PHONE: "phone number", ContactKind.EMAIL: "e-mail address"}[kind]
+    return f"Yunduan: your account has a new {what}; every other device was signed out. If this was not you, tell the marketplace at once."
+
+
 # Limits on codes
 
 
@@ -445,10 +488,25 @@ class Window(Struct, frozen=True):
     ms: int
 
 
-CONTACT_WINDOWS = (Window(2, MINUTE_MS), Window(5, HOUR_MS), Window(10, DAY_MS))
+SPANS_MS = (MINUTE_MS, HOUR_MS, DAY_MS)
+"""What every limit on codes is counted over."""
+
+
+def windows(*counts: int) -> tuple[Window, ...]:
+    """So many a minute, an hour and a day."""
+    return tuple(Window(count, ms) for count, ms in zip(counts, SPANS_MS, strict=True))
+
+
+CONTACT_WINDOWS = windows(2, 5, 10)
 """At most ten codes a day of five tries each: within any 24 hours a guesser hits one of 10,000 contacts, and only if each is besieged."""
-DEVICE_WINDOWS = (Window(5, MINUTE_MS), Window(20, HOUR_MS), Window(50, DAY_MS))
-ORIGIN_WINDOWS = (Window(30, MINUTE_MS), Window(300, HOUR_MS), Window(2000, DAY_MS))
+RESERVE_WINDOWS = windows(2, 3, 5)
+"""What is set aside of a contact's codes, beside those, for devices that have signed in with it before: nobody else can use it up."""
+DEVICES_KNOWN_MAX = 10
+"""Devices that a contact's reserve is for; one more takes the place of the one that has not signed in for the longest."""
+DEVICE_SECRET_CHARACTERS_MIN = 16
+"""A device that calls itself by less could be named by anybody, so nothing is set aside for it."""
+DEVICE_WINDOWS = windows(5, 20, 50)
+ORIGIN_WINDOWS = windows(30, 300, 2000)
 """Generous, because thousands of phones share the address of a carrier."""
 
 
@@ -471,6 +529,11 @@ def counted(used: tuple[Used, ...], windows: tuple[Window, ...], now: int) -> tu
     return tuple(
         Used(use.since, use.count + 1) if now < use.since + window.ms else Used(now, 1) for use, window in zip(before, windows, strict=True)
     )
+
+
+def counted_until(used: tuple[Used, ...]) -> int:
+    """When the last of the windows that run has ended, and nothing is counted any more."""
+    return max(use.since + ms for use, ms in zip(used, SPANS_MS, strict=True))
 
 
 def origin_of(text: str) -> str:
@@ -506,3 +569,16 @@ def may_change_role(held: Iterable[Held], *, shop_id: str, role: str) -> bool:
     if role == ShopRole.OWNER:
         return is_admin
     return role in (ShopRole.SERVICE, ShopRole.PACKER) and Held(shop_id, ShopRole.MANAGER) in has
+
+
+# Erasure
+
+
+def refuse_bound(outstanding: Outstanding) -> None:
+    """Refuse to erase somebody who is still bound; the figures are always all of it, so that it can be settled at once."""
+    if outstanding.orders:
+        raise Refused(IdentityRefusal.ORDERS_OPEN, f"{outstanding.orders} to be received or called off first", figures=outstanding)
+    if outstanding.on_its_way:
+        raise Refused(IdentityRefusal.MONEY_ON_ITS_WAY, "a payment or a refund has yet to arrive", figures=outstanding)
+    if outstanding.in_wallet:
+        raise Refused(IdentityRefusal.MONEY_IN_WALLET, "it would be nobody's", figures=outstanding)

@@ -22,10 +22,11 @@ from yunduan.domains.identity.model import (
     ShopRole,
     StaffMember,
 )
-from yunduan.domains.identity.store import ADDRESSES, LETTERS, PEOPLE, SESSIONS, Details, LetterState, Person
-from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, ShopId
+from yunduan.domains.identity.store import ADDRESSES, LETTERS, PEOPLE, SESSIONS, Details, KeptAddress, LetterState, Person
+from yunduan.kernel.ids import AddressId, LetterId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import Refused
+from yunduan.kernel.regions import region_of
 from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
@@ -123,11 +124,18 @@ def _by_place(roles: Sequence[Held]) -> tuple[frozenset[str], Mapping[ShopId, fr
 
 @answers(SealedAddressOf)
 def sealed_address_of(at: Asking, ask: SealedAddressOf) -> SealedAddress:
-    """One row by key."""
+    """One row by key; a region that is not one of a list is opened."""
     address = at.get(ADDRESSES, ask.address_id)
     if address is None or not ask.person_id or address.person_id != ask.person_id:
         raise Refused(IdentityRefusal.ADDRESS_NOT_FOUND)
-    return SealedAddress(address_id=address.id, sealed=address.sealed, country=address.country, region=address.region)
+    region = address.region or _region_under_seal(at, address)
+    return SealedAddress(address_id=address.id, sealed=address.sealed, country=address.country, region=region)
+
+
+def _region_under_seal(at: Asking, address: KeptAddress) -> str:
+    """What a person calls their region where there is no list, in its one form."""
+    text = store.vault(at).unseal(address.person_id, address.sealed)
+    return "" if text is None else region_of(address.country, store.postal(address, text).address.region) or ""
 
 
 @answers(AddressesOf)
@@ -244,7 +252,7 @@ def letters_due(at: Asking, ask: LettersDue) -> tuple[Letter, ...]:
     return _letters(at, store.letters_due(at, at.now, written_after=at.now - model.CODE_MS, most=ask.most))
 
 
-def _letters(at: Asking, ids: list[ChallengeId]) -> tuple[Letter, ...]:
+def _letters(at: Asking, ids: list[LetterId]) -> tuple[Letter, ...]:
     vault = store.vault(at)
     kept = at.get_many(LETTERS, ids)
     letters = []

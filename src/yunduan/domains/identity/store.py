@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from yunduan.domains.identity.model import Address, ContactKind, Held, Language, Postal, Used, Vault
-from yunduan.kernel.ids import AddressId, ChallengeId, PersonId, SessionId
+from yunduan.kernel.ids import AddressId, ChallengeId, LetterId, PersonId, SessionId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking
 
@@ -39,19 +39,30 @@ class KnownContact(Struct, frozen=True):
 
 
 class Challenge(Struct, frozen=True, kw_only=True):
-    """A code that was sent; `person_id` is whose contact it shall become, or empty for a sign-in."""
+    """A code that was sent; `person_id` is whose contact it shall become, or empty for a sign-in.
+
+    `device` is a keyed hash of what has asked for it, empty where that is no secret.
+    """
 
     id: ChallengeId
     contact: bytes
-    bucket: bytes
     kind: ContactKind
     sealed: bytes
     code: bytes
     person_id: str
     language: Language
     at: int
+    device: bytes = b""
     tries: int = 0
     used: int = 0
+
+
+class KnownDevice(Struct, frozen=True):
+    """A device that has signed in with a contact, both by keyed hash, and when it did so last."""
+
+    contact: bytes
+    device: bytes
+    at: int
 
 
 class LetterState(StrEnum):
@@ -65,7 +76,7 @@ class LetterState(StrEnum):
 class Letter(Struct, frozen=True, kw_only=True):
     """A message on its way, sealed under the key of its day."""
 
-    id: ChallengeId
+    id: LetterId
     sealed: bytes
     language: Language
     at: int
@@ -75,19 +86,18 @@ class Letter(Struct, frozen=True, kw_only=True):
 
 
 class LetterBody(Struct, frozen=True, kw_only=True):
-    """What a letter's seal holds."""
+    """What a letter's seal holds; `code` is empty for one that only tells something."""
 
     contact: str
     text: str
-    code: str
+    code: str = ""
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """How many codes a bucket has had; for a contact, also which challenge is the newest."""
+    """How many codes a bucket (a contact, a device, an origin) has had."""
 
     bucket: bytes
     used: tuple[Used, ...]
-    challenge_id: str
 
 
 class LetterDay(Struct, frozen=True):
@@ -161,13 +171,13 @@ def _challenge(row: Row) -> Challenge:
     return Challenge(
         id=row[0],
         contact=row[1],
-        bucket=row[2],
-        kind=ContactKind(row[3]),
-        sealed=row[4],
-        code=row[5],
-        person_id=row[6],
-        language=Language(row[7]),
-        at=row[8],
+        kind=ContactKind(row[2]),
+        sealed=row[3],
+        code=row[4],
+        person_id=row[5],
+        language=Language(row[6]),
+        at=row[7],
+        device=row[8],
         tries=row[9],
         used=row[10],
     )
@@ -175,7 +185,7 @@ def _challenge(row: Row) -> Challenge:
 
 def _challenge_row(it: Challenge) -> Row:
     whose, says = it.person_id, it.language.value
-    return (it.id, it.contact, it.bucket, it.kind.value, it.sealed, it.code, whose, says, it.at, it.tries, it.used)
+    return (it.id, it.contact, it.kind.value, it.sealed, it.code, whose, says, it.at, it.device, it.tries, it.used)
 
 
 def _letter(row: Row) -> Letter:
@@ -202,18 +212,25 @@ CONTACTS: Table[bytes, KnownContact] = Table(
     value=lambda row: KnownContact(*row),
     row=lambda it: (it.hash, it.person_id),
 )
+KNOWN_DEVICES: Table[tuple[bytes, bytes], KnownDevice] = Table(
+    name="known_device",
+    columns={"contact": bytes, "device": bytes, "at": int},
+    value=lambda row: KnownDevice(*row),
+    row=lambda it: (it.contact, it.device, it.at),
+    keys=2,
+)
 CHALLENGES: Table[ChallengeId, Challenge] = Table(
     name="challenge",
     columns={
         "id": str,
         "contact": bytes,
-        "bucket": bytes,
         "kind": str,
         "sealed": bytes,
         "code": bytes,
         "person_id": str,
         "language": str,
         "at": int,
+        "device": bytes,
         "tries": int,
         "used": int,
     },
@@ -221,7 +238,7 @@ CHALLENGES: Table[ChallengeId, Challenge] = Table(
     row=_challenge_row,
     updates=("tries", "used"),
 )
-LETTERS: Table[ChallengeId, Letter] = Table(
+LETTERS: Table[LetterId, Letter] = Table(
     name="letter",
     columns={"id": str, "sealed": bytes, "language": str, "at": int, "state": str, "tries": int, "next_at": int},
     value=_letter,
@@ -230,9 +247,9 @@ LETTERS: Table[ChallengeId, Letter] = Table(
 )
 BUDGETS: Table[bytes, Budget] = Table(
     name="budget",
-    columns={"bucket": bytes, "windows": bytes, "challenge_id": str},
-    value=lambda row: Budget(bucket=row[0], used=_used(row[1]), challenge_id=row[2]),
-    row=lambda it: (it.bucket, msgspec.json.encode(it.used), it.challenge_id),
+    columns={"bucket": bytes, "windows": bytes},
+    value=lambda row: Budget(bucket=row[0], used=_used(row[1])),
+    row=lambda it: (it.bucket, msgspec.json.encode(it.used)),
 )
 LETTER_DAYS: Table[int, LetterDay] = Table(
     name="letter_day", columns={"day": int, "at": int}, value=lambda row: LetterDay(*row), row=lambda it: (it.day, it.at)
@@ -254,6 +271,7 @@ ADDRESSES: Table[AddressId, KeptAddress] = Table(
 )
 
 FORGET_CONTACT = "DELETE FROM contact WHERE hash = ?"
+FORGET_DEVICE = "DELETE FROM known_device WHERE contact = ? AND device = ?"
 FORGET_CHALLENGE = "DELETE FROM challenge WHERE id = ?"
 FORGET_LETTER = "DELETE FROM letter WHERE id = ?"
 FORGET_BUDGET = "DELETE FROM budget WHERE bucket = ?"
@@ -263,6 +281,7 @@ FORGET_ADDRESS = "DELETE FROM address WHERE id = ?"
 GIVE_ROLE = "INSERT INTO staff (person_id, shop_id, role, at) VALUES (?, ?, ?, ?)"
 TAKE_ROLE = "DELETE FROM staff WHERE person_id = ? AND shop_id = ? AND role = ?"
 
+_DEVICES_OF = "SELECT device FROM known_device WHERE contact = ? ORDER BY at, device"
 _SESSIONS_OF = "SELECT token_hash FROM session WHERE person_id = ? ORDER BY id"
 _ADDRESSES_OF = "SELECT id FROM address WHERE person_id = ? ORDER BY id"
 _ROLES_OF = "SELECT shop_id, role FROM staff WHERE person_id = ? ORDER BY shop_id, role"
@@ -273,6 +292,11 @@ _LETTERS_DUE = "SELECT id FROM letter WHERE state = 'waiting' AND next_at <= ? A
 _PEOPLE_AFTER = "SELECT id, erased_at FROM person WHERE id > ? ORDER BY id LIMIT ?"
 _PEOPLE_COUNT = "SELECT CAST(count(*) AS INTEGER) FROM person"
 _NEWEST_LETTERS = "SELECT id FROM letter ORDER BY id DESC LIMIT ?"
+
+
+def devices_of(reader: Reader, contact: bytes) -> list[bytes]:
+    """The devices that have signed in with a contact, the one that has not done so for the longest first."""
+    return [row[0] for row in reader.rows(_DEVICES_OF, (contact,))]
 
 
 def sessions_of(reader: Reader, person: PersonId) -> list[bytes]:
@@ -310,14 +334,14 @@ def staff_count(reader: Reader, shop_id: str) -> int:
     return row[0] if row else 0
 
 
-def letters_due(reader: Reader, now: int, *, written_after: int, most: int) -> list[ChallengeId]:
+def letters_due(reader: Reader, now: int, *, written_after: int, most: int) -> list[LetterId]:
     """Letters that wait to be sent and are not too old, the one that waits longest first."""
-    return [ChallengeId(row[0]) for row in reader.rows(_LETTERS_DUE, (now, written_after, most))]
+    return [LetterId(row[0]) for row in reader.rows(_LETTERS_DUE, (now, written_after, most))]
 
 
-def newest_letters(reader: Reader, most: int) -> list[ChallengeId]:
+def newest_letters(reader: Reader, most: int) -> list[LetterId]:
     """The last letters, the newest first."""
-    return [ChallengeId(row[0]) for row in reader.rows(_NEWEST_LETTERS, (most,))]
+    return [LetterId(row[0]) for row in reader.rows(_NEWEST_LETTERS, (most,))]
 
 
 def people_after(reader: Reader, id: str, most: int) -> list[tuple[PersonId, int]]:

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from yunduan.domains.ledger import chain
 from yunduan.kernel.ids import AccountId, TransferId
 from yunduan.kernel.money import Currency, Money
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 COUNTER_MAX = 2**62
 """No counter passes this: two of them still add up within 63 bits."""
@@ -17,28 +17,28 @@ TRANSFERS_MAX = 1000
 """Of one command."""
 
 
-class LedgerRefusal(StrEnum):
+class LedgerRefusal(RefusalCode):
     """What the ledger refuses."""
 
-    INSUFFICIENT_FUNDS = "insufficient_funds"
-    ACCOUNT_NOT_FOUND = "account_not_found"
-    ACCOUNT_EXISTS = "account_exists"
-    ACCOUNT_CLOSED = "account_closed"
-    ACCOUNT_NOT_EMPTY = "account_not_empty"
-    ACCOUNT_FULL = "account_full"
-    SAME_ACCOUNT = "same_account"
-    CURRENCY_MISMATCH = "currency_mismatch"
-    AMOUNT_ZERO = "amount_zero"
-    TRANSFER_EXISTS = "transfer_exists"
-    TRANSFER_NOT_FOUND = "transfer_not_found"
-    PENDING_NOT_FOUND = "pending_not_found"
-    PENDING_RESOLVED = "pending_resolved"
-    PENDING_EXPIRED = "pending_expired"
-    PENDING_DIFFERS = "pending_differs"
-    EXCEEDS_PENDING = "exceeds_pending"
-    DUE_PASSED = "due_passed"
-    BLOCK_NOT_FOUND = "block_not_found"
-    PAGE_NOT_FOUND = "page_not_found"
+    INSUFFICIENT_FUNDS = "insufficient_funds", "There is not enough money in the account."
+    ACCOUNT_NOT_FOUND = "account_not_found", "There is no such account."
+    ACCOUNT_EXISTS = "account_exists", "There is an account by this id, of another kind or currency."
+    ACCOUNT_CLOSED = "account_closed", "The account is closed."
+    ACCOUNT_NOT_EMPTY = "account_not_empty", "Only an empty account may close."
+    ACCOUNT_FULL = "account_full", "The counters of the account cannot go any higher."
+    SAME_ACCOUNT = "same_account", "Money moves from one account to another."
+    CURRENCY_MISMATCH = "currency_mismatch", "Both accounts of a transfer are in its currency."
+    AMOUNT_ZERO = "amount_zero", "A transfer moves more than nothing."
+    TRANSFER_EXISTS = "transfer_exists", "There is a transfer by this id, with other content."
+    TRANSFER_NOT_FOUND = "transfer_not_found", "There is no such transfer."
+    PENDING_NOT_FOUND = "pending_not_found", "No money is held under this id."
+    PENDING_RESOLVED = "pending_resolved", "The held money has been posted, voided or has expired already."
+    PENDING_EXPIRED = "pending_expired", "The held money was to be posted before it expired."
+    PENDING_DIFFERS = "pending_differs", "What ends a hold of money names the accounts, and a void the amount, that the hold has."
+    EXCEEDS_PENDING = "exceeds_pending", "More would be posted than is held."
+    DUE_PASSED = "due_passed", "A hold of money ends in the future."
+    BLOCK_NOT_FOUND = "block_not_found", "The chain has no block by this number."
+    PAGE_NOT_FOUND = "page_not_found", "The statement has no page that begins there."
 
 
 class AccountFlag(IntFlag):
@@ -277,10 +277,19 @@ def verify(proof: Proof) -> bool:
 
     What remains for a third party is to compare `block.hash` with the one that was published under its number.
     """
-    block, row = proof.block, tuple(getattr(proof.transfer, field) for field in TransferRecord.__struct_fields__)
-    size, index = block.last - block.first + 1, proof.transfer.seq - block.first
-    (leaf,) = chain.leaves([row])
-    root = chain.climbed(leaf, index=index, size=size, path=[bytes.fromhex(hash) for hash in proof.path])
+    return is_in(proof.block, leaf_of(proof.transfer), seq=proof.transfer.seq, path=proof.path)
+
+
+def leaf_of(transfer: TransferRecord) -> Hash:
+    """What stands for a transfer in the tree of its block."""
+    (leaf,) = chain.leaves([tuple(getattr(transfer, field) for field in TransferRecord.__struct_fields__)])
+    return leaf.hex()
+
+
+def is_in(block: Block, leaf: Hash, *, seq: int, path: Sequence[Hash]) -> bool:
+    """Whether the leaf of the transfer numbered `seq` is in a block, and the block's hash is its own."""
+    size, index = block.last - block.first + 1, seq - block.first
+    root = chain.climbed(bytes.fromhex(leaf), index=index, size=size, path=[bytes.fromhex(hash) for hash in path])
     return root is not None and root.hex() == block.root and hash_of(block) == block.hash
 
 

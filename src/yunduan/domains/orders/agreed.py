@@ -10,7 +10,7 @@ from yunduan.domains.catalog.queries import OffersOf, TermsOf
 from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import commands, model
 from yunduan.domains.orders.commands import Checkout, Placed
-from yunduan.domains.orders.model import CartLine, OrderRefusal, Priced, Quantity
+from yunduan.domains.orders.model import CartLine, Discount, Funder, OrderRefusal, Priced, Quantity
 from yunduan.domains.payments.model import TENDERS_MAX, Tender
 from yunduan.kernel.ids import AddressId, ShopId, VariantId
 from yunduan.kernel.messages import Command
@@ -20,6 +20,7 @@ from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
 LINES_MAX = 100
+DISCOUNTS_MAX = 100
 
 
 class AgreedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,37 +32,51 @@ class AgreedLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shipping: Money
 
 
+class AgreedDiscount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is taken off the goods of one shop, never more than they cost, and who pays for it."""
+
+    shop_id: ShopId
+    title: Annotated[str, Meta(min_length=1, max_length=60)]
+    funder: Funder
+    amount: Money
+
+
 class PlaceAgreed(Command[Placed], refuses=Checkout.refuses | OffersOf.refuses, spends_key=True):
     """Place what a buyer has agreed on elsewhere, one order a shop, to be paid until `pay_by` (milliseconds since 1970).
 
-    The cloud alone sends it, in the buyer's name. Stock, money, the orders and their lives are those of any checkout.
+    The cloud alone sends it, in the buyer's name. Stock, money, the orders and their lives are those of any checkout. No tender is
+    needed where discounts leave nothing to pay.
     """
 
     address_id: AddressId
     lines: Annotated[tuple[AgreedLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
-    tenders: Annotated[tuple[Tender, ...], Meta(min_length=1, max_length=TENDERS_MAX)]
+    tenders: Annotated[tuple[Tender, ...], Meta(max_length=TENDERS_MAX)]
     pay_by: int
+    discounts: Annotated[tuple[AgreedDiscount, ...], Meta(max_length=DISCOUNTS_MAX)] = ()
 
 
 @handles(PlaceAgreed)
 def place_agreed(tx: Tx, ask: PlaceAgreed) -> Placed:
-    """Take prices and shipping as agreed; the rest goes the way of a checkout."""
+    """Take prices, shipping and discounts as agreed; the rest goes the way of a checkout."""
     invariant(tx.actor.is_system, "prices are agreed by the cloud alone")
     address = tx.ask(SealedAddressOf(person_id=tx.actor.person, address_id=ask.address_id))
-    quotes = _quotes(tx, ask.lines, address.country)
+    quotes = _quotes(tx, ask, address.country)
     return commands.place(tx, quotes, address, tenders=ask.tenders, pay_by=ask.pay_by)
 
 
-def _quotes(tx: Tx, lines: tuple[AgreedLine, ...], country: str) -> list[Priced]:
-    offers = tx.ask(OffersOf(variant_ids=tuple(line.variant_id for line in lines)))
+def _quotes(tx: Tx, ask: PlaceAgreed, country: str) -> list[Priced]:
+    offers = tx.ask(OffersOf(variant_ids=tuple(line.variant_id for line in ask.lines)))
     by_shop: dict[ShopId, list[tuple[AgreedLine, Offer]]] = {}
-    for line in lines:
+    for line in ask.lines:
         offer = offers[line.variant_id]
         by_shop.setdefault(offer.shop_id, []).append((line, replace(offer, price=line.price)))
+    invariant({discount.shop_id for discount in ask.discounts} <= by_shop.keys(), "a discount is on something that is bought")
     quotes = []
     for shop_id, wanted in by_shop.items():
         terms = tx.ask(TermsOf(shop_id=shop_id))
-        if any(money.currency != terms.currency for line, _ in wanted for money in (line.price, line.shipping)):
+        offered = [discount for discount in ask.discounts if discount.shop_id == shop_id]
+        monies = [money for line, _ in wanted for money in (line.price, line.shipping)] + [discount.amount for discount in offered]
+        if any(money.currency != terms.currency for money in monies):
             raise Refused(OrderRefusal.MIXED_CURRENCIES, "an order is in its shop's currency")
         items = tuple(
             model.sold(CartLine(line.variant_id, line.quantity, tx.now, line.price.amount, line.price.currency), offer)
@@ -77,6 +92,7 @@ def _quotes(tx: Tx, lines: tuple[AgreedLine, ...], country: str) -> list[Priced]
                 shipping=sum(line.shipping.amount for line, _ in wanted),
                 country=country,
                 commission_ppm=terms.commission_ppm,
+                offered=[Discount(discount.title, discount.funder, discount.amount.amount) for discount in offered],
             )
         )
     return quotes

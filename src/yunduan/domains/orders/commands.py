@@ -26,7 +26,6 @@ from yunduan.domains.orders.model import (
     CART_LINES_MAX,
     Cart,
     CartLine,
-    CopiedAddress,
     Gone,
     LeftToRefund,
     Order,
@@ -49,7 +48,7 @@ from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
-PAY_WITHIN_MS = {TenderKind.WALLET: 0, TenderKind.DIFFERENCE: 0, TenderKind.CHANNEL: 15 * 60_000}
+PAY_WITHIN_MS = {TenderKind.WALLET: 0, TenderKind.CHANNEL: 15 * 60_000, TenderKind.DIFFERENCE: 0, TenderKind.PROMOTION: 0}
 """How long a checkout waits for its money, by the slowest way in which it is paid."""
 MANAGES = (ShopRole.OWNER, ShopRole.MANAGER)
 PACKS = (*MANAGES, ShopRole.PACKER)
@@ -63,8 +62,10 @@ _LINES = r"^(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
 Note = Annotated[str, Meta(max_length=300, pattern=_PLAIN, description="A word to the shop; no control characters.")]
 Carrier = Annotated[str, Meta(min_length=1, max_length=40, pattern=_PLAIN, examples=["SF Express"])]
 Tracking = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z-]+(?![\s\S])", examples=["SF1234567890"])]
-Stars = Annotated[int, Meta(ge=1, le=5)]
-Opinion = Annotated[str, Meta(max_length=1000, pattern=_LINES, description="Public; line feeds are its only control characters.")]
+Stars = Annotated[int, Meta(ge=1, le=5, examples=[5])]
+Opinion = Annotated[
+    str, Meta(max_length=1000, pattern=_LINES, description="Public; line feeds are its only control characters.", examples=["好茶"])
+]
 
 
 # The cart
@@ -77,7 +78,7 @@ class CartSize(Struct, frozen=True, kw_only=True):
     pieces: int
 
 
-class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal.TOO_MANY, OrderRefusal.GOODS_GONE, *OffersOf.refuses}):
+class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal.LINE_FULL, OrderRefusal.GOODS_GONE, *OffersOf.refuses}):
     """Want more of a variant."""
 
     variant_id: VariantId
@@ -215,10 +216,10 @@ def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: 
         lines = tuple([HoldLine(variant_id=item.variant_id, quantity=item.quantity) for item in quote.items])
         tx.send(HoldStock(hold_id=model.hold_of(id), lines=lines))
     totals = [Money(amount=quote.total, currency=quote.currency) for quote in quotes]
-    parts = [PartOfPayment(order_id=id, shop_id=quote.shop_id, amount=total) for id, quote, total in zip(ids, quotes, totals, strict=True)]
-    payment = _pay(tx, checkout_id, tuple(parts), tenders, pay_by)
+    parts = tuple([_part(id, quote, total) for id, quote, total in zip(ids, quotes, totals, strict=True)])
+    payment = _pay(tx, checkout_id, parts, tenders, pay_by)
     paid = payment.state is PaymentState.CAPTURED
-    orders = _write(tx, ids, quotes, _agreed_on(tx, address, note), paid=paid)
+    orders = _write(tx, ids, quotes, address=address.sealed, note=_sealed(tx, note), paid=paid)
     for order, quote, total in zip(orders, quotes, totals, strict=True):
         _tell_placed(tx, order, quote, total, checkout_id)
     placed = [
@@ -227,6 +228,11 @@ def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: 
     ]
     whole = sum(totals[1:], totals[0])
     return Placed(checkout_id=checkout_id, orders=tuple(placed), total=whole, payment=payment, pay_by=0 if paid else pay_by)
+
+
+def _part(id: OrderId, quote: Priced, total: Money) -> PartOfPayment:
+    marketplace = Money(amount=quote.promoted, currency=quote.currency) if quote.promoted else None
+    return PartOfPayment(order_id=id, shop_id=quote.shop_id, amount=total, promoted=marketplace)
 
 
 def _agree(quotes: Sequence[Priced], total: Money) -> None:
@@ -251,16 +257,14 @@ def _pay(tx: Tx, checkout_id: CheckoutId, parts: tuple[PartOfPayment, ...], tend
     return started
 
 
-def _agreed_on(tx: Tx, address: SealedAddress, note: str) -> tuple[CopiedAddress, bytes]:
-    """The address as it is, still sealed, and the note sealed under the same key."""
+def _sealed(tx: Tx, text: str) -> bytes:
+    """What somebody has written, under their own key; nothing when there is none."""
     vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    sealed = vault.seal(tx.actor.person, note) if note else b""
-    return CopiedAddress(address.sealed, address.country, address.region), sealed
+    return vault.seal(tx.actor.person, text) if text else b""
 
 
-def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], agreed_on: tuple[CopiedAddress, bytes], *, paid: bool) -> list[Order]:
-    """Write one order a shop, with everything that was agreed frozen in it."""
-    address, note = agreed_on
+def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], *, address: bytes, note: bytes, paid: bool) -> list[Order]:
+    """Write one order a shop, with everything that was agreed frozen in it; what is sealed is copied as it is."""
     seq = store.next_seq(tx, len(quotes))
     buyer, now, count = tx.actor.person, tx.now, len(quotes)
     state, progress = (OrderState.PAID, Progress(paid_at=now)) if paid else (OrderState.PLACED, Progress())
@@ -386,7 +390,10 @@ class RefundOrder(
     refuses={*_STEP, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, *RefundEscrow.refuses, *ReleaseStock.refuses},
     spends_key=True,
 ):
-    """Give the buyer a part of an order's money back, or all that is left of it, which ends the order."""
+    """Give the buyer a part of an order's money back, or all that is left of it, which ends the order.
+
+    What the marketplace paid of it, for a discount, goes back to the marketplace on top, in the same proportion.
+    """
 
     shop_id: ShopId
     order_id: OrderId
@@ -431,10 +438,11 @@ def _tell_cancelled(tx: Tx, order: Order, who: Who, *, was_paid: bool, refunded:
 
 
 def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
-    """End a paid order that has not been shipped: the money goes back, the stock is free again."""
+    """End a paid order that has not been shipped: the money, if there is any, goes back, the stock is free again."""
     left = Money(amount=order.left, currency=order.currency)
     ended = _step(tx, order, Step.CANCEL, who, ended_at=tx.now, refunded=order.total)
-    tx.send(RefundEscrow(refund_id=RefundId(tx.id("rfd")), order_id=order.id, amount=left))
+    if left or store.terms(order).promoted:
+        tx.send(RefundEscrow(refund_id=RefundId(tx.id("rfd")), order_id=order.id, amount=left))
     tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
     _tell_cancelled(tx, ended, who, was_paid=True, refunded=left.amount)
     return ended
@@ -515,12 +523,13 @@ def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:
 def _refundable(order: Order, amount: Money) -> bool:
     """Whether an amount is all that is left; refuses nothing, more than that, and another currency.
 
+    Nothing is all that is left to the buyer of what the marketplace has paid: the order ends, and its money goes back there.
     An order whose state allows no refund is refused for that, whatever the amount.
     """
     if order.state not in (OrderState.PAID, OrderState.SHIPPED):
         return True
     figures = LeftToRefund(left=Money(amount=order.left, currency=order.currency))
-    if not amount:
+    if not amount and (order.left or not store.terms(order).promoted):
         raise Refused(OrderRefusal.NOT_A_REFUND, figures=figures)
     if amount.currency != order.currency or amount.amount > order.left:
         raise Refused(OrderRefusal.EXCEEDS_PAID, f"{figures.left} can be given back", figures=figures)
@@ -537,7 +546,10 @@ class Reviewed(Struct, frozen=True, kw_only=True):
 
 
 class ReviewOrder(Command[Reviewed], refuses={*_STEP, OrderRefusal.ITEM_NOT_FOUND, OrderRefusal.REVIEWED}):
-    """Publish what the goods of one line of an order that has arrived are like; once a line. The text is public, the author is not."""
+    """Publish what the goods of one line of an order that has arrived are like; once a line. The author is a pen name in public.
+
+    The text is kept under the author's key: it goes with the author, the stars stay.
+    """
 
     order_id: OrderId
     variant_id: VariantId
@@ -557,7 +569,7 @@ def review_order(tx: Tx, ask: ReviewOrder) -> Reviewed:
     if tx.get(store.REVIEW, place) is not None:
         raise Refused(OrderRefusal.REVIEWED, "one review a line")
     id = ReviewId(tx.id("rev"))
-    review = Review(order.id, ask.variant_id, id, item.goods_id, order.shop_id, order.buyer, ask.stars, ask.text, tx.now)
+    review = Review(order.id, ask.variant_id, id, item.goods_id, order.shop_id, order.buyer, ask.stars, _sealed(tx, ask.text), tx.now)
     tx.add(store.REVIEW, place, review)
     tx.tell(
         OrderReviewed(

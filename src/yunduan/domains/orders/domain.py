@@ -28,6 +28,8 @@ DOMAIN = Domain(
         queries.order_of,
         queries.order_numbered,
         queries.shop_order_of,
+        queries.order_refunds,
+        queries.shop_order_refunds,
         queries.my_orders,
         queries.shop_orders,
         queries.reviews_of_goods,

@@ -1,11 +1,21 @@
 """What is kept from what orders tell: the lists of buyers and shops, and how goods have sold and are liked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from yunduan.domains.catalog.commands import CountSale, RateGoods, SaleLine
+from yunduan.domains.catalog.commands import CountSale, RateGoods, SaleLine, UncountSale
 from yunduan.domains.catalog.model import LINES_MAX, QUANTITY_MAX
 from yunduan.domains.orders import store
-from yunduan.domains.orders.facts import OrderCancelled, OrderPaid, OrderPlaced, OrderReceived, OrderRefunded, OrderReviewed, OrderShipped
+from yunduan.domains.orders.facts import (
+    OrderCancelled,
+    OrderPaid,
+    OrderPlaced,
+    OrderReceived,
+    OrderRefunded,
+    OrderReviewed,
+    OrderShipped,
+    SoldLine,
+)
+from yunduan.domains.orders.model import SoldItem
 from yunduan.kernel.ids import GoodsId, OrderId
 from yunduan.runtime.registry import Follower, hears
 from yunduan.runtime.transaction import Tx
@@ -56,13 +66,33 @@ def on_order_refunded(tx: Tx, facts: list[OrderRefunded]) -> None:
 @hears(OrderPaid)
 def on_goods_sold(tx: Tx, facts: list[OrderPaid]) -> None:
     """Count what was sold, goods by goods over all of these orders."""
-    sold: dict[GoodsId, int] = {}
-    for fact in facts:
-        for line in fact.lines:
-            sold[line.goods_id] = sold.get(line.goods_id, 0) + line.quantity
-    lines = [SaleLine(goods_id=goods_id, quantity=part) for goods_id, pieces in sorted(sold.items()) for part in _parts(pieces)]
-    for start in range(0, len(lines), LINES_MAX):
-        tx.send(CountSale(lines=tuple(lines[start : start + LINES_MAX])))
+    for lines in _sales(line for fact in facts for line in fact.lines):
+        tx.send(CountSale(lines=lines))
+
+
+@hears(OrderCancelled)
+def on_sale_cancelled(tx: Tx, facts: list[OrderCancelled]) -> None:
+    """Take back what was counted when it was paid."""
+    for lines in _sales(line for fact in facts if fact.was_paid for line in fact.lines):
+        tx.send(UncountSale(lines=lines))
+
+
+@hears(OrderRefunded)
+def on_sale_refunded(tx: Tx, facts: list[OrderRefunded]) -> None:
+    """Take back what was counted of orders that a refund has ended, shipped or not; what was agreed never changes."""
+    ended = tx.get_many(store.ORDER, [fact.order_id for fact in facts if fact.whole])
+    for lines in _sales(item for order in ended.values() for item in store.terms(order).items):
+        tx.send(UncountSale(lines=lines))
+
+
+def _sales(lines: Iterable[SoldLine | SoldItem]) -> Iterator[tuple[SaleLine, ...]]:
+    """Pieces goods by goods over many orders, as many lines at once as one command takes."""
+    pieces: dict[GoodsId, int] = {}
+    for line in lines:
+        pieces[line.goods_id] = pieces.get(line.goods_id, 0) + line.quantity
+    sales = [SaleLine(goods_id=goods_id, quantity=part) for goods_id, whole in sorted(pieces.items()) for part in _parts(whole)]
+    for start in range(0, len(sales), LINES_MAX):
+        yield tuple(sales[start : start + LINES_MAX])
 
 
 def _parts(pieces: int) -> list[int]:
@@ -81,6 +111,6 @@ def on_order_reviewed(tx: Tx, facts: list[OrderReviewed]) -> None:
 FOLLOWERS = (
     Follower("orders_filed", (on_order_placed,)),
     Follower("orders_refiled", (on_order_paid, on_order_shipped, on_order_received, on_order_cancelled, on_order_refunded)),
-    Follower("goods_standing", (on_goods_sold, on_order_reviewed)),
+    Follower("goods_standing", (on_goods_sold, on_sale_cancelled, on_sale_refunded, on_order_reviewed)),
 )
 """Two keep the lists: the first takes long runs of one kind of fact, which each other kind in between would cut short."""

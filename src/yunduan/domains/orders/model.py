@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from yunduan.domains.catalog.model import Offer
 from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
 from yunduan.kernel.money import AMOUNT_MAX, Currency, Money, split
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 CART_LINES_MAX = 100
 QUANTITY_MAX = 999
@@ -20,23 +20,23 @@ SHIPPING_TAX_CLASS = "shipping"
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, description="How many pieces.", examples=[1])]
 
 
-class OrderRefusal(StrEnum):
+class OrderRefusal(RefusalCode):
     """What orders refuse."""
 
-    CART_EMPTY = "cart_empty"
-    CART_FULL = "cart_full"
-    LINE_NOT_FOUND = "cart_line_not_found"
-    TOO_MANY = "too_many_pieces"
-    GOODS_GONE = "goods_gone"
-    MIXED_CURRENCIES = "mixed_currencies"
-    TOO_LARGE = "total_too_large"
-    TOTAL_CHANGED = "total_changed"
-    NOT_FOUND = "order_not_found"
-    OTHER_STATE = "order_in_other_state"
-    EXCEEDS_PAID = "refund_exceeds_paid"
-    NOT_A_REFUND = "refund_of_nothing"
-    ITEM_NOT_FOUND = "order_line_not_found"
-    REVIEWED = "already_reviewed"
+    CART_EMPTY = "cart_empty", "There is nothing in the cart."
+    CART_FULL = "cart_full", "The cart is full: remove a line first."
+    LINE_NOT_FOUND = "cart_line_not_found", "This is not in the cart; `figures` name the variants."
+    LINE_FULL = "cart_line_full", "A line of the cart holds no more pieces."
+    GOODS_GONE = "goods_gone", "This is not sold any more; `figures` name the variants."
+    MIXED_CURRENCIES = "mixed_currencies", "A checkout is in one currency: buy what is priced in another by itself."
+    TOO_LARGE = "total_too_large", "The total is more than an amount can hold."
+    TOTAL_CHANGED = "total_changed", "The total is not the one that was agreed to; `figures` are the preview as it is now."
+    NOT_FOUND = "order_not_found", "There is no such order, or it is somebody else's."
+    OTHER_STATE = "order_in_other_state", "The order is in no state for this step; `figures` say in which, and which steps there are."
+    EXCEEDS_PAID = "refund_exceeds_paid", "This is more than is left of what was paid; `left` of `figures` says how much that is."
+    NOT_A_REFUND = "refund_of_nothing", "A refund gives something back; `left` of `figures` says how much it may be."
+    ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order."
+    REVIEWED = "already_reviewed", "What was bought is reviewed once."
 
 
 # States as data
@@ -228,7 +228,7 @@ def with_more(lines: tuple[CartLine, ...], wanted: CartLine) -> tuple[CartLine, 
         if line.variant_id == wanted.variant_id:
             quantity = line.quantity + wanted.quantity
             if quantity > QUANTITY_MAX:
-                raise Refused(OrderRefusal.TOO_MANY, f"{QUANTITY_MAX} pieces at most")
+                raise Refused(OrderRefusal.LINE_FULL, f"{QUANTITY_MAX} pieces at most")
             grown = CartLine(line.variant_id, quantity, line.added_at, wanted.price, wanted.currency)
             return (*lines[:place], grown, *lines[place + 1 :])
     if len(lines) >= CART_LINES_MAX:
@@ -266,20 +266,32 @@ class TaxRule(Struct, frozen=True):
     included: bool
 
 
-NO_TAX = TaxRule(0, included=True)
-TAX_RULES: Mapping[tuple[str, str], TaxRule] = MappingProxyType(
+TaxRules = Mapping[tuple[str, str], TaxRule]
+TAX_RULES: TaxRules = MappingProxyType(
     {
+        # Excise Tax Act, s. 165 (1): the GST alone, without what provinces add. It has no reduced rate.
         ("CA", "standard"): TaxRule(50_000, included=False),
+        ("CA", "reduced"): TaxRule(50_000, included=False),
+        # 增值税: 13 % and 9 %
         ("CN", "standard"): TaxRule(130_000, included=True),
         ("CN", "reduced"): TaxRule(90_000, included=True),
+        # § 12 UStG
         ("DE", "standard"): TaxRule(190_000, included=True),
         ("DE", "reduced"): TaxRule(70_000, included=True),
+        # Value Added Tax Act 1994, s. 2 and s. 29A
         ("GB", "standard"): TaxRule(200_000, included=True),
+        ("GB", "reduced"): TaxRule(50_000, included=True),
+        # 消費税, the local part in it; what is charged for sending is of the standard rate, that of food included (国税庁, 軽減税率 Q&A)
         ("JP", "standard"): TaxRule(100_000, included=True),
         ("JP", "reduced"): TaxRule(80_000, included=True),
+        ("JP", "shipping"): TaxRule(100_000, included=True),
     }
 )
-"""By country (ISO 3166-1) and tax class; what is not here is not taxed. `shipping` is the class of shipping."""
+"""By country (ISO 3166-1) and tax class: each country has every class but `exempt`. Where there is no country there is no tax.
+
+Shipping is taxed like the goods that it brings, unless a country has a rule for `shipping`: to deliver is a part of selling (GB: VAT
+Notice 700/24, 2; DE: UStAE 3.10; CN: 财税〔2016〕36号, 附件 1, 第四十条; CA: Excise Tax Act, s. 138). See decision 0010.
+"""
 
 
 class SoldItem(Struct, frozen=True, array_like=True, gc=False):
@@ -311,16 +323,34 @@ def sold(line: CartLine, offer: Offer) -> SoldItem:
     )  # fmt: skip
 
 
+class Funder(StrEnum):
+    """Who pays for a discount."""
+
+    SHOP = "shop"
+    """The shop sells for less."""
+    MARKETPLACE = "marketplace"
+    """The shop gets its price; what the buyer does not pay comes from what the marketplace has set aside for discounts."""
+
+
 class Discount(Struct, frozen=True, array_like=True, gc=False):
-    """What is taken off, and who pays for that: a shop or an account of the marketplace."""
+    """What is taken off goods, and who pays for that."""
 
     title: str
-    funder: str
+    funder: Funder
     amount: int
 
 
+def promoted(discounts: Iterable[Discount]) -> int:
+    """What the marketplace pays of an order."""
+    return sum([discount.amount for discount in discounts if discount.funder is Funder.MARKETPLACE])
+
+
 class Tax(Struct, frozen=True, array_like=True, gc=False):
-    """The tax of one line, named by its variant, or `shipping`: half up, once, on what the line costs after discounts."""
+    """The tax of one line, named by its variant, or `shipping`: half up, once, on what the shop gets for the line.
+
+    What the marketplace pays of a price is a part of the price, and taxed with it (such as by article 73 of Directive 2006/112/EC).
+    Shipping has one for each rate, of the part that brings the goods of that rate.
+    """
 
     of: str
     rate_ppm: int
@@ -330,7 +360,7 @@ class Tax(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Priced(Struct, frozen=True, gc=False):
-    """What one shop's part of a checkout costs, in minor units of one currency."""
+    """What one shop's part of a checkout costs, in minor units of one currency: `total` its buyer, `promoted` the marketplace."""
 
     shop_id: ShopId
     name: str
@@ -341,6 +371,7 @@ class Priced(Struct, frozen=True, gc=False):
     discounts: tuple[Discount, ...]
     taxes: tuple[Tax, ...]
     total: int
+    promoted: int
     commission_ppm: int
     commission: int
 
@@ -351,15 +382,18 @@ def _half_up(amount: int, *, parts: int, of: int) -> int:
 
 
 def _discounted(items: Sequence[SoldItem], offered: Sequence[Discount], currency: str) -> tuple[list[int], tuple[Discount, ...]]:
-    """What each item costs after discounts, and the discounts as granted: none takes more than there is; each is split to the last unit."""
+    """What the shop gets for each item, and the discounts as granted: none takes more than there is; its own is split to the last unit."""
     nets = [item.amount for item in items]
+    left = sum(nets)
     granted = []
     for discount in offered:
-        amount = min(discount.amount, sum(nets))
+        amount = min(discount.amount, left)
         if amount:
-            parts = split(Money(amount=amount, currency=currency), nets)
-            nets = [net - part.amount for net, part in zip(nets, parts, strict=True)]
+            left -= amount
             granted.append(Discount(discount.title, discount.funder, amount))
+            if discount.funder is Funder.SHOP:
+                parts = split(Money(amount=amount, currency=currency), nets)
+                nets = [net - part.amount for net, part in zip(nets, parts, strict=True)]
     return nets, tuple(granted)
 
 
@@ -368,18 +402,29 @@ def _tax(of: str, base: int, rule: TaxRule) -> Tax:
     return Tax(of, rule.rate_ppm, rule.included, base, _half_up(base, parts=rule.rate_ppm, of=whole))
 
 
-def _taxes(
-    items: Sequence[SoldItem], nets: Sequence[int], shipping: int, country: str, rules: Mapping[tuple[str, str], TaxRule]
-) -> tuple[Tax, ...]:
-    taxes = []
-    for item, net in zip(items, nets, strict=True):
-        rule = rules.get((country, item.tax_class))
-        if rule is not None and rule.rate_ppm:
-            taxes.append(_tax(item.variant_id, net, rule))
-    rule = rules.get((country, SHIPPING_TAX_CLASS))
-    if rule is not None and rule.rate_ppm and shipping:
-        taxes.append(_tax(SHIPPING_TAX_CLASS, shipping, rule))
+def _taxes(items: Sequence[SoldItem], nets: Sequence[int], shipping: int, country: str, currency: str, rules: TaxRules) -> tuple[Tax, ...]:
+    of_goods = [rules.get((country, item.tax_class)) for item in items]
+    taxes = [
+        _tax(item.variant_id, net, rule)
+        for item, net, rule in zip(items, nets, of_goods, strict=True)
+        if rule is not None and rule.rate_ppm
+    ]
+    if shipping:
+        own = rules.get((country, SHIPPING_TAX_CLASS))
+        if own is None and of_goods.count(of_goods[0]) < len(of_goods):
+            taxes += _taxes_of_shipping(Money(amount=shipping, currency=currency), nets, of_goods)
+        elif (rule := own or of_goods[0]) is not None and rule.rate_ppm:
+            taxes.append(_tax(SHIPPING_TAX_CLASS, shipping, rule))
     return tuple(taxes)
+
+
+def _taxes_of_shipping(shipping: Money, nets: Sequence[int], of_goods: Sequence[TaxRule | None]) -> list[Tax]:
+    """The taxes of what brings goods of several rates: the goods of each rate have their part of it, by what they cost."""
+    goods: dict[TaxRule | None, int] = {}
+    for net, rule in zip(nets, of_goods, strict=True):
+        goods[rule] = goods.get(rule, 0) + net
+    parts = zip(split(shipping, list(goods.values())), goods, strict=True)
+    return [_tax(SHIPPING_TAX_CLASS, part.amount, rule) for part, rule in parts if part and rule is not None and rule.rate_ppm]
 
 
 def priced(
@@ -393,30 +438,34 @@ def priced(
     country: str,
     commission_ppm: int,
     offered: Sequence[Discount] = (),
-    rules: Mapping[tuple[str, str], TaxRule] = TAX_RULES,
+    rules: TaxRules = TAX_RULES,
 ) -> Priced:
     """Add up what one shop's goods cost. Refuses a total beyond what an amount can hold.
 
     One rule for fractions: each line is rounded half up by itself, and a sum that is divided over lines goes to the largest
-    remainders. The commission is a share of the goods after discounts.
+    remainders. The commission is a share of what the shop gets for its goods, whoever pays it.
     """
     goods = sum([item.price * item.quantity for item in items])
     if goods + shipping > AMOUNT_MAX // 2:
         raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
     nets, granted = _discounted(items, offered, currency) if offered else ([item.price * item.quantity for item in items], ())
-    taxes = _taxes(items, nets, shipping, country, rules)
-    net = goods - sum([discount.amount for discount in granted])
+    taxes = _taxes(items, nets, shipping, country, currency, rules)
+    net = sum(nets)
     added = sum([tax.amount for tax in taxes if not tax.included])
+    of_marketplace = promoted(granted) if granted else 0
     return Priced(
-        shop_id, name, name_en, currency, items, shipping, granted, taxes, net + shipping + added, commission_ppm,
-        _half_up(net, parts=commission_ppm, of=PPM),
+        shop_id, name, name_en, currency, items, shipping, granted, taxes, net + shipping + added - of_marketplace, of_marketplace,
+        commission_ppm, _half_up(net, parts=commission_ppm, of=PPM),
     )  # fmt: skip
 
 
-def commission_left(commission: int, *, total: int, refunded: int) -> int:
-    """What the marketplace keeps when a part has been given back: the same share of what is left, half up, never more than that."""
-    invariant(0 <= refunded <= total and commission <= total, "no more is given back than was paid")
-    return _half_up(commission, parts=total - refunded, of=total) if total else 0
+def share_left(whole: int, *, total: int, refunded: int) -> int:
+    """What is left of a commission, or of what the marketplace paid, when a part of the total has been given back: the same share, half up.
+
+    So a commission is never more than what an escrow holds, which is what is left of the total and of what the marketplace paid.
+    """
+    invariant(0 <= refunded <= total, "no more is given back than was paid")
+    return _half_up(whole, parts=total - refunded, of=total) if total else whole
 
 
 # The same as people see it
@@ -448,7 +497,7 @@ class DiscountCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="d
     """A line of a total: what is taken off, and who pays for it."""
 
     title: str
-    funder: str
+    funder: Funder
     amount: Money
 
 
@@ -545,16 +594,11 @@ class LeftToRefund(Struct, frozen=True, kw_only=True):
 # The order
 
 
-class CopiedAddress(Struct, frozen=True, array_like=True, gc=False):
-    """Where an order goes: the address as it was, sealed under its owner's key; what shipping depends on in clear."""
-
-    sealed: bytes
-    country: str
-    region: str
-
-
 class Terms(Struct, frozen=True, array_like=True, gc=False):
-    """What was agreed: frozen when the order is placed, never changed. The note is sealed under the buyer's key."""
+    """What was agreed: frozen when the order is placed, never changed.
+
+    The address as it was, all of it, and the note are sealed under the buyer's key: what depends on them was priced before.
+    """
 
     items: tuple[SoldItem, ...]
     shipping: int
@@ -562,10 +606,15 @@ class Terms(Struct, frozen=True, array_like=True, gc=False):
     taxes: tuple[Tax, ...]
     commission_ppm: int
     commission: int
-    address: CopiedAddress
+    address: bytes
     note: bytes
     orders: int
     """How many orders the checkout made."""
+
+    @property
+    def promoted(self) -> int:
+        """What the marketplace pays of it."""
+        return promoted(self.discounts)
 
 
 class Progress(Struct, frozen=True, array_like=True, gc=False):
@@ -601,15 +650,17 @@ class Order(Struct, frozen=True, gc=False):
 
 
 def commission_now(order: Order, agreed: Terms) -> int:
-    """What the marketplace keeps of what is left of an order."""
-    return commission_left(agreed.commission, total=order.total, refunded=order.progress.refunded)
+    """What the marketplace keeps of what is left of an order; nothing of one that has come to nothing."""
+    if order.state in (OrderState.CANCELLED, OrderState.REFUNDED):
+        return 0
+    return share_left(agreed.commission, total=order.total, refunded=order.progress.refunded)
 
 
 # The review
 
 
 class Review(Struct, frozen=True, gc=False):
-    """What a buyer says in public about goods that have arrived."""
+    """What a buyer says in public about goods that have arrived. The text is sealed under the author's key; nothing when there is none."""
 
     order_id: OrderId
     variant_id: VariantId
@@ -618,7 +669,7 @@ class Review(Struct, frozen=True, gc=False):
     shop_id: ShopId
     author: PersonId
     stars: int
-    text: str
+    sealed: bytes
     at: int
 
 

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.model import CatalogRefusal, Left, Offer, ShopTerms, SoldOut
 from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
-from yunduan.domains.identity.model import IdentityRefusal, Postal, SealedAddress, ShopRole, Vault
+from yunduan.domains.identity.model import IdentityRefusal, Outstanding, Postal, SealedAddress, ShopRole, Vault
 from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import model, store
 from yunduan.domains.orders.model import (
@@ -23,7 +23,20 @@ from yunduan.domains.orders.model import (
     ShopPreview,
     Terms,
 )
-from yunduan.kernel.ids import AddressId, CheckoutId, GoodsId, OrderId, ReviewId, ShippingTemplateId, ShopId, VariantId
+from yunduan.domains.payments.model import PieceState, Refund, RefundState, TenderKind
+from yunduan.domains.payments.queries import MoneyOf, RefundsOf
+from yunduan.kernel.ids import (
+    AddressId,
+    CheckoutId,
+    GoodsId,
+    OrderId,
+    PersonId,
+    RefundId,
+    ReviewId,
+    ShippingTemplateId,
+    ShopId,
+    VariantId,
+)
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import AMOUNT_MAX, Money
 from yunduan.kernel.refusals import Refused
@@ -121,14 +134,6 @@ class Shipment(Struct, frozen=True, kw_only=True):
     shipped_at: int
 
 
-class Destination(Struct, frozen=True, kw_only=True):
-    """Where an order goes. `postal` is for the buyer and for who ships; nothing for others, and once the buyer has been erased."""
-
-    country: str
-    region: str
-    postal: Postal | None
-
-
 class OrderView(Struct, frozen=True, kw_only=True):
     """An order; times are milliseconds since 1970, 0 for not yet."""
 
@@ -140,7 +145,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     lines: tuple[Charge, ...]
     total: Money
     refunded: Money
-    destination: Destination
+    destination: Postal | None
+    """Where it goes: for the buyer and for who ships; nothing for others, and once the buyer has been erased."""
     note: str | None
     placed_at: int
     paid_at: int
@@ -210,6 +216,49 @@ class ShopOrders(Query[OrderPage]):
     limit: PageSize = 20
 
 
+class RefundPieceView(Struct, frozen=True, kw_only=True):
+    """What of a refund goes back over one way; what a channel would not take back has gone to the buyer's wallet (`diverted`)."""
+
+    kind: TenderKind
+    channel: str
+    amount: Money
+    state: PieceState
+
+
+class RefundView(Struct, frozen=True, kw_only=True):
+    """Where a refund is: `amount` is the buyer's; what the marketplace has back of a discount is a piece beside it."""
+
+    refund_id: RefundId
+    amount: Money
+    state: RefundState
+    at: int
+    pieces: tuple[RefundPieceView, ...]
+
+
+class RefundPage(Struct, frozen=True, kw_only=True):
+    """One page of refunds, the latest first; `before` asks for the next, nothing when there is none."""
+
+    items: tuple[RefundView, ...]
+    before: RefundId | None
+
+
+class OrderRefunds(Query[RefundPage], refuses={OrderRefusal.NOT_FOUND}):
+    """What has been given back of an order, and where it is, for its buyer and for operators."""
+
+    order_id: OrderId
+    before: RefundId | None = None
+    limit: PageSize = 20
+
+
+class ShopOrderRefunds(Query[RefundPage], refuses={OrderRefusal.NOT_FOUND}):
+    """What has been given back of an order, and where it is, for the staff of its shop."""
+
+    shop_id: ShopId
+    order_id: OrderId
+    before: RefundId | None = None
+    limit: PageSize = 20
+
+
 class StateTotal(Struct, frozen=True, kw_only=True):
     """The orders in one state and currency."""
 
@@ -226,7 +275,7 @@ class OrdersByState(Query[tuple[StateTotal, ...]], slow=True):
 
 
 class ReviewView(Struct, frozen=True, kw_only=True):
-    """A review as everybody sees it; nobody can tell from `author` who it is."""
+    """A review as everybody sees it; nobody can tell from `author` who it is. Once the author has been erased, `text` is empty."""
 
     review_id: ReviewId
     variant_id: VariantId
@@ -399,10 +448,7 @@ def preview_checkout(at: Asking, ask: PreviewCheckout) -> CheckoutPreview:
 @answers(OrderOf)
 def order_of(at: Asking, ask: OrderOf) -> OrderView:
     """The order; somebody else's is as unknown as one that is not there."""
-    order = at.get(store.ORDER, ask.order_id)
-    if order is None:
-        raise Refused(OrderRefusal.NOT_FOUND)
-    return _for_buyer(at, order)
+    return _for_buyer(at, at.get(store.ORDER, ask.order_id))
 
 
 @answers(OrderNumbered)
@@ -410,30 +456,64 @@ def order_numbered(at: Asking, ask: OrderNumbered) -> OrderView:
     """The same, after the number's check digit and its place have been looked at."""
     seq = model.seq_of(ask.number)
     id = store.id_of_seq(at, seq) if seq is not None else None
-    order = at.get(store.ORDER, id) if id else None
-    if order is None:
-        raise Refused(OrderRefusal.NOT_FOUND)
-    return _for_buyer(at, order)
+    return _for_buyer(at, at.get(store.ORDER, id) if id else None)
 
 
-def _for_buyer(at: Asking, order: Order) -> OrderView:
+def _for_buyer(at: Asking, found: Order | None) -> OrderView:
+    order = _seen(at, found)
     is_buyer = at.actor.owns(order.buyer)
-    if not (is_buyer or at.actor.operates()):
-        raise Refused(OrderRefusal.NOT_FOUND)
     return _view(at, order, opened=is_buyer, inside=not is_buyer)
+
+
+def _seen(at: Asking, order: Order | None) -> Order:
+    """An order that its buyer, or an operator, asks for."""
+    if order is None or not (at.actor.owns(order.buyer) or at.actor.operates()):
+        raise Refused(OrderRefusal.NOT_FOUND)
+    return order
 
 
 @answers(ShopOrderOf)
 def shop_order_of(at: Asking, ask: ShopOrderOf) -> OrderView:
     """The order of this very shop; the address is opened for who ships."""
-    order = at.get(store.ORDER, ask.order_id)
-    if order is None or order.shop_id != ask.shop_id or not at.actor.serves(order.shop_id):
-        raise Refused(OrderRefusal.NOT_FOUND)
+    order = _of_shop(at, ask.shop_id, ask.order_id)
     return _view(at, order, opened=at.actor.serves(order.shop_id, *SHIPS), inside=True)
 
 
+def _of_shop(at: Asking, shop_id: ShopId, id: OrderId) -> Order:
+    order = at.get(store.ORDER, id)
+    if order is None or order.shop_id != shop_id or not at.actor.serves(shop_id):
+        raise Refused(OrderRefusal.NOT_FOUND)
+    return order
+
+
+@answers(OrderRefunds)
+def order_refunds(at: Asking, ask: OrderRefunds) -> RefundPage:
+    """Those of an order that the caller may see."""
+    return _refunds(at, _seen(at, at.get(store.ORDER, ask.order_id)), ask.before, ask.limit)
+
+
+@answers(ShopOrderRefunds)
+def shop_order_refunds(at: Asking, ask: ShopOrderRefunds) -> RefundPage:
+    """Those of an order of this very shop."""
+    return _refunds(at, _of_shop(at, ask.shop_id, ask.order_id), ask.before, ask.limit)
+
+
+def _refunds(at: Asking, order: Order, before: RefundId | None, limit: int) -> RefundPage:
+    """One more than asked for tells whether there is a next page."""
+    found = at.ask(RefundsOf(order_id=order.id, before=before, limit=limit + 1))
+    items = tuple([_refund(refund) for refund in found[:limit]])
+    return RefundPage(items=items, before=items[-1].refund_id if len(found) > limit else None)
+
+
+def _refund(refund: Refund) -> RefundView:
+    pieces = tuple(
+        [RefundPieceView(kind=piece.kind, channel=piece.channel, amount=piece.amount, state=piece.state) for piece in refund.pieces]
+    )
+    return RefundView(refund_id=refund.id, amount=refund.amount, state=refund.state, at=refund.at, pieces=pieces)
+
+
 def _opened(vault: Vault, order: Order, agreed: Terms) -> tuple[Postal | None, str | None]:
-    postal = vault.unseal(order.buyer, agreed.address.sealed)
+    postal = vault.unseal(order.buyer, agreed.address)
     note = vault.unseal(order.buyer, agreed.note) if agreed.note else None
     return _postal(postal) if postal is not None else None, note
 
@@ -452,7 +532,7 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         lines=model.charges(agreed.items, agreed.shipping, agreed.discounts, agreed.taxes, currency),
         total=Money(amount=order.total, currency=currency),
         refunded=Money(amount=progress.refunded, currency=currency),
-        destination=Destination(country=agreed.address.country, region=agreed.address.region, postal=postal),
+        destination=postal,
         note=note,
         placed_at=order.placed_at,
         paid_at=progress.paid_at,
@@ -503,7 +583,11 @@ def _line(order: Order) -> OrderLine:
 
 @answers(ReviewsOfGoods)
 def reviews_of_goods(at: Asking, ask: ReviewsOfGoods) -> ReviewPage:
-    """One page by the index of goods; goods that nobody has reviewed, or that are not there, have none."""
+    """One page by the index of goods; goods that nobody has reviewed, or that are not there, have none.
+
+    Each text is opened by itself: a page of fifty takes 0.1 ms, and 0.5 ms when no author's key is remembered.
+    """
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     found = store.reviews_of_goods(at, ask.goods_id, ask.before or store.LAST, ask.limit + 1)
     items = tuple(
         ReviewView(
@@ -511,7 +595,7 @@ def reviews_of_goods(at: Asking, ask: ReviewsOfGoods) -> ReviewPage:
             variant_id=review.variant_id,
             author=model.pen_name(review.author, review.goods_id),
             stars=review.stars,
-            text=review.text,
+            text=(vault.unseal(review.author, review.sealed) or "") if review.sealed else "",
             at=review.at,
         )
         for review in found[: ask.limit]
@@ -526,3 +610,12 @@ def orders_by_state(at: Asking, _ask: OrdersByState) -> tuple[StateTotal, ...]:
         StateTotal(state=OrderState(state), orders=count, total=Money(amount=total, currency=currency))
         for state, currency, count, total in store.by_state(at)
     )
+
+
+class BuyerObligations:
+    """What binds a buyer: orders, and the money that payments know of. Implements `identity.model.Obligations`."""
+
+    def outstanding(self, at: Asking, person: PersonId) -> Outstanding:
+        """As of this transaction, whatever followers have heard by now."""
+        money = at.ask(MoneyOf(person_id=person))
+        return Outstanding(orders=len(store.open_orders_of(at, person)), on_its_way=money.on_its_way, in_wallet=money.in_wallet)

@@ -26,6 +26,7 @@ ROUTES = (
     Route("GET", "/orders", queries.MyOrders, "orders:read", SELF, _PAGE, "The caller's orders"),
     Route("GET", "/orders/{order_id}", queries.OrderOf, "orders:read", RECORD, summary="One order"),
     Route("GET", "/order-numbers/{number}", queries.OrderNumbered, "orders:read", RECORD, summary="One order by its number"),
+    Route("GET", "/orders/{order_id}/refunds", queries.OrderRefunds, "orders:read", RECORD, ("before", "limit"), "Where its refunds are"),
     Route("POST", "/orders/{order_id}/cancel", commands.CancelOrder, "orders:write", RECORD, summary="Call off an order"),
     Route("POST", "/orders/{order_id}/receipt", commands.ConfirmReceipt, "orders:write", RECORD, summary="The goods have arrived"),
     Route(
@@ -40,6 +41,15 @@ ROUTES = (
     Route("GET", "/goods/{goods_id}/reviews", queries.ReviewsOfGoods, None, ANYONE, ("before", "limit"), "What buyers say of goods"),
     Route("GET", "/shops/{shop_id}/orders", queries.ShopOrders, "shop:read", _STAFF, _PAGE, "A shop's orders"),
     Route("GET", "/shops/{shop_id}/orders/{order_id}", queries.ShopOrderOf, "shop:read", _STAFF, summary="One order of a shop"),
+    Route(
+        "GET",
+        "/shops/{shop_id}/orders/{order_id}/refunds",
+        queries.ShopOrderRefunds,
+        "shop:read",
+        _STAFF,
+        ("before", "limit"),
+        "Where the refunds of an order are",
+    ),
     Route(
         "POST",
         "/shops/{shop_id}/orders/{order_id}/shipment",

@@ -66,11 +66,11 @@ REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
         "shop_id": str,
         "author": str,
         "stars": int,
-        "text": str,
+        "sealed": bytes,
         "at": int,
     },
     value=lambda row: Review(*row),
-    row=lambda r: (r.order_id, r.variant_id, r.id, r.goods_id, r.shop_id, r.author, r.stars, r.text, r.at),
+    row=lambda r: (r.order_id, r.variant_id, r.id, r.goods_id, r.shop_id, r.author, r.stars, r.sealed, r.at),
     keys=2,
 )
 
@@ -98,9 +98,14 @@ _BUYER_PAGE_IN = (
     " WHERE f.buyer = ? AND f.order_id < ? AND o.state = ? ORDER BY f.order_id DESC LIMIT ?"
 )
 _SHOP_PAGE = "SELECT order_id FROM order_of_shop WHERE shop_id = ? AND state = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
+_OPEN_FILED = (
+    "SELECT f.order_id FROM order_of_buyer f JOIN orders o ON o.id = f.order_id"
+    " WHERE f.buyer = ? AND o.state IN ('placed', 'paid', 'shipped')"
+)
+_OPEN_NEW = "SELECT id FROM orders WHERE id > ? AND buyer = ? AND state IN ('placed', 'paid', 'shipped')"
 _ID_OF_SEQ = "SELECT id FROM orders WHERE seq = ?"
 _REVIEWS = (
-    "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, text, at"
+    "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at"
     " FROM review WHERE goods_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
 )
 _REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_id"
@@ -164,6 +169,13 @@ def page_of_buyer(at: Asking, buyer: PersonId, state: OrderState | None, before:
     through = at.row(_THROUGH)
     new = at.rows(_NEW, (through[0] if through else "", NEW_ORDERS_MAX, buyer, before))
     return sorted({row[0] for row in (*found, *new)}, reverse=True)
+
+
+def open_orders_of(at: Asking, buyer: PersonId) -> set[OrderId]:
+    """A person's orders that are not at their end: those filed, and all that are not filed yet, however far the follower is behind."""
+    filed, through = at.rows(_OPEN_FILED, (buyer,)), at.row(_THROUGH)
+    new = at.rows(_OPEN_NEW, (through[0] if through else "", buyer))
+    return {row[0] for row in (*filed, *new)}
 
 
 def page_of_shop(at: Asking, shop_id: ShopId, states: Sequence[OrderState], before: str, limit: int) -> list[OrderId]:

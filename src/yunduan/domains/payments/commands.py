@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import model, postings
+from yunduan.domains.payments import model, postings, store
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     DifferenceBooked,
@@ -69,12 +69,19 @@ from yunduan.runtime.transaction import Tx
 
 class PayOrders(
     Command[PaymentStarted],
-    refuses={PaymentRefusal.TENDERS_DO_NOT_MATCH, PaymentRefusal.CHANNEL_UNKNOWN, PaymentRefusal.EXISTS, *POSTING_REFUSALS},
+    refuses={
+        PaymentRefusal.TENDERS_DO_NOT_MATCH,
+        PaymentRefusal.CHANNEL_UNKNOWN,
+        PaymentRefusal.EXISTS,
+        PaymentRefusal.PROMOTIONS_EMPTY,
+        *POSTING_REFUSALS,
+    },
 ):
     """Pay the orders of one checkout: at once when no channel is needed, else when every channel has collected its part.
 
     It has no route: whoever sends it answers for the buyer and the sums. The `PaymentListener` is called only for what comes
-    of a payment later; when the answer says `captured`, the escrows are funded already.
+    of a payment later; when the answer says `captured`, the escrows are funded already. What the marketplace pays of an order, for
+    a discount, is taken or set aside now, so that it is there when a channel has collected.
     """
 
     payment_id: PaymentId
@@ -214,6 +221,13 @@ class BookDifference(
     amount: Money
 
 
+class SetAsideForPromotions(Command[None], refuses=POSTING_REFUSALS):
+    """Set aside for discounts what the marketplace has earned, never more than that; the cloud alone sends it."""
+
+    promotion_id: Annotated[str, Meta(pattern=r"^[a-z]{3}_[0-9a-z]{1,40}(?![\s\S])", description="What it is set aside for; once.")]
+    amount: Money
+
+
 class ResolveAlert(Command[Alert], refuses=(PaymentRefusal.ALERT_NOT_FOUND,)):
     """Say that somebody has dealt with a notification that did not match."""
 
@@ -229,6 +243,7 @@ def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
     currency = model.check_tenders(ask.parts, ask.tenders, is_system=tx.actor.is_system)
     if tx.get(PAYMENTS, ask.payment_id) is not None:
         raise Refused(PaymentRefusal.EXISTS)
+    _check_promotions(tx, ask.parts, currency)
     payment = Payment(
         id=ask.payment_id,
         kind=PaymentKind.PURCHASE,
@@ -246,11 +261,20 @@ def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
         return _wait(tx, payment)
     captured = replace(payment, state=PaymentState.CAPTURED)
     shares = model.fund(captured)
-    if captured.tenders:
+    if any(shares):
         tx.send(postings.fund_at_once(captured, shares).command())
     tx.add(PAYMENTS, captured.id, captured)
     _open_escrows(tx, captured, ask.checkout_id, shares)
     return PaymentStarted(payment_id=captured.id, state=captured.state)
+
+
+def _check_promotions(tx: Tx, parts: tuple[PartOfPayment, ...], currency: str) -> None:
+    """Refuse a discount that what is set aside for discounts does not cover, before anything is asked of the buyer."""
+    promoted = sum([part.promoted.amount for part in parts if part.promoted is not None])
+    if promoted:
+        account = tx.ask(AccountOf(id=model.promotions_account(currency)))
+        if account is None or account.available().amount < promoted:
+            raise Refused(PaymentRefusal.PROMOTIONS_EMPTY, "too little is set aside for this discount")
 
 
 @handles(TopUpWallet)
@@ -286,7 +310,10 @@ def _wait(tx: Tx, payment: Payment) -> PaymentStarted:
     for tender in payment.tenders:
         if tender.kind is TenderKind.WALLET:
             tx.send(postings.hold(payment, tender.amount).command())
+    if payment.promoted is not None:
+        tx.send(postings.promote(payment, payment.promoted).command())
     tx.add(PAYMENTS, payment.id, payment)
+    store.file_payment(tx, payment)
     _look_again(tx, payment)
     return PaymentStarted(payment_id=payment.id, state=payment.state, redirects=redirects)
 
@@ -305,7 +332,7 @@ def _open_escrows(tx: Tx, payment: Payment, checkout_id: CheckoutId, shares: lis
             payment_id=payment.id,
             payer=payment.payer,
             state=EscrowState.HELD,
-            held=part.amount,
+            held=part.whole,
             funding=funding,
         )
         tx.add(ESCROWS, escrow.order_id, escrow)
@@ -405,13 +432,13 @@ def _fill_wallet(tx: Tx, payment: Payment, charge: Charge) -> None:
 def _fund(tx: Tx, payment: Payment, checkout_id: CheckoutId, charge: Charge) -> None:
     """One tender has come in; when it was the last, the escrows are funded."""
     shares = model.fund(payment)
-    several = len(payment.tenders) > 1
-    if several:
+    meets = payment.meets_in_clearing
+    if meets:
         tx.send(postings.collect(payment, charge).command())
     if any(other.state is not ChargeState.CAPTURED for other in payment.charges):
         tx.put(PAYMENTS, payment.id, payment)
         return
-    tx.send((postings.fund_from_clearing(payment) if several else postings.fund_at_once(payment, shares)).command())
+    tx.send((postings.fund_from_clearing(payment) if meets else postings.fund_at_once(payment, shares)).command())
     payment = replace(payment, state=PaymentState.CAPTURED)
     tx.put(PAYMENTS, payment.id, payment)
     _open_escrows(tx, payment, checkout_id, shares)
@@ -651,11 +678,13 @@ def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
     escrow = tx.get(ESCROWS, ask.order_id)
     if escrow is None:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
-    refunded = model.refund(escrow, ask.refund_id, ask.amount)
+    refunded = replace(model.refund(escrow, ask.refund_id, ask.amount), at=tx.now)
     tx.send(postings.refund(escrow, refunded).command())
     after = model.after_refund(escrow, refunded)
     tx.put(ESCROWS, escrow.order_id, after)
     tx.add(REFUNDS, refunded.id, refunded)
+    if refunded.state is RefundState.PENDING:
+        store.file_refund(tx, refunded)
     for piece in refunded.pieces:
         if piece.kind is TenderKind.CHANNEL:
             _have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)
@@ -688,6 +717,13 @@ def book_difference(tx: Tx, ask: BookDifference) -> Charge:
         tx.put(PAYMENTS, payment.id, replace(payment, charges=(*payment.charges, charge)))
         tx.tell(DifferenceBooked(payment_id=payment.id, channel=ask.channel, amount=ask.amount))
     return charge
+
+
+@handles(SetAsideForPromotions)
+def set_aside_for_promotions(tx: Tx, ask: SetAsideForPromotions) -> None:
+    """From the commission account; the same again changes nothing."""
+    invariant(tx.actor.is_system, "what is earned is set aside by the cloud alone")
+    tx.send(postings.set_aside(ask.promotion_id, ask.amount).command())
 
 
 @handles(ResolveAlert)

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from yunduan.kernel.ids import AccountId, CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId, sibling
 from yunduan.kernel.money import Currency, Money, split, zero
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.money import share as share_of
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 PARTS_MAX = 100
 """Orders that one checkout may be split into."""
@@ -27,27 +28,31 @@ BODY_BYTES_MAX = 16_384
 ChannelName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]{0,15}(?![\s\S])", description="A payment channel.", examples=["sandbox"])]
 
 
-class PaymentRefusal(StrEnum):
+class PaymentRefusal(RefusalCode):
     """Everything that payments refuse; a wallet that is too small is the ledger's `insufficient_funds`."""
 
-    TENDERS_DO_NOT_MATCH = "tenders_do_not_match"
-    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
-    CHANNEL_UNKNOWN = "channel_unknown"
-    NOT_FOUND = "payment_not_found"
-    EXISTS = "payment_exists"
-    ENDED = "payment_ended"
-    NOT_CAPTURED = "payment_not_captured"
-    NOTIFICATION_FORGED = "notification_forged"
-    NOTIFICATION_STALE = "notification_stale"
-    NOTIFICATION_MALFORMED = "notification_malformed"
-    ESCROW_NOT_FOUND = "escrow_not_found"
-    ESCROW_NOT_HELD = "escrow_not_held"
-    ESCROW_SETTLED = "escrow_settled"
-    EXCEEDS_HELD = "exceeds_held"
-    REFUND_NOT_FOUND = "refund_not_found"
-    REFUND_EXISTS = "refund_exists"
-    OUTGOING_NOT_FOUND = "outgoing_not_found"
-    ALERT_NOT_FOUND = "alert_not_found"
+    TENDERS_DO_NOT_MATCH = (
+        "tenders_do_not_match",
+        "The tenders are not the total in its currency, one is empty, or one names a channel that is none.",
+    )
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range", "The amount is nothing, or more than may be moved at once."
+    CHANNEL_UNKNOWN = "channel_unknown", "There is no such payment channel here."
+    NOT_FOUND = "payment_not_found", "There is no such payment, or it is somebody else's."
+    EXISTS = "payment_exists", "There is a payment by this id already."
+    ENDED = "payment_ended", "The payment has been made already."
+    NOT_CAPTURED = "payment_not_captured", "The payment has not been made."
+    NOTIFICATION_FORGED = "notification_forged", "The channel did not sign this."
+    NOTIFICATION_STALE = "notification_stale", "The channel signed this too long ago."
+    NOTIFICATION_MALFORMED = "notification_malformed", "This is signed by the channel, and no notification."
+    ESCROW_NOT_FOUND = "escrow_not_found", "Nothing was ever paid for this order."
+    ESCROW_NOT_HELD = "escrow_not_held", "Nothing is held for this order any more."
+    ESCROW_SETTLED = "escrow_settled", "The shop has been paid already."
+    EXCEEDS_HELD = "exceeds_held", "More than is held for the order."
+    REFUND_NOT_FOUND = "refund_not_found", "There is no such refund."
+    REFUND_EXISTS = "refund_exists", "There is a refund by this id, of another order or amount."
+    OUTGOING_NOT_FOUND = "outgoing_not_found", "No such request to a channel was made."
+    ALERT_NOT_FOUND = "alert_not_found", "There is no such alert."
+    PROMOTIONS_EMPTY = "promotions_empty", "The marketplace has set nothing more aside for this discount."
 
 
 class TenderKind(StrEnum):
@@ -57,6 +62,8 @@ class TenderKind(StrEnum):
     CHANNEL = "channel"
     DIFFERENCE = "difference"
     """A named account of the marketplace, for imported payments that were less than their orders; the cloud's own word only."""
+    PROMOTION = "promotion"
+    """What the marketplace has set aside for discounts; a part of what funds an order, never a tender."""
 
 
 class Tender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,15 +71,21 @@ class Tender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kind: TenderKind
     amount: Money
-    channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])")] = ""
+    channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])", examples=["sandbox"])] = ""
 
 
-class PartOfPayment(Struct, frozen=True, kw_only=True):
-    """What one order costs of a checkout."""
+class PartOfPayment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one order costs of a checkout: `amount` to its buyer; `promoted` is what the marketplace pays of it, for a discount."""
 
     order_id: OrderId
     shop_id: ShopId
     amount: Money
+    promoted: Money | None = None
+
+    @property
+    def whole(self) -> Money:
+        """What the order's escrow holds when it is paid."""
+        return self.amount if self.promoted is None else self.amount + self.promoted
 
 
 class PaymentKind(StrEnum):
@@ -139,6 +152,17 @@ class Payment(Struct, frozen=True, kw_only=True):
     def total(self) -> Money:
         """What is paid in all."""
         return total(self.currency, [tender.amount for tender in self.tenders])
+
+    @property
+    def promoted(self) -> Money | None:
+        """What the marketplace pays of its orders, if it does."""
+        parts = [part.promoted for part in self.parts if part.promoted]
+        return total(self.currency, parts) if parts else None
+
+    @property
+    def meets_in_clearing(self) -> bool:
+        """Whether what pays it comes from several places at several times: it waits in an account of its own then."""
+        return bool(self.charges) and (len(self.tenders) > 1 or self.promoted is not None)
 
     def charge(self, reference: str) -> Charge | None:
         """The charge with a reference."""
@@ -250,8 +274,16 @@ class Refund(Struct, frozen=True, kw_only=True):
     order_id: OrderId
     payer: PersonId
     amount: Money
+    """What goes back over the tenders; what goes back to the marketplace for a discount comes on top of it."""
     state: RefundState
     pieces: tuple[RefundPiece, ...]
+    at: int = 0
+    """When it was decided, in milliseconds since 1970."""
+
+    @property
+    def whole(self) -> Money:
+        """What leaves the escrow."""
+        return total(self.amount.currency, [piece.amount for piece in self.pieces])
 
 
 class PaymentListener(Protocol):
@@ -285,6 +317,16 @@ def shop_account(shop: ShopId, currency: str) -> AccountId:
 def escrow_account(order_id: OrderId) -> AccountId:
     """The money of one order."""
     return AccountId(sibling(order_id, "esc"))
+
+
+def order_of_escrow(account: AccountId) -> OrderId | None:
+    """The order whose money an account holds, if it is an escrow."""
+    return OrderId(sibling(account, "ord")) if account.startswith("esc_") else None
+
+
+def payment_of_clearing(account: AccountId) -> PaymentId | None:
+    """The payment whose parts meet in an account, if it is a clearing account."""
+    return PaymentId(sibling(account, "pay")) if account.startswith("clr_") else None
 
 
 def clearing_account(payment_id: PaymentId) -> AccountId:
@@ -359,7 +401,7 @@ def total(currency: str, amounts: Sequence[Money]) -> Money:
 
 def check_tenders(parts: Sequence[PartOfPayment], tenders: Sequence[Tender], *, is_system: bool) -> str:
     """The currency of a payment, when its tenders are what its orders cost: one currency, nothing empty, the same sum."""
-    currencies = {part.amount.currency for part in parts} | {tender.amount.currency for tender in tenders}
+    currencies = {part.whole.currency for part in parts} | {tender.amount.currency for tender in tenders}
     if len(currencies) != 1:
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a payment is in one currency")
     currency = currencies.pop()
@@ -369,6 +411,8 @@ def check_tenders(parts: Sequence[PartOfPayment], tenders: Sequence[Tender], *, 
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a tender of nothing")
     if any((tender.kind is TenderKind.CHANNEL) != bool(tender.channel) for tender in tenders):
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a channel tender names its channel, and no other does")
+    if any(tender.kind is TenderKind.PROMOTION for tender in tenders):
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a promotion is no tender")
     if any(tender.kind is TenderKind.DIFFERENCE for tender in tenders) and not is_system:
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a difference is booked by the cloud alone")
     _once(tender.kind for tender in tenders if tender.kind is not TenderKind.CHANNEL)
@@ -398,11 +442,11 @@ def fund(payment: Payment) -> list[tuple[Funding, ...]]:
     """How much of each order each tender pays.
 
     Tender by tender, each is split over what the orders still cost (largest remainder), so the last pays exactly what is left:
-    for each tender the orders' shares add up to it, for each order the tenders' shares do.
+    for each tender the orders' shares add up to it, for each order the tenders' shares do. What the marketplace pays comes on top.
     """
     if len(payment.tenders) == 1:
         tender, reference = payment.tenders[0], payment.charges[0].reference if payment.charges else ""
-        return [_whole(tender, reference, part.amount) for part in payment.parts]
+        return [_whole(tender, reference, part.amount) + _promoted(part) for part in payment.parts]
     left = [part.amount.amount for part in payment.parts]
     shares: list[list[Funding]] = [[] for _ in payment.parts]
     charges = iter(payment.charges)
@@ -413,7 +457,11 @@ def fund(payment: Payment) -> list[tuple[Funding, ...]]:
             if share:
                 shares[number].append(Funding(kind=tender.kind, amount=share, channel=tender.channel, reference=reference))
     invariant(not any(left), "the tenders pay the orders to the last unit")
-    return [tuple(of_one) for of_one in shares]
+    return [tuple(of_one) + _promoted(part) for of_one, part in zip(shares, payment.parts, strict=True)]
+
+
+def _promoted(part: PartOfPayment) -> tuple[Funding, ...]:
+    return (Funding(kind=TenderKind.PROMOTION, amount=part.promoted),) if part.promoted else ()
 
 
 def _whole(tender: Tender, reference: str, amount: Money) -> tuple[Funding, ...]:
@@ -434,17 +482,22 @@ def settle(escrow: Escrow, commission: Money) -> Settlement:
 def refund(escrow: Escrow, refund_id: RefundId, amount: Money) -> Refund:
     """Divide a refund over the tenders the order was paid by, in proportion to what is left of each (largest remainder).
 
-    So no tender ever gets back more than it gave, whatever refunds came before and in whatever order.
+    So no tender ever gets back more than it gave, whatever refunds came before and in whatever order. What the marketplace paid
+    for a discount goes back to it on top, so that it always has as large a part of its own back as the tenders have of theirs.
     """
     if escrow.state is EscrowState.SETTLED:
         raise Refused(PaymentRefusal.ESCROW_SETTLED)
     if escrow.state is not EscrowState.HELD:
         raise Refused(PaymentRefusal.ESCROW_NOT_HELD, escrow.state)
-    if not amount:
+    lefts = [0 if funding.kind is TenderKind.PROMOTION else funding.left for funding in escrow.funding]
+    left = Money(amount=sum(lefts), currency=escrow.held.currency)
+    if not amount and (left or not escrow.held):
         raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, "a refund of nothing")
-    if amount.currency != escrow.held.currency or amount > escrow.held:
-        raise Refused(PaymentRefusal.EXCEEDS_HELD, f"{amount} of {escrow.held}")
-    shares = split(amount, [funding.left for funding in escrow.funding])
+    if amount.currency != left.currency or amount > left:
+        raise Refused(PaymentRefusal.EXCEEDS_HELD, f"{amount} of {left}")
+    shares = split(amount, lefts)
+    if left != escrow.held:
+        shares = [share + _of_promotion(escrow, funding, left - amount) for funding, share in zip(escrow.funding, shares, strict=True)]
     pieces = tuple(
         RefundPiece(
             kind=funding.kind,
@@ -460,6 +513,18 @@ def refund(escrow: Escrow, refund_id: RefundId, amount: Money) -> Refund:
     return Refund(id=refund_id, order_id=escrow.order_id, payer=escrow.payer, amount=amount, state=_refund_state(pieces), pieces=pieces)
 
 
+def _of_promotion(escrow: Escrow, funding: Funding, left: Money) -> Money:
+    """What goes back to the marketplace when so much is left of the tenders: it keeps the same share of what it paid (half up) in there.
+
+    Reckoned from what was paid, and not from the refund before, so that whoever knows how much is left knows what is held.
+    """
+    if funding.kind is not TenderKind.PROMOTION:
+        return zero(left.currency)
+    paid = sum(one.amount.amount for one in escrow.funding if one.kind is not TenderKind.PROMOTION)
+    kept = share_of(funding.amount, parts=left.amount, of=paid) if paid else zero(left.currency)
+    return Money(amount=funding.left, currency=left.currency) - kept
+
+
 def _refund_state(pieces: Sequence[RefundPiece]) -> RefundState:
     return RefundState.PENDING if any(piece.state is PieceState.PENDING for piece in pieces) else RefundState.DONE
 
@@ -468,7 +533,7 @@ def after_refund(escrow: Escrow, refunded: Refund) -> Escrow:
     """What is held after a refund, and what each tender has had back."""
     by_tender = {(piece.kind, piece.reference): piece.amount.amount for piece in refunded.pieces}
     funding = tuple(replace(one, returned=one.returned + by_tender.get((one.kind, one.reference), 0)) for one in escrow.funding)
-    held = escrow.held - refunded.amount
+    held = escrow.held - refunded.whole
     invariant(sum(one.left for one in funding) == held.amount, "what is held is what the tenders have not had back")
     invariant(all(one.left >= 0 for one in funding), "no tender has more back than it gave")
     return replace(escrow, held=held, funding=funding, state=EscrowState.HELD if held else EscrowState.RETURNED)
@@ -478,6 +543,17 @@ def after_piece(refunded: Refund, request: str, state: PieceState) -> Refund:
     """A refund when a channel has said what became of one piece."""
     pieces = tuple(replace(piece, state=state) if piece.request == request else piece for piece in refunded.pieces)
     return replace(refunded, pieces=pieces, state=_refund_state(pieces))
+
+
+def on_its_way(payments: Sequence[Payment], refunds: Sequence[Refund]) -> list[Money]:
+    """What channels have yet to collect, or to give back, of these."""
+    charges = [
+        charge.amount
+        for payment in payments
+        for charge in payment.charges
+        if payment.state is PaymentState.PENDING or charge.state is ChargeState.RETURNING
+    ]
+    return charges + [piece.amount for refund in refunds for piece in refund.pieces if piece.state is PieceState.PENDING]
 
 
 # Channels

@@ -3,17 +3,19 @@
 | template | from | to |
 | --- | --- | --- |
 | hold | wallet, set aside | clearing of the payment |
-| fund at once | wallet, channel, difference | escrow of each order |
+| promote | promotions | clearing of the payment |
+| fund at once | wallet, channel, difference, promotions | escrow of each order |
 | collect | channel | clearing of the payment |
 | fund from clearing | the hold, posted; difference | clearing, and from it to the escrow of each order; clearing closes |
-| release | the hold, voided; clearing | returning, for what channels had collected; clearing closes |
+| release | the hold, voided; clearing | returning, for what channels had collected, and promotions; clearing closes |
 | collect late | channel | returning |
 | top up | channel | wallet |
 | settle | escrow | shop and commission; the escrow closes |
-| refund | escrow | wallet, returning, difference; the escrow closes when it is empty |
+| refund | escrow | wallet, returning, difference, promotions; the escrow closes when it is empty |
 | return | returning | channel |
 | divert | returning | wallet |
 | book difference | channel | difference |
+| set aside | commission | promotions |
 
 Clearing and returning accounts are back at zero when the story that uses them has ended.
 """
@@ -41,6 +43,7 @@ from yunduan.domains.payments.model import (
     commission_account,
     difference_account,
     escrow_account,
+    promotions_account,
     returning_account,
     shop_account,
     step_id,
@@ -68,13 +71,15 @@ HOLD = Posting(name="hold", code=10)
 FUND = Posting(name="fund", code=11)
 COLLECT = Posting(name="collect", code=12)
 TOP_UP = Posting(name="top_up", code=13)
+PROMOTE = Posting(name="promote", code=14)
 SETTLE = Posting(name="settle", code=20)
 REFUND = Posting(name="refund", code=30)
 RELEASE = Posting(name="release", code=31)
 RETURN = Posting(name="return", code=32)
 DIVERT = Posting(name="divert", code=33)
 DIFFERENCE = Posting(name="difference", code=40)
-TEMPLATES = (HOLD, FUND, COLLECT, TOP_UP, SETTLE, REFUND, RELEASE, RETURN, DIVERT, DIFFERENCE)
+SET_ASIDE = Posting(name="set_aside", code=41)
+TEMPLATES = (HOLD, FUND, COLLECT, TOP_UP, PROMOTE, SETTLE, REFUND, RELEASE, RETURN, DIVERT, DIFFERENCE, SET_ASIDE)
 
 
 class Movement(Struct, frozen=True, kw_only=True):
@@ -126,13 +131,18 @@ def difference(currency: str) -> NewAccount:
     return _account(difference_account(currency), currency, AccountCode.DIFFERENCE, AccountFlag.NONE)
 
 
+def promotions(currency: str) -> NewAccount:
+    """What the marketplace has set aside for discounts: it can run empty."""
+    return _account(promotions_account(currency), currency, AccountCode.PROMOTIONS)
+
+
 def _clearing(payment: Payment) -> NewAccount:
     return _account(clearing_account(payment.id), payment.currency, AccountCode.CLEARING)
 
 
 def _escrows(payment: Payment) -> tuple[NewAccount, ...]:
     """One for each order that costs anything."""
-    return tuple(_account(escrow_account(part.order_id), payment.currency, AccountCode.ESCROW) for part in payment.parts if part.amount)
+    return tuple(_account(escrow_account(part.order_id), payment.currency, AccountCode.ESCROW) for part in payment.parts if part.whole)
 
 
 def _source(payment: Payment, kind: TenderKind, channel_name: str) -> NewAccount:
@@ -167,6 +177,13 @@ def _hold(payment: Payment) -> Transfer | None:
     return hold(payment, tender.amount).transfers[0] if tender else None
 
 
+def promote(payment: Payment, amount: Money) -> Movement:
+    """Take what the marketplace pays of a payment's orders into its clearing account, where it waits for the channels."""
+    source, clearing = promotions(payment.currency), _clearing(payment)
+    moved = PROMOTE.move(step_id(payment.id, "prm"), amount, source=source.id, target=clearing.id)
+    return Movement(transfers=moved, opening=(source, clearing))
+
+
 def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]]) -> Movement:
     """Fund every escrow straight from the tenders: nothing is waited for any more."""
     transfers: list[Transfer] = []
@@ -181,6 +198,11 @@ def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]]) -> Movemen
         ]
         sources.append(source)
         transfers += FUND.spread(step_id(payment.id, "fnd", number), tender.amount, source=source.id, parts=parts)
+    if payment.promoted is not None:
+        source = promotions(payment.currency)
+        parts = [(escrow_account(part.order_id), part.promoted) for part in payment.parts if part.promoted is not None]
+        sources.append(source)
+        transfers += PROMOTE.spread(step_id(payment.id, "prm"), payment.promoted, source=source.id, parts=parts)
     return Movement(transfers=tuple(transfers), opening=_each_once(sources) + _escrows(payment))
 
 
@@ -207,13 +229,14 @@ def fund_from_clearing(payment: Payment) -> Movement:
             source = difference(payment.currency)
             opening.append(source)
             transfers += DIFFERENCE.move(step_id(payment.id, "dif"), tender.amount, source=source.id, target=clearing)
-    parts = [(escrow_account(part.order_id), part.amount) for part in payment.parts]
-    transfers += FUND.spread(step_id(payment.id, "fnd"), payment.total, source=clearing, parts=parts)
+    parts = [(escrow_account(part.order_id), part.whole) for part in payment.parts]
+    whole = payment.total if payment.promoted is None else payment.total + payment.promoted
+    transfers += FUND.spread(step_id(payment.id, "fnd"), whole, source=clearing, parts=parts)
     return Movement(transfers=tuple(transfers), opening=tuple(opening), closing=(clearing,))
 
 
 def release(payment: Payment, *, holds: bool) -> Movement:
-    """Give up a payment: free what it still holds, and send back what channels have collected already."""
+    """Give up a payment: free what it still holds, send back what channels have collected already, and what the marketplace paid of it."""
     clearing = clearing_account(payment.id)
     transfers: list[Transfer] = []
     opening = []
@@ -224,7 +247,11 @@ def release(payment: Payment, *, holds: bool) -> Movement:
         target = returning(charge.channel, payment.currency)
         opening.append(target)
         transfers += RELEASE.move(step_id(charge.reference, "rel"), charge.amount, source=clearing, target=target.id)
-    was_opened = _of_wallet(payment) is not None or bool(collected)
+    if payment.promoted is not None:
+        target = promotions(payment.currency)
+        opening.append(target)
+        transfers += RELEASE.move(step_id(payment.id, "rpr"), payment.promoted, source=clearing, target=target.id)
+    was_opened = _of_wallet(payment) is not None or bool(collected) or payment.promoted is not None
     return Movement(transfers=tuple(transfers), opening=_each_once(opening), closing=(clearing,) if was_opened else ())
 
 
@@ -258,9 +285,9 @@ def refund(escrow: Escrow, refunded: Refund) -> Movement:
     targets = [_target(escrow, piece.kind, piece.channel, currency) for piece in refunded.pieces]
     parts = [(target.id, piece.amount) for target, piece in zip(targets, refunded.pieces, strict=True)]
     return Movement(
-        transfers=REFUND.spread(step_id(refunded.id, "rfu"), refunded.amount, source=escrow.account, parts=parts),
+        transfers=REFUND.spread(step_id(refunded.id, "rfu"), refunded.whole, source=escrow.account, parts=parts),
         opening=_each_once(targets),
-        closing=(escrow.account,) if refunded.amount == escrow.held else (),
+        closing=(escrow.account,) if refunded.whole == escrow.held else (),
     )
 
 
@@ -269,7 +296,7 @@ def _target(escrow: Escrow, kind: TenderKind, channel_name: str, currency: str) 
         return wallet(escrow.payer, currency)
     if kind is TenderKind.CHANNEL:
         return returning(channel_name, currency)
-    return difference(currency)
+    return promotions(currency) if kind is TenderKind.PROMOTION else difference(currency)
 
 
 # What goes back over a channel
@@ -294,6 +321,13 @@ def _id_of(outgoing: Outgoing, step: str) -> TransferId:
     """Requests for pieces of refunds and for whole charges may share their digits: the kind of request is a part of the id."""
     kind, _, digits = outgoing.id.partition("_")
     return TransferId(f"{step}_{kind}{digits}")
+
+
+def set_aside(promotion_id: str, amount: Money) -> Movement:
+    """Set aside for discounts a part of what the marketplace has earned."""
+    source, target = commission(amount.currency), promotions(amount.currency)
+    moved = SET_ASIDE.move(step_id(promotion_id, "sas"), amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))
 
 
 def book_difference(payment_id: PaymentId, channel_name: str, amount: Money) -> Movement:

@@ -1,11 +1,12 @@
 """What payments can be asked: one's wallet, a payment, an escrow, a shop's balance, and the platform's own accounts."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from yunduan.domains.ledger.model import Account, Kind, LedgerRefusal
-from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, StatementOf
+from yunduan.domains.ledger.model import Account, Block, Hash, Kind, LedgerRefusal, TransferRecord, leaf_of
+from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, ProofOf, StatementOf
 from yunduan.domains.payments import model, postings, store
 from yunduan.domains.payments.model import (
     Alert,
@@ -20,7 +21,7 @@ from yunduan.domains.payments.model import (
     Refund,
 )
 from yunduan.domains.payments.store import ESCROWS, OUTGOING, PAYMENTS, REFUNDS
-from yunduan.kernel.ids import AccountId, OrderId, PaymentId, RefundId, ShopId, TransferId
+from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency, Money
 from yunduan.kernel.refusals import Refused
@@ -28,6 +29,8 @@ from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 ALERTS_MAX = 100
+LAST = "~"
+"""Sorts behind every id."""
 READERS = ("admin", "finance", "service", "risk")
 """Operators who may look at anybody's payment."""
 
@@ -81,6 +84,19 @@ class StatementOfWallet(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_F
     limit: Limit = 50
 
 
+class PersonalMoney(Struct, frozen=True, kw_only=True):
+    """All money of one person: in each currency, what is in the wallet (set aside or not) and what is on its way over channels."""
+
+    in_wallet: tuple[Money, ...]
+    on_its_way: tuple[Money, ...]
+
+
+class MoneyOf(Query[PersonalMoney]):
+    """Whether anything of somebody's is here or on its way; whoever asks answers for who may see it."""
+
+    person_id: PersonId
+
+
 class PaymentOf(Query[Payment], refuses=(PaymentRefusal.NOT_FOUND,)):
     """A payment, for whoever pays it and for operators; to others it is as if it were not there."""
 
@@ -99,6 +115,14 @@ class RefundOf(Query[Refund], refuses=(PaymentRefusal.REFUND_NOT_FOUND,)):
     refund_id: RefundId
 
 
+class RefundsOf(Query[tuple[Refund, ...]]):
+    """Refunds of an order, the latest first, from before one of them on; whoever asks answers for who may see them."""
+
+    order_id: OrderId
+    before: RefundId | None = None
+    limit: Limit = 50
+
+
 class ShopBalanceOf(Query[Balances]):
     """What a shop has earned and not yet been paid out."""
 
@@ -112,6 +136,37 @@ class StatementOfShop(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_FOU
     currency: Currency
     start: Start | None = None
     limit: Limit = 50
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """That a transfer is in the book, for an owner of its money: its leaf leads along `path` to the root of its block.
+
+    `transfer` is what the leaf is the hash of (`ledger.chain`). It tells the balances of both accounts, so it is there only when both
+    are the owner's; otherwise the leaf alone is what the marketplace is held to, by whoever may see the book.
+    """
+
+    transfer_id: TransferId
+    what: str
+    amount: Money
+    at: int
+    seq: int
+    leaf: Hash
+    path: tuple[Hash, ...]
+    block: Block
+    transfer: TransferRecord | None
+
+
+class ReceiptOf(Query[Receipt], refuses=(LedgerRefusal.TRANSFER_NOT_FOUND,)):
+    """A proof for a transfer of the caller's wallet, or of what they have paid; others are as if they were not there."""
+
+    transfer_id: TransferId
+
+
+class ReceiptOfShop(Query[Receipt], refuses=(LedgerRefusal.TRANSFER_NOT_FOUND,)):
+    """A proof for a transfer of a shop's balance, or of the escrow of one of its orders."""
+
+    shop_id: ShopId
+    transfer_id: TransferId
 
 
 class PlatformAccount(Struct, frozen=True, kw_only=True):
@@ -196,6 +251,21 @@ def wallet_of(at: Asking, _: WalletOf) -> Balances:
     return _balances(at, at.actor.person)
 
 
+@answers(MoneyOf)
+def money_of(at: Asking, ask: MoneyOf) -> PersonalMoney:
+    """The wallets' accounts, and every payment and refund over a channel that the person has ever had."""
+    accounts = [at.ask(AccountOf(id=purse.account)) for purse in store.purses(at, ask.person_id)]
+    in_wallet = [Money(amount=account.balance, currency=account.currency) for account in accounts if account is not None]
+    payments, refunds = store.of_payer(at, ask.person_id)
+    on_its_way = model.on_its_way(list(at.get_many(PAYMENTS, payments).values()), list(at.get_many(REFUNDS, refunds).values()))
+    return PersonalMoney(in_wallet=_by_currency(in_wallet), on_its_way=_by_currency(on_its_way))
+
+
+def _by_currency(amounts: list[Money]) -> tuple[Money, ...]:
+    currencies = sorted({money.currency for money in amounts if money})
+    return tuple(model.total(currency, [money for money in amounts if money.currency == currency]) for currency in currencies)
+
+
 @answers(ShopBalanceOf)
 def shop_balance_of(at: Asking, ask: ShopBalanceOf) -> Balances:
     """The edge has looked at the caller's role in this shop."""
@@ -246,6 +316,54 @@ def _line(line: Line) -> MoneyLine:
     )
 
 
+@answers(ReceiptOf)
+def receipt_of(at: Asking, ask: ReceiptOf) -> Receipt:
+    """Whoever asks sees their own."""
+    person = at.actor.person
+    return _receipt(at, ask.transfer_id, lambda account, currency: bool(person) and _is_of_person(at, person, account, currency))
+
+
+@answers(ReceiptOfShop)
+def receipt_of_shop(at: Asking, ask: ReceiptOfShop) -> Receipt:
+    """The edge has looked at the caller's role in this shop."""
+    return _receipt(at, ask.transfer_id, lambda account, currency: _is_of_shop(at, ask.shop_id, account, currency))
+
+
+def _is_of_person(at: Asking, person: PersonId, account: AccountId, currency: str) -> bool:
+    """Whether an account is a person's wallet, the escrow of an order that they paid, or what a payment of theirs meets in."""
+    if account == model.wallet_account(person, currency):
+        return True
+    order_id, payment_id = model.order_of_escrow(account), model.payment_of_clearing(account)
+    paid = at.get(ESCROWS, order_id) if order_id else at.get(PAYMENTS, payment_id) if payment_id else None
+    return paid is not None and paid.payer == person
+
+
+def _is_of_shop(at: Asking, shop: ShopId, account: AccountId, currency: str) -> bool:
+    """Whether an account is a shop's balance, or the escrow of an order of the shop."""
+    order_id = model.order_of_escrow(account)
+    escrow = at.get(ESCROWS, order_id) if order_id else None
+    return account == model.shop_account(shop, currency) or (escrow is not None and escrow.shop_id == shop)
+
+
+def _receipt(at: Asking, id: TransferId, owns: Callable[[AccountId, str], bool]) -> Receipt:
+    proof = at.ask(ProofOf(transfer_id=id))
+    transfer = proof.transfer
+    owned = [owns(account, transfer.currency) for account in (transfer.debit, transfer.credit)]
+    if not any(owned):
+        raise Refused(LedgerRefusal.TRANSFER_NOT_FOUND)
+    return Receipt(
+        transfer_id=transfer.id,
+        what=_NAMES.get(transfer.code, "other"),
+        amount=Money(amount=transfer.amount, currency=transfer.currency),
+        at=transfer.at,
+        seq=transfer.seq,
+        leaf=leaf_of(transfer),
+        path=proof.path,
+        block=proof.block,
+        transfer=transfer if all(owned) else None,
+    )
+
+
 @answers(PaymentOf)
 def payment_of(at: Asking, ask: PaymentOf) -> Payment:
     """The payer, an operator, or the cloud itself."""
@@ -272,6 +390,12 @@ def refund_of(at: Asking, ask: RefundOf) -> Refund:
     if refund is None:
         raise Refused(PaymentRefusal.REFUND_NOT_FOUND)
     return refund
+
+
+@answers(RefundsOf)
+def refunds_of(at: Asking, ask: RefundsOf) -> tuple[Refund, ...]:
+    """One page by the index of orders."""
+    return tuple(store.refunds_of(at, ask.order_id, ask.before or LAST, ask.limit))
 
 
 @answers(PlatformAccountsOf)

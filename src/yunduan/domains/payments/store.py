@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Struct
 
 from yunduan.domains.payments.model import Alert, Escrow, Outgoing, Payment, Refund
-from yunduan.kernel.ids import AccountId, OrderId, PaymentId, RefundId
+from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId
 from yunduan.runtime.ports import Reader, Row, Table
+from yunduan.runtime.transaction import Tx
 
 Document = TypeVar("Document", bound=Struct)
 _encode = msgspec.json.Encoder().encode
@@ -32,7 +33,16 @@ def _documents(kind: type[Document], name: str, key: str) -> Table[Any, Document
 
 PAYMENTS: Table[PaymentId, Payment] = _documents(Payment, "payment", "id")
 ESCROWS: Table[OrderId, Escrow] = _documents(Escrow, "escrow", "order_id")
-REFUNDS: Table[RefundId, Refund] = _documents(Refund, "payment_refund", "id")
+
+_refund = msgspec.json.Decoder(Refund).decode
+REFUNDS: Table[RefundId, Refund] = Table(
+    name="payment_refund",
+    columns={"id": str, "order_id": str, "state": str, "body": bytes},
+    value=lambda row: _refund(row[3]),
+    row=lambda refund: (refund.id, refund.order_id, refund.state.value, _encode(refund)),
+    updates=("state", "body"),
+    remembered=DOCUMENTS_REMEMBERED,
+)
 
 _outgoing = msgspec.json.Decoder(Outgoing).decode
 OUTGOING: Table[str, Outgoing] = Table(
@@ -67,9 +77,12 @@ PURSES: Table[tuple[str, str], Purse] = Table(
     keys=2,
 )
 
+_FILE = "INSERT INTO payment_of_payer (payer, kind, id) VALUES (?, ?, ?)"
+_OF_PAYER = "SELECT id FROM payment_of_payer WHERE payer = ? AND kind = ? ORDER BY id"
 _DUE = "SELECT body FROM channel_errand WHERE state IN ('waiting', 'asked') AND next_at <= ? ORDER BY next_at, id LIMIT ?"
 _NEXT_DUE = "SELECT min(next_at) FROM channel_errand WHERE state IN ('waiting', 'asked')"
 _OPEN_ALERTS = "SELECT body FROM payment_alert WHERE resolved_at = 0 AND id > ? ORDER BY id LIMIT ?"
+_REFUNDS_OF = "SELECT body FROM payment_refund WHERE order_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _PURSES = "SELECT owner, currency, account FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
@@ -87,6 +100,27 @@ def next_due(reader: Reader) -> int | None:
 def open_alerts(reader: Reader, after: str, limit: int) -> list[Alert]:
     """Alerts that nobody has dealt with."""
     return [_alert(body) for (body,) in reader.rows(_OPEN_ALERTS, (after, limit))]
+
+
+def refunds_of(reader: Reader, order_id: OrderId, before: str, limit: int) -> list[Refund]:
+    """Refunds of an order, the latest first."""
+    return [_refund(body) for (body,) in reader.rows(_REFUNDS_OF, (order_id, before, limit))]
+
+
+def file_payment(tx: Tx, payment: Payment) -> None:
+    """Have a payment over a channel found by who pays it."""
+    tx.append(_FILE, (payment.payer, "payment", payment.id))
+
+
+def file_refund(tx: Tx, refund: Refund) -> None:
+    """Have a refund over a channel found by who is given it."""
+    tx.append(_FILE, (refund.payer, "refund", refund.id))
+
+
+def of_payer(reader: Reader, payer: PersonId) -> tuple[list[PaymentId], list[RefundId]]:
+    """The payments and refunds over channels of one person, all that there ever were."""
+    payments, refunds = (reader.rows(_OF_PAYER, (payer, kind)) for kind in ("payment", "refund"))
+    return [PaymentId(id) for (id,) in payments], [RefundId(id) for (id,) in refunds]
 
 
 def purses(reader: Reader, owner: str) -> list[Purse]:

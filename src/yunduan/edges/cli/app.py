@@ -9,12 +9,14 @@ from typing import Annotated
 
 import typer
 
-from yunduan.edges.cli import books, copies, data, people, shops
+from yunduan.edges.cli import books, copies, data, facts, jobs, people, shops
+from yunduan.edges.cli.clock import confirm_clock
 from yunduan.edges.cli.screen import BAD, console, errors
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError, UnfitMessageError
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.ports import StoreRefusedError
+from yunduan.runtime.settings import EXIT_CODE, SettingsError
 
 EXIT_CODE_USAGE = 2
 """An argument does not fit, as when typer finds out."""
@@ -30,8 +32,10 @@ app = typer.Typer(
 app.add_typer(books.app, name="ledger")
 app.add_typer(people.app, name="person")
 app.add_typer(shops.app, name="shop")
+app.add_typer(jobs.app, name="job")
+app.add_typer(facts.app, name="fact")
 app.add_typer(data.importing, name="import")
-for command in (copies.backup, copies.restore, data.doctor):
+for command in (copies.backup, copies.restore, data.doctor, confirm_clock):
     app.command()(command)
 
 
@@ -56,12 +60,12 @@ def serve(
     ] = None,
     folder: Annotated[Path | None, typer.Option("--data", help="Folder of store and keys; the setting data otherwise.")] = None,
     *,
-    confirm_clock: Annotated[bool, typer.Option(help="Say that the time is right although the cloud was away for long.")] = False,
+    confirm: Annotated[bool, typer.Option("--confirm-clock", help="Say that the machine's clock is right, so that alarms ring.")] = False,
 ) -> None:
     """Serve the marketplace over HTTP until Ctrl-C."""
     from yunduan.edges.http.serve import serve  # noqa: PLC0415 - the web framework is loaded by whoever serves alone
 
-    raise typer.Exit(serve(settings_of(folder, host=host, port=port), confirm_clock=confirm_clock))
+    raise typer.Exit(serve(settings_of(folder, host=host, port=port), confirm_clock=confirm))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -79,6 +83,8 @@ def _told(command: Callable[[], None]) -> None:
         command()
     except RefusedThereError as refused:
         _fail(f"refused: {refused}")
+    except SettingsError as error:
+        _fail(str(error), code=EXIT_CODE)
     except UnfitMessageError as error:
         _fail(str(error), code=EXIT_CODE_USAGE)
     except (StoreRefusedError, FaultError) as error:

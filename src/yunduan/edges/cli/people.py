@@ -7,11 +7,13 @@ import typer
 from rich.table import Table
 
 from yunduan.domains.identity.commands import GrantRole, RegisterPerson, WithdrawRole
-from yunduan.domains.identity.model import Language, OperatorRole
+from yunduan.domains.identity.model import Language, OperatorRole, contact_of
 from yunduan.domains.identity.queries import Mailbox, PersonByContact
 from yunduan.edges.cli.screen import BAD, console, errors
 from yunduan.edges.cli.ways import DataFolder, settings_of, with_operator
+from yunduan.edges.operator import RefusedThereError
 from yunduan.kernel.ids import PersonId
+from yunduan.kernel.refusals import Refused
 
 app = typer.Typer(help="People and what they may do.", no_args_is_help=True)
 
@@ -60,8 +62,10 @@ def withdraw(person: Person, role: OperatorRole, data: DataFolder = None) -> Non
 @app.command()
 def code(contact: Contact, data: DataFolder = None) -> None:
     """Print the last code that was sent to a contact, for signing in while nothing carries letters."""
-    letters = with_operator(settings_of(data), lambda operator: operator.ask(Mailbox()))
-    found = next((letter.code for letter in letters if letter.contact == contact), None)
+    settings = settings_of(data)
+    kept = _as_kept(contact, region=settings.phone.region)
+    letters = with_operator(settings, lambda operator: operator.ask(Mailbox()))
+    found = next((letter.code for letter in letters if letter.contact == kept and letter.code), None)
     if found is None:
         errors.print(BAD, f"no letter to {contact} lies in the mailbox")
         raise typer.Exit(1)
@@ -76,6 +80,14 @@ def mailbox(data: DataFolder = None) -> None:
         at = datetime.fromtimestamp(letter.at / 1000, UTC).strftime("%H:%M:%S")
         table.add_row(at, letter.contact, letter.code, letter.text)
     console.print(table)
+
+
+def _as_kept(contact: str, *, region: str) -> str:
+    """A contact in its one form, as signing in makes it."""
+    try:
+        return contact_of(contact, region=region).text
+    except Refused as refused:
+        raise RefusedThereError(refused.code, refused.detail) from refused
 
 
 def person_named(named: str, data: DataFolder) -> PersonId:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -17,6 +18,11 @@ Answer = TypeVar("Answer")
 KEYS = "keys.sqlite"
 """Their file in the data folder."""
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of store and keys; the setting `data` otherwise.")]
+
+
+def moment(at_ms: int) -> str:
+    """A time for people."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def settings_of(folder: Path | None, *, host: str = "", port: int | None = None) -> Settings:

@@ -7,6 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from yunduan.edges.http.samples import is_id
+from yunduan.edges.http.wording import in_words
+
 Json = Mapping[str, Any]
 STYLE = (Path(__file__).parent / "docs.css").read_text("utf-8")
 _OWNERS = {
@@ -66,7 +69,7 @@ class _Page:
     def _menu(self) -> str:
         def entries(operations: list[tuple[str, str, Json]]) -> str:
             return "".join(
-                f'<li><a href="#{_anchor(operation)}"><span class="m {method.lower()}">{_short(method)}</span>'
+                f'<li><a href="#{_anchor(operation)}"><span class="m {method.lower()}">{method}</span>'
                 f"<span>{escape(operation['summary'])}</span></a></li>"
                 for method, _, operation in operations
             )
@@ -95,7 +98,7 @@ class _Page:
         chips = [f'<span class="chip">{escape(_OWNERS[owner["kind"]])}</span>']
         chips += [f'<span class="chip role">{escape(role)}</span>' for role in owner["roles"]]
         chips += [f'<span class="chip scope">{escape(scope)}</span>' for scope in scopes]
-        described = operation["description"] if operation["description"].strip() != operation["summary"] else ""
+        described = operation["description"] if operation["description"].strip().removesuffix(".") != operation["summary"] else ""
         told = self._parameters(operation) + self._body(operation) + self._answer(operation) + self._refusals(operation)
         shown = _code("curl", _curl(method, path, operation)) + _code("200", _answer_example(operation))
         return (
@@ -144,8 +147,9 @@ class _Page:
             reference = response.get("$ref")
             resolved = self._document["components"]["responses"][reference.rpartition("/")[2]] if reference else response
             codes = resolved["content"]["application/problem+json"]["examples"]
+            told = "".join(f"<dt><code>{escape(code)}</code></dt><dd>{_inline(example['summary'])}</dd>" for code, example in codes.items())
             own = "" if reference else ' class="own"'
-            rows += f"<tr{own}><td>{status}</td><td>{' '.join(f'<code>{escape(code)}</code>' for code in codes)}</td></tr>"
+            rows += f"<tr{own}><td>{status}</td><td><dl>{told}</dl></td></tr>"
         return f'<details class="no"><summary>What it may be refused with</summary><table><tbody>{rows}</tbody></table></details>'
 
     def _kind(self, schema: Json) -> str:
@@ -157,7 +161,7 @@ class _Page:
             return " or ".join(self._kind(choice) for choice in choices)
         if "enum" in schema:
             return " or ".join(f"<code>{escape(json.dumps(value, ensure_ascii=False))}</code>" for value in schema["enum"])
-        kind = schema.get("type", "anything")
+        kind = "id" if is_id(schema) else schema.get("type", "anything")
         if kind == "array":
             items = schema.get("items") or {}
             return f"list of {self._kind(items)}" if isinstance(items, Mapping) and items else "list"
@@ -181,10 +185,6 @@ def _anchor(operation: Json) -> str:
     return "op-" + escape(str(operation["operationId"]))
 
 
-def _short(method: str) -> str:
-    return {"DELETE": "DEL", "PATCH": "PAT"}.get(method, method)
-
-
 def _path(path: str) -> str:
     return re.sub(r"\{(\w+)\}", r"<b>{\1}</b>", escape(path)).replace("/", "/<wbr>")
 
@@ -204,17 +204,21 @@ def _paragraphs(text: str) -> str:
     return html
 
 
-def _limits(schema: Json) -> str:
+def _limits(schema: Json, name: str) -> str:
     said = [*_bounds(schema, "minimum", "maximum", ""), *_bounds(schema, "minLength", "maxLength", " characters")]
     said += _bounds(schema, "minItems", "maxItems", " items")
-    pattern = str(schema.get("pattern", ""))
-    if "u0000" in pattern or "x00" in pattern:
-        said.append("no control characters")
-    elif pattern:
-        said.append(f"<code>{escape(pattern)}</code>")
-    if schema.get("default") not in (None, ""):
+    said.append(in_words(_pattern(schema), name))
+    if schema.get("default") not in (None, "", []):
         said.append(f"default <code>{escape(json.dumps(schema['default'], ensure_ascii=False))}</code>")
-    return ", ".join(said)
+    return ", ".join(filter(None, said))
+
+
+def _pattern(schema: Json) -> str:
+    """Of a text, or of one that may be left out, or of the texts in a list."""
+    if choices := schema.get("anyOf"):
+        return next((found for choice in choices if (found := _pattern(choice))), "")
+    items = schema.get("items")
+    return str(schema.get("pattern") or (_pattern(items) if isinstance(items, Mapping) else ""))
 
 
 def _bounds(schema: Json, least: str, most: str, what: str) -> list[str]:
@@ -229,8 +233,8 @@ def _bounds(schema: Json, least: str, most: str, what: str) -> list[str]:
 def _row(name: str, where: str, kind: str, text: str, *, required: bool, schema: Json) -> str:
     need = '<em class="need">required</em>' if required else "<em>optional</em>"
     place = f"<small>{escape(where)}</small>" if where else ""
-    limits = _limits(schema)
-    detail = f"<p>{_inline(text)}</p>" if text else ""
+    limits = _limits(schema, name)
+    detail = f"<p>{_inline(text)}</p>" if text and not is_id(schema) else ""  # what every id is, is said once, at the top
     return (
         f"<tr><th scope=row><code>{escape(name)}</code>{place}{need}</th>"
         f"<td>{kind}{detail}{f'<p class=limits>{limits}</p>' if limits else ''}</td></tr>"
@@ -260,7 +264,7 @@ def _curl(method: str, path: str, operation: Json) -> str:
         parts.append('-H "Authorization: Bearer $TOKEN"')
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if body is not None:
-        text = json.dumps(body["example"], ensure_ascii=False)
+        text = json.dumps(body["example"], ensure_ascii=False, indent=2).replace("\n", "\n  ")
         parts += ["-H 'Content-Type: application/json'", "-d '" + text.replace("'", "'\\''") + "'"]
     address = path + ("?" + "&".join(query) if query else "")
     return " \\\n  ".join((*parts, f'"$CLOUD{address}"'))

@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from yunduan.edges.http import story
 from yunduan.edges.http.endpoint import PREFIX, answer_of, forms
-from yunduan.edges.http.problems import TYPE_PREFIX, Problem, problem, status_of
+from yunduan.edges.http.problems import MEANINGS, Problem, problem, status_of
 from yunduan.edges.http.reading import KEY_LENGTH_MAX
 from yunduan.edges.http.samples import Samples
 from yunduan.kernel.messages import Command
-from yunduan.kernel.refusals import KeyRefusal
+from yunduan.kernel.refusals import KeyRefusal, RefusalCode
 from yunduan.runtime.registry import Domain, Ownership, Registry, Route
 
 _REF = "#/components/schemas/{name}"
@@ -32,22 +33,19 @@ first time and happens once; refusals are kept too. The same key with other cont
 - **Sign in** by a code sent to a phone or an e-mail address; then send `Authorization: Bearer …`.
 - **503** means that the machine cannot now: wait for `Retry-After` seconds and send the same key again.
 """
-_SHARED = {
-    "BadRequest": (400, ("invalid_request",), "The request is not of the documented form; `errors` says where."),
-    "BadChange": (
-        400,
-        ("invalid_request", "idempotency_key_missing", "idempotency_key_malformed"),
-        "The request is not of the documented form, or has no usable key.",
-    ),
-    "SignInFirst": (401, ("sign_in_first",), "There is no valid session."),
-    "MissingScope": (403, ("scope_missing",), "The session lacks the scope."),
-    "MissingRole": (403, ("scope_missing", "role_missing"), "The session lacks the scope, or the caller the role."),
-    "BodyTooSlow": (408, ("body_too_slow",), "The body took too long to arrive."),
-    "BodyTooLarge": (413, ("body_too_large",), "The body is too large."),
-    "MediaTypeUnsupported": (415, ("media_type_unsupported",), "The body does not call itself JSON."),
-    "Broken": (500, ("broken",), "The program is wrong; nothing was changed."),
-    "Unavailable": (503, ("busy", "outcome_unknown"), "The machine cannot now; the same key may be sent again."),
+_SHARED: dict[str, tuple[int, tuple[str, ...]]] = {
+    "BadRequest": (400, ("invalid_request",)),
+    "BadChange": (400, ("invalid_request", "idempotency_key_missing", "idempotency_key_malformed")),
+    "SignInFirst": (401, ("sign_in_first",)),
+    "MissingScope": (403, ("scope_missing",)),
+    "MissingRole": (403, ("scope_missing", "role_missing")),
+    "BodyTooSlow": (408, ("body_too_slow",)),
+    "BodyTooLarge": (413, ("body_too_large",)),
+    "MediaTypeUnsupported": (415, ("media_type_unsupported",)),
+    "Broken": (500, ("broken",)),
+    "Unavailable": (503, ("busy", "outcome_unknown")),
 }
+"""What is said of many operations, and described once."""
 
 
 def openapi_document(registry: Registry, *, public_url: str = "") -> dict[str, Any]:
@@ -84,7 +82,7 @@ def openapi_document(registry: Registry, *, public_url: str = "") -> dict[str, A
         "paths": paths,
         "components": {
             "schemas": {},
-            "responses": {name: _shared(*shared) for name, shared in _SHARED.items()},
+            "responses": {name: _problems(status, _told(codes)) for name, (status, codes) in _SHARED.items()},
             "securitySchemes": {
                 "session": {"type": "http", "scheme": "bearer", "description": "The token that opening a session has answered with."}
             },
@@ -139,7 +137,7 @@ class _Operation:
         operation: dict[str, Any] = {
             "operationId": route.message.__name__,
             "tags": [self._it.domain.name],
-            "summary": route.summary or " ".join(text.split("\n\n")[0].split()),
+            "summary": route.summary or " ".join(text.split("\n\n")[0].split()).removesuffix("."),
             "description": text,
             "security": [] if public else [{"session": [route.scope]}],
             "x-yunduan-owner": {"kind": route.owner.kind.value, "roles": list(route.owner.roles)},
@@ -172,7 +170,7 @@ class _Operation:
             if field.get("type") == "array":
                 parameter |= {"style": "form", "explode": False}
             if required or field.get("examples"):
-                parameter["example"] = self._samples.of(field, name=name)
+                parameter["example"] = self._samples.of(field, name=name, form=self._it.route.message.__name__)
             yield parameter
 
     def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -181,18 +179,33 @@ class _Operation:
 
     def _responses(self, answer: dict[str, Any]) -> dict[str, Any]:
         route = self._it.route
-        good = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": self._samples.of(answer)}}}
-        responses: dict[str, Any] = {"200": good, "400": _shared_ref("BadChange" if self._it.keyed else "BadRequest")}
-        if route.owner.kind is not Ownership.ANYONE:
-            by_role = route.owner.kind in {Ownership.SHOP, Ownership.OPERATOR}
-            responses |= {"401": _shared_ref("SignInFirst"), "403": _shared_ref("MissingRole" if by_role else "MissingScope")}
+        example = _otherwise(self._samples.of(answer), story.ANSWERS.get(route.message.__name__, {}))
+        good = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": example}}}
+        responses: dict[str, Any] = {"200": good, **{str(_SHARED[name][0]): _shared_ref(name) for name in self._shared()}}
+        said = {_SHARED[name][0]: _told(_SHARED[name][1]) for name in self._shared()}
+        codes: list[RefusalCode] = sorted({*route.message.refuses, *(KeyRefusal if self._it.keyed else ())})
+        for status in sorted({status_of(code.value) for code in codes}):
+            own = {code.value: code.meaning for code in codes if status_of(code.value) == status}
+            responses[str(status)] = _problems(status, said.get(status, {}) | own)
+        return dict(sorted(responses.items()))
+
+    def _shared(self) -> Iterator[str]:
+        """What the edge may say of this route, before or after its message."""
+        kind = self._it.route.owner.kind
+        yield "BadChange" if self._it.keyed else "BadRequest"
+        if kind is not Ownership.ANYONE:
+            yield "SignInFirst"
+            yield "MissingRole" if kind in {Ownership.SHOP, Ownership.OPERATOR} else "MissingScope"
         if self._it.has_body:
-            responses |= {"408": _shared_ref("BodyTooSlow"), "413": _shared_ref("BodyTooLarge")}
-            responses |= {"415": _shared_ref("MediaTypeUnsupported")}
-        codes = sorted({code.value for code in route.message.refuses} | ({code.value for code in KeyRefusal} if self._it.keyed else set()))
-        for status in sorted({status_of(code) for code in codes}):
-            responses[str(status)] = _problems(status, tuple(code for code in codes if status_of(code) == status), "Refused.")
-        return dict(sorted((responses | {"500": _shared_ref("Broken"), "503": _shared_ref("Unavailable")}).items()))
+            yield from ("BodyTooSlow", "BodyTooLarge", "MediaTypeUnsupported")
+        yield from ("Broken", "Unavailable")
+
+
+def _otherwise(example: Any, differs: Mapping[str, Any]) -> Any:
+    """The answer's example, or each line of it, with what differs from the same form elsewhere."""
+    if isinstance(example, list):
+        return [_otherwise(line, differs) for line in example]
+    return example | differs if differs else example
 
 
 def _key_parameter() -> dict[str, Any]:
@@ -206,20 +219,19 @@ def _key_parameter() -> dict[str, Any]:
     }
 
 
-def _shared(status: int, codes: tuple[str, ...], description: str) -> dict[str, Any]:
-    response = _problems(status, codes, description)
-    if status == 503:
-        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
-    return response
+def _told(codes: tuple[str, ...]) -> dict[str, str]:
+    """The edge's own codes with what they mean."""
+    return {code: MEANINGS[code] for code in codes}
 
 
-def _problems(status: int, codes: tuple[str, ...], description: str) -> dict[str, Any]:
-    examples = {code: {"summary": TYPE_PREFIX + code, "value": msgspec.json.decode(problem(code).body)} for code in codes}
+def _problems(status: int, told: dict[str, str]) -> dict[str, Any]:
+    """A response that is one of these codes, each with what it means."""
+    examples = {code: {"summary": meaning, "value": msgspec.json.decode(problem(code).body)} for code, meaning in told.items()}
     response: dict[str, Any] = {
-        "description": f"{description} Codes: " + ", ".join(f"`{code}`" for code in codes) + ".",
+        "description": "\n".join(f"- `{code}`: {meaning}" for code, meaning in told.items()),
         "content": {_PROBLEM: {"schema": {"$ref": _REF.format(name="Problem")}, "examples": examples}},
     }
-    if status == 429:
+    if status in (429, 503):
         response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
     return response
 

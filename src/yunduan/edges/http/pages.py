@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from html import escape
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,8 +12,6 @@ from yunduan.backends.sandbox import Page, Said, Sandbox
 from yunduan.cloud import Cloud
 from yunduan.domains.identity.model import Letter
 from yunduan.domains.identity.queries import Mailbox
-from yunduan.edges.http.endpoint import refusal_reply
-from yunduan.edges.http.problems import problem
 from yunduan.kernel.refusals import Refused
 
 PAGE_HEADERS = {
@@ -22,7 +21,7 @@ PAGE_HEADERS = {
 }
 _SAID = {
     Said.WAITING: "It waits for you.",
-    Said.CAPTURED: "Paid. You can go back to the shop.",
+    Said.CAPTURED: "Paid. The shop hears of it; you can close this page.",
     Said.DECLINED: "Declined. Nothing was paid.",
     Said.EXPIRED: "Too late: nothing was paid.",
 }
@@ -37,9 +36,8 @@ def mailbox_pages(cloud: Cloud) -> list[Any]:
         try:
             letters = cloud.ask(Mailbox())
         except Refused as refused:
-            reply = refusal_reply(refused)
-            return Response(reply.body, status_code=reply.status, media_type=reply.media_type.decode())
-        return page_response("Mailbox", _letters(letters), no_store=True)
+            return absent_page("No mailbox", refused.code.meaning)
+        return page_response("Mailbox", _letters(letters))
 
     return [mailbox] if Mailbox in cloud.registry.queries else []
 
@@ -75,41 +73,51 @@ def _fields(raw: bytes, *, most: int) -> dict[str, str]:
     return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True))
 
 
-def page_response(title: str, inside: str, *, no_store: bool = False) -> Response[Any]:
-    """A page in the style of the documentation."""
+def page_response(title: str, inside: str, *, status: HTTPStatus = HTTPStatus.OK) -> Response[Any]:
+    """A page in the style of the documentation, which nobody keeps."""
     html = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="stylesheet" href="/docs/style.css">'
         f"<title>{escape(title)}</title></head>"
         f'<body class="narrow"><main><h1>{escape(title)}</h1>{inside}</main></body></html>'
     )
-    headers = PAGE_HEADERS | ({"cache-control": "no-store"} if no_store else {})
-    return Response(html.encode(), media_type="text/html", headers=headers)
+    return Response(html.encode(), status_code=status, media_type="text/html", headers=PAGE_HEADERS | {"cache-control": "no-store"})
+
+
+def absent_page(title: str, text: str) -> Response[Any]:
+    """That there is nothing, for somebody with a browser."""
+    return page_response(title, f'<p class="lead">{escape(text)}</p>', status=HTTPStatus.NOT_FOUND)
 
 
 def _letters(letters: tuple[Letter, ...]) -> str:
     if not letters:
         return '<p class="lead">Nothing has been sent yet.</p>'
     rows = "".join(
-        f"<article><h3>{escape(letter.contact)}</h3><p>{escape(letter.text)}</p>"
+        f"<article><h3>{escape(letter.contact)}</h3><p>{_with_code(letter)}</p>"
         f'<p class="limits">{datetime.fromtimestamp(letter.at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC</p></article>'
         for letter in letters
     )
-    return f'<p class="lead">What a phone would have received.</p>{rows}'
+    return f'<p class="lead">What phones and e-mail addresses would have received, the newest first.</p>{rows}'
+
+
+def _with_code(letter: Letter) -> str:
+    return escape(letter.text).replace(code := escape(letter.code), f"<strong>{code}</strong>") if letter.code else escape(letter.text)
 
 
 def _payment(page: Page | None, request: Request[Any, Any, Any]) -> Response[Any]:
     if page is None:
-        reply = problem("payment_page_not_found", "this address was not made by the channel")
-        return Response(reply.body, status_code=reply.status, media_type=reply.media_type.decode())
+        return absent_page(
+            "No payment", "The channel did not make this address, or somebody has changed it. Nothing was paid: begin again at the shop."
+        )
+    until = f"{datetime.fromtimestamp(page.due / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     query = escape(request.scope["query_string"].decode("latin-1"))
     form = (
         f'<form method="post" action="/sandbox/pay?{query}"><button name="decision" value="approve">Pay {escape(str(page.amount))}</button>'
-        '<button class="second" name="decision" value="decline">Decline</button></form>'
+        f'<button class="second" name="decision" value="decline">Decline</button></form><p class="limits">Open until {until}.</p>'
     )
     inside = (
         f'<article><p class="sum">{escape(str(page.amount))}</p><p>to <strong>{escape(page.merchant)}</strong></p>'
         f"<p>{_SAID.get(page.state, escape(page.state))}</p>{form if page.state is Said.WAITING else ''}"
         f'<p class="limits"><code>{escape(page.reference)}</code></p></article><p class="lead">A sandbox: no money moves here.</p>'
     )
-    return page_response("Payment", inside, no_store=True)
+    return page_response("Payment", inside)

@@ -32,6 +32,24 @@ STATUS_OF: dict[str, int] = {
     "outcome_unknown": 503,
 }
 """What the edge itself says, whatever the message."""
+MEANINGS: dict[str, str] = {
+    "invalid_request": "The request is not of the documented form; `errors` say what is wrong, and where.",
+    "idempotency_key_missing": "A change is sent with a key of its own, so that it can be sent again safely.",
+    "idempotency_key_malformed": "A key is 1 to 255 printable ASCII characters without spaces.",
+    "sign_in_first": "There is no valid session.",
+    "scope_missing": "The session may not be used for this.",
+    "role_missing": "The caller has none of the roles that this needs.",
+    "route_not_found": "There is nothing at this path.",
+    "method_not_allowed": "What is at this path is not reached by this method; the header `Allow` names those that reach it.",
+    "body_too_slow": "The body took too long to arrive.",
+    "body_too_large": "The body is too large.",
+    "media_type_unsupported": "The body does not call itself JSON.",
+    "head_too_large": "The request's line and headers are too large.",
+    "broken": "The program is wrong; nothing was changed, and somebody has been told: `request_id` finds it in the log.",
+    "busy": "Too much is being asked right now; nothing was begun, and the same key may be sent again.",
+    "outcome_unknown": "The machine failed; it may or may not have happened, and only the same key, sent again, tells.",
+}
+"""What that means."""
 
 
 class Place(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,9 +93,11 @@ class ProblemError(Exception):
 
 
 def status_of(code: str) -> int:
-    """The status of a refusal, by its code alone: what is absent 404, what is too often 429, every other no 409."""
+    """The status of a refusal, by its code alone: whoever may not 403, what is absent 404, what is too often 429, every other no 409."""
     if code in STATUS_OF:
         return STATUS_OF[code]
+    if code == "not_allowed":
+        return 403
     if code.endswith("_not_found"):
         return 404
     return 429 if code.startswith("too_many_") else 409

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from yunduan.edges.http import story
+
 try:
     from re import _constants as parts  # type: ignore[attr-defined] # Python's own reader of patterns
     from re import _parser as parser  # type: ignore[attr-defined]
@@ -12,33 +14,7 @@ except ImportError:  # pragma: no cover - Python without it has the older names
     import sre_parse as parser
 
 Schema = Mapping[str, Any]
-AT_MS = 1_790_000_000_000
-"""Some day in September 2026, on which every example happens."""
-_DIGITS = "01a10c3e5f00000a1b2c3d4e5f"
 _ID_PATTERN = re.compile(r"^\^\[a-z\]\{3\}_")
-_PREFIXES = {
-    "account": "acc",
-    "address": "adr",
-    "category": "cat",
-    "challenge": "chl",
-    "checkout": "chk",
-    "escrow": "esc",
-    "goods": "gds",
-    "hold": "hld",
-    "job": "job",
-    "location": "loc",
-    "order": "ord",
-    "payment": "pay",
-    "person": "per",
-    "refund": "rfd",
-    "review": "rev",
-    "session": "ses",
-    "shipment": "shm",
-    "shop": "shp",
-    "template": "tpl",
-    "transfer": "trf",
-    "variant": "var",
-}
 _DEPTH_MAX = 12
 _WORDS = "Yunduan example text "
 
@@ -50,33 +26,45 @@ class Samples:
         """Follow references into these."""
         self._components = components
 
-    def of(self, schema: Schema, *, name: str = "", depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each form of schema
-        """A value that fits; `name` is the field's, which says of a number whether it is a time, and of an id whose."""
+    def of(self, schema: Schema, *, name: str = "", form: str = "", depth: int = 0) -> Any:  # noqa: PLR0911 - a line for each kind
+        """A value that fits: the story's, the declaration's, or one that is made; `name` is the field's, and `form` what holds it."""
+        if f"{form}.{name}" in story.FIELDS:
+            return story.FIELDS[f"{form}.{name}"]
         if reference := schema.get("$ref"):
-            return self.of(self._components[reference.rpartition("/")[2]], name=name, depth=depth + 1)
+            return self._component(reference.rpartition("/")[2], name, depth)
+        if is_id(schema):
+            return story.id_of(story.prefix_of(name) or "obj")
         if schema.get("examples"):
             return schema["examples"][0]
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
             return schema["enum"][0]
-        choices = schema.get("anyOf") or schema.get("oneOf")
-        if choices:
+        if choices := schema.get("anyOf") or schema.get("oneOf"):
             return self._chosen(choices, name, depth)
         kind = schema.get("type")
         if kind == "object":
-            return self._object(schema, depth)
+            return self._object(schema, name, depth)
         if kind == "array":
             return self._array(schema, name, depth)
-        return _plain(kind, schema, name)
+        told = story.FIELDS.get(name)
+        return told if _is_of(kind, told) else _plain(kind, schema, name)
+
+    def _component(self, component: str, name: str, depth: int) -> Any:
+        schema = self._components[component]
+        if "enum" in schema:
+            return story.FIELDS.get(component, schema["enum"][0])
+        return self.of(schema, name=component.rpartition(".")[2] if schema.get("type") == "object" else name, depth=depth + 1)
 
     def _chosen(self, choices: list[Schema], name: str, depth: int) -> Any:
-        if depth > _DEPTH_MAX and any(choice.get("type") == "null" for choice in choices):
+        nothing = any(choice.get("type") == "null" for choice in choices)
+        if nothing and (depth > _DEPTH_MAX or story.FIELDS.get(name, "") is None):
             return None
         first = next((choice for choice in choices if choice.get("type") != "null"), choices[0])
         return self.of(first, name=name, depth=depth + 1)
 
-    def _object(self, schema: Schema, depth: int) -> Any:
+    def _object(self, schema: Schema, form: str, depth: int) -> Any:
+        """`form` is the form's name, or that of the field that holds it."""
         fields = schema.get("properties")
         if fields is None:
             inside = schema.get("additionalProperties")
@@ -84,16 +72,16 @@ class Samples:
             return {key: self.of(inside, depth=depth + 1)} if isinstance(inside, Mapping) and depth < _DEPTH_MAX else {}
         required = schema.get("required", ())
         return {
-            name: self.of(field, name=name, depth=depth + 1) if name in required or self._tells(field) else field["default"]
+            name: self.of(field, name=name, form=form, depth=depth + 1)
+            if name in required or f"{form}.{name}" in story.FIELDS or _tells(field)
+            else field["default"]
             for name, field in fields.items()
-            if name in required or self._tells(field) or "default" in field
+            if name in required or _tells(field) or "default" in field
         }
 
-    def _tells(self, field: Schema) -> bool:
-        """Whether an optional field is worth showing: it has an example of its own, or nothing is its default."""
-        return bool(field.get("examples")) and field.get("default") not in ("", None)
-
     def _array(self, schema: Schema, name: str, depth: int) -> list[Any]:
+        if isinstance(told := story.FIELDS.get(name), list):
+            return told
         if "prefixItems" in schema:
             return [self.of(item, depth=depth + 1) for item in schema["prefixItems"]]
         items = schema.get("items")
@@ -103,9 +91,23 @@ class Samples:
         return [self.of(items, name=singular, depth=depth + 1)] * max(1, schema.get("minItems", 0))
 
 
+def is_id(schema: Schema) -> bool:
+    """Whether a text is a prefixed id."""
+    return bool(_ID_PATTERN.match(str(schema.get("pattern", ""))))
+
+
+def _tells(field: Schema) -> bool:
+    """Whether an optional field is worth showing: it, or what it is when it is anything, has an example of its own."""
+    return any(choice.get("examples") for choice in (field, *field.get("anyOf", ())))
+
+
+def _is_of(kind: Any, told: Any) -> bool:
+    return isinstance(told, {"string": str, "integer": int}.get(kind, ())) and not isinstance(told, bool)
+
+
 def _plain(kind: Any, schema: Schema, name: str) -> Any:
     if kind == "string":
-        return _text(schema, name)
+        return _text(schema)
     if kind == "integer":
         return _whole(schema, name)
     return {"number": float(schema.get("minimum", 0) or 0), "boolean": True, "null": None}.get(kind, {})
@@ -114,18 +116,16 @@ def _plain(kind: Any, schema: Schema, name: str) -> Any:
 def _whole(schema: Schema, name: str) -> int:
     least = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)
     most = schema.get("maximum", schema.get("exclusiveMaximum", 2**53) - 1)
-    wanted = AT_MS if name in {"at", "due"} or name.endswith("_at") else 1
+    wanted = story.AT_MS if name in {"at", "due"} or name.endswith("_at") else 1
     return int(min(max(wanted, least), most))
 
 
-def _text(schema: Schema, name: str) -> str:
+def _text(schema: Schema) -> str:
     if schema.get("contentEncoding") == "base64":
         return "eXVuZHVhbg=="
     if schema.get("format") == "date-time":
         return "2026-09-21T14:13:20Z"
     pattern = schema.get("pattern")
-    if pattern and _ID_PATTERN.match(pattern):
-        return f"{_PREFIXES.get(name.removesuffix('_id').rpartition('_')[2], 'obj')}_{_DIGITS}"
     least, most = schema.get("minLength", 0), schema.get("maxLength", 64)
     words = (_WORDS * (least // len(_WORDS) + 1))[: max(least, min(most, len("Yunduan")))]
     return matching(str(pattern), int(least)) if pattern and not re.search(pattern, words) else words

@@ -21,7 +21,7 @@ from yunduan.edges.http.endpoint import Admits
 from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.logs import configure_logs
 from yunduan.edges.operator import OperatorSocket
-from yunduan.edges.starting import started
+from yunduan.edges.starting import started, warn_of_strangers
 from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -53,9 +53,10 @@ def serve(
     """Serve until SIGTERM or SIGINT, which drain (0), or until a commit fails (not 0); answers the exit code.
 
     `confirm_clock` says that the time is right although the cloud was away for long. Raises `StoreRefusedError` when the store
-    must not be opened.
+    must not be opened, `SettingsError` when it must not be served with these settings.
     """
     configure_logs(settings.log)
+    warn_of_strangers(settings)
     try:
         listening = _listen(settings)
     except OSError as error:

@@ -87,7 +87,10 @@ class _Figures:
         for follower, facts in self._cloud.following.lag().items():
             lag.add_metric((follower,), facts)
         yield lag
-        yield CounterMetricFamily("yunduan_facts_parked", "Facts set aside since start.", value=self._cloud.following.parked)
+        yield GaugeMetricFamily("yunduan_facts_parked", "Facts that are set aside.", value=self._cloud.following.parked)
+        yield CounterMetricFamily("yunduan_alarms_unreadable", "Alarms due that cannot be read.", value=self._cloud.alarms.unreadable)
+        ahead = max(0, self._cloud.writer.head.at - self._cloud.clock.wall_ms()) / 1000
+        yield GaugeMetricFamily("yunduan_books_ahead_seconds", "How far the books' time is ahead of the clock.", value=ahead)
         yield GaugeMetricFamily("yunduan_alarms_suspended", "1 while nothing rings.", value=int(self._cloud.alarms.suspended))
 
     def _of_requests(self) -> Iterator[Metric]:

@@ -4,27 +4,27 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 MINT = "mint"
 """Where money comes from: the one purse that may be below zero, so that all of them sum to nothing."""
 
 
-class BazaarRefusal(StrEnum):
+class BazaarRefusal(RefusalCode):
     """Why the market says no."""
 
-    NO_SUCH_PURSE = "purse_not_found"
-    NO_SUCH_ITEM = "item_not_found"
-    NO_SUCH_HOLD = "hold_not_found"
-    HOLD_ENDED = "hold_ended"
-    SHORT = "insufficient_funds"
-    SOLD_OUT = "sold_out"
+    NO_SUCH_PURSE = "purse_not_found", "There is no such purse."
+    NO_SUCH_ITEM = "item_not_found", "There is no such thing."
+    NO_SUCH_HOLD = "hold_not_found", "Nothing is held under this number."
+    HOLD_ENDED = "hold_ended", "What was held is not held any more."
+    SHORT = "insufficient_funds", "There is not enough money in the purse."
+    SOLD_OUT = "sold_out", "There are too few of the thing."
 
 
-class Unheard(StrEnum):
+class Unheard(RefusalCode):
     """A code that no command declares."""
 
-    OF = "unheard_of"
+    OF = "unheard_of", "No command declares this."
 
 
 class Purse(Struct, frozen=True):

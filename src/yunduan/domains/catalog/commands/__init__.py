@@ -12,7 +12,7 @@ from yunduan.domains.catalog.commands.shops import (
     ShopCreatedAnswer,
     SuspendShop,
 )
-from yunduan.domains.catalog.commands.standings import SHOWN_AT_ONCE, SHOWN_EVERY_MS, CountSale, RateGoods, SaleLine
+from yunduan.domains.catalog.commands.standings import SHOWN_AT_ONCE, SHOWN_EVERY_MS, CountSale, RateGoods, SaleLine, UncountSale
 from yunduan.domains.catalog.commands.stock import AdjustStock, HoldStock, ReleaseStock, ReturnStock, SetStock, TakeStock
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "ShopCreatedAnswer",
     "SuspendShop",
     "TakeStock",
+    "UncountSale",
     "WithdrawGoods",
 ]

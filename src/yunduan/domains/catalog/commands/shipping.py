@@ -19,7 +19,7 @@ from yunduan.domains.catalog.model import (
     Region,
     ShippingTemplate,
     Zone,
-    check_zones,
+    in_one_form,
 )
 from yunduan.kernel.ids import LocationId, ShippingTemplateId, ShopId
 from yunduan.kernel.messages import Command
@@ -56,9 +56,13 @@ class SetShippingTemplate(
         CatalogRefusal.TEMPLATE_NOT_FOUND,
         CatalogRefusal.TEMPLATES_FULL,
         CatalogRefusal.PLACES_OVERLAP,
+        CatalogRefusal.REGION_UNKNOWN,
     },
 ):
-    """Make a shipping template, or say anew what one costs, for orders from now on."""
+    """Make a shipping template, or say anew what one costs, for orders from now on.
+
+    An unknown region of a country that has a list comes with those that there are.
+    """
 
     shop_id: ShopId
     name: Name
@@ -85,10 +89,10 @@ def create_location(tx: Tx, ask: CreateLocation) -> LocationKept:
 def set_shipping_template(tx: Tx, ask: SetShippingTemplate) -> TemplateKept:
     """Keep the template under its id, or under a new one."""
     shop = store.shop(tx, ask.shop_id)
-    check_zones(ask.zones)
+    zones = in_one_form(ask.zones)
     id = ask.template_id or ShippingTemplateId(tx.id("tpl"))
     template = ShippingTemplate(
-        id=id, shop_id=shop.id, name=ask.name, measure=ask.measure, currency=shop.currency, zones=ask.zones, elsewhere=ask.elsewhere
+        id=id, shop_id=shop.id, name=ask.name, measure=ask.measure, currency=shop.currency, zones=zones, elsewhere=ask.elsewhere
     )
     if ask.template_id:
         store.template(tx, id, shop_id=shop.id)

@@ -33,6 +33,15 @@ class CountSale(Command[None], refuses={CatalogRefusal.GOODS_NOT_FOUND}):
     lines: Annotated[tuple[SaleLine, ...], Meta(max_length=LINES_MAX)]
 
 
+class UncountSale(Command[None], refuses={CatalogRefusal.GOODS_NOT_FOUND}):
+    """Take back the count of sales that came to nothing; never below none, however few were counted.
+
+    Sent by the follower of what orders tell, once for each order that ends so.
+    """
+
+    lines: Annotated[tuple[SaleLine, ...], Meta(max_length=LINES_MAX)]
+
+
 class RateGoods(Command[None], refuses={CatalogRefusal.GOODS_NOT_FOUND}):
     """Count a review. Sent by the follower of what orders tell, once for each review."""
 
@@ -50,6 +59,15 @@ def count_sale(tx: Tx, ask: CountSale) -> None:
     for line in ask.lines:
         standing = store.standing(tx, line.goods_id)
         store.keep_standing(tx, replace(standing, sold=standing.sold + line.quantity))
+    _show_soon(tx)
+
+
+@handles(UncountSale)
+def uncount_sale(tx: Tx, ask: UncountSale) -> None:
+    """Keep each goods' standing."""
+    for line in ask.lines:
+        standing = store.standing(tx, line.goods_id)
+        store.keep_standing(tx, replace(standing, sold=max(0, standing.sold - line.quantity)))
     _show_soon(tx)
 
 

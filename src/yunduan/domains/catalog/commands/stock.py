@@ -52,7 +52,7 @@ class SetStock(Command[StockNow], refuses=_OF_STOCK):
     shop_id: ShopId
     variant_id: VariantId
     location_id: LocationId
-    on_hand: Annotated[int, Meta(ge=0, le=ON_HAND_MAX)]
+    on_hand: Annotated[int, Meta(ge=0, le=ON_HAND_MAX, examples=[100])]
     reason: StockReason
 
 
@@ -62,7 +62,7 @@ class AdjustStock(Command[StockNow], refuses=_OF_STOCK):
     shop_id: ShopId
     variant_id: VariantId
     location_id: LocationId
-    by: Annotated[int, Meta(ge=-ON_HAND_MAX, le=ON_HAND_MAX)]
+    by: Annotated[int, Meta(ge=-ON_HAND_MAX, le=ON_HAND_MAX, examples=[5])]
     reason: StockReason
 
 

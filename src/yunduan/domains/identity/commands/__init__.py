@@ -2,18 +2,15 @@
 
 from yunduan.domains.identity.commands.addresses import AddAddress, ChangeAddress, RemoveAddress
 from yunduan.domains.identity.commands.codes import (
-    RETRY_MS,
     ConfirmContact,
     ForgetBudget,
     ForgetChallenge,
-    ForgetLetterDay,
-    NoteDelivery,
     OpenSession,
     RequestCode,
     RequestContactCode,
-    letter_key,
 )
 from yunduan.domains.identity.commands.erasure import EraseMe, ErasePerson
+from yunduan.domains.identity.commands.letters import RETRY_MS, ForgetLetter, ForgetLetterDay, NoteDelivery, letter_key
 from yunduan.domains.identity.commands.people import ChangeProfile, RegisterPerson
 from yunduan.domains.identity.commands.roles import AppointOwner, GrantRole, GrantShopRole, WithdrawRole, WithdrawShopRole
 from yunduan.domains.identity.commands.sessions import EndIdleSession, RevokeOtherSessions, RevokeSession, SignOut, TouchSession, token_hash
@@ -30,6 +27,7 @@ __all__ = [
     "ErasePerson",
     "ForgetBudget",
     "ForgetChallenge",
+    "ForgetLetter",
     "ForgetLetterDay",
     "GrantRole",
     "GrantShopRole",

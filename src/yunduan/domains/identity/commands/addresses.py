@@ -1,4 +1,7 @@
-"""Addresses: sealed as one, with what shipping is reckoned by in clear."""
+"""Addresses: sealed as one, with what shipping is reckoned by in clear: the country, and the region where it is one of a list.
+
+Where a country has no list the region is free text, which stays under seal: whoever prices shipping has it opened.
+"""
 
 import msgspec
 
@@ -16,6 +19,7 @@ from yunduan.domains.identity.store import (
 from yunduan.kernel.ids import AddressId, PersonId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused
+from yunduan.kernel.regions import has_list, region_of, regions_of
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
@@ -26,10 +30,11 @@ class AddAddress(
         IdentityRefusal.PERSON_NOT_FOUND,
         IdentityRefusal.CONTACT_INVALID,
         IdentityRefusal.COUNTRY_UNKNOWN,
-        IdentityRefusal.TOO_MANY_ADDRESSES,
+        IdentityRefusal.REGION_UNKNOWN,
+        IdentityRefusal.ADDRESSES_FULL,
     ),
 ):
-    """Keep an address; the first one is the default."""
+    """Keep an address; the first one is the default. An unknown region of a country that has a list comes with those that there are."""
 
     address: Postal
     is_default: bool = False
@@ -37,7 +42,12 @@ class AddAddress(
 
 class ChangeAddress(
     Command[AddressKept],
-    refuses=(IdentityRefusal.ADDRESS_NOT_FOUND, IdentityRefusal.CONTACT_INVALID, IdentityRefusal.COUNTRY_UNKNOWN),
+    refuses=(
+        IdentityRefusal.ADDRESS_NOT_FOUND,
+        IdentityRefusal.CONTACT_INVALID,
+        IdentityRefusal.COUNTRY_UNKNOWN,
+        IdentityRefusal.REGION_UNKNOWN,
+    ),
 ):
     """Put another address in the place of one; a default stays the default until another one is."""
 
@@ -63,13 +73,13 @@ def add_address(tx: Tx, ask: AddAddress) -> AddressKept:
 def change_address(tx: Tx, ask: ChangeAddress) -> AddressKept:
     """Somebody else's address is as if it were not there."""
     before = _own_address(tx, ask.address_id)
-    postal = _checked(ask.address)
+    postal, region = _checked(ask.address)
     if ask.is_default:
         _no_default(tx, before.person_id)
     changed = msgspec.structs.replace(
         before,
         country=postal.country,
-        region=postal.region,
+        region=region,
         sealed=store.vault(tx).seal(before.person_id, store.written(postal)),
         is_default=int(ask.is_default or before.is_default),
     )
@@ -90,17 +100,17 @@ def remove_address(tx: Tx, ask: RemoveAddress) -> AddressKept:
 
 
 def _keep(tx: Tx, person: PersonId, postal: Postal, *, is_default: bool) -> AddressKept:
-    postal = _checked(postal)
+    postal, region = _checked(postal)
     others = store.addresses_of(tx, person)
     if len(others) >= model.ADDRESSES_MAX:
-        raise Refused(IdentityRefusal.TOO_MANY_ADDRESSES)
+        raise Refused(IdentityRefusal.ADDRESSES_FULL)
     if is_default:
         _no_default(tx, person)
     kept = KeptAddress(
         id=AddressId(tx.id("adr")),
         person_id=person,
         country=postal.country,
-        region=postal.region,
+        region=region,
         sealed=store.vault(tx).seal(person, store.written(postal)),
         is_default=int(is_default or not others),
         at=tx.now,
@@ -109,11 +119,15 @@ def _keep(tx: Tx, person: PersonId, postal: Postal, *, is_default: bool) -> Addr
     return AddressKept(address_id=kept.id)
 
 
-def _checked(postal: Postal) -> Postal:
-    """The address with its telephone number in E.164."""
+def _checked(postal: Postal) -> tuple[Postal, str]:
+    """The address with its telephone number in E.164, and its region where it is one of a list; as written it is for whoever ships."""
     if postal.country not in model.COUNTRIES:
         raise Refused(IdentityRefusal.COUNTRY_UNKNOWN, postal.country)
-    return msgspec.structs.replace(postal, phone=model.phone_of(postal.phone, region=postal.country))
+    checked = msgspec.structs.replace(postal, phone=model.phone_of(postal.phone, region=postal.country))
+    region = region_of(postal.country, postal.region) if has_list(postal.country) else ""
+    if region is None:
+        raise Refused(IdentityRefusal.REGION_UNKNOWN, "the country has other regions", figures=regions_of(postal.country))
+    return checked, region
 
 
 def _own_address(tx: Tx, id: AddressId) -> KeptAddress:

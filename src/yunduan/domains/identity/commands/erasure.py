@@ -9,13 +9,12 @@ from yunduan.domains.identity.facts import (
 )
 from yunduan.domains.identity.model import (
     IdentityRefusal,
+    Obligations,
     OperatorRole,
 )
 from yunduan.domains.identity.store import (
     ADDRESSES,
-    CONTACTS,
     PEOPLE,
-    SESSIONS,
     Person,
 )
 from yunduan.kernel.ids import PersonId
@@ -24,40 +23,36 @@ from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
-
-class EraseMe(
-    Command[None],
-    refuses=(
-        IdentityRefusal.PERSON_NOT_FOUND,
-        IdentityRefusal.SIGN_IN_AGAIN,
+BOUND = frozenset(
+    {
         IdentityRefusal.LAST_OWNER,
         IdentityRefusal.LAST_ADMIN,
-    ),
-):
+        IdentityRefusal.ORDERS_OPEN,
+        IdentityRefusal.MONEY_ON_ITS_WAY,
+        IdentityRefusal.MONEY_IN_WALLET,
+    }
+)
+"""Why somebody cannot be erased yet, whoever asks for it."""
+
+
+class EraseMe(Command[None], refuses={IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.SIGN_IN_AGAIN, *BOUND}):
     """Be forgotten: for whoever has signed in within the last quarter of an hour."""
 
 
-class ErasePerson(
-    Command[None],
-    refuses=(
-        IdentityRefusal.PERSON_NOT_FOUND,
-        IdentityRefusal.NOT_ALLOWED,
-        IdentityRefusal.LAST_OWNER,
-        IdentityRefusal.LAST_ADMIN,
-    ),
-):
-    """Forget somebody who has asked for it: contacts, sessions, roles and addresses go, then the key; facts stay and say nothing."""
+class ErasePerson(Command[None], refuses={IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.NOT_ALLOWED, *BOUND}):
+    """Forget somebody who has asked for it: contacts, sessions, roles and addresses go, then the key; facts stay and say nothing.
+
+    What binds the person is settled first, whoever asks: neither an admin nor the cloud itself passes over it.
+    """
 
     person_id: PersonId
 
 
 @handles(EraseMe)
 def erase_me(tx: Tx, _ask: EraseMe) -> None:
-    """Not for a phone that was found unlocked: the session must be fresh."""
+    """For a fresh session alone."""
     person = people.present(tx, tx.actor.person)
-    session = tx.get(SESSIONS, sessions.key_of(tx, tx.actor.session))
-    if session is None or session.person_id != person.id or tx.now - session.at >= model.FRESH_MS:
-        raise Refused(IdentityRefusal.SIGN_IN_AGAIN)
+    sessions.refuse_stale(tx)
     _erase(tx, person)
 
 
@@ -74,11 +69,13 @@ def _erase(tx: Tx, person: Person) -> None:
     all_held = store.roles_of(tx, person.id)
     for held in all_held:
         roles.refuse_last(tx, held.shop_id, held.role)
+    obligations: Obligations = tx.port(Obligations)  # type: ignore[type-abstract] # a protocol is the name of its port
+    model.refuse_bound(obligations.outstanding(tx, person.id))
     for held in all_held:
         roles.take(tx, person.id, held.shop_id, held.role)
     for hash in (person.phone, person.email):
         if hash is not None:
-            tx.remove(CONTACTS, hash, store.FORGET_CONTACT)
+            people.forget_contact(tx, hash)
     for session in sessions.all_of(tx, person.id):
         sessions.end(tx, session)
     for address in store.addresses_of(tx, person.id):

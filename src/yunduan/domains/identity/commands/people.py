@@ -21,6 +21,7 @@ from yunduan.domains.identity.model import (
 )
 from yunduan.domains.identity.store import (
     CONTACTS,
+    KNOWN_DEVICES,
     PEOPLE,
     Details,
     KnownContact,
@@ -85,6 +86,13 @@ def register(tx: Tx, contacts: tuple[Contact, ...], *, nickname: str, language: 
         tx.add(CONTACTS, hash, KnownContact(hash, id))
     tx.tell(PersonRegistered(person_id=id, language=language))
     return id
+
+
+def forget_contact(tx: Tx, hash: bytes) -> None:
+    """Let a contact be anybody's again; the devices that have signed in with it are known there no more."""
+    for device in store.devices_of(tx, hash):
+        tx.remove(KNOWN_DEVICES, (hash, device), store.FORGET_DEVICE)
+    tx.remove(CONTACTS, hash, store.FORGET_CONTACT)
 
 
 def refuse_others(tx: Tx) -> None:

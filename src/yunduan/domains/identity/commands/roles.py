@@ -19,9 +19,7 @@ from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
 
-class GrantRole(
-    Command[RolesHeld], refuses=(IdentityRefusal.NOT_ALLOWED, IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.TOO_MANY_ROLES)
-):
+class GrantRole(Command[RolesHeld], refuses=(IdentityRefusal.NOT_ALLOWED, IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.ROLES_FULL)):
     """Let somebody work for the marketplace; by an admin, or by the cloud itself for the first one."""
 
     person_id: PersonId
@@ -36,7 +34,7 @@ class WithdrawRole(Command[RolesHeld], refuses=(IdentityRefusal.NOT_ALLOWED, Ide
 
 
 class GrantShopRole(
-    Command[RolesHeld], refuses=(IdentityRefusal.NOT_ALLOWED, IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.TOO_MANY_ROLES)
+    Command[RolesHeld], refuses=(IdentityRefusal.NOT_ALLOWED, IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.ROLES_FULL)
 ):
     """Let somebody work in a shop: an owner gives any role, a manager those of service and packer."""
 
@@ -55,9 +53,7 @@ class WithdrawShopRole(
     role: ShopRole
 
 
-class AppointOwner(
-    Command[RolesHeld], refuses=(IdentityRefusal.NOT_ALLOWED, IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.TOO_MANY_ROLES)
-):
+class AppointOwner(Command[RolesHeld], refuses=(IdentityRefusal.NOT_ALLOWED, IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.ROLES_FULL)):
     """Make somebody the owner of a shop: by an admin; or within the command that founds the shop, as long as it has no staff."""
 
     shop_id: ShopId
@@ -112,7 +108,7 @@ def _grant(tx: Tx, person_id: PersonId, shop_id: str, role: str) -> RolesHeld:
     held = store.roles_of(tx, person_id)
     if model.Held(shop_id, role) not in held:
         if len(held) >= model.ROLES_MAX or store.staff_count(tx, shop_id) >= model.STAFF_MAX:
-            raise Refused(IdentityRefusal.TOO_MANY_ROLES)
+            raise Refused(IdentityRefusal.ROLES_FULL)
         tx.write_one(store.GIVE_ROLE, (person_id, shop_id, str(role), tx.now))
         tx.tell(RoleGranted(person_id=person_id, shop_id=shop_id, role=role, by=tx.actor.person))
     return _roles_held(tx, person_id, shop_id)

@@ -92,6 +92,21 @@ def end(tx: Tx, session: Session) -> None:
     tx.tell(SessionEnded(person_id=session.person_id, session_id=session.id))
 
 
+def end_others(tx: Tx) -> int:
+    """Make every session of whoever asks worth nothing but the one that asks; answers how many that were."""
+    others = [session for session in all_of(tx, tx.actor.person) if session.id != tx.actor.session] if tx.actor.person else []
+    for session in others:
+        end(tx, session)
+    return len(others)
+
+
+def refuse_stale(tx: Tx) -> None:
+    """Let pass whoever has signed in a moment ago, in this very session: not a phone that was found unlocked, nor a stolen token."""
+    session = tx.get(SESSIONS, key_of(tx, tx.actor.session))
+    if session is None or not tx.actor.owns(session.person_id) or tx.now - session.at >= model.FRESH_MS:
+        raise Refused(IdentityRefusal.SIGN_IN_AGAIN)
+
+
 @handles(TouchSession)
 def touch_session(tx: Tx, ask: TouchSession) -> None:
     """Move the dates, at most once a day."""
@@ -126,10 +141,7 @@ def _revoke(tx: Tx, id: SessionId) -> SessionsEnded:
 @handles(RevokeOtherSessions)
 def revoke_other_sessions(tx: Tx, _ask: RevokeOtherSessions) -> SessionsEnded:
     """For whoever has lost a phone."""
-    others = [session for session in all_of(tx, tx.actor.person) if session.id != tx.actor.session] if tx.actor.person else []
-    for session in others:
-        end(tx, session)
-    return SessionsEnded(ended=len(others))
+    return SessionsEnded(ended=end_others(tx))
 
 
 class EndIdleSession(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):

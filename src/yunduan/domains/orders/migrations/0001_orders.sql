@@ -48,6 +48,7 @@ CREATE TABLE order_index_mark (
     PRIMARY KEY (name)
 ) CLUSTERED;
 
+-- `sealed` is what was said, under the author's key; empty when nothing was.
 CREATE TABLE review (
     order_id TEXT NOT NULL,
     variant_id TEXT NOT NULL,
@@ -56,7 +57,7 @@ CREATE TABLE review (
     shop_id TEXT NOT NULL,
     author TEXT NOT NULL,
     stars INTEGER NOT NULL,
-    text TEXT NOT NULL,
+    sealed BLOB NOT NULL,
     at INTEGER NOT NULL,
     PRIMARY KEY (order_id, variant_id)
 );
