@@ -1,12 +1,17 @@
 """What the runtime promises, told as stories that end the same on every store."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from support.stores import Place, tables, world_at
 from support.toy import BETWEEN, TOY, Do, Move, Open, PurseOf, Step, TwoLooks
+from yunduan.edges import doctor
+from yunduan.edges.http.watching import Metrics
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.refusals import BrokenError, FaultError, KeyRefusal, Refused, UnknownOutcomeError
 from yunduan.runtime import domain as runtime
@@ -393,6 +398,25 @@ def test_an_alarm_that_cannot_be_read_is_put_off_and_the_others_ring(kind: str, 
     assert (world.cloud.alarms.unreadable, world.cloud.writer.broken, world.cloud.writer.replays) == (1, 1, 0)
     world.pass_time(60_000)
     assert world.rows("SELECT failures FROM alarm") == [(2,)]
+
+
+def test_an_alarm_whose_command_is_refused_is_put_off_and_counted(world: World) -> None:
+    """It is not lost without a word: tried again a minute later, with nothing changed meanwhile, and somebody can see it."""
+    world.send(steps("alarm_that_is_refused:x:10", "alarm:y:10"))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))  # until the fixture `quiet` ends
+    with capture_logs() as logged:
+        world.pass_time(10)
+    assert world.rows("SELECT failures, due FROM alarm") == [(1, world.clock.wall_ms() + 60_000)]
+    assert world.rows("SELECT id FROM plain WHERE id IN (?, ?)", "x", "y") == [("y",)]
+    (said,) = [entry for entry in logged if entry["event"] == "alarm_refused"]
+    assert (said["log_level"], said["command"], "toy_no" in said["refusal"]) == ("error", "Do", True)
+    world.pass_time(60_000)
+    assert world.rows("SELECT failures FROM alarm") == [(2,)]
+    assert world.cloud.writer.alarms_refused == 2
+    assert b"yunduan_alarms_refused_total 2.0" in Metrics(world.cloud, ()).text()
+    world.pass_time(4 * 60_000)
+    found = doctor._failing(world.cloud.behind)
+    assert (found.is_bad, found.found.startswith("Do has failed 3 times")) == (True, True)
 
 
 def test_a_job_resumes_where_a_restart_left_it(place: Place) -> None:

@@ -239,7 +239,7 @@ def _alarms(reader: Snapshots) -> Finding:
 def _failing(reader: Snapshots) -> Finding:
     rows = reader.rows("SELECT id, kind, failures FROM alarm WHERE failures >= ? ORDER BY failures DESC, id LIMIT 3", (FAILURES_MIN,))
     found = "; ".join(f"{kind} has failed {failures} times ({id})" for id, kind, failures in rows)
-    advice = "their commands break, or this version cannot read them: the log says why"
+    advice = "their commands break or are refused, or this version cannot read them: the log says why"
     return Finding(what="failing alarms", found=found or "none", is_bad=bool(rows), advice=advice)
 
 

@@ -153,6 +153,7 @@ class Writer:
         self.head = self._read_head()
         self.batches = self.commands = self.replays = self.refusals = self.broken = self.statements = 0
         self.batch_commands_last = 0
+        self.alarms_refused = 0
 
     # What others use
 
@@ -448,13 +449,19 @@ class Writer:
         return outcome
 
     def _conclude(self, ask: Ask, outcome: Outcome) -> None:
-        """Keep the answer under its key, or consume the alarm, in the same transaction as the effect."""
+        """Keep the answer under its key, or consume the alarm, in the same transaction as the effect; put off an alarm without effect."""
         tx = self._tx
         if isinstance(outcome, Answered):
             if ask.name:
                 tx.append(KEEP, (ask.name, ask.fingerprint, int(outcome.accepted), outcome.body, int(type(ask.command).spends_key), tx.now))
-            if ask.alarm is not None:
+            if ask.alarm is None:
+                return
+            if outcome.accepted:
                 invariant(tx.forget_alarm(ask.alarm), f"{ask.alarm} rings once")
+                return
+            self.alarms_refused += 1  # what the cloud asks of itself is harmless when the state has moved on: a no is not expected
+            log.error("alarm_refused", command=type(ask.command).__name__, cause=ask.cause, refusal=outcome.body.decode())
+            tx.write_one(_POSTPONE_ALARM, (tx.now, self._limits.alarm_retry_ms, ask.alarm))
             return
         self.broken += 1
         log.error("command_broken", command=type(ask.command).__name__, cause=ask.cause, exc_info=outcome)

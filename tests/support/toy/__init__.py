@@ -154,6 +154,10 @@ def _alarm_that_breaks(tx: Tx, step: Step, seen: list[int | None]) -> None:
     tx.at(tx.now + step.amount, Do(steps=(Step("plain", step.key, 1), Step("break"))))
 
 
+def _alarm_that_is_refused(tx: Tx, step: Step, seen: list[int | None]) -> None:
+    tx.at(tx.now + step.amount, Do(steps=(Step("plain", step.key, 1), Step("refuse"))))
+
+
 def _nested(tx: Tx, step: Step, seen: list[int | None]) -> None:
     tx.send(Do(steps=(Step("put", step.key, step.amount), Step("note", step.key, 1))))
 
@@ -217,6 +221,7 @@ _STEPS = {
     "tell": _tell,
     "alarm": _alarm,
     "alarm_that_breaks": _alarm_that_breaks,
+    "alarm_that_is_refused": _alarm_that_is_refused,
     "nested": _nested,
     "nested_refusal_hidden": _nested_refusal_hidden,
     "clear": _clear,

@@ -91,6 +91,8 @@ class _Figures:
         yield CounterMetricFamily("yunduan_alarms_unreadable", "Alarms due that cannot be read.", value=self._cloud.alarms.unreadable)
         ahead = max(0, self._cloud.writer.head.at - self._cloud.clock.wall_ms()) / 1000
         yield GaugeMetricFamily("yunduan_books_ahead_seconds", "How far the books' time is ahead of the clock.", value=ahead)
+        refused = self._cloud.writer.alarms_refused
+        yield CounterMetricFamily("yunduan_alarms_refused", "Alarms whose command was refused, and which were put off.", value=refused)
         yield GaugeMetricFamily("yunduan_alarms_suspended", "1 while nothing rings.", value=int(self._cloud.alarms.suspended))
 
     def _of_requests(self) -> Iterator[Metric]:
