@@ -1,4 +1,4 @@
-"""Orders live at random: whatever buyers, shops, operators, the channel and time do, the table of steps holds and the books balance."""
+"""Orders live at random: whatever buyers, shops, operators, the channel and time do, steps lead where they should and the books balance."""
 
 import tempfile
 from pathlib import Path
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from unit.orders.market import MINUTE_MS, Buyer, Market, kept, orders, promoted_left, wallet, yuan
+from unit.orders.steps import AFTER
 from yunduan.domains.orders import store
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.commands import (
@@ -22,7 +23,7 @@ from yunduan.domains.orders.commands import (
     ReviewOrder,
     ShipOrder,
 )
-from yunduan.domains.orders.model import MOVES, Funder, OrderState, Step, Who
+from yunduan.domains.orders.model import Funder, OrderState, Step, Who
 from yunduan.domains.payments.model import Tender, TenderKind
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import OrderId
@@ -32,7 +33,6 @@ from yunduan.kernel.refusals import Refused
 PRICES = (1, 333, 1999)
 WEALTH = 1_000_000
 SET_ASIDE = 3_000
-AFTER = {(move.state, move.step, move.who): move.next for move in MOVES}
 picks = st.integers(0, 10**6)
 
 
@@ -152,7 +152,7 @@ class OrdersLive(RuleBasedStateMachine):
                 told.state = OrderState.CANCELLED
 
     def take(self, told: Told, command: Command[Any], actor: Actor, step: Step, who: Who) -> bool:
-        """Send a step: it goes the way of the table, or is refused for the state and changes nothing."""
+        """Send a step: it goes the way that is written out, or is refused for the state and changes nothing."""
         to = AFTER.get((told.state, step, who))
         if to is None:
             self.market.assert_refused("order_in_other_state", command, actor)

@@ -1,13 +1,17 @@
 """Statements, balances at any time, the trial balance, and who may see what."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from support.ledger import Books, cny, move, new
+from yunduan.domains.ledger import store
 from yunduan.domains.ledger.domain import DOMAIN
 from yunduan.domains.ledger.model import AccountFlag, Kind
 from yunduan.domains.ledger.queries import BalanceAt, Line, StatementOf, TrialBalance, TrialLine
 from yunduan.kernel.ids import AccountId, TransferId
 from yunduan.kernel.refusals import Refused
+from yunduan.runtime.ports import Reader, Row
 from yunduan.runtime.registry import Ownership
 
 ANN = AccountId("acc_ann")
@@ -125,16 +129,45 @@ def test_a_late_entry_with_an_early_date_changes_no_past_balance(books: Books) -
     assert books.ask(StatementOf(id=ANN)).lines[0].effective_at == then - 5
 
 
-def test_a_walk_to_a_past_time_is_short(books: Books) -> None:
-    """No more than 64 steps and the one that answers, however long the account's history."""
+class Walks:
+    """Reads for the ledger, and counts the rows that each of its walks back visits."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Through a connection."""
+        self._reader = reader
+        self.load = reader.load
+        self.visited: list[int] = []
+
+    def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
+        """The row; of a walk also how long it is, by its own recursive part."""
+        walk, answers, _ = sql.partition(") SELECT t.id")
+        if answers:
+            ((visited,),) = self._reader.rows(f"{walk}) SELECT CAST(count(*) AS INTEGER) FROM walk", arguments[: walk.count("?")])
+            self.visited.append(visited)
+        return self._reader.row(sql, arguments)
+
+
+def longest_walk(books: Books) -> tuple[int, int]:
+    """The longest and the shortest walk to the balance of an account with 300 entries, at the time of each of them."""
     for n in range(300):
         books.clock.advance(1)
         books.post(move(f"{n:03d}", "bank", "ann", 1))
-    walked = (
-        "SELECT count(*) FROM transfer WHERE at > ? AND seq <= coalesce((SELECT min(seq) FROM milestone WHERE account = ? AND at > ?), 300)"
-    )
-    steps = [books.rows(walked, at, ANN, at)[0][0] for (at,) in books.rows("SELECT at FROM transfer ORDER BY seq")]
-    assert (max(steps), min(steps)) == (64, 0)
+    walks, account = Walks(books.cloud.behind), books.account("ann")
+    for n, (at,) in enumerate(books.rows("SELECT at FROM transfer ORDER BY seq")):
+        entry = store.entry_at(walks, account, at)
+        assert (entry and entry.seq, len(walks.visited)) == (n + 1, n + 1)
+    return max(walks.visited), min(walks.visited)
+
+
+def test_a_walk_to_a_past_time_is_short(books: Books) -> None:
+    """The entry that answers and 64 at most before it is reached, however long the account's history."""
+    assert longest_walk(books) == (65, 1)
+
+
+def test_a_walk_without_milestones_would_be_long(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts the steps can tell: from the newest entry it is as long as the history."""
+    monkeypatch.setattr(store, "_MILESTONE_AFTER", "SELECT seq FROM milestone WHERE account = ? AND at > ? AND 1 = 0")
+    assert longest_walk(books) == (300, 1)
 
 
 def test_the_trial_balance_adds_up_per_currency_and_code(books: Books) -> None:
