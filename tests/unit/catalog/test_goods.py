@@ -20,7 +20,7 @@ from yunduan.domains.catalog.commands import (
     UncountSale,
     WithdrawGoods,
 )
-from yunduan.domains.catalog.lists import Page, face_of, page_of
+from yunduan.domains.catalog.lists import Page, face_of, page_of, price_rank
 from yunduan.domains.catalog.model import PRICE_MAX, CatalogRefusal, GoodsForm, GoodsState, TaxClass, VariantForm
 from yunduan.domains.catalog.queries import DeskGoods, GoodsOnDesk, GoodsPage, GoodsPageAnswer, NewestGoods, OffersOf
 from yunduan.kernel.actors import SYSTEM
@@ -140,7 +140,7 @@ def test_changing_goods_changes_page_card_and_offer_together(town: Town) -> None
     assert shown is not None
     assert [one.sku for one in page_of(shown.goods).variants] == ["A", "C"]
     assert {one.variant_id for one in shown.stock} == set(kept.variant_ids)
-    assert town.world.rows("SELECT price FROM card") == [(900,)]
+    assert town.world.rows("SELECT price_rank FROM card") == [(price_rank(yuan(900)),)]
     assert len(told(town)) == 2
 
 
@@ -179,7 +179,7 @@ def test_a_price_is_set_for_one_variant(town: Town) -> None:
     shown = page(town, goods.goods_id)
     assert shown is not None
     assert [one.price.amount for one in page_of(shown.goods).variants] == [1000, 500]
-    assert town.world.rows("SELECT price FROM card") == [(500,)]
+    assert town.world.rows("SELECT price_rank FROM card") == [(price_rank(yuan(500)),)]
     before = town.everything()
     assert town.world.refusal(SetPrice(price=yuan(0), **ask)) == "price_not_allowed"
     assert town.world.refusal(SetPrice(price=yuan(1), **(ask | {"variant_id": VariantId("var_0")}))) == "variant_not_found"

@@ -9,11 +9,12 @@ from unit.catalog.town import Town, variant
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.domains.catalog.commands import SHOWN_EVERY_MS, ChangeCategory, CountSale, CreateCategory, SaleLine, WithdrawGoods
 from yunduan.domains.catalog.lists import Card, CardList, Sort, card_of, cursor, tree_of
-from yunduan.domains.catalog.model import CATEGORIES_MAX
+from yunduan.domains.catalog.model import CATEGORIES_MAX, PRICE_MAX, VariantForm
 from yunduan.domains.catalog.queries import Categories, GoodsInCategory, GoodsInShop, NewestGoods
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.kernel.messages import Query
+from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
 
 
@@ -68,6 +69,23 @@ def test_each_order_shows_every_card_once(town: Town) -> None:
                 assert page.items, "a cursor promises that there is more"
                 seen += ids(page)
             assert seen == order, (sort, limit)
+
+
+def test_prices_of_two_currencies_are_never_compared(town: Town) -> None:
+    """300 yen are less than 5 yuan and more than a cent: a list by price goes through one currency after another, page by page."""
+    prices = [("CNY", 500), ("JPY", 300), ("JPY", 90_000), ("CNY", 100), ("USD", 1), ("USD", PRICE_MAX), ("AED", 7)]
+    shops = {currency: town.found(currency, currency, currency) for currency in {currency for currency, _ in prices}}
+    for n, (currency, amount) in enumerate(prices):
+        town.goods(VariantForm(sku=f"S{n}", price=Money(amount=amount, currency=currency)), shop=shops[currency])
+    for sort, order in ((Sort.PRICE_UP, sorted(prices)), (Sort.PRICE_DOWN, sorted(prices, reverse=True))):
+        seen, after = [], None
+        while True:
+            page = town.world.ask(NewestGoods(sort=sort, limit=2, after=after))
+            seen += [(card.price.currency, card.price.amount) for card in cards(page)]
+            after = page.after
+            if after is None:
+                break
+        assert seen == order
 
 
 @pytest.mark.parametrize("sort", list(Sort))

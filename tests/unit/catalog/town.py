@@ -39,9 +39,9 @@ class Town:
         self.drinks: CategoryId = world.send(CreateCategory(name="饮料", name_en="Drinks")).category_id
         self.tea: CategoryId = world.send(CreateCategory(name="茶", name_en="Tea", parent=self.drinks)).category_id
 
-    def found(self, name: str, name_en: str) -> ShopCreatedAnswer:
+    def found(self, name: str, name_en: str, currency: str = "CNY") -> ShopCreatedAnswer:
         """Open a shop."""
-        ask = CreateShop(owner=self.owner, name=name, name_en=name_en, country="CN", currency="CNY", commission_ppm=50_000)
+        ask = CreateShop(owner=self.owner, name=name, name_en=name_en, country="CN", currency=currency, commission_ppm=50_000)
         return self.world.send(ask)
 
     def form(self, *variants: VariantForm, **more: Any) -> GoodsForm:

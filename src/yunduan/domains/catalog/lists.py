@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from yunduan.domains.catalog.model import (
+    PRICE_MAX,
     CatalogRefusal,
     Category,
     GoodsOption,
@@ -23,17 +24,29 @@ from yunduan.domains.catalog.model import (
 )
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId, VariantId
 from yunduan.kernel.money import Money
-from yunduan.kernel.refusals import Refused
+from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.ports import Row
 
 
 class Sort(StrEnum):
-    """The order of a list."""
+    """The order of a list. Prices of two currencies are never compared: a list by price goes through them one after another."""
 
     NEWEST = "newest"
     PRICE_UP = "price_up"
     PRICE_DOWN = "price_down"
     BEST_SOLD = "best_sold"
+
+
+_RANKS_OF_A_CURRENCY = 10**11
+
+
+def price_rank(price: Money) -> int:
+    """Where a price stands in a list by price: currencies by their codes, amounts within each; as one number, for one index."""
+    invariant(price.amount <= PRICE_MAX < _RANKS_OF_A_CURRENCY, "a price is not above the highest")
+    place = 0
+    for letter in price.currency:
+        place = 26 * place + ord(letter) - ord("A")
+    return place * _RANKS_OF_A_CURRENCY + price.amount
 
 
 Cursor = Annotated[

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog.lists import Card, Page, Sort
+from yunduan.domains.catalog.lists import Card, Page, Sort, price_rank
 from yunduan.domains.catalog.model import (
     CatalogRefusal,
     Category,
@@ -166,10 +166,10 @@ _STOCK_OF_GOODS = (
 _SHOPS = "SELECT id FROM shop WHERE id > ? ORDER BY id LIMIT ?"
 _CARD = "SELECT body FROM card WHERE goods_id = ?"
 _SHOW_CARD = (
-    "INSERT INTO card (goods_id, shop_id, category1, category2, category3, category4, listed_at, price, sold, body)"
+    "INSERT INTO card (goods_id, shop_id, category1, category2, category3, category4, listed_at, price_rank, sold, body)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (goods_id) DO UPDATE SET category1 = excluded.category1,"
     " category2 = excluded.category2, category3 = excluded.category3, category4 = excluded.category4,"
-    " listed_at = excluded.listed_at, price = excluded.price, sold = excluded.sold, body = excluded.body"
+    " listed_at = excluded.listed_at, price_rank = excluded.price_rank, sold = excluded.sold, body = excluded.body"
 )
 _HIDE_CARD = "DELETE FROM card WHERE goods_id = ?"
 _CARD_STANDS = "UPDATE card SET sold = ?, body = ? WHERE goods_id = ?"
@@ -193,8 +193,8 @@ class _Order(Struct, frozen=True):
 
 _ORDERS: Mapping[Sort, _Order] = {
     Sort.NEWEST: _Order("listed_at", True),
-    Sort.PRICE_UP: _Order("price", False),
-    Sort.PRICE_DOWN: _Order("price", True),
+    Sort.PRICE_UP: _Order("price_rank", False),
+    Sort.PRICE_DOWN: _Order("price_rank", True),
     Sort.BEST_SOLD: _Order("sold", True),
 }
 _SCOPES = ("", "shop_id", "category1", "category2", "category3", "category4")
@@ -355,7 +355,7 @@ def standing(at: Asking, id: GoodsId) -> Standing:
 def show(tx: Tx, card: Card, *, path: Sequence[CategoryId], listed_at: int) -> None:
     """Let lists show goods, as this card says."""
     levels = [*path, None, None, None][:4]
-    tx.write_one(_SHOW_CARD, (card.id, card.shop_id, *levels, listed_at, card.price.amount, card.sold, _encode(card)))
+    tx.write_one(_SHOW_CARD, (card.id, card.shop_id, *levels, listed_at, price_rank(card.price), card.sold, _encode(card)))
 
 
 def hide(tx: Tx, id: GoodsId) -> None:

@@ -115,6 +115,7 @@ CREATE TABLE hold (
 ) CLUSTERED;
 
 -- One row for all goods that everybody may see, and no others; `body` is ready to be sent. Every list is one index and this table.
+-- `price_rank` puts prices in order within a currency, and currencies one after another.
 CREATE TABLE card (
     goods_id TEXT NOT NULL PRIMARY KEY,
     shop_id TEXT NOT NULL,
@@ -123,26 +124,26 @@ CREATE TABLE card (
     category3 TEXT,
     category4 TEXT,
     listed_at INTEGER NOT NULL,
-    price INTEGER NOT NULL,
+    price_rank INTEGER NOT NULL,
     sold INTEGER NOT NULL,
     body BLOB NOT NULL
 );
 
 CREATE INDEX card_newest ON card (listed_at, goods_id);
-CREATE INDEX card_price ON card (price, goods_id);
+CREATE INDEX card_price ON card (price_rank, goods_id);
 CREATE INDEX card_sold ON card (sold, goods_id);
 CREATE INDEX card_shop_newest ON card (shop_id, listed_at, goods_id);
-CREATE INDEX card_shop_price ON card (shop_id, price, goods_id);
+CREATE INDEX card_shop_price ON card (shop_id, price_rank, goods_id);
 CREATE INDEX card_shop_sold ON card (shop_id, sold, goods_id);
 CREATE INDEX card_category1_newest ON card (category1, listed_at, goods_id);
-CREATE INDEX card_category1_price ON card (category1, price, goods_id);
+CREATE INDEX card_category1_price ON card (category1, price_rank, goods_id);
 CREATE INDEX card_category1_sold ON card (category1, sold, goods_id);
 CREATE INDEX card_category2_newest ON card (category2, listed_at, goods_id) WHERE category2 IS NOT NULL;
-CREATE INDEX card_category2_price ON card (category2, price, goods_id) WHERE category2 IS NOT NULL;
+CREATE INDEX card_category2_price ON card (category2, price_rank, goods_id) WHERE category2 IS NOT NULL;
 CREATE INDEX card_category2_sold ON card (category2, sold, goods_id) WHERE category2 IS NOT NULL;
 CREATE INDEX card_category3_newest ON card (category3, listed_at, goods_id) WHERE category3 IS NOT NULL;
-CREATE INDEX card_category3_price ON card (category3, price, goods_id) WHERE category3 IS NOT NULL;
+CREATE INDEX card_category3_price ON card (category3, price_rank, goods_id) WHERE category3 IS NOT NULL;
 CREATE INDEX card_category3_sold ON card (category3, sold, goods_id) WHERE category3 IS NOT NULL;
 CREATE INDEX card_category4_newest ON card (category4, listed_at, goods_id) WHERE category4 IS NOT NULL;
-CREATE INDEX card_category4_price ON card (category4, price, goods_id) WHERE category4 IS NOT NULL;
+CREATE INDEX card_category4_price ON card (category4, price_rank, goods_id) WHERE category4 IS NOT NULL;
 CREATE INDEX card_category4_sold ON card (category4, sold, goods_id) WHERE category4 IS NOT NULL;
