@@ -273,6 +273,24 @@ def test_a_decline_after_a_capture_is_a_contradiction(market: Market) -> None:
     assert market.world.ask(OpenAlertsOf()).alerts[0].reason is Mismatch.CONTRADICTS
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+def test_a_page_of_alerts_is_promised_only_when_there_is_one(market: Market, limit: int) -> None:
+    """Four alerts: every page that is promised has some, and each is shown once."""
+    pending(market)
+    for amount in range(1, 5):
+        market.world.send(signed(market, event(amount=cny(amount), event=f"evt_{amount}")))
+    seen, after = [], ""
+    while True:
+        page = market.world.ask(OpenAlertsOf(after=after, limit=limit))
+        assert 0 < len(page.alerts) <= limit
+        seen += [alert.id for alert in page.alerts]
+        if page.next is None:
+            break
+        after = page.next
+    assert seen == sorted(set(seen))
+    assert len(seen) == 4
+
+
 def test_an_alert_that_there_is_not_is_not_found(market: Market) -> None:
     """As everywhere."""
     assert market.world.refusal(ResolveAlert(alert_id="alr_" + "0" * 26)) == "alert_not_found"

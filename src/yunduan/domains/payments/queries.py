@@ -191,7 +191,7 @@ class PlatformAccountsOf(Query[PlatformAccounts]):
 
 
 class OpenAlerts(Struct, frozen=True, kw_only=True):
-    """Alerts that nobody has dealt with; `next` is where the following page starts."""
+    """Alerts that nobody has dealt with; `next` is where the following page starts, nothing when there is none."""
 
     alerts: tuple[Alert, ...]
     next: str | None
@@ -420,9 +420,10 @@ def _posted(at: Asking, id: AccountId) -> int:
 
 @answers(OpenAlertsOf)
 def open_alerts_of(at: Asking, ask: OpenAlertsOf) -> OpenAlerts:
-    """In the order of their ids."""
-    found = store.open_alerts(at, ask.after, ask.limit)
-    return OpenAlerts(alerts=tuple(found), next=found[-1].id if len(found) == ask.limit else None)
+    """In the order of their ids; one more than asked for tells whether there is a next page."""
+    found = store.open_alerts(at, ask.after, ask.limit + 1)
+    alerts = tuple(found[: ask.limit])
+    return OpenAlerts(alerts=alerts, next=alerts[-1].id if len(found) > ask.limit else None)
 
 
 @answers(ReconciliationOf)
