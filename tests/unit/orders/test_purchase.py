@@ -12,6 +12,7 @@ from yunduan.domains.orders.commands import (
     DeclineOrder,
     RefundOrder,
     ReviewOrder,
+    ShipOrder,
 )
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import (
@@ -23,6 +24,7 @@ from yunduan.domains.orders.queries import (
     RefundPieceView,
     RefundView,
     ReviewsOfGoods,
+    Shipment,
     ShopOrderOf,
     ShopOrderRefunds,
     ShopOrders,
@@ -394,6 +396,27 @@ def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None
     assert market.world.rows("SELECT sold, reviews, stars FROM goods_standing WHERE goods_id = ?", goods_id) == [(1, 1, 4)]
     assert market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor).reviewed == (tea,)
     assert market.world.cloud.following.parked == 0
+
+
+def test_a_tracking_number_goes_with_the_buyer(market: Market) -> None:
+    """It leads to where the parcel went: everybody who sees the order reads it, on disk it is sealed, and it ends with the buyer."""
+    tea = market.offer(5)
+    buyer = market.buyer(10_000)
+    buyer.want(tea)
+    (order,) = buyer.buy().orders
+    ship = ShipOrder(shop_id=market.shop.shop_id, order_id=order.order_id, carrier="SF Express", tracking="SF-1234567890")
+    market.world.send(ship, actor=market.staff("packer"), key="k")
+    mine = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
+    assert mine.shipment == Shipment(carrier="SF Express", tracking="SF-1234567890", shipped_at=market.world.clock.wall_ms())
+    asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=order.order_id)
+    assert market.world.ask(asked, actor=market.staff("service")).shipment == mine.shipment
+    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator("service")).shipment == mine.shipment
+    assert not market.holds("1234567890")
+    market.world.send(ErasePerson(person_id=buyer.person))
+    market.world.settle()
+    after = market.world.ask(asked, actor=market.staff("service")).shipment
+    assert after is not None
+    assert (after.carrier, after.tracking) == ("SF Express", None)
 
 
 def test_what_a_review_says_goes_with_its_author(market: Market) -> None:

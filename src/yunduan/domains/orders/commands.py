@@ -219,7 +219,7 @@ def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: 
     parts = tuple([_part(id, quote, total) for id, quote, total in zip(ids, quotes, totals, strict=True)])
     payment = _pay(tx, checkout_id, parts, tenders, pay_by)
     paid = payment.state is PaymentState.CAPTURED
-    orders = _write(tx, ids, quotes, address=address.sealed, note=_sealed(tx, note), paid=paid)
+    orders = _write(tx, ids, quotes, address=address.sealed, note=_sealed(tx, tx.actor.person, note), paid=paid)
     for order, quote, total in zip(orders, quotes, totals, strict=True):
         _tell_placed(tx, order, quote, total, checkout_id)
     placed = [
@@ -257,10 +257,10 @@ def _pay(tx: Tx, checkout_id: CheckoutId, parts: tuple[PartOfPayment, ...], tend
     return started
 
 
-def _sealed(tx: Tx, text: str) -> bytes:
-    """What somebody has written, under their own key; nothing when there is none."""
+def _sealed(tx: Tx, person: PersonId, text: str) -> bytes:
+    """A text that concerns somebody, under their key; nothing when there is none."""
     vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    return vault.seal(tx.actor.person, text) if text else b""
+    return vault.seal(person, text) if text else b""
 
 
 def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], *, address: bytes, note: bytes, paid: bool) -> list[Order]:
@@ -472,7 +472,8 @@ def decline_order(tx: Tx, ask: DeclineOrder) -> OrderMoved:
 def ship_order(tx: Tx, ask: ShipOrder) -> OrderMoved:
     """Let the goods go."""
     order = _of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
-    shipped = _step(tx, order, Step.SHIP, Who.SHOP, shipped_at=tx.now, carrier=ask.carrier, tracking=ask.tracking)
+    tracking = _sealed(tx, order.buyer, ask.tracking)
+    shipped = _step(tx, order, Step.SHIP, Who.SHOP, shipped_at=tx.now, carrier=ask.carrier, tracking=tracking)
     tx.send(TakeStock(hold_id=model.hold_of(order.id)))
     tx.tell(OrderShipped(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id))
     return OrderMoved(order_id=order.id, state=shipped.state)
@@ -569,7 +570,8 @@ def review_order(tx: Tx, ask: ReviewOrder) -> Reviewed:
     if tx.get(store.REVIEW, place) is not None:
         raise Refused(OrderRefusal.REVIEWED, "one review a line")
     id = ReviewId(tx.id("rev"))
-    review = Review(order.id, ask.variant_id, id, item.goods_id, order.shop_id, order.buyer, ask.stars, _sealed(tx, ask.text), tx.now)
+    text = _sealed(tx, order.buyer, ask.text)
+    review = Review(order.id, ask.variant_id, id, item.goods_id, order.shop_id, order.buyer, ask.stars, text, tx.now)
     tx.add(store.REVIEW, place, review)
     tx.tell(
         OrderReviewed(

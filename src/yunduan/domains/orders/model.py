@@ -618,14 +618,17 @@ class Terms(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Progress(Struct, frozen=True, array_like=True, gc=False):
-    """What has happened to an order since; times in milliseconds since 1970, 0 for not yet."""
+    """What has happened to an order since; times in milliseconds since 1970, 0 for not yet.
+
+    The number by which a parcel is tracked leads to where it goes: it is sealed under the buyer's key.
+    """
 
     paid_at: int = 0
     shipped_at: int = 0
     received_at: int = 0
     ended_at: int = 0
     carrier: str = ""
-    tracking: str = ""
+    tracking: bytes = b""
     refunded: int = 0
 
 

@@ -127,10 +127,10 @@ class PreviewCheckout(Query[CheckoutPreview], refuses=QUOTE_REFUSALS):
 
 
 class Shipment(Struct, frozen=True, kw_only=True):
-    """How the goods travel."""
+    """How the goods travel; `tracking` is nothing once the buyer has been erased."""
 
     carrier: str
-    tracking: str
+    tracking: str | None
     shipped_at: int
 
 
@@ -520,9 +520,9 @@ def _opened(vault: Vault, order: Order, agreed: Terms) -> tuple[Postal | None, s
 
 def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
     agreed, progress = store.terms(order), order.progress
-    postal, note = _opened(at.port(Vault), order, agreed) if opened else (None, None)  # type: ignore[type-abstract]
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    postal, note = _opened(vault, order, agreed) if opened else (None, None)
     currency = order.currency
-    shipped = Shipment(carrier=progress.carrier, tracking=progress.tracking, shipped_at=progress.shipped_at)
     return OrderView(
         order_id=order.id,
         number=model.number_of(order.seq),
@@ -538,10 +538,16 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         paid_at=progress.paid_at,
         received_at=progress.received_at,
         ended_at=progress.ended_at,
-        shipment=shipped if progress.shipped_at else None,
+        shipment=_shipment(vault, order) if progress.shipped_at else None,
         reviewed=store.reviewed(at, order.id) if progress.received_at else (),
         commission=Money(amount=model.commission_now(order, agreed), currency=currency) if inside else None,
     )
+
+
+def _shipment(vault: Vault, order: Order) -> Shipment:
+    progress = order.progress
+    tracking = vault.unseal(order.buyer, progress.tracking)
+    return Shipment(carrier=progress.carrier, tracking=tracking, shipped_at=progress.shipped_at)
 
 
 @answers(MyOrders)
