@@ -27,6 +27,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python -m bench
 
 soak: .venv/dev.stamp
+	$(BIN)/pytest -n 2 --dist loadfile -m release
 	$(BIN)/python tools/soak.py
 
 docs: .venv/dev.stamp

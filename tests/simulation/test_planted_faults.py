@@ -1,6 +1,7 @@
 """Every checker can fail: faults of the kinds that have lost people's money elsewhere are planted, and the simulator finds each."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -244,7 +245,9 @@ def leap_noted_late(patch: pytest.MonkeyPatch) -> None:
 
     def note(tx: transaction.Tx) -> None:
         keeper = tx.port(Timekeeper)
-        if keeper.doubt is None:
+        if keeper.doubt is not None:
+            keep_mark(tx, "clock_doubted", msgspec.json.encode(keeper.doubt))
+        else:
             keep_mark(tx, "clock_believed_at", b"%d" % keeper._clock.wall_ms())
 
     patch.setattr(Simulation, "domains", (msgspec.structs.replace(runtime.DOMAIN, seal=note), BAZAAR))
@@ -283,29 +286,33 @@ def second_add_overwrites(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(transaction.Tx, "add", lambda self, table, key, value: self._change(table, key, value, transaction._INSERT))
 
 
-PLANTS = [
-    background_starved,
-    due_by_the_last_commit,
-    second_add_overwrites,
-    answer_before_commit,
-    failing_commit_acknowledged,
-    restart_without_sync,
-    swallowed_checkpoint_error,
-    transaction_lost_in_mid_batch,
-    gap_in_the_facts,
-    key_apart_from_its_effect,
-    lost_fact,
-    double_application,
-    alarm_fired_twice,
-    oversell_by_one,
-    synchronous_off,
-    synchronous_normal,
-    refusal_that_stays,
-    delivery_heard_twice,
-    clock_believed,
-    doubt_forgotten,
-    leap_noted_late,
-]
+EARLY = r"(bell|hold) \d+ (rang|expired) \d+ ms early"
+TABLES = r"(purses|moves|stalls|holds) differ"
+LOST = r"facts \d+ to \d+ are lost|was answered and is not on the disk|was answered .*, the (facts say|store has) None"
+PLANTS = {
+    background_starved: r"nothing ends: .* [1-9]\d* waiting, followers .* behind",
+    due_by_the_last_commit: EARLY,
+    second_add_overwrites: r"ADDS_TWICE.* was answered",
+    answer_before_commit: LOST,
+    failing_commit_acknowledged: LOST,
+    restart_without_sync: LOST,
+    swallowed_checkpoint_error: r"the writer goes on after a sync that failed",
+    transaction_lost_in_mid_batch: rf"a broken command has left something|took effect all the same|{TABLES}",
+    gap_in_the_facts: r"fact \d+ is missing before \d+",
+    key_apart_from_its_effect: r"answers and effects differ",
+    lost_fact: rf"answers and effects differ|the facts say None|alarms that differ|{TABLES}",
+    double_application: r"command \d+ took effect twice",
+    alarm_fired_twice: r"alarms that differ|bell \d+ rang twice",
+    oversell_by_one: r"is oversold|oversold: ",
+    synchronous_off: LOST,
+    synchronous_normal: LOST,
+    refusal_that_stays: TABLES,
+    delivery_heard_twice: r"fame differ|census differ|was heard twice",
+    clock_believed: EARLY,
+    doubt_forgotten: EARLY,
+    leap_noted_late: EARLY,
+}
+"""Each fault and how it shows: a fault that shows as anything else, such as an error of the plant itself, has not been found."""
 
 
 def found_by(seeds: range, folder: Path, store: "type[TrackedStore] | None") -> tuple[int, str] | None:
@@ -319,12 +326,12 @@ def found_by(seeds: range, folder: Path, store: "type[TrackedStore] | None") -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", list(PLANTS), ids=lambda plant: plant.__name__)
 def test_a_planted_fault_is_found(plant: Plant, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within a few seeds; without the fault the very seed that found it passes."""
     with monkeypatch.context() as patch:
         store = plant(patch)
         found = found_by(range(SEEDS_MAX), memory / "planted", store)
     assert found is not None, f"nobody notices: {plant.__doc__}"
-    print(plant.__name__, found)  # noqa: T201 - how a fault shows is worth knowing
+    assert re.search(PLANTS[plant], found[1]), f"something else was found: {found[1]}"
     Simulation(found[0], memory / "sound", operations=600).run()

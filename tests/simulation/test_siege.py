@@ -22,18 +22,18 @@ def test_one_kill_and_one_power_loss(tmp_path: Path, fresh: int) -> None:
 @pytest.mark.slow
 def test_kill_minus_nine(tmp_path: Path, fresh: int) -> None:
     """Nothing acknowledged is lost, doubled or invented, whenever the process is killed."""
-    tally = asyncio.run(Siege(tmp_path, fresh).kill(KILLS))
-    assert tally.kills == KILLS
-    assert tally.answers > 1_000
+    tally = asyncio.run(Siege(tmp_path, fresh).kill(KILLS, answers=1_000))
+    assert tally.kills >= KILLS
+    assert tally.answers >= 1_000
     assert tally.in_doubt > KILLS, "most kills catch somebody waiting"
 
 
 @pytest.mark.slow
 def test_power_loss(tmp_path: Path, fresh: int) -> None:
     """Nothing acknowledged is lost, whenever the power goes and whatever part of what was not synced is on the disk."""
-    tally = asyncio.run(Siege(tmp_path, fresh).cut_power(CUTS))
-    assert tally.cuts == CUTS
-    assert tally.answers > 100
+    tally = asyncio.run(Siege(tmp_path, fresh).cut_power(CUTS, answers=100))
+    assert tally.cuts >= CUTS
+    assert tally.answers >= 100
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """What a start answers from is on the disk, whoever is in the way."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -9,45 +11,62 @@ from yunduan.backends.sqlite import SqliteStore
 from yunduan.runtime.ports import StoreRefusedError, Table
 from yunduan.testing.disk import Disk, RecordingVfs
 
+SAID = [("synced",), ("written",)]
 
-def crashed(folder: Path) -> tuple[Disk, Path]:
-    """A store whose last commit was written by a process that was killed before it had synced."""
-    disk, path = Disk(), folder / "first" / "store.sqlite"
-    path.parent.mkdir()
+
+@contextlib.contextmanager
+def crashed(path: Path, disk: Disk, *, somebody_reads: bool) -> Iterator[None]:
+    """A store whose last commit was written by a process that was killed before it had synced.
+
+    Who reads meanwhile sees what was before that commit, all of which is in the data file: a start can copy nothing of the log
+    into the file, and so would have no reason to sync it.
+    """
     vfs = RecordingVfs("first", disk, sync=False)
     store = SqliteStore(path, vfs=vfs.name)
     store.write("CREATE TABLE said (word TEXT)")
     store.write("INSERT INTO said VALUES ('synced')")
+    assert store._checkpoint("PASSIVE")
+    reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    if somebody_reads:
+        reader.execute("BEGIN")
+    assert reader.execute("SELECT word FROM said").fetchall() == SAID[:1]  # open, so that the one killed is not the last to close
     store.write("PRAGMA synchronous=OFF")
     store.write("INSERT INTO said VALUES ('written')")
-    left = disk.copy()
+    assert disk.unsynced() > 0
     vfs.dead = True
     store.close()
     vfs.unregister()
-    assert left.unsynced() > 0
-    left.put_into(folder / "second")
-    return left, folder / "second" / "store.sqlite"
+    try:
+        yield
+    finally:
+        reader.close()
 
 
 @pytest.mark.parametrize("somebody_reads", [False, True])
 def test_a_start_puts_what_it_reads_on_the_disk(somebody_reads: bool, tmp_path: Path) -> None:
     """Also when another process reads, and so is in the way of the checkpoint."""
-    disk, path = crashed(tmp_path)
-    reader = apsw.Connection(str(path))
-    if somebody_reads:
-        reader.execute("BEGIN").fetchall()
-        assert reader.execute("SELECT word FROM said").fetchall() == [("synced",), ("written",)]
-    vfs = RecordingVfs("second", disk, sync=False)
-    store = SqliteStore(path, vfs=vfs.name)
-    assert store.rows("SELECT word FROM said") == [("synced",), ("written",)]
-    disk.for_certain().put_into(tmp_path / "third")
-    vfs.dead = True
-    reader.close()
-    store.close()
+    disk, path = Disk(), tmp_path / "store.sqlite"
+    with crashed(path, disk, somebody_reads=somebody_reads):
+        vfs = RecordingVfs("second", disk, sync=False)
+        store = SqliteStore(path, vfs=vfs.name)
+        assert store.rows("SELECT word FROM said") == SAID
+        disk.for_certain().put_into(tmp_path / "after")
+        vfs.dead = True
+        store.close()
     vfs.unregister()
-    after = SqliteStore(tmp_path / "third" / "store.sqlite")
-    assert after.rows("SELECT word FROM said") == [("synced",), ("written",)]
+    after = SqliteStore(tmp_path / "after" / "store.sqlite")
+    assert after.rows("SELECT word FROM said") == SAID
     after.close()
+
+
+@pytest.mark.parametrize("somebody_reads", [False, True])
+def test_the_test_above_can_fail(somebody_reads: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a start that goes on without the checkpoint, or, where that cannot be had, without the sync in its place."""
+    monkeypatch.setattr(SqliteStore, "_sync_log", lambda _: None)
+    if not somebody_reads:
+        monkeypatch.setattr(SqliteStore, "_checkpoint", lambda _, mode: mode == "PASSIVE")
+    with pytest.raises(AssertionError):
+        test_a_start_puts_what_it_reads_on_the_disk(somebody_reads, tmp_path)
 
 
 def test_a_start_that_fails_lets_go_of_everything(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A throw-away PostgreSQL cluster, run as an unprivileged user in a folder of its own, with nothing switched off."""
 
+import contextlib
+import fcntl
 import os
 import pwd
 import re
@@ -8,12 +10,15 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 
 PACKAGE = "postgresql-15"
 NEEDED = ("initdb", "postgres")
+LISTS = Path("/var/lib/apt/lists")
+"""What apt-get knows of packages; empty on a machine that has just been made."""
 START_S_MAX = 60.0
 _CONFIG = """
 listen_addresses = ''
@@ -33,16 +38,36 @@ class PostgresqlMissingError(Exception):
 
 def binaries() -> Path:
     """The folder with the server's own programs; installs Debian's package where that is allowed."""
-    found = _found()
+    found, said = _found(), ""
     if found is None and _may_install():
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(
-            ["apt-get", "install", "-y", "-q", "--no-install-recommends", PACKAGE], env=environment, check=False, capture_output=True
-        )
-        found = _found()
+        with _alone():  # tests run in several processes, and apt-get fails where another one runs
+            found = _found()
+            if found is None:
+                said = _install()
+                found = _found()
     if found is None:
-        raise PostgresqlMissingError(f"PostgreSQL 15 or newer is not installed (Debian: {PACKAGE}): what needs it is skipped")
+        raise PostgresqlMissingError(f"PostgreSQL 15 or newer is not installed (Debian: {PACKAGE}): what needs it is skipped{said}")
     return found
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    with (Path(tempfile.gettempdir()) / f"install-{PACKAGE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install() -> str:
+    """Install the package; answers what went wrong, for whoever reads why tests were skipped."""
+    if not list(LISTS.glob("*_Packages*")):
+        _apt_get("update", "-q")
+    done = _apt_get("install", "-y", "-q", "--no-install-recommends", PACKAGE)
+    return "" if done.returncode == 0 else f"; it could not be installed: {done.stderr.strip()[-500:]}"
+
+
+def _apt_get(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(["apt-get", *arguments], env=environment, check=False, capture_output=True, text=True)
 
 
 def _found() -> Path | None:

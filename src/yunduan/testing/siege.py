@@ -157,19 +157,25 @@ class Siege:
         self._synchronous = synchronous
         folder.mkdir(parents=True, exist_ok=True)
 
-    async def kill(self, times: int) -> Tally:
-        """Kill the process so often; after each time look at the file, and let the next process answer what is in doubt."""
-        for _ in range(times):
+    async def kill(self, times: int, *, answers: int = 0) -> Tally:
+        """Kill the process so often, and more often if fewer than `answers` stand by then.
+
+        After each time look at the file, and let the next process answer what is in doubt.
+        """
+        while self.tally.kills < times or self.tally.answers < answers:
             await self._live(str(self.folder / FILE))
             self._look(self.folder, self._replies)
             self.tally.kills += 1
         return self.tally
 
-    async def cut_power(self, times: int) -> Tally:
-        """Cut the power at so many moments of the child's disk; what an ordinary start then finds must hold every answer that had left."""
+    async def cut_power(self, times: int, *, answers: int = 0) -> Tally:
+        """Cut the power at so many moments of the child's disk, and at more if fewer than `answers` stand by then.
+
+        What an ordinary start then finds must hold every answer that had left.
+        """
         disk = Disk()
         lives = 0
-        while self.tally.cuts < times:
+        while self.tally.cuts < times or self.tally.answers < answers:
             lives += 1
             folder, log = self.folder / f"life-{lives}", self.folder / f"life-{lives}.log"
             disk.put_into(folder)

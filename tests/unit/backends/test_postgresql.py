@@ -23,6 +23,8 @@ from yunduan.runtime.writer import SupersededError
 from yunduan.testing import World
 
 DOMAINS = (runtime.DOMAIN, TOY)
+ACKNOWLEDGED_MIN = 20
+"""Commits before the server is crashed in the middle of more."""
 SAFE = {
     "server_version_num": "150020",
     "fsync": "on",
@@ -102,13 +104,18 @@ def test_a_session_that_does_not_wait_for_the_disk_is_refused(here: PostgresqlPl
 
 def test_a_reload_does_not_weaken_a_session_that_writes(here: PostgresqlPlace, store: PostgresqlStore) -> None:
     """What was on at start stays on."""
+    setting = "SELECT setting FROM pg_settings WHERE name = ?"
     here.cluster.run("ALTER SYSTEM SET synchronous_commit = off")
+    here.cluster.run("ALTER SYSTEM SET work_mem = '4321kB'")
     here.cluster.run("SELECT pg_reload_conf()")
     try:
-        time.sleep(0.2)
-        assert store.row("SELECT setting FROM pg_settings WHERE name = 'synchronous_commit'") == ("on",)
+        until = time.monotonic() + 20
+        while store.row(setting, ("work_mem",)) != ("4321",):  # what shows that the session has taken the new configuration
+            assert time.monotonic() < until
+        assert store.row(setting, ("synchronous_commit",)) == ("on",)
     finally:
         here.cluster.run("ALTER SYSTEM SET synchronous_commit = on")
+        here.cluster.run("ALTER SYSTEM RESET work_mem")
         here.cluster.run("SELECT pg_reload_conf()")
 
 
@@ -471,9 +478,10 @@ def test_what_was_acknowledged_survives_a_crash_of_the_server(here: PostgresqlPl
     """The server is ended without a checkpoint in the middle of a stream of batches, and recovers from its log."""
     world = world_at(here, domains=DOMAINS)
     acknowledged: list[str] = []
-    timer = threading.Timer(0.4, here.cluster.crash)
-    timer.start()
+    timer = threading.Timer(0.05, here.cluster.crash)
     for n in range(100_000):
+        if n == ACKNOWLEDGED_MIN:
+            timer.start()
         found = world.send_all([(put(f"p{n}", n % 50), SYSTEM)], keys=[f"k{n}"])[0]
         if isinstance(found, Exception):
             assert isinstance(found, UnknownOutcomeError)
@@ -482,7 +490,7 @@ def test_what_was_acknowledged_survives_a_crash_of_the_server(here: PostgresqlPl
     timer.join()
     world.close()
     here.cluster.start()
-    assert len(acknowledged) > 10
+    assert len(acknowledged) >= ACKNOWLEDGED_MIN
     with world_at(here, domains=DOMAINS) as again:
         there = {row[0] for row in again.rows("SELECT id FROM purse")}
         assert there >= set(acknowledged)
