@@ -1,0 +1,80 @@
+"""What only SQLite can do wrong: a version that loses data, a query that keeps the log from being used again."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from yunduan.backends.sqlite import SqliteStore
+from yunduan.backends.sqlite import store as backend
+from yunduan.edges.doctor import examine
+from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.ports import StoreRefusedError
+from yunduan.runtime.settings import Settings
+
+WITHOUT_END = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """A file with one table."""
+    store = SqliteStore(tmp_path / "store.sqlite")
+    store.write("CREATE TABLE said (word TEXT)")
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("version", ["3.51.2", "3.50.10", "3.9.99", "2.99.99"])
+def test_a_version_that_can_lose_data_is_refused(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is made or locked, and the doctor says so too."""
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: version)
+    with pytest.raises(StoreRefusedError, match=r"can corrupt a WAL: \(3, 51, 3\) or newer is needed"):
+        SqliteStore(tmp_path / "store.sqlite")
+    assert list(tmp_path.iterdir()) == []
+    assert examine(Settings(data=str(tmp_path)))[0].is_bad
+
+
+@pytest.mark.parametrize("version", ["3.51.3", "3.100.0", "4.0.0"])
+def test_a_newer_version_is_taken(version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions are numbers, not texts."""
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: version)
+    SqliteStore(tmp_path / "store.sqlite").close()
+    assert not examine(Settings(data=str(tmp_path)))[0].is_bad
+
+
+def test_a_query_that_takes_too_long_is_ended(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After five seconds, shortened here, counted from the beginning of its snapshot; the reader goes on, and the log can be begun anew."""
+    assert backend.QUERY_MS_MAX == 5_000
+    monkeypatch.setattr(backend, "QUERY_MS_MAX", 200)
+    reader = store.reader()
+    reader.begin()
+    assert reader.rows("SELECT word FROM said") == []
+    began = time.monotonic()
+    with pytest.raises(FaultError, match="interrupted"):
+        reader.rows(WITHOUT_END)
+    assert 0.1 < time.monotonic() - began < 5
+    with pytest.raises(FaultError, match="interrupted"):  # what follows within the same snapshot has had its time, too
+        reader.rows(WITHOUT_END)
+    reader.end()
+    store.write("INSERT INTO said VALUES ('hello')")
+    assert store._checkpoint("TRUNCATE")
+    reader.begin()
+    assert reader.rows("SELECT word FROM said") == [("hello",)]
+    reader.end()
+    reader.close()
+
+
+def test_only_queries_have_a_time(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads outside of a snapshot, and the one who writes, are never interrupted: that would take the transaction away."""
+    monkeypatch.setattr(backend, "QUERY_MS_MAX", 0)
+    reader = store.reader()
+    many = WITHOUT_END.replace("FROM n)", "FROM n WHERE x < 1000000)")
+    assert reader.rows(many) == store.rows(many) == [(1_000_000,)]
+    reader.begin()
+    with pytest.raises(FaultError, match="interrupted"):
+        reader.rows(many)
+    reader.end()
+    assert reader.rows(many) == [(1_000_000,)]
+    reader.close()
