@@ -29,6 +29,19 @@ def test_every_order_is_placed_or_reported(olist: Plan) -> None:
     assert (counts.reviews, counts.reviews_early) == (2_993, 324)
 
 
+def test_every_review_is_published_or_reported(olist: Plan) -> None:
+    """The first of each order that was received, never before the receipt, even where that was moved behind the shipment."""
+    counts = olist.counts
+    left_out = (counts.reviews_unreceived, counts.reviews_unplaced, counts.reviews_second)
+    assert (counts.reviews_published, *left_out) == (2_890, 67, 23, 13)
+    assert counts.reviews_published + sum(left_out) == counts.reviews
+    received = {step.purchase: step.at for step in olist.steps if step.kind is Kind.RECEIVE}
+    reviews = {step.purchase: step.at for step in olist.steps if step.kind is Kind.REVIEW}
+    assert len(reviews) == 2_890
+    assert all(at >= received[purchase] for purchase, at in reviews.items())
+    assert sum(reviews[step.purchase] == step.at for step in olist.steps if step.kind is Kind.RECEIVE and step.purchase in reviews) == 233
+
+
 def test_every_life_has_its_steps_in_order(olist: Plan) -> None:
     """Placed, then paid, then shipped, then received or cancelled: no step before the one that it follows."""
     last: dict[int, tuple[int, int]] = {}

@@ -4,6 +4,9 @@ What the tables lack is made, and said here: a title is the category's name and 
 stock of a good is what the data sells of it; a price is what was paid first; a cancellation, which has no date, happens when the
 parcel was promised; a person has no name, and an address no street. A date before the step it follows (a parcel given to the
 carrier before its order was paid) is moved to that step, and counted.
+
+Who has received may review, once: a review that is dated before its parcel waits for it, and those of an order that was never
+received, or has been reviewed already, are left out and counted. So nothing in a plan is refused.
 """
 
 from collections import defaultdict
@@ -122,7 +125,16 @@ class Counts(Struct, kw_only=True):
     dates_moved: int = 0
     reviews: int = 0
     reviews_early: int = 0
-    reviews_of_nothing: int = 0
+    """Dated before their parcel came, or lacking one, whatever became of them."""
+    reviews_waited: int = 0
+    """Published, but later than they are dated: with the parcel."""
+    reviews_unreceived: int = 0
+    """Left out: the order was placed, and its parcel never came."""
+    reviews_unplaced: int = 0
+    """Left out: the order was not placed."""
+    reviews_second: int = 0
+    """Left out: their order was reviewed before."""
+    reviews_published: int = 0
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -162,7 +174,7 @@ def plan(tables: Tables) -> Plan:
         steps += _life(order, items[order.order_id], len(purchases), counts)
         purchases.append(purchase)
         _count(purchase, counts)
-    steps += _reviews(tables, place, counts)
+    steps += _reviews(tables, place, {step.purchase: step.at for step in steps if step.kind is Kind.RECEIVE}, counts)
     goods = _goods(tables, counts)
     return Plan(
         shops=[
@@ -234,19 +246,27 @@ def _life(order: Order, items: list[Item], place: int, counts: Counts) -> list[S
     return steps
 
 
-def _reviews(tables: Tables, place: dict[str, int], counts: Counts) -> list[Step]:
-    """Reviews at their dates; one that comes before the parcel waits for it, and of one without a parcel the market says no."""
-    received = {order.order_id: order.delivered_customer_date for order in tables.orders}
+def _reviews(tables: Tables, place: dict[str, int], received: dict[int, int], counts: Counts) -> list[Step]:
+    """The first review of each order that was received, at its date or with the parcel, whichever is later."""
+    arrived = {order.order_id: order.delivered_customer_date for order in tables.orders}
+    by_date = sorted(enumerate(tables.order_reviews), key=lambda numbered: (numbered[1].review_creation_date, numbered[0]))
+    reviewed: set[int] = set()
     steps = []
-    for number, review in enumerate(tables.order_reviews):
-        written, arrived = review.review_creation_date, received.get(review.order_id)
-        if not arrived or written < arrived:
-            counts.reviews_early += 1
-        if review.order_id not in place:
-            counts.reviews_of_nothing += 1
-            continue
-        at = instant(max(written, arrived) if arrived else written)
-        steps.append(Step(at=at, purchase=place[review.order_id], kind=Kind.REVIEW, detail=number))
+    for number, review in by_date:
+        parcel, purchase = arrived.get(review.order_id), place.get(review.order_id)
+        counts.reviews_early += not parcel or review.review_creation_date < parcel
+        if purchase is None:
+            counts.reviews_unplaced += 1
+        elif purchase not in received:
+            counts.reviews_unreceived += 1
+        elif purchase in reviewed:
+            counts.reviews_second += 1
+        else:
+            reviewed.add(purchase)
+            written = instant(review.review_creation_date)
+            counts.reviews_published += 1
+            counts.reviews_waited += written < received[purchase]
+            steps.append(Step(at=max(written, received[purchase]), purchase=purchase, kind=Kind.REVIEW, detail=number))
     return steps
 
 

@@ -27,7 +27,6 @@ from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import AddressId, CategoryId, CheckoutId, LocationId, PaymentId, PersonId, ShopId, VariantId, sibling
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
-from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.clock import VirtualClock
 
 Answer = TypeVar("Answer")
@@ -81,7 +80,7 @@ class Replay:
         self._captured_at = {step.purchase: step.at for step in plan.steps if step.kind is Kind.CAPTURE}
         self._shipped: set[int] = set()
         self.done: Counter[str] = Counter()
-        """How often each thing was done, refusals by their code included."""
+        """How often each thing was done."""
 
     async def run(self) -> None:
         """Open the marketplace the day before its first order, live through its years, then come back to the present."""
@@ -240,20 +239,14 @@ class Replay:
         review, purchase, bought = self._plan.reviews[step.detail], self._plan.purchases[step.purchase], self._bought[step.purchase]
         said = " ".join(part for part in (review.review_comment_title, review.review_comment_message) if part)
         text = "".join(letter if letter.isprintable() else " " for letter in said)[:TEXT_MAX]
-        outcomes: Counter[str] = Counter()
         for order in bought.orders:
             for line in purchase.lines:
-                if self._sold[line.good].shop_id != order.shop_id:
-                    continue
-                variant_id = self._sold[line.good].variant_id
-                ask = ReviewOrder(order_id=order.order_id, variant_id=variant_id, stars=review.review_score, text=text)
-                try:
-                    await self._send(ask, actor=bought.buyer, key=f"review:{step.detail}:{variant_id}")
-                    outcomes["published"] += 1
-                except Refused as refused:
-                    outcomes[refused.code.value] += 1
-        invariant(len(outcomes) == 1, "the lines of one order are reviewed alike")
-        self.done[f"reviews {outcomes.most_common(1)[0][0]}"] += 1
+                sold = self._sold[line.good]
+                if sold.shop_id == order.shop_id:
+                    ask = ReviewOrder(order_id=order.order_id, variant_id=sold.variant_id, stars=review.review_score, text=text)
+                    await self._send(ask, actor=bought.buyer, key=f"review:{step.detail}:{sold.variant_id}")
+                    self.done["lines reviewed"] += 1
+        self.done["reviewed"] += 1
 
     # How things are sent
 

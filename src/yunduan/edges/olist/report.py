@@ -29,10 +29,11 @@ def lines(plan: Plan, done: Counter[str], cloud: Cloud) -> Iterator[str]:
         f"{done['shipped']:,} shipped, {done['received']:,} received and settled, {done['cancelled']} cancelled "
         f"and {done['refunded']} refunded after shipment"
     )
-    reviews = ", ".join(f"{count:,} {what.removeprefix('reviews ')}" for what, count in sorted(done.items()) if what.startswith("reviews "))
     yield (
-        f"{found.reviews:,} reviews: {reviews}, {found.reviews_of_nothing} of orders that were not placed "
-        f"({found.reviews_early} are dated before the parcel came, or lack it)"
+        f"{found.reviews:,} reviews, of which {found.reviews_early} are dated before the parcel came, or lack it: "
+        f"{done['reviewed']:,} published, {found.reviews_waited} of them with the parcel instead of before it; left out are "
+        f"{found.reviews_unreceived} of orders never received, {found.reviews_unplaced} of orders not placed "
+        f"and {found.reviews_second} second ones of the same order"
     )
     yield f"{found.dates_moved} dates lay before the step they follow, and were moved to it"
     for total in cloud.ask(OrdersByState(), actor=SYSTEM):
