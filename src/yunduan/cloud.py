@@ -38,6 +38,7 @@ from yunduan.runtime.alarms import Alarms
 from yunduan.runtime.answers import Answered, Refusal
 from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
 from yunduan.runtime.following import Ears, Following
+from yunduan.runtime.imports import refuse_unfinished
 from yunduan.runtime.jobs import Jobs, Kinds
 from yunduan.runtime.migrations import migrate
 from yunduan.runtime.ports import Snapshots, Store, StoreRefusedError
@@ -83,14 +84,19 @@ class Cloud:
         limits: Limits | None = None,
         gap_ms_max: int = GAP_MS_MAX,
         copy_to: str = "",
+        importing: str = "",
         helper: Executor | None = None,
         probe: Callable[[str], None] | None = None,
     ) -> None:
-        """Bring a store up to date and join the domains over it; nothing runs until `start`."""
+        """Bring a store up to date and join the domains over it; nothing runs until `start`.
+
+        `importing` names the import that this cloud is opened for: a store with an unfinished one is opened for nothing else.
+        """
         self.store = store
         self.clock = clock or SystemClock()
         self.registry = Registry(domains)
         self.migrated = migrate(store, domains, copy_to=copy_to)
+        refuse_unfinished(store, importing=importing)
         self._parts = parts or Parts(ports={})
         if self._parts.mark:
             belong_together(store, self._parts.mark)
@@ -223,7 +229,14 @@ def join(
     )
 
 
-def open_cloud(settings: Settings, *, clock: Clock | None = None, entropy: Entropy | None = None) -> Cloud:
+def open_cloud(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    importing: str = "",
+    helper: Executor | None = None,
+) -> Cloud:
     """Open the cloud that the settings name, made on the first time.
 
     Raises `StoreRefusedError` when it must not be opened, `SettingsError` when a setting names something that is not there.
@@ -238,6 +251,8 @@ def open_cloud(settings: Settings, *, clock: Clock | None = None, entropy: Entro
         entropy=entropy,
         limits=settings.writer.limits(),
         gap_ms_max=settings.alarms.gap_ms_max,
+        importing=importing,
+        helper=helper,
         copy_to=str(folder / f"before-migration-{(clock or SystemClock()).wall_ms()}.sqlite"),
     )
 

@@ -1,152 +1,31 @@
 """A marketplace from elsewhere, replayed through the real commands: a small one made here, and the real one."""
 
+import contextlib
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
+import apsw
 import pytest
-from pyarrow import parquet
+
+from support.olist import ending, write_tables
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "olist"
 YUNDUAN = str(Path(sys.executable).parent / "yunduan")
 
 
-def order(
-    id: str, status: str, bought: str, *, approved: str | None = None, carried: str | None = None, arrived: str | None = None
-) -> dict[str, Any]:
-    """A row of `orders`."""
-    return {
-        "order_id": id,
-        "customer_id": f"customer of {id}",
-        "order_status": status,
-        "order_purchase_timestamp": bought,
-        "order_approved_at": approved,
-        "order_delivered_carrier_date": carried,
-        "order_delivered_customer_date": arrived,
-        "order_estimated_delivery_date": "2017-03-01 00:00:00",
-    }
-
-
-def item(order_id: str, number: int, product: str, seller: str, price: float, freight: float) -> dict[str, Any]:
-    """A row of `order_items`."""
-    return {
-        "order_id": order_id, "order_item_id": number, "product_id": product, "seller_id": seller,
-        "shipping_limit_date": "2017-02-01 00:00:00", "price": price, "freight_value": freight,
-    }  # fmt: skip
-
-
-def payment(order_id: str, number: int, kind: str, value: float) -> dict[str, Any]:
-    """A row of `order_payments`."""
-    return {"order_id": order_id, "payment_sequential": number, "payment_type": kind, "payment_installments": 1, "payment_value": value}
-
-
-def review(order_id: str, score: int, at: str) -> dict[str, Any]:
-    """A row of `order_reviews`."""
-    return {
-        "review_id": f"review of {order_id}", "order_id": order_id, "review_score": score, "review_comment_title": None,
-        "review_comment_message": "ótimo\nproduto", "review_creation_date": at, "review_answer_timestamp": at,
-    }  # fmt: skip
-
-
-ORDERS = [
-    order(
-        "whole",
-        "delivered",
-        "2017-01-01 10:00:00",
-        approved="2017-01-03 10:00:00",
-        carried="2017-01-04 10:00:00",
-        arrived="2017-01-08 10:00:00",
-    ),
-    order(
-        "split",
-        "delivered",
-        "2017-01-02 10:00:00",
-        approved="2017-01-02 10:01:00",
-        carried="2017-01-02 09:00:00",
-        arrived="2017-01-09 10:00:00",
-    ),
-    order(
-        "under",
-        "delivered",
-        "2017-01-03 10:00:00",
-        approved="2017-01-03 10:01:00",
-        carried="2017-01-05 09:00:00",
-        arrived="2017-01-09 10:00:00",
-    ),
-    order("over", "shipped", "2017-01-04 10:00:00", approved="2017-01-04 10:01:00", carried="2017-01-05 09:00:00"),
-    order("called off", "canceled", "2017-01-05 10:00:00", approved="2017-01-05 10:01:00"),
-    order("sent back", "canceled", "2017-01-06 10:00:00", approved="2017-01-06 10:01:00", carried="2017-01-07 09:00:00"),
-    order("open", "invoiced", "2017-01-07 10:00:00", approved="2017-01-07 10:01:00"),
-    order("nothing in it", "unavailable", "2017-01-08 10:00:00"),
-    order("not paid", "delivered", "2017-01-09 10:00:00", approved="2017-01-09 10:01:00"),
-]
-ITEMS = [
-    item("whole", 1, "cup", "tea house", 35.90, 15.20),
-    item("whole", 2, "cup", "tea house", 35.90, 15.20),
-    item("split", 1, "cup", "tea house", 36.90, 10.00),
-    item("split", 2, "cup", "other house", 30.00, 0.00),
-    item("under", 1, "pot", "tea house", 100.00, 20.00),
-    item("over", 1, "pot", "tea house", 100.00, 20.00),
-    item("called off", 1, "pot", "tea house", 100.00, 20.00),
-    item("sent back", 1, "pot", "tea house", 100.00, 20.00),
-    item("open", 1, "pot", "tea house", 100.00, 20.00),
-    item("not paid", 1, "pot", "tea house", 100.00, 20.00),
-]
-PAYMENTS = [
-    payment("whole", 1, "credit_card", 100.00),
-    payment("whole", 2, "voucher", 2.20),
-    payment("split", 1, "boleto", 76.90),
-    payment("under", 1, "credit_card", 119.94),
-    payment("over", 1, "credit_card", 121.00),
-    payment("called off", 1, "credit_card", 120.00),
-    payment("sent back", 1, "credit_card", 70.00),
-    payment("sent back", 2, "voucher", 50.00),
-    payment("open", 1, "debit_card", 120.00),
-    payment("nothing in it", 1, "credit_card", 1.00),
-]
-REVIEWS = [
-    review("whole", 5, "2017-01-10 00:00:00"),
-    review("split", 3, "2017-01-05 00:00:00"),
-    review("called off", 1, "2017-01-10 00:00:00"),
-    review("nothing in it", 1, "2017-01-10 00:00:00"),
-]
-
-
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
     """A folder with a whole small marketplace."""
-    folder = tmp_path / "olist"
-    folder.mkdir()
-    rows: dict[str, list[dict[str, Any]]] = {
-        "orders": ORDERS,
-        "order_items": ITEMS,
-        "order_payments": PAYMENTS,
-        "order_reviews": REVIEWS,
-        "customers": [
-            {"customer_id": f"customer of {row['order_id']}", "customer_unique_id": "ana" if number % 2 else "rui",
-             "customer_zip_code_prefix": "20231", "customer_city": "rio de janeiro", "customer_state": "RJ"}
-            for number, row in enumerate(ORDERS)
-        ],
-        "products": [
-            {"product_id": "cup", "product_category_name": "utilidades_domesticas", "product_weight_g": 225.0},
-            {"product_id": "pot", "product_category_name": None, "product_weight_g": None},
-            {"product_id": "never sold", "product_category_name": "artes", "product_weight_g": 1.0},
-        ],
-        "sellers": [
-            {"seller_id": id, "seller_zip_code_prefix": "13023", "seller_city": "campinas", "seller_state": "SP"}
-            for id in ("tea house", "other house")
-        ],
-        "category_translation": [
-            {"product_category_name": "utilidades_domesticas", "product_category_name_english": "housewares"},
-        ],
-    }  # fmt: skip
-    for name, content in rows.items():
-        parquet.write_table(pa.Table.from_pylist(content), folder / f"{name}.parquet")
-    return folder
+    return write_tables(tmp_path / "olist")
 
 
 def run(*arguments: str, data: Path, ends: int = 0) -> str:
@@ -155,6 +34,49 @@ def run(*arguments: str, data: Path, ends: int = 0) -> str:
     done = subprocess.run([YUNDUAN, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=1500)
     assert done.returncode == ends, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+def killed(tables: Path, data: Path, *, when: str, is_over: int) -> None:
+    """An import whose process is killed as soon as a count in its store is over a number."""
+    environment = os.environ | {"YUNDUAN_DATA": str(data)}
+    process = subprocess.Popen([YUNDUAN, "import", "olist", str(tables)], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            with contextlib.suppress(apsw.Error), contextlib.closing(reading(data)) as store:
+                while process.poll() is None and store.execute(when).get <= is_over:
+                    time.sleep(0.002)
+                break
+            time.sleep(0.002)
+    finally:
+        process.kill()
+    assert process.wait(30) == -signal.SIGKILL
+
+
+def reading(data: Path) -> apsw.Connection:
+    """A connection that reads beside whoever writes."""
+    return apsw.Connection(str(data / "yunduan.sqlite"), flags=apsw.SQLITE_OPEN_READONLY)
+
+
+@contextmanager
+def served(data: Path) -> Iterator[None]:
+    """A server on a folder that is ready for everything, alarms included; ended by its id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"YUNDUAN_DATA": str(data), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "error"}
+    server = subprocess.Popen([YUNDUAN, "serve"], env=environment)
+    try:
+        for _ in range(300):
+            assert server.poll() is None
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=1):
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError("the server is never ready")
+        yield
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
 
 
 def test_a_small_marketplace_ends_where_it_should(tables: Path, tmp_path: Path) -> None:
@@ -181,15 +103,54 @@ def test_a_small_marketplace_ends_where_it_should(tables: Path, tmp_path: Path) 
     assert "the books balance" in run("ledger", "audit", data=tmp_path / "data")
 
 
-def test_an_import_goes_on_where_it_was_and_begins_in_no_other_cloud(tables: Path, tmp_path: Path) -> None:
-    """The same again changes nothing; a cloud with something else in it is refused."""
+def test_a_finished_import_is_not_done_twice(tables: Path, tmp_path: Path) -> None:
+    """However long ago its answers were given, and whoever has served since."""
     data = tmp_path / "data"
-    first = run("import", "olist", str(tables), data=data)
-    again = run("import", "olist", str(tables), data=data)
-    assert [line for line in again.splitlines() if "BRL" in line] == [line for line in first.splitlines() if "BRL" in line]
-    other = tmp_path / "other"
-    run("person", "register", "+8613800138000", data=other)
-    assert "not empty" in run("import", "olist", str(tables), data=other, ends=1)
+    run("import", "olist", str(tables), data=data)
+    stands = ending(data)
+    with served(data):
+        assert "another process writes to" in run("import", "olist", str(tables), data=data, ends=1)
+    assert "has been imported into this store already" in run("import", "olist", str(tables), data=data, ends=1)
+    assert ending(data) == stands
+
+
+def test_an_import_begins_in_no_store_that_was_written_to(tables: Path, tmp_path: Path) -> None:
+    """Not where somebody is known, and not where a server has run: its time is past the years of the import."""
+    known, served_once = tmp_path / "known", tmp_path / "served"
+    run("person", "register", "+8613800138000", data=known)
+    with served(served_once):
+        pass
+    for data in (known, served_once):
+        assert "the store is not empty" in run("import", "olist", str(tables), data=data, ends=1)
+
+
+def test_an_import_goes_on_with_the_same_tables_alone(tables: Path, tmp_path: Path) -> None:
+    """Those of another marketplace would be mixed with what is there."""
+    data = tmp_path / "data"
+    killed(write_tables(tmp_path / "many", times=20), data, when="SELECT count(*) FROM orders", is_over=10)
+    assert "begun with other tables" in run("import", "olist", str(tables), data=data, ends=1)
+
+
+@pytest.mark.slow
+def test_an_import_that_is_killed_ends_where_one_that_is_not(tmp_path: Path) -> None:
+    """Killed among goods, checkouts, receipts and reviews: nothing is made twice, and whoever comes in between is told to wait."""
+    tables, whole, data = write_tables(tmp_path / "olist", times=20), tmp_path / "whole", tmp_path / "data"
+    run("import", "olist", str(tables), data=whole)
+    for when, is_over in (
+        ("SELECT count(*) FROM person", 5),
+        ("SELECT count(*) FROM orders", 3),
+        ("SELECT count(*) FROM orders", 60),
+        ("SELECT count(*) FROM fact WHERE kind = 'OrderShipped'", 50),
+        ("SELECT count(*) FROM review", 10),
+    ):
+        killed(tables, data, when=when, is_over=is_over)
+        for command in (("serve", "--port", "0"), ("person", "register", "+8613800138000"), ("backup", str(tmp_path / "copy"))):
+            assert "an import of olist has begun in this store and not ended" in run(*command, data=data, ends=1)
+        assert "imports: olist has begun and not ended" in run("doctor", data=data, ends=1)
+    assert "the books balance" in run("import", "olist", str(tables), data=data)
+    assert ending(data) == ending(whole)
+    with served(data):
+        assert "the books balance" in run("ledger", "audit", data=data)
 
 
 def test_tables_that_are_not_there_are_named(tmp_path: Path) -> None:

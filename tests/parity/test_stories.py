@@ -498,7 +498,7 @@ def test_comparisons_and_nulls_read_alike(world: World) -> None:
 
 def test_both_stores_have_the_same_tables(world: World) -> None:
     """A migration makes the same of every store."""
-    runtime_tables = ["alarm", "answer", "cursor", "fact", "head", "job", "mark", "migration", "parked"]
+    runtime_tables = ["alarm", "answer", "cursor", "fact", "head", "import", "imported", "job", "mark", "migration", "parked"]
     toy_tables = ["account", "heard", "moved", "note", "plain", "purse", "slot"]
     assert tables(world) == sorted(runtime_tables + toy_tables)
 

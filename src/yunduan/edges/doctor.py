@@ -18,6 +18,7 @@ from yunduan.domains.ledger.audit import audit
 from yunduan.edges.operator import SOCKET_NAME
 from yunduan.edges.starting import files_wanted, is_unreachable
 from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.imports import unfinished
 from yunduan.runtime.migrations import migrations, pending
 from yunduan.runtime.ports import Snapshots, StoreRefusedError
 from yunduan.runtime.settings import HttpSettings, Settings, SettingsError
@@ -59,7 +60,17 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _of_store(settings: Settings, reader: Snapshots) -> Iterator[Finding]:
-    looks: list[Callable[[Snapshots], Finding]] = [_migrations, _lag, _parked, _clock, _alarms, _failing, _jobs, _books]
+    looks: list[Callable[[Snapshots], Finding]] = [
+        _migrations,
+        _imports,
+        _lag,
+        _parked,
+        _clock,
+        _alarms,
+        _failing,
+        _jobs,
+        _books,
+    ]
     if settings.sqlite_path() is not None:
         looks.insert(0, _integrity)
     for look in looks:
@@ -188,6 +199,13 @@ def _migrations(reader: Snapshots) -> Finding:
     except StoreRefusedError as error:
         return Finding(what="migrations", found=str(error), is_bad=True, advice="run the version of yunduan that wrote this store")
     return Finding(what="migrations", found=f"{len(waiting)} to be applied at the next start" if waiting else "all applied")
+
+
+def _imports(reader: Snapshots) -> Finding:
+    found = unfinished(reader)
+    said = f"{found.source} has begun and not ended: {found.done:,} of {found.total:,} steps" if found else "none unfinished"
+    advice = f"nothing else may write until it has: `yunduan import {found.source}` goes on with it" if found else ""
+    return Finding(what="imports", found=said, is_bad=found is not None, advice=advice)
 
 
 def _lag(reader: Snapshots) -> Finding:

@@ -2,7 +2,7 @@
 
 from itertools import takewhile
 
-from yunduan.runtime import alarms, following, jobs, timekeeping
+from yunduan.runtime import alarms, following, imports, jobs, timekeeping
 from yunduan.runtime.answers import FORGET, KEPT_MS, SPEND
 from yunduan.runtime.marks import keep_mark, mark
 from yunduan.runtime.registry import Domain, JobKind, Progress
@@ -51,8 +51,12 @@ DOMAIN = Domain(
         alarms.fail_alarm,
         timekeeping.suspend_alarms,
         timekeeping.confirm_clock,
+        imports.begin_import,
+        imports.bring_in,
+        imports.advance_import,
+        imports.end_import,
     ),
-    queries=(jobs.job_of, jobs.last_jobs, following.parked_facts),
+    queries=(jobs.job_of, jobs.last_jobs, following.parked_facts, imports.import_of, imports.imported_of, imports.kinds_imported),
     jobs=(JobKind("forget_answers", forget_answers, every_ms=3_600_000),),
     seal=timekeeping.note_time,
 )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from yunduan.edges.cli import books, copies, data, facts, jobs, people, shops
+from yunduan.edges.cli import books, copies, data, facts, imports, jobs, people, shops
 from yunduan.edges.cli.clock import confirm_clock
 from yunduan.edges.cli.screen import BAD, console, errors
 from yunduan.edges.cli.ways import settings_of
@@ -34,7 +34,7 @@ app.add_typer(people.app, name="person")
 app.add_typer(shops.app, name="shop")
 app.add_typer(jobs.app, name="job")
 app.add_typer(facts.app, name="fact")
-app.add_typer(data.importing, name="import")
+app.add_typer(imports.app, name="import")
 for command in (copies.backup, copies.restore, data.doctor, confirm_clock):
     app.command()(command)
 

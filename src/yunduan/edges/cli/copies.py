@@ -20,6 +20,7 @@ from yunduan.edges.cli.books import print_audit
 from yunduan.edges.cli.screen import Watch, console, watched
 from yunduan.edges.cli.ways import KEYS, DataFolder, must_be_there, settings_of
 from yunduan.kernel.actors import SYSTEM
+from yunduan.runtime.imports import refuse_unfinished
 from yunduan.runtime.jobs import StartJob
 from yunduan.runtime.ports import StoreRefusedError
 from yunduan.runtime.restoring import raise_epoch
@@ -42,6 +43,7 @@ def backup(
     if keys is not None:
         _must_be_apart(target, keys)
         _must_be_free(keys / KEYS)
+    _refuse_unfinished(settings)
     began = time.monotonic()
     with _whole_folder(target) as folder:
         with watched("copying") as watch:
@@ -53,6 +55,15 @@ def backup(
     console.print(f"copied {size / 2**20:.1f} MiB to {target} in {time.monotonic() - began:.1f} s")
     if keys is not None:
         console.print(f"copied the keys to {keys}")
+
+
+def _refuse_unfinished(settings: Settings) -> None:
+    """A copy of half an import would be of no use: the sandbox's books, which it goes on with, are not in it."""
+    reader = open_reader(settings)
+    try:
+        refuse_unfinished(reader)
+    finally:
+        reader.close()
 
 
 def restore(

@@ -9,12 +9,14 @@ Who has received may review, once: a review that is dated before its parcel wait
 received, or has been reviewed already, are left out and counted. So nothing in a plan is refused.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from typing import TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from yunduan.edges.olist.categories import CHINESE, OTHER
@@ -25,6 +27,7 @@ ZONE = timezone(timedelta(hours=-3))
 CURRENCY = "BRL"
 Row = TypeVar("Row", Item, Payment)
 WEIGHT_G_DEFAULT = 500
+DAY_MS = 86_400_000
 
 
 class Kind(IntEnum):
@@ -149,6 +152,15 @@ class Plan(Struct, frozen=True, kw_only=True):
     reviews: list[Review]
     steps: list[Step]
     counts: Counts
+
+    @property
+    def opens_at(self) -> int:
+        """When the marketplace opens: the day before its first order, in milliseconds since 1970."""
+        return self.steps[0].at - DAY_MS
+
+    def content(self) -> bytes:
+        """What tells this plan from any other, made of other tables or by another program."""
+        return hashlib.blake2b(msgspec.msgpack.encode(self), digest_size=16).digest()
 
 
 def plan(tables: Tables) -> Plan:

@@ -1,15 +1,16 @@
 """Carries a plan out through the real commands, each at its own date, in a cloud whose clock is ours to move.
 
-Everything has a key, so a replay that was cut off is begun again and goes on where it was: what has been done is answered from
-its key. Between two steps everything that became due in the meantime happens first, at its own time: alarms ring in 2017, not now.
+The store itself remembers what has been brought in, under the names that Olist has for it, and how many steps are done: a replay
+that was cut off anywhere is begun again and goes on where it was. Between two steps everything that became due in the meantime
+happens first, at its own time: alarms ring in 2017, not now.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from yunduan.backends.sandbox import Sandbox
@@ -22,24 +23,27 @@ from yunduan.domains.orders.agreed import AgreedLine, PlaceAgreed
 from yunduan.domains.orders.commands import ConfirmReceipt, DeclineOrder, PlacedOrder, RefundOrder, ReviewOrder, ShipOrder
 from yunduan.domains.payments.commands import BookDifference
 from yunduan.domains.payments.model import Tender, TenderKind
-from yunduan.edges.olist.plan import CURRENCY, Good, Kind, Plan, Purchase, Shop, Step
+from yunduan.edges.olist.plan import CURRENCY, DAY_MS, Good, Kind, Plan, Purchase, Shop, Step
 from yunduan.kernel.actors import SYSTEM, Actor
-from yunduan.kernel.ids import AddressId, CategoryId, CheckoutId, LocationId, PaymentId, PersonId, ShopId, VariantId, sibling
+from yunduan.kernel.ids import AddressId, CategoryId, LocationId, PaymentId, PersonId, ShopId, VariantId, sibling
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.runtime.clock import VirtualClock
+from yunduan.runtime.imports import AdvanceImport, BeginImport, BringIn, EndImport, ImportedOf
+from yunduan.runtime.registry import answer_type
 
 Answer = TypeVar("Answer")
+Thing = TypeVar("Thing")
 Watch = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
-DAY_MS = 86_400_000
+SOURCE = "olist"
 COMMISSION_PPM = 100_000
 """The data does not say what Olist kept; a tenth of the goods is its order of magnitude."""
 PHONE = "+55 11 3000 0000"
 """Nobody's number: the data has none."""
 AT_ONCE = 200
 STEPS_UNHEARD_MAX = 200
-"""How many steps pass before followers hear of them: a delivery is a commit."""
+"""How many steps pass before followers hear of them and they are done for certain: each of the two is a commit."""
 TEXT_MAX = 1000
 
 
@@ -50,11 +54,18 @@ class Sold(Struct, frozen=True):
     variant_id: VariantId
 
 
+class Keeper(Struct, frozen=True):
+    """Who acts for a shop, and what Olist calls it."""
+
+    seller: str
+    actor: Actor
+
+
 class Bought(Struct, frozen=True):
     """A purchase after it was placed."""
 
     buyer: Actor
-    checkout_id: CheckoutId
+    payment_id: PaymentId
     orders: tuple[PlacedOrder, ...]
     redirects: tuple[str, ...]
 
@@ -69,22 +80,28 @@ class Replay:
         self._plan = plan
         self._watch = watch
         self._sandbox: Sandbox = cloud.port(Sandbox)
+        self._made: dict[tuple[str, str], bytes] = {}
+        """What an earlier run was answered with."""
         self._categories: dict[str, CategoryId] = {}
-        self._keepers: dict[ShopId, Actor] = {}
+        self._keepers: dict[ShopId, Keeper] = {}
         self._shops: dict[str, ShopId] = {}
         self._sold: dict[tuple[str, str], Sold] = {}
         self._buyers: dict[str, Actor] = {}
         self._addresses: dict[tuple[str, tuple[str, str, str]], AddressId] = {}
         self._bought: dict[int, Bought] = {}
-        self._placed_at = {step.purchase: step.at for step in plan.steps if step.kind is Kind.PLACE}
         self._captured_at = {step.purchase: step.at for step in plan.steps if step.kind is Kind.CAPTURE}
-        self._shipped: set[int] = set()
-        self.done: Counter[str] = Counter()
-        """How often each thing was done."""
+        self._shipped = {step.purchase for step in plan.steps if step.kind is Kind.SHIP}
 
-    async def run(self) -> None:
-        """Open the marketplace the day before its first order, live through its years, then come back to the present."""
-        self._clock.advance_to(self._plan.steps[0].at - DAY_MS)
+    async def run(self) -> int:
+        """Open the marketplace the day before its first order and live through its years; answers how many steps were done before.
+
+        Raises `Refused` when this is not the store to do it in, or when it has been done.
+        """
+        self._clock.advance_to(max(self._plan.opens_at, self._cloud.writer.head.at))
+        steps = self._plan.steps
+        begun = await self._cloud.send(BeginImport(source=SOURCE, content=self._plan.content(), total=len(steps)), actor=SYSTEM)
+        brought = await self._cloud.ask_slow(ImportedOf(source=SOURCE), actor=SYSTEM)
+        self._made = {(one.kind, one.name): one.made for one in brought}
         await self._open()
         acts = {
             Kind.PLACE: self._place,
@@ -94,28 +111,35 @@ class Replay:
             Kind.CANCEL: self._cancel,
             Kind.REVIEW: self._review,
         }
-        for number, step in enumerate(self._plan.steps):
+        for number, step in enumerate(steps[begun.done :], begun.done + 1):
             await self._until(step.at)
             await acts[step.kind](step)
             if number % STEPS_UNHEARD_MAX == 0:
-                await self._cloud.settle()
-            self._watch("steps", number + 1, len(self._plan.steps))
-        await self._cloud.settle()
+                await self._advance(number)
+            self._watch("steps", number, len(steps))
+        await self._advance(len(steps))
+        return begun.done
 
     async def come_back(self, now_ms: int) -> None:
-        """Let the time until now pass, with all that it brings."""
+        """Let the time until now pass, with all that it brings, and end the import: the store is like any other from now on."""
         await self._until(now_ms)
         await self._cloud.settle()
+        await self._cloud.send(EndImport(source=SOURCE), actor=SYSTEM)
+
+    async def _advance(self, done: int) -> None:
+        await self._cloud.settle()
+        await self._cloud.send(AdvanceImport(source=SOURCE, done=done), actor=SYSTEM)
 
     # Opening the marketplace
 
     async def _open(self) -> None:
         for key, name, name_en in self._plan.categories:
-            self._categories[key] = (await self._send(CreateCategory(name=name, name_en=name_en), key=f"category:{key}")).category_id
+            made = await self._bring("category", key, CreateCategory(name=name, name_en=name_en))
+            self._categories[key] = made.category_id
         locations: dict[str, LocationId] = {}
 
         async def shop(shop: Shop) -> None:
-            owner = await self._send(RegisterPerson(language=Language.EN), key=f"keeper:{shop.seller}")
+            owner = await self._bring("keeper", shop.seller, RegisterPerson(language=Language.EN))
             name = f"{shop.city.title()} {shop.seller[:6]}"
             ask = CreateShop(
                 owner=owner.person_id,
@@ -126,17 +150,17 @@ class Replay:
                 currency=CURRENCY,
                 commission_ppm=COMMISSION_PPM,
             )
-            made = await self._send(ask, key=f"shop:{shop.seller}")
+            made = await self._bring("shop", shop.seller, ask)
             self._shops[shop.seller], locations[shop.seller] = made.shop_id, made.location_id
             roles = {made.shop_id: frozenset({ShopRole.OWNER.value})}
-            self._keepers[made.shop_id] = Actor(person=owner.person_id, shop_roles=roles, is_system=True)
+            self._keepers[made.shop_id] = Keeper(shop.seller, Actor(person=owner.person_id, shop_roles=roles, is_system=True))
 
         async def good(good: Good) -> None:
             variant = VariantForm(sku=good.product, price=_reais(good.price), weight_g=good.weight_g)
             form = GoodsForm(title=good.title_zh, title_en=good.title_en, category_id=self._categories[good.category], variants=(variant,))
-            shop_id = self._shops[good.seller]
-            made = await self._send(CreateGoods(shop_id=shop_id, form=form, publish=True), key=f"good:{good.product}:{good.seller}")
-            sold = Sold(shop_id, made.variant_ids[0])
+            shop_id, name = self._shops[good.seller], f"{good.product}/{good.seller}"
+            made = await self._bring("good", name, CreateGoods(shop_id=shop_id, form=form, publish=True))
+            sold = self._sold[good.product, good.seller] = Sold(shop_id, made.variant_ids[0])
             stock = SetStock(
                 shop_id=shop_id,
                 variant_id=sold.variant_id,
@@ -144,18 +168,25 @@ class Replay:
                 on_hand=good.pieces,
                 reason=StockReason.IMPORTED,
             )
-            await self._send(stock, key=f"stock:{good.product}:{good.seller}")
-            self._sold[good.product, good.seller] = sold
+            await self._bring("stock", name, stock)
 
         async def buyer(id: str) -> None:
-            made = await self._send(RegisterPerson(language=Language.EN), key=f"buyer:{id}")
+            made = await self._bring("buyer", id, RegisterPerson(language=Language.EN))
             self._buyers[id] = _in_the_name_of(made.person_id)
 
         await self._all("shops", self._plan.shops, shop)
         await self._all("goods", self._plan.goods, good)
-        await self._all("people", self._plan.buyers, buyer)
 
-    async def _all(self, what: str, things: list[Any], act: Callable[[Any], Any]) -> None:
+        async def address(home: tuple[tuple[str, tuple[str, str, str]], str]) -> None:
+            (buyer, (code, city, state)), purchase = home
+            postal = Postal(recipient="Olist", phone=PHONE, country="BR", region=state, city=city, lines=(f"CEP {code}",), postal_code=code)
+            made = await self._bring("address", purchase, AddAddress(address=postal), actor=self._buyers[buyer])
+            self._addresses[buyer, (code, city, state)] = made.address_id
+
+        await self._all("people", self._plan.buyers, buyer)
+        await self._all("addresses", [*homes(self._plan).items()], address)
+
+    async def _all(self, what: str, things: Sequence[Thing], act: Callable[[Thing], Awaitable[None]]) -> None:
         for start in range(0, len(things), AT_ONCE):
             await asyncio.gather(*(act(thing) for thing in things[start : start + AT_ONCE]))
             self._watch(what, min(start + AT_ONCE, len(things)), len(things))
@@ -164,79 +195,69 @@ class Replay:
     # The life of an order
 
     async def _place(self, step: Step) -> None:
-        purchase = self._plan.purchases[step.purchase]
-        buyer = self._buyers[purchase.buyer]
-        ask = PlaceAgreed(
-            address_id=await self._address(purchase),
-            lines=tuple(
-                AgreedLine(
-                    variant_id=self._sold[line.good].variant_id,
-                    quantity=line.quantity,
-                    price=_reais(line.price),
-                    shipping=_reais(line.freight),
-                )
-                for line in purchase.lines
-            ),
-            tenders=tenders(purchase),
-            pay_by=self._captured_at[step.purchase] + DAY_MS,
-        )
-        placed = await self._send(ask, actor=buyer, key=f"place:{purchase.id}")
-        redirects = tuple(redirect.url for redirect in placed.payment.redirects)
-        self._bought[step.purchase] = Bought(buyer, placed.checkout_id, placed.orders, redirects)
-        self.done["checkouts"] += 1
-        self.done["orders"] += len(placed.orders)
+        await self._placed(step.purchase)
 
-    async def _address(self, purchase: Purchase) -> AddressId:
-        place = (purchase.buyer, purchase.address)
-        if place not in self._addresses:
-            code, city, state = purchase.address
-            postal = Postal(recipient="Olist", phone=PHONE, country="BR", region=state, city=city, lines=(f"CEP {code}",), postal_code=code)
-            kept = await self._send(AddAddress(address=postal), actor=self._buyers[purchase.buyer], key=f"address:{purchase.id}")
-            self._addresses[place] = kept.address_id
-        return self._addresses[place]
+    async def _placed(self, number: int) -> Bought:
+        """A purchase, placed now or before."""
+        if number not in self._bought:
+            purchase = self._plan.purchases[number]
+            buyer = self._buyers[purchase.buyer]
+            ask = PlaceAgreed(
+                address_id=self._addresses[purchase.buyer, purchase.address],
+                lines=tuple(
+                    AgreedLine(
+                        variant_id=self._sold[line.good].variant_id,
+                        quantity=line.quantity,
+                        price=_reais(line.price),
+                        shipping=_reais(line.freight),
+                    )
+                    for line in purchase.lines
+                ),
+                tenders=tenders(purchase),
+                pay_by=self._captured_at[number] + DAY_MS,
+            )
+            placed = await self._bring("checkout", purchase.id, ask, actor=buyer)
+            payment_id = PaymentId(sibling(placed.checkout_id, "pay"))
+            redirects = tuple(redirect.url for redirect in placed.payment.redirects)
+            self._bought[number] = Bought(buyer, payment_id, placed.orders, redirects)
+        return self._bought[number]
 
     async def _capture(self, step: Step) -> None:
-        purchase, bought = self._plan.purchases[step.purchase], self._bought[step.purchase]
+        purchase, bought = self._plan.purchases[step.purchase], await self._placed(step.purchase)
         for url in bought.redirects:
             self._sandbox.decide(dict(parse_qsl(urlsplit(url).query)), approve=True)
         await self._cloud.settle(hear=False)
-        self.done["captured"] += len(bought.redirects)
         over = purchase.paid - purchase.total
         if over > 0:
-            payment_id = PaymentId(sibling(bought.checkout_id, "pay"))
-            ask = BookDifference(payment_id=payment_id, channel="sandbox", amount=_reais(over))
-            charge = await self._send(ask, key=f"difference:{purchase.id}")
+            ask = BookDifference(payment_id=bought.payment_id, channel="sandbox", amount=_reais(over))
+            charge = await self._bring("difference", purchase.id, ask)
             self._sandbox.collect(charge.reference, charge.amount)
-            self.done["paid_over"] += 1
-        self.done["paid_under"] += over < 0
 
     async def _ship(self, step: Step) -> None:
-        purchase, bought = self._plan.purchases[step.purchase], self._bought[step.purchase]
+        purchase, bought = self._plan.purchases[step.purchase], await self._placed(step.purchase)
         for order in bought.orders:
             ask = ShipOrder(shop_id=order.shop_id, order_id=order.order_id, carrier="Correios", tracking=f"BR{purchase.id[:12]}")
-            await self._send(ask, actor=self._keepers[order.shop_id], key=f"ship:{order.order_id}")
-            self.done["shipped"] += 1
-        self._shipped.add(step.purchase)
+            await self._for_shop("shipment", purchase, order, ask)
 
     async def _receive(self, step: Step) -> None:
-        bought = self._bought[step.purchase]
+        purchase, bought = self._plan.purchases[step.purchase], await self._placed(step.purchase)
         for order in bought.orders:
-            await self._send(ConfirmReceipt(order_id=order.order_id), actor=bought.buyer, key=f"receive:{order.order_id}")
-            self.done["received"] += 1
+            name = self._name_of(purchase, order)
+            await self._bring("receipt", name, ConfirmReceipt(order_id=order.order_id), actor=bought.buyer)
 
     async def _cancel(self, step: Step) -> None:
-        for order in self._bought[step.purchase].orders:
+        purchase, bought = self._plan.purchases[step.purchase], await self._placed(step.purchase)
+        for order in bought.orders:
             if step.purchase in self._shipped:
                 refund = RefundOrder(shop_id=order.shop_id, order_id=order.order_id, amount=order.total)
-                await self._send(refund, actor=self._keepers[order.shop_id], key=f"refund:{order.order_id}")
-                self.done["refunded"] += 1
+                await self._for_shop("refund", purchase, order, refund)
             else:
                 decline = DeclineOrder(shop_id=order.shop_id, order_id=order.order_id)
-                await self._send(decline, actor=self._keepers[order.shop_id], key=f"decline:{order.order_id}")
-                self.done["cancelled"] += 1
+                await self._for_shop("cancellation", purchase, order, decline)
 
     async def _review(self, step: Step) -> None:
-        review, purchase, bought = self._plan.reviews[step.detail], self._plan.purchases[step.purchase], self._bought[step.purchase]
+        review, purchase = self._plan.reviews[step.detail], self._plan.purchases[step.purchase]
+        bought = await self._placed(step.purchase)
         said = " ".join(part for part in (review.review_comment_title, review.review_comment_message) if part)
         text = "".join(letter if letter.isprintable() else " " for letter in said)[:TEXT_MAX]
         for order in bought.orders:
@@ -244,9 +265,7 @@ class Replay:
                 sold = self._sold[line.good]
                 if sold.shop_id == order.shop_id:
                     ask = ReviewOrder(order_id=order.order_id, variant_id=sold.variant_id, stars=review.review_score, text=text)
-                    await self._send(ask, actor=bought.buyer, key=f"review:{step.detail}:{sold.variant_id}")
-                    self.done["lines reviewed"] += 1
-        self.done["reviewed"] += 1
+                    await self._bring("review", f"{self._name_of(purchase, order)}/{line.good[0]}", ask, actor=bought.buyer)
 
     # How things are sent
 
@@ -260,8 +279,28 @@ class Replay:
     def _next_due(self) -> int | None:
         return min((due for runner in self._cloud.runners if (due := runner.next_due()) is not None), default=None)
 
-    async def _send(self, command: Command[Answer], *, actor: Actor = SYSTEM, key: str) -> Answer:
-        return await self._cloud.send(command, actor=actor, key=f"olist:{key}")
+    async def _for_shop(self, kind: str, purchase: Purchase, order: PlacedOrder, command: Command[Any]) -> None:
+        await self._bring(kind, self._name_of(purchase, order), command, actor=self._keepers[order.shop_id].actor)
+
+    def _name_of(self, purchase: Purchase, order: PlacedOrder) -> str:
+        """An order of one shop has no name at Olist: that of the whole, with the seller's."""
+        return f"{purchase.id}/{self._keepers[order.shop_id].seller}"
+
+    async def _bring(self, kind: str, name: str, command: Command[Answer], *, actor: Actor = SYSTEM) -> Answer:
+        """Have a command carried out once, in this run or an earlier one."""
+        made = self._made.get((kind, name))
+        if made is None:
+            made = await self._cloud.send(BringIn(source=SOURCE, kind=kind, name=name, command=command), actor=actor)
+        answer: Answer = msgspec.json.decode(made, type=answer_type(type(command)))
+        return answer
+
+
+def homes(plan: Plan) -> dict[tuple[str, tuple[str, str, str]], str]:
+    """Where goods are sent: each address of each buyer once, with the purchase that named it first."""
+    found: dict[tuple[str, tuple[str, str, str]], str] = {}
+    for purchase in plan.purchases:
+        found.setdefault((purchase.buyer, purchase.address), purchase.id)
+    return found
 
 
 def tenders(purchase: Purchase) -> tuple[Tender, ...]:
