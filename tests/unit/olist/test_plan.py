@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from yunduan.edges.olist.plan import Kind, Plan, instant, plan
-from yunduan.edges.olist.tables import MissingTableError, cents, read
+from yunduan.edges.olist.tables import TablesRefusedError, cents, read
 
 FOLDER = Path(__file__).parents[4] / "shared" / "data" / "olist"
 
@@ -22,9 +22,13 @@ def olist() -> Plan:
 def test_every_order_is_placed_or_reported(olist: Plan) -> None:
     """10,766 orders: 89 without lines and one without payment are not placed."""
     counts = olist.counts
-    assert (counts.orders, counts.without_lines, counts.without_payment, counts.placed) == (10_766, 89, 1, 10_676)
+    assert (counts.orders, counts.placed.total(), counts.orders_by_shop) == (10_766, 10_676, 10_803)
+    assert counts.without_lines == {"unavailable": 61, "canceled": 27, "invoiced": 1}
+    assert counts.without_payment == {"delivered": 1}
+    assert counts.placed == {"delivered": 10_452, "shipped": 118, "canceled": 52, "invoiced": 31, "processing": 21, "unavailable": 2}
     assert (counts.lines, counts.lines_with_freight) == (12_246, 12_206)
-    assert (counts.split_over_sellers, counts.products_of_several_sellers, len(olist.goods)) == (121, 147, 7_231)
+    assert (counts.split_over_sellers.total(), counts.products_of_several_sellers, len(olist.goods)) == (121, 147, 7_231)
+    assert (counts.several_payments, counts.several_tenders) == (331, 329)
     assert (counts.paid_over, counts.paid_under) == (40, 23)
     assert (counts.reviews, counts.reviews_early) == (2_993, 324)
 
@@ -75,5 +79,5 @@ def test_times_are_brasilias() -> None:
 
 def test_a_folder_without_the_tables_is_refused_by_name(tmp_path: Path) -> None:
     """The error says which file is missing."""
-    with pytest.raises(MissingTableError, match=r"orders\.parquet is not there"):
+    with pytest.raises(TablesRefusedError, match=r"orders\.parquet is not there"):
         read(tmp_path)

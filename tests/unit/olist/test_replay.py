@@ -32,11 +32,12 @@ def replayed(data: Path, made: Plan, *, probe: Callable[[str], None] | None = No
         cloud = Cloud(open_store(settings), parts=parts, clock=clock, importing=SOURCE, probe=probe)
         try:
             olist = Replay(cloud, clock, made, watch=lambda *_: None)
-            done = await olist.run()
+            begun = await olist.begin()
+            await olist.run(begun)
             await olist.come_back(NOW_MS)
         finally:
             await cloud.stop()
-        return done
+        return begun.done
 
     return asyncio.run(run())
 

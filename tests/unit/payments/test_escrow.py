@@ -22,7 +22,7 @@ from yunduan.domains.ledger.queries import AccountOf
 from yunduan.domains.payments import model
 from yunduan.domains.payments.commands import RefundEscrow, ReportOutgoing, SettleEscrow
 from yunduan.domains.payments.model import EscrowState, PieceState, RefundState, TenderKind
-from yunduan.domains.payments.queries import EscrowOf, RefundOf, ShopBalanceOf, StatementOfShop, WalletOf
+from yunduan.domains.payments.queries import EscrowOf, MoneyByPurpose, RefundOf, ShopBalanceOf, StatementOfShop, WalletOf
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -40,6 +40,24 @@ def paid(market: Market, amount: int = 1_000) -> None:
     """An order paid from the wallet."""
     market.fill(BUYER, amount)
     market.pay(1, [part(1, amount)], [by_wallet(amount)])
+
+
+def test_all_money_has_a_purpose_and_adds_up_to_nothing(market: Market) -> None:
+    """What the channel has collected and the difference has made up is in escrow, and then with the shop and the marketplace."""
+
+    def balances() -> dict[str, int]:
+        found = market.world.ask(MoneyByPurpose(currency="CNY"))
+        assert sum(purpose.balance for purpose in found) == 0
+        return {purpose.name: purpose.balance for purpose in found}
+
+    mixed(market)
+    outside = {"wallet": 0, "clearing": 0, "channel": -800, "difference": -200}
+    assert balances() == {**outside, "escrow": 1_000}
+    market.settle(1, 50)
+    assert balances() == {**outside, "escrow": 0, "shop": 950, "commission": 50}
+    earned = next(purpose for purpose in market.world.ask(MoneyByPurpose(currency="CNY")) if purpose.name == "shop")
+    assert (earned.accounts, earned.debits, earned.credits) == (1, 0, 950)
+    assert market.world.ask(MoneyByPurpose(currency="USD")) == ()
 
 
 def test_settling_gives_the_shop_what_the_commission_leaves(market: Market) -> None:

@@ -44,6 +44,7 @@ DOMAIN = Domain(
         queries.refund_of,
         queries.refunds_of,
         queries.platform_accounts_of,
+        queries.money_by_purpose,
         queries.open_alerts_of,
         queries.reconciliation_of,
     ),

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.ledger.model import Account, Block, Hash, Kind, LedgerRefusal, TransferRecord, leaf_of
-from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, ProofOf, StatementOf
+from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, ProofOf, StatementOf, TrialBalance
 from yunduan.domains.payments import model, postings, store
 from yunduan.domains.payments.model import (
     Alert,
@@ -186,6 +186,26 @@ class PlatformAccounts(Struct, frozen=True, kw_only=True):
 
 class PlatformAccountsOf(Query[PlatformAccounts]):
     """Commission, difference, promotions, and for each channel what it has collected and what is on its way back."""
+
+    currency: Currency
+
+
+class Purpose(Struct, frozen=True, kw_only=True):
+    """All accounts of one purpose in one currency, added up: what was debited and credited, in minor units."""
+
+    name: str
+    accounts: int
+    debits: int
+    credits: int
+
+    @property
+    def balance(self) -> int:
+        """Credits less debits, with its sign: a channel's is below zero by what it owes us."""
+        return self.credits - self.debits
+
+
+class MoneyByPurpose(Query[tuple[Purpose, ...]], slow=True):
+    """Where all money of one currency is: wallets, shops, escrow, what is on its way, channels, commission; together it is nothing."""
 
     currency: Currency
 
@@ -424,6 +444,21 @@ def open_alerts_of(at: Asking, ask: OpenAlertsOf) -> OpenAlerts:
     found = store.open_alerts(at, ask.after, ask.limit + 1)
     alerts = tuple(found[: ask.limit])
     return OpenAlerts(alerts=alerts, next=alerts[-1].id if len(found) > ask.limit else None)
+
+
+@answers(MoneyByPurpose)
+def money_by_purpose(at: Asking, ask: MoneyByPurpose) -> tuple[Purpose, ...]:
+    """The lines of the trial balance under the names of our accounts' codes; a purpose without accounts has no line."""
+    return tuple(
+        Purpose(
+            name=postings.AccountCode(line.code).name.lower(),
+            accounts=line.accounts,
+            debits=line.debits_posted,
+            credits=line.credits_posted,
+        )
+        for line in at.ask(TrialBalance()).lines
+        if line.currency == ask.currency
+    )
 
 
 @answers(ReconciliationOf)

@@ -10,7 +10,7 @@ received, or has been reviewed already, are left out and counted. So nothing in 
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
@@ -113,18 +113,32 @@ class Counts(Struct, kw_only=True):
     """What was found in the tables, for the report."""
 
     orders: int = 0
-    without_lines: int = 0
-    without_payment: int = 0
-    placed: int = 0
+    without_lines: Counter[str] = msgspec.field(default_factory=Counter)
+    """Orders that are not placed because there is nothing in them, by Olist's status."""
+    without_payment: Counter[str] = msgspec.field(default_factory=Counter)
+    """The same, because nobody says how they are paid."""
+    paid_for_nothing: int = 0
+    """What the payments of orders without lines come to, in centavos: they are not taken."""
+    placed: Counter[str] = msgspec.field(default_factory=Counter)
     orders_by_shop: int = 0
-    split_over_sellers: int = 0
+    split_over_sellers: Counter[int] = msgspec.field(default_factory=Counter)
+    """Orders placed with several sellers, by how many."""
+    several_payments: int = 0
+    """Orders with several payments, placed or not."""
+    several_unplaced: int = 0
     several_tenders: int = 0
+    """Checkouts with several tenders that are worth something."""
     paid_over: int = 0
     paid_under: int = 0
+    over: int = 0
+    """What the payments of those paid over come to beyond their lines, in centavos."""
+    under: int = 0
+    """What those of the others lack."""
     lines: int = 0
     lines_with_freight: int = 0
     products_of_several_sellers: int = 0
     products_never_sold: int = 0
+    products_without_category: int = 0
     dates_moved: int = 0
     reviews: int = 0
     reviews_early: int = 0
@@ -169,15 +183,18 @@ def plan(tables: Tables) -> Plan:
     addresses = {row.customer_id: row for row in tables.customers}
     counts = Counts(orders=len(tables.orders), lines=len(tables.order_items), reviews=len(tables.order_reviews))
     counts.lines_with_freight = sum(1 for item in tables.order_items if item.freight_value > 0)
+    several = [order.order_id for order in tables.orders if len(payments[order.order_id]) > 1]
+    counts.several_payments, counts.several_unplaced = len(several), sum(1 for id in several if not items[id])
     purchases: list[Purchase] = []
     steps: list[Step] = []
     place: dict[str, int] = {}
     for order in sorted(tables.orders, key=lambda order: (order.purchase_timestamp, order.order_id)):
         if not items[order.order_id]:
-            counts.without_lines += 1
+            counts.without_lines[order.status] += 1
+            counts.paid_for_nothing += sum(cents(payment.payment_value) for payment in payments[order.order_id])
             continue
         if not payments[order.order_id]:
-            counts.without_payment += 1
+            counts.without_payment[order.status] += 1
             continue
         customer = addresses[order.customer_id]
         address = (customer.customer_zip_code_prefix, customer.customer_city, customer.customer_state)
@@ -231,12 +248,15 @@ def _purchase(order: Order, buyer: str, address: tuple[str, str, str], items: li
 
 
 def _count(purchase: Purchase, counts: Counts) -> None:
-    counts.placed += 1
+    counts.placed[purchase.status] += 1
     counts.orders_by_shop += len(purchase.sellers)
-    counts.split_over_sellers += len(purchase.sellers) > 1
+    if len(purchase.sellers) > 1:
+        counts.split_over_sellers[len(purchase.sellers)] += 1
     counts.several_tenders += len(purchase.tenders) > 1
     counts.paid_over += purchase.paid > purchase.total
     counts.paid_under += purchase.paid < purchase.total
+    counts.over += max(0, purchase.paid - purchase.total)
+    counts.under += max(0, purchase.total - purchase.paid)
 
 
 def _life(order: Order, items: list[Item], place: int, counts: Counts) -> list[Step]:
@@ -309,6 +329,7 @@ def _goods(tables: Tables, counts: Counts) -> list[Good]:
         )
     counts.products_of_several_sellers = sum(1 for number in sellers.values() if number > 1)
     counts.products_never_sold = len(products) - len(sellers)
+    counts.products_without_category = sum(1 for id in sellers if not products[id].product_category_name)
     return goods
 
 

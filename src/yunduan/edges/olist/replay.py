@@ -7,6 +7,7 @@ happens first, at its own time: alarms ring in 2017, not now.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -29,7 +30,7 @@ from yunduan.kernel.ids import AddressId, CategoryId, LocationId, PaymentId, Per
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.runtime.clock import VirtualClock
-from yunduan.runtime.imports import AdvanceImport, BeginImport, BringIn, EndImport, ImportedOf
+from yunduan.runtime.imports import AdvanceImport, BeginImport, BringIn, EndImport, Import, ImportedOf
 from yunduan.runtime.registry import answer_type
 
 Answer = TypeVar("Answer")
@@ -45,6 +46,19 @@ AT_ONCE = 200
 STEPS_UNHEARD_MAX = 200
 """How many steps pass before followers hear of them and they are done for certain: each of the two is a commit."""
 TEXT_MAX = 1000
+
+
+class AtOnce(Executor):
+    """Commits where they are asked for: a replay has nobody to answer meanwhile, and handing over to a thread costs more than it brings."""
+
+    def submit(self, work: Callable[..., Answer], /, *arguments: Any, **named: Any) -> "Future[Answer]":
+        """Do it now; what it raises is raised by its future."""
+        done: Future[Answer] = Future()
+        try:
+            done.set_result(work(*arguments, **named))
+        except BaseException as error:
+            done.set_exception(error)
+        return done
 
 
 class Sold(Struct, frozen=True):
@@ -92,16 +106,16 @@ class Replay:
         self._captured_at = {step.purchase: step.at for step in plan.steps if step.kind is Kind.CAPTURE}
         self._shipped = {step.purchase for step in plan.steps if step.kind is Kind.SHIP}
 
-    async def run(self) -> int:
-        """Open the marketplace the day before its first order and live through its years; answers how many steps were done before.
-
-        Raises `Refused` when this is not the store to do it in, or when it has been done.
-        """
+    async def begin(self) -> Import:
+        """Begin, or find how far an earlier run came; raises `Refused` when this is not the store to do it in, or it has been done."""
         self._clock.advance_to(max(self._plan.opens_at, self._cloud.writer.head.at))
-        steps = self._plan.steps
-        begun = await self._cloud.send(BeginImport(source=SOURCE, content=self._plan.content(), total=len(steps)), actor=SYSTEM)
+        begun = await self._cloud.send(BeginImport(source=SOURCE, content=self._plan.content(), total=len(self._plan.steps)), actor=SYSTEM)
         brought = await self._cloud.ask_slow(ImportedOf(source=SOURCE), actor=SYSTEM)
         self._made = {(one.kind, one.name): one.made for one in brought}
+        return begun
+
+    async def run(self, begun: Import) -> None:
+        """Open the marketplace the day before its first order, and live through its years from where it stands."""
         await self._open()
         acts = {
             Kind.PLACE: self._place,
@@ -111,14 +125,15 @@ class Replay:
             Kind.CANCEL: self._cancel,
             Kind.REVIEW: self._review,
         }
+        steps = self._plan.steps
+        self._watch("orders", begun.done, len(steps))
         for number, step in enumerate(steps[begun.done :], begun.done + 1):
             await self._until(step.at)
             await acts[step.kind](step)
             if number % STEPS_UNHEARD_MAX == 0:
                 await self._advance(number)
-            self._watch("steps", number, len(steps))
+            self._watch("orders", number, len(steps))
         await self._advance(len(steps))
-        return begun.done
 
     async def come_back(self, now_ms: int) -> None:
         """Let the time until now pass, with all that it brings, and end the import: the store is like any other from now on."""

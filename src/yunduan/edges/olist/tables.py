@@ -2,14 +2,14 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
 
 
-class MissingTableError(Exception):
-    """A table is not there, or lacks a column."""
+class TablesRefusedError(Exception):
+    """The folder does not hold the tables of Olist; the text says what is wrong with it."""
 
 
 class Order(Struct, frozen=True, rename=lambda name: f"order_{name}" if name not in {"order_id", "customer_id"} else name):
@@ -105,19 +105,30 @@ class Tables(Struct, frozen=True):
 
 
 def read(folder: Path) -> Tables:
-    """Every table of a folder of parquet files named after them; raises `MissingTableError`."""
-    from pyarrow import parquet  # noqa: PLC0415 - an optional dependency, wanted by an import alone
+    """Every table of a folder of parquet files named after them; raises `TablesRefusedError`."""
+    tables = {field.name: field.type for field in msgspec.structs.fields(Tables)}
+    missing = [name for name in tables if not (folder / f"{name}.parquet").is_file()]
+    if missing:
+        raise TablesRefusedError(f"{folder} is not a folder with the tables of Olist: {missing[0]}.parquet is not there")
+    return Tables(**{name: _table(folder / f"{name}.parquet", rows) for name, rows in tables.items()})
 
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for field in msgspec.structs.fields(Tables):
-        path = folder / f"{field.name}.parquet"
-        if not path.is_file():
-            raise MissingTableError(f"{path} is not there")
-        rows[field.name] = parquet.read_table(path).to_pylist()
+
+def _table(path: Path, rows: Any) -> Any:
+    """The rows of one table, of which only the columns that a row has are read."""
     try:
-        return msgspec.convert(rows, Tables)
+        import pyarrow as pa  # noqa: PLC0415 - an optional dependency, wanted by an import alone
+        from pyarrow import parquet  # noqa: PLC0415 - the same
+    except ImportError as error:
+        raise TablesRefusedError("pyarrow reads the tables, and is not installed: `pip install 'yunduan[import]'`") from error
+    columns = [field.encode_name for field in msgspec.structs.fields(get_args(rows)[0])]
+    try:
+        with parquet.ParquetFile(path) as file:
+            wanted = [name for name in columns if name in file.schema_arrow.names]
+            return msgspec.convert(file.read(columns=wanted).to_pylist(), rows)
+    except (pa.ArrowException, OSError) as error:
+        raise TablesRefusedError(f"{path} cannot be read as a parquet file: {str(error).splitlines()[0]}") from error
     except msgspec.ValidationError as error:
-        raise MissingTableError(f"the tables in {folder} are not those of Olist: {error}") from error
+        raise TablesRefusedError(f"{path} is not the table of Olist: {error}") from error
 
 
 def cents(reais: float) -> int:
