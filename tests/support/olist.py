@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 from pyarrow import parquet
 
+from yunduan.backends.vault import FileVault
 from yunduan.domains.orders.store import ORDER, terms
 
 Rows = list[dict[str, Any]]
@@ -168,7 +169,8 @@ class Look:
     """Reads the files of a store that nobody writes to."""
 
     def __init__(self, data: Path) -> None:
-        """Open the store and the sandbox's books."""
+        """Open the store, its keys and the sandbox's books."""
+        self.vault = FileVault(data / "keys.sqlite")
         self._store = apsw.Connection(str(data / "yunduan.sqlite"), flags=apsw.SQLITE_OPEN_READONLY)
         self._sandbox = apsw.Connection(str(data / "sandbox.sqlite"), flags=apsw.SQLITE_OPEN_READONLY)
 
@@ -178,6 +180,7 @@ class Look:
     def __exit__(self, *_: object) -> None:
         self._store.close()
         self._sandbox.close()
+        self.vault.close()
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of the store."""
@@ -220,7 +223,20 @@ def _ending(look: Look) -> Iterator[tuple[str, Any]]:
     yield "imported", look.rows("SELECT kind, name FROM imported ORDER BY kind, name")
     columns = ", ".join(ORDER.columns)
     found = [ORDER.value(row) for row in look.rows(f"SELECT {columns} FROM orders")]
-    yield "orders", sorted((orders[order.id], order.state, order.total, order.placed_at, order.progress) for order in found)
+    yield (
+        "orders",
+        sorted(
+            (
+                orders[order.id],
+                order.state,
+                order.total,
+                order.placed_at,
+                msgspec.structs.replace(order.progress, tracking=b""),
+                order.progress.tracking and look.vault.unseal(order.buyer, order.progress.tracking),
+            )
+            for order in found
+        ),
+    )
     yield (
         "lines",
         sorted(
@@ -236,8 +252,14 @@ def _ending(look: Look) -> Iterator[tuple[str, Any]]:
         "standing",
         sorted((goods[id], *rest) for id, *rest in look.rows("SELECT goods_id, sold, reviews, stars, due FROM goods_standing")),
     )
-    reviews = look.rows("SELECT order_id, variant_id, stars, text, at FROM review")
-    yield "reviews", sorted((orders[order], goods[variant], *rest) for order, variant, *rest in reviews)
+    reviews = look.rows("SELECT order_id, variant_id, stars, at, author, sealed FROM review")
+    yield (
+        "reviews",
+        sorted(
+            (orders[order], goods[variant], stars, at, sealed and look.vault.unseal(author, sealed))
+            for order, variant, stars, at, author, sealed in reviews
+        ),
+    )
     yield "facts", Counter(look.rows("SELECT kind, at, effective_at FROM fact"))
     yield "unheard", look.rows("SELECT follower, (SELECT fact_seq FROM head) - seq FROM cursor ORDER BY follower")
     yield "alarms", look.rows("SELECT kind, due FROM alarm ORDER BY due, kind")
