@@ -17,7 +17,8 @@ from yunduan.runtime.answers import Answered
 from yunduan.runtime.clock import Clock
 from yunduan.runtime.marks import keep_mark
 from yunduan.runtime.ports import Store
-from yunduan.runtime.timekeeping import Doubt, Timekeeper
+from yunduan.runtime.registry import handles
+from yunduan.runtime.timekeeping import Confirmed, ConfirmClock, Doubt, Timekeeper, confirm_clock
 from yunduan.runtime.writer import Writer
 from yunduan.testing.bazaar import BAZAAR, model
 from yunduan.testing.checkers import ViolationError
@@ -253,6 +254,17 @@ def leap_noted_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Simulation, "domains", (msgspec.structs.replace(runtime.DOMAIN, seal=note), BAZAAR))
 
 
+def leap_confirmed_unseen(patch: pytest.MonkeyPatch) -> None:
+    """Whatever the clock shows when a confirmation is carried out is believed, not what it showed to who confirmed."""
+
+    @handles(ConfirmClock)
+    def blind(tx: transaction.Tx, _: ConfirmClock) -> Confirmed:
+        return confirm_clock(tx, ConfirmClock(wall_ms=tx.port(Timekeeper).look()))
+
+    commands = tuple(blind if command is confirm_clock else command for command in runtime.DOMAIN.commands)
+    patch.setattr(Simulation, "domains", (msgspec.structs.replace(runtime.DOMAIN, commands=commands), BAZAAR))
+
+
 def background_starved(patch: pytest.MonkeyPatch) -> None:
     """A quarter of a small batch is nothing: found by the simulator on its first day."""
 
@@ -288,6 +300,7 @@ def second_add_overwrites(patch: pytest.MonkeyPatch) -> None:
 
 EARLY = r"(bell|hold) \d+ (rang|expired) \d+ ms early"
 TABLES = r"(purses|moves|stalls|holds) differ"
+GAP = r"fact \d+ is missing before \d+|the head says .*, the facts end at \d+"
 LOST = r"facts \d+ to \d+ are lost|was answered and is not on the disk|was answered .*, the (facts say|store has) None"
 PLANTS = {
     background_starved: r"nothing ends: .* [1-9]\d* waiting, followers .* behind",
@@ -297,8 +310,8 @@ PLANTS = {
     failing_commit_acknowledged: LOST,
     restart_without_sync: LOST,
     swallowed_checkpoint_error: r"the writer goes on after a sync that failed",
-    transaction_lost_in_mid_batch: rf"a broken command has left something|took effect all the same|{TABLES}",
-    gap_in_the_facts: r"fact \d+ is missing before \d+",
+    transaction_lost_in_mid_batch: rf"a broken command has left something|took effect all the same|{GAP}|{TABLES}",
+    gap_in_the_facts: GAP,
     key_apart_from_its_effect: r"answers and effects differ",
     lost_fact: rf"answers and effects differ|the facts say None|alarms that differ|{TABLES}",
     double_application: r"command \d+ took effect twice",
@@ -306,11 +319,12 @@ PLANTS = {
     oversell_by_one: r"is oversold|oversold: ",
     synchronous_off: LOST,
     synchronous_normal: LOST,
-    refusal_that_stays: TABLES,
+    refusal_that_stays: rf"{TABLES}|census differ",
     delivery_heard_twice: r"fame differ|census differ|was heard twice",
     clock_believed: EARLY,
     doubt_forgotten: EARLY,
     leap_noted_late: EARLY,
+    leap_confirmed_unseen: EARLY,
 }
 """Each fault and how it shows: a fault that shows as anything else, such as an error of the plant itself, has not been found."""
 

@@ -58,8 +58,8 @@ class Alarms:
         return self._keeper.doubt is not None
 
     def confirm(self) -> "asyncio.Future[Answered]":
-        """Say that the wall clock is right; done when that is on disk."""
-        return self._writer.submit(ConfirmClock(), actor=SYSTEM, background=True)
+        """Say that what the wall clock shows now is right; done when that is on disk."""
+        return self._writer.submit(ConfirmClock(wall_ms=self._keeper.look()), actor=SYSTEM, background=True)
 
     def next_due(self) -> int | None:
         """When the next alarm is due, in milliseconds since 1970; never by time alone while the time is in doubt."""

@@ -11,6 +11,7 @@ import structlog
 from msgspec import Struct
 
 from yunduan.kernel.messages import Command
+from yunduan.kernel.refusals import RefusalCode, Refused
 from yunduan.runtime.clock import Clock
 from yunduan.runtime.marks import keep_mark, keep_mark_at_start, lose_mark, mark
 from yunduan.runtime.ports import Reader, Store
@@ -105,8 +106,19 @@ class Confirmed(Struct, frozen=True, kw_only=True):
     doubted: Doubt | None
 
 
-class ConfirmClock(Command[Confirmed]):
-    """Say that the wall clock is right: alarms ring again. Nothing else ends a doubt."""
+class ClockRefusal(RefusalCode):
+    """What a confirmation of the time is refused for."""
+
+    MOVED = "clock_moved", "The clock has been set since somebody looked at it: look again, and confirm what it shows now."
+
+
+class ConfirmClock(Command[Confirmed], refuses=(ClockRefusal.MOVED,)):
+    """Say that the wall clock is right: alarms ring again. Nothing else ends a doubt.
+
+    `wall_ms` is what it showed to whoever confirms: a leap that they have not seen is not confirmed with it.
+    """
+
+    wall_ms: int
 
 
 @handles(SuspendAlarms)
@@ -115,10 +127,12 @@ def suspend_alarms(_: Tx, __: SuspendAlarms) -> None:
 
 
 @handles(ConfirmClock)
-def confirm_clock(tx: Tx, _: ConfirmClock) -> Confirmed:
+def confirm_clock(tx: Tx, ask: ConfirmClock) -> Confirmed:
     """Believed at once, even should this batch be undone: whoever confirms has looked at the clock."""
     keeper = tx.port(Timekeeper)
     wall, doubted = keeper.look(), keeper.doubt
+    if abs(wall - ask.wall_ms) > LEAP_MS_MAX:
+        raise Refused(ClockRefusal.MOVED)
     keeper.confirm()
     lose_mark(tx, _DOUBT)
     keep_mark(tx, _BELIEVED, b"%d" % wall)

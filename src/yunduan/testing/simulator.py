@@ -227,9 +227,13 @@ class Simulation:
         self.disk.files, self.disk.doubtful = left.files, left.doubtful
         self._set_clock()
 
+    def may_leap(self) -> bool:
+        """Whether somebody may set the clock wrong: not before the first commit, since a store without one knows of no other time."""
+        return bool(self.leaps_ms) and not self.clock.leap_ms and self.auditor.seq > 0
+
     def _set_clock(self) -> None:
         """A machine that starts has its clock set right, as a rule; or it is still wrong, or wrong from now on."""
-        if self.leaps_ms and not self.clock.leap_ms and self.chance.random() < 0.1:
+        if self.may_leap() and self.chance.random() < 0.1:
             self.clock.jump(self.chance.choice(self.leaps_ms))
         elif self.clock.leap_ms and self.chance.random() < 0.5:
             self.clock.jump(-self.clock.leap_ms)
@@ -413,7 +417,8 @@ class Life:
 
     def _look_after_the_clock(self) -> None:
         world, chance = self.world, self.world.chance
-        if self.fate is not None and world.leaps_ms and not world.clock.leap_ms and chance.random() < 0.01:
+        likely = 0.2 if self.is_confirming else 0.01  # a leap while somebody confirms the time is one that they have not seen
+        if self.fate is not None and world.may_leap() and chance.random() < likely:
             world.clock.jump(chance.choice(world.leaps_ms))
         if world.clock.leap_ms and (self.fate is None or chance.random() < 0.05):
             world.clock.jump(-world.clock.leap_ms)

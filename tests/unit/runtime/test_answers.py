@@ -87,7 +87,7 @@ def test_nothing_is_forgotten_while_the_time_is_in_doubt(place: Place) -> None:
         forget(world)
         assert kept(world) == [("plain", True)]
         world.clock.jump(-30 * KEPT_MS)
-        world.send(ConfirmClock())
+        world.send(ConfirmClock(wall_ms=world.clock.wall_ms()))
         forget(world)
         assert kept(world) == [("plain", True)]
         world.pass_time(KEPT_MS + 1)

@@ -55,7 +55,7 @@ def test_a_cloud_that_starts_under_a_wrong_clock_rings_nothing_after_any_number_
             work(world)
             assert rung(world) == []
     with opened(place, START_MS + 30 * DAY_MS) as world:
-        confirmed = world.send(ConfirmClock())
+        confirmed = world.send(ConfirmClock(wall_ms=world.clock.wall_ms()))
         assert confirmed.doubted == Doubt("the cloud was away for longer than alarms.gap_ms_max", 30 * DAY_MS)
         assert (confirmed.wall_ms, confirmed.books_ahead_ms) == (START_MS + 30 * DAY_MS, 0)
         assert rung(world) == ["soon"]
@@ -70,7 +70,7 @@ def test_a_clock_that_was_set_right_again_is_confirmed_too(place: Place) -> None
         work(world)
     with opened(place, START_MS + 3_600_000) as world:
         assert rung(world) == []
-        confirmed = world.send(ConfirmClock())
+        confirmed = world.send(ConfirmClock(wall_ms=world.clock.wall_ms()))
         assert confirmed.books_ahead_ms == 30 * DAY_MS - 3_600_000
         assert rung(world) == ["soon"]
 
@@ -88,7 +88,7 @@ def test_a_leap_is_remembered_by_the_next_start(committed: bool, place: Place) -
     with opened(place, START_MS + DAY_MS) as world:
         assert world.cloud.alarms.suspended
         assert rung(world) == []
-        assert world.send(ConfirmClock()).doubted == Doubt("the wall clock has leapt forward", DAY_MS)
+        assert world.send(ConfirmClock(wall_ms=world.clock.wall_ms())).doubted == Doubt("the wall clock has leapt forward", DAY_MS)
         assert rung(world) == ["soon"]
 
 
@@ -110,11 +110,28 @@ def test_what_a_wrong_clock_has_left_in_the_books_hides_no_second_one(place: Pla
         world.clock.jump(30 * DAY_MS)
         work(world)
         world.clock.jump(-30 * DAY_MS)
-        world.send(ConfirmClock())
+        world.send(ConfirmClock(wall_ms=world.clock.wall_ms()))
         work(world)
     with opened(place, START_MS + 30 * DAY_MS) as world:
         assert world.cloud.alarms.suspended
         assert rung(world) == []
+
+
+@pytest.mark.parametrize("leap_ms", [30 * DAY_MS, -30 * DAY_MS, LEAP_MS_MAX + 1])
+def test_a_leap_between_looking_and_confirming_is_not_confirmed(leap_ms: int, place: Place) -> None:
+    """Whoever confirms has not seen it."""
+    prepare(place)
+    with opened(place, START_MS) as world:
+        world.clock.jump(DAY_MS)
+        world.settle()
+        world.clock.jump(-DAY_MS)
+        seen = world.clock.wall_ms()
+        world.clock.jump(leap_ms)
+        assert world.refusal(ConfirmClock(wall_ms=seen)) == "clock_moved"
+        assert world.cloud.alarms.suspended
+        assert rung(world) == []
+        world.send(ConfirmClock(wall_ms=world.clock.wall_ms()))
+        assert not world.cloud.alarms.suspended
 
 
 def test_a_cloud_may_be_away_for_as_long_as_the_setting_says(place: Place) -> None:
