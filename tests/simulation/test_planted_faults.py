@@ -18,7 +18,7 @@ from yunduan.runtime.clock import Clock
 from yunduan.runtime.marks import keep_mark
 from yunduan.runtime.ports import Store
 from yunduan.runtime.registry import handles
-from yunduan.runtime.timekeeping import Confirmed, ConfirmClock, Doubt, Timekeeper, confirm_clock
+from yunduan.runtime.timekeeping import ConfirmClock, Confirmed, Doubt, Timekeeper, confirm_clock
 from yunduan.runtime.writer import Writer
 from yunduan.testing.bazaar import BAZAAR, model
 from yunduan.testing.checkers import ViolationError

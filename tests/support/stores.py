@@ -100,6 +100,12 @@ def chosen_place(request: pytest.FixtureRequest, folder: Path) -> Place:
     return here
 
 
+def rows_of(world: World, table: str) -> list[tuple[Any, ...]]:
+    """Every row of a table, sorted; not the time that the runtime notes by itself, once a minute, with whatever is committed."""
+    rows = world.rows(f"SELECT * FROM {table}")  # names of tables
+    return sorted((row for row in rows if (table, row[0]) != ("mark", "clock_believed_at")), key=repr)
+
+
 def tables(world: World) -> list[str]:
     """The names of every table of a world, on whatever store it is."""
     if isinstance(world.cloud.store, SqliteStore):

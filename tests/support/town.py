@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from support.stores import rows_of, tables
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.backends.sandbox import Event, Said
 from yunduan.domains.identity.commands import (
@@ -72,8 +73,7 @@ class Town:
 
     def digest(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything in the store that a refused request must leave alone."""
-        tables = self.world.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        return {name: self.world.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for (name,) in tables if name not in QUIET}  # names of tables
+        return {name: rows_of(self.world, name) for name in tables(self.world) if name not in QUIET}
 
     def _person(self, name: str) -> PersonId:
         self._phones += 1

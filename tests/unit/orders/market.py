@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from support.stores import tables
+from support.stores import rows_of, tables
 from yunduan.backends.sandbox import Sandbox
 from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetShippingTemplate, SetStock, ShopCreatedAnswer
 from yunduan.domains.catalog.model import GoodsForm, Measure, Place, Rate, StockReason, VariantForm, Zone
@@ -233,8 +233,7 @@ class Market:
 
     def everything(self) -> list[Any]:
         """All that a refused command must leave alone."""
-        names = [name for name in tables(self.world) if name not in ("head", "cursor")]
-        return [sorted(self.world.rows(f"SELECT * FROM {name}"), key=repr) for name in names]
+        return [rows_of(self.world, name) for name in tables(self.world) if name not in ("head", "cursor")]
 
     def holds(self, text: str) -> bool:
         """Whether a text stands in clear anywhere: in any column of any table, of whatever type."""
