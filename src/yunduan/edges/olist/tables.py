@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
+import pyarrow as pa
 from msgspec import Struct
+from pyarrow import parquet
 
 
 class TablesRefusedError(Exception):
@@ -115,11 +117,6 @@ def read(folder: Path) -> Tables:
 
 def _table(path: Path, rows: Any) -> Any:
     """The rows of one table, of which only the columns that a row has are read."""
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - an optional dependency, wanted by an import alone
-        from pyarrow import parquet  # noqa: PLC0415 - the same
-    except ImportError as error:
-        raise TablesRefusedError("pyarrow reads the tables, and is not installed: `pip install 'yunduan[import]'`") from error
     columns = [field.encode_name for field in msgspec.structs.fields(get_args(rows)[0])]
     try:
         with parquet.ParquetFile(path) as file:
