@@ -91,6 +91,18 @@ def test_a_refusal_is_kept_under_its_key_and_changes_nothing(world: World) -> No
     assert world.cloud.writer.head.fact_seq == 0
 
 
+def test_a_refusal_that_ends_by_itself_is_not_kept(world: World) -> None:
+    """The same key is decided anew: refused again as long as it lasts, also in the same batch, and carried out once it does not."""
+    ask = steps("note:n:1", "refuse_for_now:a")
+    before = counts(world)
+    assert outcomes(world, ask, ask, keys=["k", "k"]) == ["too_many_toys"] * 2
+    assert counts(world) == before
+    world.send(steps("put:a:1"))
+    assert world.send(ask, key="k") == []
+    assert world.send(ask, key="k") == []
+    assert counts(world) == {**before, "purse": 1, "note": 1, "answer": 1}
+
+
 def test_a_key_with_other_content_is_refused(world: World) -> None:
     """One key, one content."""
     world.send(steps("put:a:3"), key="k")

@@ -17,9 +17,14 @@ class RefusalCode(StrEnum):
         made.meaning = meaning
         return made
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether its key is answered so from now on; a no that waiting or a new role ends is decided anew when it is asked again."""
+        return self != "not_allowed" and not self.startswith("too_many_")
+
 
 class Refused(Exception):  # noqa: N818 - the house's word for an expected no: it is not an error
-    """An expected no: the command changes nothing, and the refusal is the stored answer of its key."""
+    """An expected no: the command changes nothing, and a refusal that lasts is the stored answer of its key."""
 
     def __init__(self, code: RefusalCode, detail: str = "", *, figures: object = None) -> None:
         """Say no by `code`; `figures` (a struct) are what the caller needs to ask again, such as the new total."""

@@ -10,10 +10,11 @@ KEPT_MS = 7 * 86_400_000
 
 
 class Answered(Struct, frozen=True, gc=False):
-    """What a key is answered with, now and whenever it comes again: the answer as JSON, or the refusal."""
+    """What a key is answered with, now and, where it is kept, whenever it comes again: the answer as JSON, or the refusal."""
 
     accepted: bool
     body: bytes
+    is_kept: bool = True
 
 
 class Refusal(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -434,7 +434,7 @@ class Writer:
         if refused.code not in kind.refuses:
             raise BrokenError(f"{kind.__name__} does not declare {refused.code!r}")
         figures = None if refused.figures is None else Raw(_encode(refused.figures))
-        answered = Answered(False, _encode(Refusal(code=refused.code, detail=refused.detail, figures=figures)))
+        answered = Answered(False, _encode(Refusal(code=refused.code, detail=refused.detail, figures=figures)), refused.code.is_lasting)
         self.refusals += 1
         return answered
 
@@ -452,7 +452,7 @@ class Writer:
         """Keep the answer under its key, or consume the alarm, in the same transaction as the effect; put off an alarm without effect."""
         tx = self._tx
         if isinstance(outcome, Answered):
-            if ask.name:
+            if ask.name and outcome.is_kept:
                 tx.append(KEEP, (ask.name, ask.fingerprint, int(outcome.accepted), outcome.body, int(type(ask.command).spends_key), tx.now))
             if ask.alarm is None:
                 return

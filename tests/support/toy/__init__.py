@@ -14,6 +14,7 @@ class ToyRefusal(RefusalCode):
     """Why the toy says no."""
 
     NO = "toy_no", "The toy was told to say no."
+    TOO_OFTEN = "too_many_toys", "The toy has had enough of it for now."
     SHORT = "toy_short", "There is not enough in the purse."
 
 
@@ -182,6 +183,11 @@ def _refuse(tx: Tx, step: Step, seen: list[int | None]) -> None:
     raise Refused(ToyRefusal.NO, "as it was told")
 
 
+def _refuse_for_now(tx: Tx, step: Step, seen: list[int | None]) -> None:
+    if tx.get(PURSES, step.key) is None:
+        raise Refused(ToyRefusal.TOO_OFTEN)
+
+
 def _break(tx: Tx, step: Step, seen: list[int | None]) -> None:
     raise RuntimeError("a broken handler")
 
@@ -226,6 +232,7 @@ _STEPS = {
     "nested_refusal_hidden": _nested_refusal_hidden,
     "clear": _clear,
     "refuse": _refuse,
+    "refuse_for_now": _refuse_for_now,
     "break": _break,
     "fault": _fault,
     "bad_read": _bad_read,

@@ -14,10 +14,11 @@ from yunduan.backends.sandbox import Sandbox
 from yunduan.cloud import Cloud
 from yunduan.edges.http.docs import STYLE, docs_page
 from yunduan.edges.http.endpoint import Admits, Endpoint
+from yunduan.edges.http.fixed import Fixed
 from yunduan.edges.http.front import Front
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.openapi import openapi_document
-from yunduan.edges.http.pages import PAGE_HEADERS, mailbox_pages, sandbox_pages
+from yunduan.edges.http.pages import mailbox_pages, sandbox_pages
 from yunduan.edges.http.problems import problem
 from yunduan.edges.http.reading import Bounds
 from yunduan.edges.http.watching import Metrics, readiness
@@ -56,12 +57,18 @@ def _sandbox(cloud: Cloud) -> Sandbox | None:
 
 def _pages(cloud: Cloud, settings: Settings) -> list[Any]:
     @cache
-    def document() -> bytes:
+    def described() -> bytes:
         return msgspec.json.encode(openapi_document(cloud.registry, public_url=settings.public_url()))
 
     @cache
-    def docs() -> bytes:
-        return docs_page(msgspec.json.decode(document())).encode()
+    def document() -> Fixed:
+        return Fixed(described(), "application/json")
+
+    @cache
+    def docs() -> Fixed:
+        return Fixed(docs_page(msgspec.json.decode(described())).encode(), "text/html")
+
+    sheet = Fixed(STYLE.encode(), "text/css")
 
     @get("/", sync_to_thread=False)
     def start() -> Redirect:
@@ -69,19 +76,19 @@ def _pages(cloud: Cloud, settings: Settings) -> list[Any]:
         return Redirect("/docs", status_code=303)
 
     @get("/openapi.json", sync_to_thread=False)
-    def openapi() -> Response[bytes]:
+    def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
         """The description of everything that can be asked."""
-        return Response(document(), media_type="application/json", headers=PAGE_HEADERS)
+        return document().answer(request)
 
     @get("/docs", sync_to_thread=False)
-    def documentation() -> Response[bytes]:
+    def documentation(request: Request[Any, Any, Any]) -> Response[bytes]:
         """The same for people."""
-        return Response(docs(), media_type="text/html", headers=PAGE_HEADERS)
+        return docs().answer(request)
 
     @get("/docs/style.css", sync_to_thread=False)
-    def style() -> Response[bytes]:
+    def style(request: Request[Any, Any, Any]) -> Response[bytes]:
         """How it looks."""
-        return Response(STYLE.encode(), media_type="text/css", headers=PAGE_HEADERS)
+        return sheet.answer(request)
 
     return [start, openapi, documentation, style]
 

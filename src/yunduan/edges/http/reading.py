@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from yunduan.edges.http.problems import Place, ProblemError
+from yunduan.edges.http.wording import plainly
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -183,6 +184,7 @@ def invalid(error: msgspec.ValidationError, *, in_body: bool = True) -> ProblemE
     steps = [name or index for name, index in _STEP.findall(at.rstrip("`"))]
     if field := _FIELD.search(says):
         steps.append(field[1])
+    says = plainly(says, next((step for step in reversed(steps) if not step.isdigit()), ""))
     if in_body:
         place = Place(detail=says, pointer="".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)[:256])
     else:
