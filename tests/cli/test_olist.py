@@ -21,6 +21,9 @@ from support.olist import ending, write_tables
 
 YUNDUAN = str(Path(sys.executable).parent / "yunduan")
 
+HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Hears Ctrl-C although a suite that runs in the background ignores it, and what it starts would too."""
+
 
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
@@ -45,7 +48,8 @@ def killed(tables: Path, data: Path, *, when: str, is_over: int) -> None:
 def cut_off(tables: Path, data: Path, sent: signal.Signals, *, when: str, is_over: int) -> tuple[int, str]:
     """An import that is sent a signal as soon as a count in its store is over a number: how it ends, and what it has said."""
     environment = os.environ | {"YUNDUAN_DATA": str(data), "COLUMNS": "200"}
-    process = subprocess.Popen([YUNDUAN, "import", "olist", str(tables)], env=environment, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", HEARING, YUNDUAN, "import", "olist", str(tables)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         while process.poll() is None and count_in(data, when) <= is_over:
             time.sleep(0.002)

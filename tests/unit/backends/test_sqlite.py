@@ -1,5 +1,6 @@
 """What only SQLite can do wrong: a version that loses data, a query that keeps the log from being used again."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,3 +79,17 @@ def test_only_queries_have_a_time(store: SqliteStore, monkeypatch: pytest.Monkey
     reader.end()
     assert reader.rows(many) == [(1_000_000,)]
     reader.close()
+
+
+def test_somebody_who_looks_is_no_reason_to_fail_a_start(tmp_path: Path) -> None:
+    """A new file is turned to its log once they have seen enough."""
+    path = tmp_path / "store.sqlite"
+    looking = apsw.Connection(str(path))
+    looking.execute("CREATE TABLE said (word TEXT)")
+    looking.execute("BEGIN")
+    looking.execute("SELECT * FROM said").fetchall()
+    seen = threading.Timer(0.3, lambda: looking.execute("COMMIT"))
+    seen.start()
+    SqliteStore(path).close()
+    seen.join()
+    looking.close()

@@ -19,6 +19,7 @@ CHECKPOINT_PAGES = 4_000
 RESTART_PAGES = 16_384
 """64 MiB of 4 KiB pages: beyond it the log is started anew, even if that makes the next batch wait."""
 RESTART_WAIT_MS = 50
+START_WAIT_MS = 2_000
 BEHIND_CACHE_KIB = 2_048
 QUERY_MS_MAX = 5_000
 """One open snapshot keeps the log from being reused: it grew to 2 GB once."""
@@ -188,8 +189,10 @@ class SqliteStore(SqliteReader):
         self._many = connection.executemany
 
     def _begin_log(self) -> None:
+        self._connection.set_busy_timeout(START_WAIT_MS)  # somebody who only looks must not be why a start fails
         self._execute("PRAGMA synchronous=EXTRA").fetchall()  # else this change's rollback journal could come back after a power loss
         mode = self._execute("PRAGMA journal_mode=WAL").get
+        self._connection.set_busy_timeout(0)
         self._execute("PRAGMA synchronous=FULL").fetchall()
         if mode != "wal":
             raise StoreRefusedError(f"{self.path} cannot be in WAL mode ({mode})")
