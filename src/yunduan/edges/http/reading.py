@@ -24,8 +24,6 @@ _VALUE = re.compile(r"(Invalid (?:enum )?value) .*", re.DOTALL)
 _FIELD = re.compile(r"(?:required|unknown) field `([^`]*)`")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_NAMES = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|([{}])')
-"""Texts, with the colon that makes them names of an object's fields, and where objects begin and end."""
 _JSON_TYPE = re.compile(rb"application/(?:json|[a-z0-9.!#$&^_-]+\+json)\s*(?:;.*)?", re.IGNORECASE)
 
 
@@ -42,6 +40,21 @@ class Request:
         self.headers = headers
         self.origin = origin
         self.body = body
+
+
+class _TwiceError(Exception):
+    """An object has a name twice: two readers of it would not agree."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for place, name in enumerate(names) if name in names[:place]))
+    return made
+
+
+_unambiguous = json.JSONDecoder(object_pairs_hook=_each_once).decode
 
 
 class GoneError(Exception):
@@ -118,14 +131,17 @@ def decoded_body(decode: Callable[[bytes], Any], raw: bytes) -> Any:
     """The body in its form; refuses what is not JSON, has a name twice, or holds what no store can keep."""
     try:
         body = decode(raw)
+        if raw.count(b":") > 1:
+            _unambiguous(raw.decode())
+    except _TwiceError as error:
+        place = Place(detail="given twice", pointer=f"/{error.args[0][:64]}")
+        raise ProblemError("invalid_request", "a name is given twice", place=place) from error
     except msgspec.ValidationError as error:
         raise invalid(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProblemError("invalid_request", f"the body is not JSON: {error}", place=Place(detail="not JSON", pointer="")) from error
     except RecursionError as error:
         raise ProblemError("invalid_request", "the body is too deep", place=Place(detail="too deep", pointer="")) from error
-    if raw.count(b":") > 1:
-        _check_names(raw)
     if b"\\u0000" in raw and _holds_nul(json.loads(raw)):
         raise ProblemError("invalid_request", "a text holds a NUL", place=Place(detail="a text holds a NUL", pointer=""))
     return body
@@ -202,26 +218,6 @@ def _text(raw: bytes) -> str:
     if "\0" in text:
         raise ProblemError("invalid_request", "a parameter holds a NUL")
     return text
-
-
-def _check_names(raw: bytes) -> None:
-    """Refuse an object that has a name twice: two readers of it would not agree. What is read here is JSON, as the decoder has found."""
-    outer: list[set[bytes]] = []
-    seen: set[bytes] = set()
-    for text, colon, brace in _NAMES.findall(raw):
-        if colon:
-            name = (
-                text if text.isascii() and b"\\" not in text else json.dumps(json.loads(text)).encode()
-            )  # a name can be written in two ways
-            if name in seen:
-                pointer = "/" + json.loads(text)[:64]
-                raise ProblemError("invalid_request", "a name is given twice", place=Place(detail="given twice", pointer=pointer))
-            seen.add(name)
-        elif brace == b"{":
-            outer.append(seen)
-            seen = set()
-        elif brace:
-            seen = outer.pop()
 
 
 def _holds_nul(value: Any) -> bool:
