@@ -83,9 +83,6 @@ class Snapshots(Reader, Protocol):
 class Store(Reader, Protocol):
     """The one connection that writes. While it is lent to the helper thread, a touch is a broken program."""
 
-    loads_in_sets: bool
-    """Whether loading many rows at once is much cheaper than one by one."""
-
     def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
         """Run one statement; answers the number of rows it touched."""
         ...

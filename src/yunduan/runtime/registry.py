@@ -13,14 +13,16 @@ from yunduan.kernel.refusals import invariant
 from yunduan.runtime.ports import Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Reads = Callable[[Any, Any], Iterable[tuple[Table[Any, Any], Any]]]
+Wanted = Iterable[tuple[Table[Any, Any], Any]]
+"""Rows, each by its table and its key."""
+Reads = Callable[[Any, Any, Any], Iterable[Wanted]]
 
 
 def handles(message: type[Command[Any]], *, reads: Reads | None = None) -> Callable[[Function], Function]:
     """Mark the function that carries out a command.
 
-    `reads(command, actor)` names the rows (table, key) that it will surely want, so that a store with costly round trips
-    fetches them for a whole batch at once; it is an advance, never a condition.
+    `reads(command, actor, tx)` names the rows that it will surely want, round after round, so that they are fetched for a whole
+    batch at once; a round may `tx.get` what the rounds before it have named. It is an advance, never a condition.
     """
 
     def mark(function: Function) -> Function:

@@ -11,7 +11,7 @@ must be durable before it, runs in the helper thread, while the loop reads the n
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from yunduan.runtime.answers import KEEP, Answered, Refusal, StoredAnswer, store
 from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
 from yunduan.runtime.memory import Changes
 from yunduan.runtime.ports import Store
-from yunduan.runtime.registry import Registry
+from yunduan.runtime.registry import Registry, Wanted
 from yunduan.runtime.transaction import Head, Tx
 
 log = structlog.get_logger(__name__)
@@ -352,8 +352,7 @@ class Writer:
         head = Head(self.head.epoch, self.head.fact_seq, self.head.transfer_seq, self.head.block_hash, self.now())
         tx.begin_batch(head, now=head.at)
         known = stored(self._store, names) if (names := [ask.name for ask in taken if ask.name]) else {}
-        if self._store.loads_in_sets:
-            self._advance(taken)
+        self._advance(taken)
         started = clock.monotonic_ms()  # what was read for all of them at once is not held against the first
         batch: list[tuple[Ask, Outcome]] = []
         left: list[Ask] = []
@@ -379,14 +378,17 @@ class Writer:
         return batch
 
     def _advance(self, taken: list[Ask]) -> None:
+        """Fetch what the commands of a batch will want, round by round, together."""
+        tx, reads = self._tx, self._registry.reads
+        rounds = [iter(reads[type(ask.command)](ask.command, ask.actor, tx)) for ask in taken if type(ask.command) in reads]
+        while rounds:
+            self._fetch(rounds)
+
+    def _fetch(self, rounds: list[Iterator[Wanted]]) -> None:
+        """The next round of each; whoever has none is left out of those that follow."""
         wanted: dict[str, tuple[Any, list[Any]]] = {}
-        for ask in taken:
-            reads = self._registry.reads.get(type(ask.command))
-            try:
-                for table, key in reads(ask.command, ask.actor) if reads else ():
-                    wanted.setdefault(table.name, (table, []))[1].append(key)
-            except Exception as error:  # the handler will say what is wrong with this one; the others are not to suffer
-                log.warning("advance_failed", command=type(ask.command).__name__, error=repr(error))
+        for ended in [each for each in rounds if not self._names(each, wanted)]:
+            rounds.remove(ended)
         for table, keys in wanted.values():
             try:
                 self._tx.advance(table, keys)
@@ -394,6 +396,24 @@ class Writer:
                 raise
             except Exception as error:  # the same: whose key it is shows when its handler asks for the row
                 log.warning("advance_failed", table=table.name, error=repr(error))
+
+    @staticmethod
+    def _names(rounds: Iterator[Wanted], wanted: dict[str, tuple[Any, list[Any]]]) -> bool:
+        """Add what one command wants next; false when that is nothing."""
+        try:
+            for table, key in next(rounds):
+                found = wanted.get(table.name)
+                if found is None:
+                    found = wanted[table.name] = (table, [])
+                found[1].append(key)
+        except StopIteration:
+            return False
+        except FaultError:
+            raise
+        except Exception as error:  # the handler will say what is wrong with this one; the others are not to suffer
+            log.warning("advance_failed", error=repr(error))
+            return False
+        return True
 
     def _carry_out(self, ask: Ask, before: StoredAnswer | None, *, guarded: bool) -> Outcome:
         if before is not None:

@@ -1,12 +1,14 @@
 """A toy domain that uses everything the runtime offers, and misuses some of it when it is told to."""
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.messages import Command, Fact, Query
 from yunduan.kernel.refusals import FaultError, RefusalCode, Refused
 from yunduan.runtime.ports import Row, Table
-from yunduan.runtime.registry import Domain, Follower, JobKind, Progress, answers, handles, hears
+from yunduan.runtime.registry import Domain, Follower, JobKind, Progress, Wanted, answers, handles, hears
 from yunduan.runtime.transaction import Asking, Tx
 
 
@@ -78,7 +80,7 @@ class Do(Command[list[int | None]], refuses=ToyRefusal):
     steps: tuple[Step, ...]
 
 
-@handles(Do, reads=lambda ask, _: [(PURSES, step.key) for step in ask.steps if step.what in {"put", "get"}])
+@handles(Do, reads=lambda ask, *_: [[(PURSES, step.key) for step in ask.steps if step.what in {"put", "get"}]])
 def do(tx: Tx, ask: Do) -> list[int | None]:
     """Take the steps."""
     seen: list[int | None] = []
@@ -374,8 +376,8 @@ def spend(tx: Tx, ask: Spend) -> int:
     return row[0] if row else 0
 
 
-def _both(ask: Move, actor: Actor) -> tuple[tuple[Table[str, Account], str], ...]:
-    return ((ACCOUNTS, ask.debit), (ACCOUNTS, ask.credit))
+def _both(ask: Move, actor: Actor, tx: Tx) -> Iterator[Wanted]:
+    yield (ACCOUNTS, ask.debit), (ACCOUNTS, ask.credit)
 
 
 @handles(Move, reads=_both)

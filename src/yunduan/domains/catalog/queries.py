@@ -1,6 +1,6 @@
 """What can be asked of the catalog: offers and terms for orders, pages and lists for everybody, the desk for a shop's own people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
@@ -27,7 +27,7 @@ from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, Shipping
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
-from yunduan.runtime.registry import answers
+from yunduan.runtime.registry import Wanted, answers
 from yunduan.runtime.transaction import Asking
 
 PAGE_MAX = 50
@@ -275,6 +275,20 @@ def offers_of(at: Asking, ask: OffersOf) -> dict[VariantId, Offer]:
     places = [(variant.id, location) for variant in variants.values() for location in shops[variant.shop_id]]
     stock = at.get_many(store.STOCK, places)
     return {id: offer(variant, _available(stock, id, shops[variant.shop_id])) for id, variant in variants.items()}
+
+
+def wanted_offers(ids: Iterable[VariantId]) -> Wanted:
+    """The rows that offers are read from: for the `reads` of commands that ask for them, or hold their stock."""
+    return ((store.VARIANT, id) for id in ids)
+
+
+def stock_of(at: Asking, ids: Iterable[VariantId]) -> Wanted:
+    """The rows that are wanted next, once those of the variants are there."""
+    for id in ids:
+        variant = at.get(store.VARIANT, id)
+        if variant is not None:
+            for location in store.shop(at, variant.shop_id).location_ids:
+                yield store.STOCK, (id, location)
 
 
 def _available(stock: dict[tuple[VariantId, LocationId], Stock], variant_id: VariantId, locations: Sequence[LocationId]) -> int:

@@ -27,6 +27,7 @@ from yunduan.kernel.ids import AddressId, LetterId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import Refused
 from yunduan.kernel.regions import region_of
+from yunduan.runtime.ports import Table
 from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
@@ -130,6 +131,11 @@ def sealed_address_of(at: Asking, ask: SealedAddressOf) -> SealedAddress:
         raise Refused(IdentityRefusal.ADDRESS_NOT_FOUND)
     region = address.region or _region_under_seal(at, address)
     return SealedAddress(address_id=address.id, sealed=address.sealed, country=address.country, region=region)
+
+
+def wanted_address(id: AddressId) -> tuple[Table[AddressId, KeptAddress], AddressId]:
+    """The row that an address is read from: for the `reads` of commands that ask for it."""
+    return ADDRESSES, id
 
 
 def _region_under_seal(at: Asking, address: KeptAddress) -> str:

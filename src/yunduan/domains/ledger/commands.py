@@ -1,7 +1,7 @@
 """What may be asked of the ledger: transfers, the end of a hold whose time has passed, the note of a restore."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -14,9 +14,8 @@ from yunduan.kernel.ids import AccountId, TransferId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import BrokenError, Refused, invariant
-from yunduan.runtime.ports import Table
-from yunduan.runtime.registry import handles
-from yunduan.runtime.transaction import Tx
+from yunduan.runtime.registry import Wanted, handles
+from yunduan.runtime.transaction import Asking, Tx
 
 POSTING_REFUSALS = frozenset(LedgerRefusal) - {
     LedgerRefusal.TRANSFER_NOT_FOUND,
@@ -54,7 +53,7 @@ class NoteFork(Command[Fork]):
     why: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[ !#-\[\]-~]+$")]
 
 
-def wanted(accounts: Iterable[AccountId], transfers: Iterable[TransferId] = ()) -> Iterator[tuple[Table[Any, Any], Any]]:
+def wanted(accounts: Iterable[AccountId], transfers: Iterable[TransferId] = ()) -> Wanted:
     """The rows that posting to these accounts, or ending these holds, will read: for the `reads` of commands that send it."""
     for account in accounts:
         yield FORMS, account
@@ -63,18 +62,19 @@ def wanted(accounts: Iterable[AccountId], transfers: Iterable[TransferId] = ()) 
         yield RESOLUTIONS, transfer
 
 
-def _reads(ask: PostTransfers, _: object) -> Iterator[tuple[Table[Any, Any], Any]]:
-    for new in ask.opening:
-        yield FORMS, new.id
-    for transfer in ask.transfers:
-        yield FORMS, transfer.debit
-        yield FORMS, transfer.credit
-        yield TRANSFERS, transfer.id
-        if transfer.pending is not None:
-            yield TRANSFERS, transfer.pending
-            yield RESOLUTIONS, transfer.pending
-    for id in ask.closing:
-        yield FORMS, id
+def counters_of(at: Asking, accounts: Iterable[AccountId]) -> Wanted:
+    """The rows that are wanted next, once those of the accounts are there."""
+    for account in accounts:
+        form = at.get(FORMS, account)
+        if form is not None:
+            yield COUNTERS, form.number
+
+
+def _reads(ask: PostTransfers, _: object, tx: Tx) -> Iterator[Wanted]:
+    sides = [side for transfer in ask.transfers for side in (transfer.debit, transfer.credit)]
+    ended = [transfer.pending for transfer in ask.transfers if transfer.pending is not None]
+    yield wanted([*(new.id for new in ask.opening), *sides, *ask.closing], ended)
+    yield counters_of(tx, sides)
 
 
 @handles(PostTransfers, reads=_reads)

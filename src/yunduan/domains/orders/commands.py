@@ -1,6 +1,6 @@
 """What orders can be asked to do, from putting something into a cart to saying what it was like."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -8,9 +8,10 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock, TakeStock
 from yunduan.domains.catalog.model import HoldLine
-from yunduan.domains.catalog.queries import OffersOf, TermsOf
+from yunduan.domains.catalog.queries import OffersOf, TermsOf, stock_of, wanted_offers
 from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole, Vault
-from yunduan.domains.identity.queries import SealedAddressOf
+from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
+from yunduan.domains.ledger.commands import counters_of, wanted
 from yunduan.domains.orders import model, queries, store
 from yunduan.domains.orders.facts import (
     OrderCancelled,
@@ -40,12 +41,13 @@ from yunduan.domains.orders.model import (
     Who,
 )
 from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow, SettleEscrow
-from yunduan.domains.payments.model import PartOfPayment, PaymentStarted, PaymentState, Tender, TenderKind
+from yunduan.domains.payments.model import PartOfPayment, PaymentStarted, PaymentState, Tender, TenderKind, wallet_account
+from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import AddressId, CheckoutId, OrderId, PersonId, RefundId, ReviewId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused, invariant
-from yunduan.runtime.registry import handles
+from yunduan.runtime.registry import Wanted, handles
 from yunduan.runtime.transaction import Tx
 
 PAY_WITHIN_MS = {TenderKind.WALLET: 0, TenderKind.CHANNEL: 15 * 60_000, TenderKind.DIFFERENCE: 0, TenderKind.PROMOTION: 0}
@@ -102,7 +104,12 @@ def _size(lines: Sequence[CartLine]) -> CartSize:
     return CartSize(lines=len(lines), pieces=sum(line.quantity for line in lines))
 
 
-@handles(AddToCart, reads=lambda _, actor: ((store.CART, actor.person),))
+def _wanted_by_cart(ask: AddToCart, actor: Actor, tx: Tx) -> Iterator[Wanted]:
+    yield (store.CART, actor.person), *wanted_offers((ask.variant_id,))
+    yield stock_of(tx, (ask.variant_id,))
+
+
+@handles(AddToCart, reads=_wanted_by_cart)
 def add_to_cart(tx: Tx, ask: AddToCart) -> CartSize:
     """See that it is sold, then write it down with the price that is seen."""
     person = _signed_in(tx)
@@ -194,7 +201,18 @@ class CancelUnpaid(Command[None], refuses={*ReleaseStock.refuses, *AbandonPaymen
     checkout_id: CheckoutId
 
 
-@handles(Checkout, reads=lambda _, actor: ((store.CART, actor.person),))
+def _wanted_by_checkout(ask: Checkout, actor: Actor, tx: Tx) -> Iterator[Wanted]:
+    wallets = [wallet_account(actor.person, tender.amount.currency) for tender in ask.tenders if tender.kind is TenderKind.WALLET]
+    yield (store.CART, actor.person), wanted_address(ask.address_id), *wanted_offers(ask.items), *wanted(wallets)
+    variants = ask.items
+    if not variants:
+        cart = tx.get(store.CART, actor.person)
+        variants = tuple([line.variant_id for line in cart.lines]) if cart else ()
+        yield wanted_offers(variants)
+    yield *stock_of(tx, variants), *counters_of(tx, wallets)
+
+
+@handles(Checkout, reads=_wanted_by_checkout)
 def checkout(tx: Tx, ask: Checkout) -> Placed:
     """Price everything anew and agree on the total; then hold the stock, take the money and write the orders."""
     buyer = _signed_in(tx)
