@@ -31,9 +31,20 @@ from yunduan.runtime.registry import Domain, handles
 from yunduan.runtime.settings import Settings
 from yunduan.runtime.transaction import Tx
 
-SHOPS, GOODS, PEOPLE, BASKETS = 200, 10_000, 10_000, 10
+SHOPS, GOODS = 200, 10_000
 STOCK = 10_000_000
 HOME = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", lines=("文一西路969号",))
+
+
+class Crowd(Struct, frozen=True):
+    """How many people there are, and how many baskets each wants to buy: all of a person's baskets lie in one cart."""
+
+    people: int
+    baskets: int
+
+
+BUYERS = Crowd(people=30_000, baskets=1)
+"""Everybody has a cart of two lines, once: enough for a few seconds of checkouts."""
 
 
 class Enter(Command[SessionId]):
@@ -58,15 +69,15 @@ class Shelf(Struct):
     goods: list[tuple[GoodsId, tuple[VariantId, VariantId], int]]
 
 
-async def furnish(store: Store, folder: Path, *, carts: bool, say: Callable[[str], None]) -> None:
+async def furnish(store: Store, folder: Path, *, carts: bool, buyers: Crowd, say: Callable[[str], None]) -> None:
     """Make the market in an empty store and write down what a load driver needs."""
     cloud = Cloud(store, domains=(*DOMAINS, BENCH), parts=join(folder, settings=Settings(data=str(folder))))
     dice = random.Random(1)
     say("shops and goods")
     shelves = await _shelves(cloud)
     say("people")
-    crowd = await _crowd(cloud)
-    baskets = {actor.person: _baskets(dice, shelves) for actor, _, _ in crowd}
+    crowd = await _crowd(cloud, buyers.people)
+    baskets = {actor.person: _baskets(dice, shelves, buyers.baskets) for actor, _, _ in crowd}
     if carts:
         say("carts")
         await many(
@@ -135,9 +146,9 @@ def _form(number: int, category: str) -> GoodsForm:
     )
 
 
-async def _crowd(cloud: Cloud) -> list[tuple[Actor, AddressId, str]]:
+async def _crowd(cloud: Cloud, people: int) -> list[tuple[Actor, AddressId, str]]:
     vault: Vault = cloud.port(Vault)
-    registered = await many(cloud, [(RegisterPerson(phone=f"+861380{n:07d}"), SYSTEM) for n in range(PEOPLE)])
+    registered = await many(cloud, [(RegisterPerson(phone=f"+861380{n:07d}"), SYSTEM) for n in range(people)])
     actors = [Actor(person=one.person_id) for one in registered]
     addresses = await many(cloud, [(AddAddress(address=HOME), actor) for actor in actors])
     clearing = NewAccount(id=channel_account("bench", "CNY"), currency="CNY", code=AccountCode.CHANNEL, flags=AccountFlag.NONE)
@@ -146,11 +157,11 @@ async def _crowd(cloud: Cloud) -> list[tuple[Actor, AddressId, str]]:
     return [(actor, kept.address_id, vault.token(id)) for actor, kept, id in zip(actors, addresses, sessions, strict=True)]
 
 
-def _baskets(dice: random.Random, shelves: list[Shelf]) -> list[tuple[tuple[VariantId, VariantId], int]]:
+def _baskets(dice: random.Random, shelves: list[Shelf], count: int) -> list[tuple[tuple[VariantId, VariantId], int]]:
     """One person's, of which no two want the same variant: they lie in one cart."""
     found: list[tuple[tuple[VariantId, VariantId], int]] = []
     taken: set[VariantId] = set()
-    while len(found) < BASKETS:
+    while len(found) < count:
         basket = _basket(dice, shelves)
         if taken.isdisjoint(basket[0]):
             taken.update(basket[0])
@@ -181,6 +192,6 @@ def _write(
                 prices.writelines(f"{id} {goods_id} {shelf.shop_id} {price}\n" for id in variants)
 
 
-def furnished(store: Store, folder: Path, *, carts: bool, say: Callable[[str], None] = print) -> None:
+def furnished(store: Store, folder: Path, *, carts: bool, buyers: Crowd = BUYERS, say: Callable[[str], None] = print) -> None:
     """The same, from the outside."""
-    asyncio.run(furnish(store, folder, carts=carts, say=say))
+    asyncio.run(furnish(store, folder, carts=carts, buyers=buyers, say=say))

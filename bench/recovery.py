@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import wrk
-from bench.market import furnished
+from bench.market import Crowd, furnished
 from bench.servers import ours
 from yunduan.backends.postgresql import PostgresqlStore
 from yunduan.backends.sqlite import SqliteStore
@@ -30,7 +30,7 @@ def seconds(kills: int, *, orders: int, work: Path, cluster: Any = None) -> list
         cluster.run("CREATE DATABASE recovery")
         url = f"postgresql://yunduan@/recovery?host={cluster.folder}"
         store = PostgresqlStore(url)
-    furnished(store, folder, carts=True, say=lambda _: None)
+    furnished(store, folder, carts=True, buyers=Crowd(people=10_000, baskets=10), say=lambda _: None)
     placed, found, start = 0, [], 1024
     with ours(folder, store_url=url, log=log) as server:
         while placed < orders:  # the market's carts hold a hundred thousand

@@ -383,8 +383,8 @@ class Tx:
         known = self._shelf(table).known
         return {key: known[key] for key in keys if known[key] is not None}
 
-    def advance(self, table: Table[Key, Value], keys: Sequence[Key]) -> None:
-        """Remember rows that will be wanted."""
+    def advance(self, table: Table[Key, Value], keys: Sequence[Key]) -> int:
+        """Remember rows that will be wanted; answers how many were not remembered before."""
         known = self._shelf(table).known
         missing = [key for key in dict.fromkeys(keys) if key not in known]
         if missing:
@@ -393,6 +393,7 @@ class Tx:
             for row in self._store.load(table, missing):
                 found[_key(table, row)] = table.value(row)
             known.update(found)  # nothing is remembered as absent because reading it failed
+        return len(missing)
 
     def add(self, table: Table[Key, Value], key: Key, value: Value) -> None:
         """Add a row, to be written by the end of the batch; none may be there.

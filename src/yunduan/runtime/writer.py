@@ -47,6 +47,10 @@ _POSTPONE_ALARM = (
 """One pause after the first failure, four after the second, nine after the third; sixty at most."""
 
 
+BATCHES_UNFETCHED = 16
+"""For how many batches nothing is fetched in advance for a kind of command that lacked nothing: its rows are remembered."""
+
+
 class Limits(Struct, frozen=True, kw_only=True):
     """How much the writer takes at once and how long anything may wait."""
 
@@ -154,6 +158,7 @@ class Writer:
         self.batches = self.commands = self.replays = self.refusals = self.broken = self.statements = 0
         self.batch_commands_last = 0
         self.alarms_refused = 0
+        self._fetched_from: dict[type, int] = {}
 
     # What others use
 
@@ -378,24 +383,32 @@ class Writer:
         return batch
 
     def _advance(self, taken: list[Ask]) -> None:
-        """Fetch what the commands of a batch will want, round by round, together."""
-        tx, reads = self._tx, self._registry.reads
-        rounds = [iter(reads[type(ask.command)](ask.command, ask.actor, tx)) for ask in taken if type(ask.command) in reads]
-        while rounds:
-            self._fetch(rounds)
+        """Fetch what the commands of a batch will want, round by round; a kind that lacked nothing is left alone for some batches."""
+        for kind in dict.fromkeys([type(ask.command) for ask in taken]):
+            reads = self._registry.reads.get(kind)
+            if reads is None or self._fetched_from.get(kind, 0) > self.batches:
+                continue
+            rounds = [iter(reads(ask.command, ask.actor, self._tx)) for ask in taken if type(ask.command) is kind]
+            missing = 0
+            while rounds:
+                missing += self._fetch(rounds)
+            if not missing:
+                self._fetched_from[kind] = self.batches + BATCHES_UNFETCHED
 
-    def _fetch(self, rounds: list[Iterator[Wanted]]) -> None:
-        """The next round of each; whoever has none is left out of those that follow."""
+    def _fetch(self, rounds: list[Iterator[Wanted]]) -> int:
+        """The next round of each, and how many rows that brought; whoever has none is left out of those that follow."""
         wanted: dict[str, tuple[Any, list[Any]]] = {}
         for ended in [each for each in rounds if not self._names(each, wanted)]:
             rounds.remove(ended)
+        missing = 0
         for table, keys in wanted.values():
             try:
-                self._tx.advance(table, keys)
+                missing += self._tx.advance(table, keys)
             except FaultError:
                 raise
             except Exception as error:  # the same: whose key it is shows when its handler asks for the row
                 log.warning("advance_failed", table=table.name, error=repr(error))
+        return missing
 
     @staticmethod
     def _names(rounds: Iterator[Wanted], wanted: dict[str, tuple[Any, list[Any]]]) -> bool:

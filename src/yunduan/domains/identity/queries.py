@@ -33,6 +33,7 @@ from yunduan.runtime.transaction import Asking
 
 _NO_ROLES: tuple[frozenset[str], Mapping[ShopId, frozenset[str]]] = (frozenset(), MappingProxyType({}))
 _CALLERS_REMEMBERED = 20_000
+_STAFF_REMEMBERED = 10_000
 _PEOPLE_AT_ONCE = 200
 
 
@@ -100,7 +101,7 @@ def caller_of(at: Asking, ask: CallerOf) -> Caller | None:
     if session is None or session.expires_at <= at.now:
         return None
     person = session.person_id
-    operator, shops = at.recall("staff", person, lambda: _by_place(store.roles_of(at, person)), most=_CALLERS_REMEMBERED)
+    operator, shops = _roles_of(at, person)
     return Caller(
         person_id=person,
         session_id=session.id,
@@ -110,6 +111,14 @@ def caller_of(at: Asking, ask: CallerOf) -> Caller | None:
         expires_at=session.expires_at,
         seen_at=session.seen_at,
     )
+
+
+def _roles_of(at: Asking, person: PersonId) -> tuple[frozenset[str], Mapping[ShopId, frozenset[str]]]:
+    """What somebody may do. Most people have no role, and as long as few have one it is remembered who they are."""
+    everybody = at.recall("staff", None, lambda: store.whole_staff(at, _STAFF_REMEMBERED))
+    if everybody is not None and person not in everybody:
+        return _NO_ROLES
+    return at.recall("staff", person, lambda: _by_place(store.roles_of(at, person)), most=_CALLERS_REMEMBERED)
 
 
 def _by_place(roles: Sequence[Held]) -> tuple[frozenset[str], Mapping[ShopId, frozenset[str]]]:

@@ -285,6 +285,7 @@ _DEVICES_OF = "SELECT device FROM known_device WHERE contact = ? ORDER BY at, de
 _SESSIONS_OF = "SELECT token_hash FROM session WHERE person_id = ? ORDER BY id"
 _ADDRESSES_OF = "SELECT id FROM address WHERE person_id = ? ORDER BY id"
 _ROLES_OF = "SELECT shop_id, role FROM staff WHERE person_id = ? ORDER BY shop_id, role"
+_WHOLE_STAFF = "SELECT DISTINCT person_id FROM staff ORDER BY person_id LIMIT ?"
 _STAFF_OF = "SELECT person_id, role FROM staff WHERE shop_id = ? ORDER BY person_id, role LIMIT ?"
 _HOLDERS = "SELECT CAST(count(*) AS INTEGER) FROM staff WHERE shop_id = ? AND role = ?"
 _STAFF_COUNT = "SELECT CAST(count(*) AS INTEGER) FROM staff WHERE shop_id = ?"
@@ -312,6 +313,12 @@ def addresses_of(reader: Reader, person: PersonId) -> list[AddressId]:
 def roles_of(reader: Reader, person: PersonId) -> list[Held]:
     """Everything that a person may do."""
     return [Held(*row) for row in reader.rows(_ROLES_OF, (person,))]
+
+
+def whole_staff(reader: Reader, most: int) -> frozenset[PersonId] | None:
+    """Everybody who has any role; nothing when they are too many to be remembered."""
+    found = reader.rows(_WHOLE_STAFF, (most + 1,))
+    return frozenset([PersonId(row[0]) for row in found]) if len(found) <= most else None
 
 
 def staff_of(reader: Reader, shop_id: str, most: int) -> dict[PersonId, list[str]]:

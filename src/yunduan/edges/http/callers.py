@@ -26,10 +26,10 @@ class Sessions:
 
     def __call__(self, token: bytes, origin: str) -> Actor | None:
         """The caller whose token this is, if it is anybody's and has not expired."""
-        caller = self._cloud.ask(CallerOf(token_hash=hashlib.sha256(token).digest()))
-        if caller is None or caller.expires_at <= self._cloud.writer.now():
+        caller, now = self._cloud.ask(CallerOf(token_hash=hashlib.sha256(token).digest())), self._cloud.writer.now()
+        if caller is None or caller.expires_at <= now:
             return None
-        if self._cloud.writer.now() - caller.seen_at >= TOUCH_MS:
+        if now - caller.seen_at >= TOUCH_MS:
             self._touch(caller.session_id)
         return Actor(
             person=caller.person_id,
