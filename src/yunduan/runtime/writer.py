@@ -47,8 +47,8 @@ _POSTPONE_ALARM = (
 """One pause after the first failure, four after the second, nine after the third; sixty at most."""
 
 
-BATCHES_UNFETCHED = 16
-"""For how many batches nothing is fetched in advance for a kind of command that lacked nothing: its rows are remembered."""
+FETCH_EVERY = 16
+"""In how many batches something is fetched once for a kind of command that lacked nothing twice in a row: its rows are remembered."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -158,7 +158,7 @@ class Writer:
         self.batches = self.commands = self.replays = self.refusals = self.broken = self.statements = 0
         self.batch_commands_last = 0
         self.alarms_refused = 0
-        self._fetched_from: dict[type, int] = {}
+        self._lacked_nothing: dict[type, int] = {}
 
     # What others use
 
@@ -383,17 +383,17 @@ class Writer:
         return batch
 
     def _advance(self, taken: list[Ask]) -> None:
-        """Fetch what the commands of a batch will want, round by round; a kind that lacked nothing is left alone for some batches."""
+        """Fetch what the commands of a batch will want, round by round; a kind that lacks nothing is seldom asked what it wants."""
         for kind in dict.fromkeys([type(ask.command) for ask in taken]):
             reads = self._registry.reads.get(kind)
-            if reads is None or self._fetched_from.get(kind, 0) > self.batches:
+            rested = self._lacked_nothing.get(kind, 0)
+            if reads is None or (rested >= 2 and self.batches % FETCH_EVERY):  # twice: what was left over from a batch lacks nothing
                 continue
             rounds = [iter(reads(ask.command, ask.actor, self._tx)) for ask in taken if type(ask.command) is kind]
             missing = 0
             while rounds:
                 missing += self._fetch(rounds)
-            if not missing:
-                self._fetched_from[kind] = self.batches + BATCHES_UNFETCHED
+            self._lacked_nothing[kind] = 0 if missing else rested + 1
 
     def _fetch(self, rounds: list[Iterator[Wanted]]) -> int:
         """The next round of each, and how many rows that brought; whoever has none is left out of those that follow."""

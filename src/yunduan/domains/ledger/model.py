@@ -202,15 +202,17 @@ class Posting(Struct, frozen=True, kw_only=True):
     def _legs(
         self, id: TransferId, whole: Money, legs: Sequence[tuple[AccountId, AccountId, Money]], due: int | None
     ) -> tuple[Transfer, ...]:
-        invariant(all(amount.currency == whole.currency for _, _, amount in legs), f"{self.name} is in one currency")
-        invariant(sum(amount.amount for _, _, amount in legs) == whole.amount, f"the parts of {self.name} are the whole")
-        invariant(len(legs) <= TRANSFERS_MAX, f"{self.name} has a thousand parts at most")
-        kind = Kind.SINGLE if due is None else Kind.PENDING
-        return tuple(
-            Transfer(id=TransferId(f"{id}{n:03x}"), debit=debit, credit=credit, amount=amount, code=self.code, kind=kind, due=due)
-            for n, (debit, credit, amount) in enumerate(legs)
-            if amount
-        )
+        kind, code, currency = Kind.SINGLE if due is None else Kind.PENDING, self.code, whole.currency
+        found, together = [], 0
+        for n, (debit, credit, amount) in enumerate(legs):
+            together += amount.amount
+            invariant(amount.currency == currency, "a posting is in one currency")
+            if amount.amount:
+                id_of_part = TransferId(f"{id}{n:03x}")
+                found.append(Transfer(id=id_of_part, debit=debit, credit=credit, amount=amount, code=code, kind=kind, due=due))
+        invariant(together == whole.amount, "the parts of a posting are the whole")
+        invariant(len(legs) <= TRANSFERS_MAX, "a posting has a thousand parts at most")
+        return tuple(found)
 
 
 class TransferRecord(Struct, frozen=True, gc=False):

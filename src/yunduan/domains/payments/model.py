@@ -401,32 +401,39 @@ def total(currency: str, amounts: Sequence[Money]) -> Money:
 
 def check_tenders(parts: Sequence[PartOfPayment], tenders: Sequence[Tender], *, is_system: bool) -> str:
     """The currency of a payment, when its tenders are what its orders cost: one currency, nothing empty, the same sum."""
-    currencies = {part.whole.currency for part in parts} | {tender.amount.currency for tender in tenders}
+    currencies, orders, kinds, asked, given = set(), set(), set(), 0, 0
+    for part in parts:
+        currencies.add(part.whole.currency)
+        orders.add(part.order_id)
+        asked += part.amount.amount
+    for tender in tenders:
+        kind, amount = tender.kind, tender.amount
+        currencies.add(amount.currency)
+        given += amount.amount
+        if flaw := _flaw(kind, amount, tender.channel, is_system=is_system, is_second=kind in kinds):
+            raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, flaw)
+        kinds.add(kind)
     if len(currencies) != 1:
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a payment is in one currency")
     currency = currencies.pop()
-    if len({part.order_id for part in parts}) != len(parts):
+    if len(orders) != len(parts):
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "an order is paid once")
-    if any(not tender.amount for tender in tenders):
-        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a tender of nothing")
-    if any((tender.kind is TenderKind.CHANNEL) != bool(tender.channel) for tender in tenders):
-        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a channel tender names its channel, and no other does")
-    if any(tender.kind is TenderKind.PROMOTION for tender in tenders):
-        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a promotion is no tender")
-    if any(tender.kind is TenderKind.DIFFERENCE for tender in tenders) and not is_system:
-        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a difference is booked by the cloud alone")
-    _once(tender.kind for tender in tenders if tender.kind is not TenderKind.CHANNEL)
-    asked = sum(part.amount.amount for part in parts)
-    given = sum(tender.amount.amount for tender in tenders)
     if asked != given:
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, f"{given} for {asked} {currency}")
     return currency
 
 
-def _once(kinds: Any) -> None:
-    seen = list(kinds)
-    if len(set(seen)) != len(seen):
-        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a wallet pays once")
+def _flaw(kind: TenderKind, amount: Money, channel: str, *, is_system: bool, is_second: bool) -> str:
+    """What is wrong with one tender by itself; nothing when it is sound."""
+    if not amount.amount:
+        return "a tender of nothing"
+    if (kind is TenderKind.CHANNEL) != bool(channel):
+        return "a channel tender names its channel, and no other does"
+    if kind is TenderKind.PROMOTION:
+        return "a promotion is no tender"
+    if kind is TenderKind.DIFFERENCE and not is_system:
+        return "a difference is booked by the cloud alone"
+    return "a wallet pays once" if is_second and kind is not TenderKind.CHANNEL else ""
 
 
 def charges_of(payment_id: PaymentId, tenders: Sequence[Tender]) -> tuple[Charge, ...]:
