@@ -25,6 +25,7 @@ from yunduan.domains.identity.model import CodeSender, IdentitySettings, Obligat
 from yunduan.domains.ledger.domain import DOMAIN as LEDGER
 from yunduan.domains.orders.commands import OrderPayments
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
+from yunduan.domains.orders.model import OrderSettings
 from yunduan.domains.orders.queries import BuyerObligations
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
@@ -217,6 +218,7 @@ def join(
             Vault: vault,
             IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
             Obligations: BuyerObligations(),
+            OrderSettings: OrderSettings(time_zone=settings.market.time_zone),
             Channels: channels,
             PaymentListener: OrderPayments(),
             Sandbox: sandbox,

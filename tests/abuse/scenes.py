@@ -15,7 +15,8 @@ from yunduan.domains.catalog.commands import CreateCategory, SuspendShop
 from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.identity.queries import Mailbox
-from yunduan.domains.orders.commands import ConfirmReceipt, Placed
+from yunduan.domains.orders.commands import Placed
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.runtime.registry import Registry
 

@@ -15,7 +15,6 @@ from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.commands import (
     AddToCart,
     CancelOrder,
-    ConfirmReceipt,
     DeclineOrder,
     OrderGivenBack,
     OrderMoved,
@@ -24,6 +23,8 @@ from yunduan.domains.orders.commands import (
     ShipOrder,
 )
 from yunduan.domains.orders.model import Funder, OrderState, Step, Who
+from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
+from yunduan.domains.orders.whereabouts import OrderMoney
 from yunduan.domains.payments.model import Tender, TenderKind
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import OrderId
@@ -32,6 +33,7 @@ from yunduan.kernel.refusals import Refused
 
 PRICES = (1, 333, 1999)
 WEALTH = 1_000_000
+DAY_MINUTES = 24 * 60
 SET_ASIDE = 3_000
 picks = st.integers(0, 10**6)
 
@@ -45,6 +47,8 @@ class Told:
         self.state = OrderState.PLACED if url else OrderState.PAID
         self.siblings = [self]
         self.reviewed = False
+        self.receive_by = 0
+        self.extended = False
 
 
 class OrdersLive(RuleBasedStateMachine):
@@ -141,15 +145,17 @@ class OrdersLive(RuleBasedStateMachine):
             for one in told.siblings:
                 one.state = OrderState.PAID if approve else OrderState.CANCELLED
 
-    @rule(minutes=st.sampled_from([1, 16]))
+    @rule(minutes=st.sampled_from([1, 16, 16, 6 * DAY_MINUTES]))
     def wait(self, minutes: int) -> None:
-        """Let time pass; what is not paid in time lapses."""
+        """Let time pass; what is not paid in time lapses, what nobody says anything about is received in the end."""
         placed = dict(self.market.world.rows("SELECT id, placed_at FROM orders"))
         self.market.world.pass_time(minutes * MINUTE_MS)
         now = self.market.world.clock.wall_ms()
         for told in self.known:
             if told.state is OrderState.PLACED and placed[told.id] + 15 * MINUTE_MS <= now:
                 told.state = OrderState.CANCELLED
+            if told.state is OrderState.SHIPPED and told.receive_by <= now:
+                told.state = OrderState.RECEIVED
 
     def take(self, told: Told, command: Command[Any], actor: Actor, step: Step, who: Who) -> bool:
         """Send a step: it goes the way that is written out, or is refused for the state and changes nothing."""
@@ -189,8 +195,24 @@ class OrdersLive(RuleBasedStateMachine):
         told = self.pick(which)
         shop = self.shops[told.shop]
         command = ShipOrder(shop_id=shop, order_id=told.id, carrier="SF", tracking="SF1")
-        if self.take(told, command, self.market.staff("packer", shop=shop), Step.SHIP, Who.SHOP) and again:
-            self.arrive(told)
+        if self.take(told, command, self.market.staff("packer", shop=shop), Step.SHIP, Who.SHOP):
+            told.receive_by = self.market.world.clock.wall_ms() + 10 * DAY_MINUTES * MINUTE_MS
+            if again:
+                self.arrive(told)
+
+    @precondition(lambda self: self.known)
+    @rule(which=picks)
+    def extend(self, which: int) -> None:
+        """The buyer has not got it yet; once."""
+        told = self.pick(which)
+        command = ExtendReceipt(order_id=told.id)
+        if AFTER.get((told.state, Step.EXTEND, Who.BUYER)) is None:
+            self.market.assert_refused("order_in_other_state", command, told.buyer.actor)
+        elif told.extended:
+            self.market.assert_refused("receipt_not_extendable", command, told.buyer.actor)
+        else:
+            told.receive_by, told.extended = told.receive_by + 7 * DAY_MINUTES * MINUTE_MS, True
+            assert self.market.world.send(command, actor=told.buyer.actor).receive_by == told.receive_by
 
     @precondition(lambda self: self.known)
     @rule(which=picks)
@@ -244,6 +266,9 @@ class OrdersLive(RuleBasedStateMachine):
         assert {id: state for id, state, _, _ in orders(self.market.world)} == states | self.before
         self.market.assert_balanced()
         out = SET_ASIDE - self.market.promotions()
+        for told in self.known:
+            money = self.market.world.ask(OrderMoney(order_id=told.id), actor=told.buyer.actor)
+            assert sum(part.amount.amount for part in money.parts) == money.total.amount
         paid = [order for order in kept(self.market.world) if order.state not in (OrderState.CANCELLED, OrderState.REFUNDED)]
         assert out == sum(promoted_left(order) for order in paid)
 

@@ -29,7 +29,6 @@ from yunduan.domains.orders.commands import (
     AddToCart,
     CancelOrder,
     Checkout,
-    ConfirmReceipt,
     OrderPayments,
     Placed,
     RefundOrder,
@@ -38,6 +37,7 @@ from yunduan.domains.orders.commands import (
 )
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import PreviewCheckout
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.store import ORDER, terms
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.domains.payments.couriers import Couriers

@@ -47,6 +47,7 @@ def test_a_new_shop_can_sell_at_once(town: Town) -> None:
         shop_id=town.shop.shop_id,
         name="云茶",
         name_en="Cloud Tea",
+        country="CN",
         currency="CNY",
         commission_ppm=50_000,
         location_id=town.shop.location_id,

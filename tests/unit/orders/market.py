@@ -16,9 +16,10 @@ from yunduan.domains.identity.model import Postal
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
 from yunduan.domains.orders import store
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine, PlaceAgreed
-from yunduan.domains.orders.commands import AddToCart, Checkout, ConfirmReceipt, Placed, ShipOrder
+from yunduan.domains.orders.commands import AddToCart, Checkout, Placed, ShipOrder
 from yunduan.domains.orders.model import Funder, Order, OrderState
 from yunduan.domains.orders.queries import PreviewCheckout
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import SetAsideForPromotions, TopUpWallet
 from yunduan.domains.payments.model import (
     Tender,

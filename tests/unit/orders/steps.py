@@ -5,11 +5,12 @@ from yunduan.domains.orders.model import OrderState, Step, Who
 WRITTEN = {
     "cloud": {
         "placed": {"pay": "paid", "lapse": "cancelled"},
+        "shipped": {"receive": "received"},
     },
     "buyer": {
         "placed": {"cancel": "cancelled"},
         "paid": {"cancel": "cancelled"},
-        "shipped": {"receive": "received"},
+        "shipped": {"receive": "received", "extend": "shipped"},
         "received": {"review": "received"},
     },
     "shop": {

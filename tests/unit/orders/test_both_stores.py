@@ -7,9 +7,10 @@ import pytest
 
 from support.stores import Place, place
 from unit.orders.market import MINUTE_MS, Market, channel, yuan
-from yunduan.domains.orders.commands import CancelOrder, ConfirmReceipt, RefundOrder, ReviewOrder
+from yunduan.domains.orders.commands import CancelOrder, RefundOrder, ReviewOrder
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import CartOf, MyOrders, OrderNumbered, ReviewsOfGoods, ShopOrders
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.kernel.refusals import Refused
 
 __all__ = ["place"]

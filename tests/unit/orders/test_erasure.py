@@ -7,7 +7,8 @@ from unit.orders.market import SHIPPING, Buyer, Market, channel, wallet, yuan
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.identity.commands import ErasePerson, GrantRole
 from yunduan.domains.identity.model import OperatorRole, Outstanding
-from yunduan.domains.orders.commands import CancelOrder, ConfirmReceipt, DeclineOrder, RefundOrder
+from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.ids import OrderId

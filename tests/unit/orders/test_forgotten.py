@@ -19,8 +19,9 @@ from yunduan.domains.identity.commands import (
 )
 from yunduan.domains.identity.model import Postal, Vault
 from yunduan.domains.identity.queries import CallerOf, Mailbox
-from yunduan.domains.orders.commands import AddToCart, CancelOrder, Checkout, ConfirmReceipt, ReviewOrder
+from yunduan.domains.orders.commands import AddToCart, CancelOrder, Checkout, ReviewOrder
 from yunduan.domains.orders.queries import ShopOrderOf
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import OrderId

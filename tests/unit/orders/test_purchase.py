@@ -8,7 +8,6 @@ from yunduan.domains.identity.commands import ErasePerson
 from yunduan.domains.orders.commands import (
     CancelOrder,
     CancelUnpaid,
-    ConfirmReceipt,
     DeclineOrder,
     RefundOrder,
     ReviewOrder,
@@ -29,6 +28,7 @@ from yunduan.domains.orders.queries import (
     ShopOrderRefunds,
     ShopOrders,
 )
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.model import PaymentState, PieceState, RefundState, Tender, TenderKind
 from yunduan.kernel.ids import OrderId
 from yunduan.kernel.refusals import Refused

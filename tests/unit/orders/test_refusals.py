@@ -11,7 +11,6 @@ from yunduan.domains.orders.commands import (
     CancelOrder,
     ChangeCartLine,
     Checkout,
-    ConfirmReceipt,
     DeclineOrder,
     RefundOrder,
     RemoveFromCart,
@@ -19,6 +18,7 @@ from yunduan.domains.orders.commands import (
     ShipOrder,
 )
 from yunduan.domains.orders.queries import CartOf, MyOrders, OrderNumbered, OrderOf, PreviewCheckout, ShopOrderOf
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.kernel.ids import GoodsId, OrderId, VariantId
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused

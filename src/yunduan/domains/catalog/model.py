@@ -162,6 +162,7 @@ class ShopTerms(Struct, frozen=True, kw_only=True, gc=False):
     shop_id: ShopId
     name: str
     name_en: str
+    country: str
     currency: str
     commission_ppm: int
     location_id: LocationId

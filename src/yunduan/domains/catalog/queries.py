@@ -324,6 +324,7 @@ def terms_of(at: Asking, ask: TermsOf) -> ShopTerms:
         shop_id=shop.id,
         name=shop.name,
         name_en=shop.name_en,
+        country=shop.country,
         currency=shop.currency,
         commission_ppm=shop.commission_ppm,
         location_id=shop.location_ids[0],

@@ -53,6 +53,8 @@ class PlaceAgreed(Command[Placed], refuses=Checkout.refuses | OffersOf.refuses, 
     tenders: Annotated[tuple[Tender, ...], Meta(max_length=TENDERS_MAX)]
     pay_by: int
     discounts: Annotated[tuple[AgreedDiscount, ...], Meta(max_length=DISCOUNTS_MAX)] = ()
+    only_by_hand: bool = False
+    """Whether the orders never count as received because time has passed: an import knows when they were."""
 
 
 @handles(PlaceAgreed)
@@ -61,7 +63,7 @@ def place_agreed(tx: Tx, ask: PlaceAgreed) -> Placed:
     invariant(tx.actor.is_system, "prices are agreed by the cloud alone")
     address = tx.ask(SealedAddressOf(person_id=tx.actor.person, address_id=ask.address_id))
     quotes = _quotes(tx, ask, address.country)
-    return commands.place(tx, quotes, address, tenders=ask.tenders, pay_by=ask.pay_by)
+    return commands.place(tx, quotes, address, tenders=ask.tenders, pay_by=ask.pay_by, only_by_hand=ask.only_by_hand)
 
 
 def _quotes(tx: Tx, ask: PlaceAgreed, country: str) -> list[Priced]:

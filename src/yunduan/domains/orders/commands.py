@@ -1,15 +1,14 @@
 """What orders can be asked to do, from putting something into a cart to saying what it was like."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock, TakeStock
 from yunduan.domains.catalog.model import HoldLine
 from yunduan.domains.catalog.queries import OffersOf, TermsOf, stock_of, wanted_offers
-from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole, Vault
+from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole
 from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
 from yunduan.domains.ledger.commands import counters_of, wanted
 from yunduan.domains.orders import model, queries, store
@@ -17,7 +16,6 @@ from yunduan.domains.orders.facts import (
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
-    OrderReceived,
     OrderRefunded,
     OrderReviewed,
     OrderShipped,
@@ -40,7 +38,9 @@ from yunduan.domains.orders.model import (
     Terms,
     Who,
 )
-from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow, SettleEscrow
+from yunduan.domains.orders.receiving import ReceiveUnasked
+from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer, of_shop, sealed
+from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow
 from yunduan.domains.payments.model import PartOfPayment, PaymentStarted, PaymentState, Tender, TenderKind, wallet_account
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import AddressId, CheckoutId, OrderId, PersonId, RefundId, ReviewId, ShopId, VariantId
@@ -226,8 +226,20 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     return placed
 
 
-def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: tuple[Tender, ...], pay_by: int, note: str = "") -> Placed:
-    """Hold the stock, take the money and write the orders, all of them or none; `pay_by` is 0 where nothing is waited for."""
+def place(
+    tx: Tx,
+    quotes: Sequence[Priced],
+    address: SealedAddress,
+    *,
+    tenders: tuple[Tender, ...],
+    pay_by: int,
+    note: str = "",
+    only_by_hand: bool = False,
+) -> Placed:
+    """Hold the stock, take the money and write the orders, all of them or none; `pay_by` is 0 where nothing is waited for.
+
+    Orders that are received `only_by_hand` never count as received because time has passed.
+    """
     checkout_id = model.checkout_id_from(tx.id("chk"))
     ids = [model.order_id_of(checkout_id, number) for number in range(len(quotes))]
     for id, quote in zip(ids, quotes, strict=True):
@@ -237,7 +249,8 @@ def place(tx: Tx, quotes: Sequence[Priced], address: SealedAddress, *, tenders: 
     parts = tuple([_part(id, quote, total) for id, quote, total in zip(ids, quotes, totals, strict=True)])
     payment = _pay(tx, checkout_id, parts, tenders, pay_by)
     paid = payment.state is PaymentState.CAPTURED
-    orders = _write(tx, ids, quotes, address=address.sealed, note=_sealed(tx, tx.actor.person, note), paid=paid)
+    progress = Progress(paid_at=tx.now if paid else 0, only_by_hand=only_by_hand)
+    orders = _write(tx, ids, quotes, address=address.sealed, note=sealed(tx, tx.actor.person, note), progress=progress)
     for order, quote, total in zip(orders, quotes, totals, strict=True):
         _tell_placed(tx, order, quote, total, checkout_id)
     placed = [
@@ -275,17 +288,11 @@ def _pay(tx: Tx, checkout_id: CheckoutId, parts: tuple[PartOfPayment, ...], tend
     return started
 
 
-def _sealed(tx: Tx, person: PersonId, text: str) -> bytes:
-    """A text that concerns somebody, under their key; nothing when there is none."""
-    vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    return vault.seal(person, text) if text else b""
-
-
-def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], *, address: bytes, note: bytes, paid: bool) -> list[Order]:
+def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], *, address: bytes, note: bytes, progress: Progress) -> list[Order]:
     """Write one order a shop, with everything that was agreed frozen in it; what is sealed is copied as it is."""
     seq = store.next_seq(tx, len(quotes))
     buyer, now, count = tx.actor.person, tx.now, len(quotes)
-    state, progress = (OrderState.PAID, Progress(paid_at=now)) if paid else (OrderState.PLACED, Progress())
+    state = OrderState.PAID if progress.paid_at else OrderState.PLACED
     orders = []
     for id, quote in zip(ids, quotes, strict=True):
         agreed = Terms(
@@ -330,7 +337,7 @@ def cancel_unpaid(tx: Tx, ask: CancelUnpaid) -> None:
 def _call_off(tx: Tx, orders: Iterable[Order], step: Step, who: Who) -> None:
     """End orders that have not been paid: their stock is free again."""
     for order in orders:
-        ended = _step(tx, order, step, who, ended_at=tx.now)
+        ended = moved(tx, order, step, who, ended_at=tx.now)
         tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
         _tell_cancelled(tx, ended, who, was_paid=False, refunded=0)
 
@@ -341,7 +348,7 @@ class OrderPayments:
     def paid(self, tx: Tx, checkout_id: CheckoutId) -> None:
         """The escrows are funded: the orders are paid."""
         for order in _orders_of(tx, checkout_id):
-            paid = _step(tx, order, Step.PAY, Who.CLOUD, paid_at=tx.now)
+            paid = moved(tx, order, Step.PAY, Who.CLOUD, paid_at=tx.now)
             lines, total = _sold(store.terms(paid).items), Money(amount=paid.total, currency=paid.currency)
             tx.tell(OrderPaid(order_id=paid.id, buyer=paid.buyer, shop_id=paid.shop_id, lines=lines, total=total, at_once=False))
 
@@ -351,13 +358,6 @@ class OrderPayments:
 
 
 # The life of an order
-
-
-class OrderMoved(Struct, frozen=True, kw_only=True):
-    """Where an order stands now."""
-
-    order_id: OrderId
-    state: OrderState
 
 
 class OrderGivenBack(Struct, frozen=True, kw_only=True):
@@ -370,25 +370,22 @@ class OrderGivenBack(Struct, frozen=True, kw_only=True):
     left: Money
 
 
-_STEP = frozenset({OrderRefusal.NOT_FOUND, OrderRefusal.OTHER_STATE})
-
-
 class CancelOrder(
-    Command[OrderMoved], refuses={*_STEP, *ReleaseStock.refuses, *AbandonPayment.refuses, *RefundEscrow.refuses}, spends_key=True
+    Command[OrderMoved], refuses={*STEP_REFUSALS, *ReleaseStock.refuses, *AbandonPayment.refuses, *RefundEscrow.refuses}, spends_key=True
 ):
     """Call an order off before it is shipped: everything that was paid goes back. An unpaid one takes its whole checkout with it."""
 
     order_id: OrderId
 
 
-class DeclineOrder(Command[OrderMoved], refuses={*_STEP, *ReleaseStock.refuses, *RefundEscrow.refuses}, spends_key=True):
+class DeclineOrder(Command[OrderMoved], refuses={*STEP_REFUSALS, *ReleaseStock.refuses, *RefundEscrow.refuses}, spends_key=True):
     """Call off an order that the shop cannot ship: everything that was paid goes back."""
 
     shop_id: ShopId
     order_id: OrderId
 
 
-class ShipOrder(Command[OrderMoved], refuses={*_STEP, *TakeStock.refuses}):
+class ShipOrder(Command[OrderMoved], refuses={*STEP_REFUSALS, *TakeStock.refuses}):
     """Say that the goods have left the shop, and by whom they travel."""
 
     shop_id: ShopId
@@ -397,15 +394,9 @@ class ShipOrder(Command[OrderMoved], refuses={*_STEP, *TakeStock.refuses}):
     tracking: Tracking
 
 
-class ConfirmReceipt(Command[OrderMoved], refuses={*_STEP, *SettleEscrow.refuses}, spends_key=True):
-    """Say that the goods have arrived: the shop gets its money."""
-
-    order_id: OrderId
-
-
 class RefundOrder(
     Command[OrderGivenBack],
-    refuses={*_STEP, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, *RefundEscrow.refuses, *ReleaseStock.refuses},
+    refuses={*STEP_REFUSALS, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, *RefundEscrow.refuses, *ReleaseStock.refuses},
     spends_key=True,
 ):
     """Give the buyer a part of an order's money back, or all that is left of it, which ends the order.
@@ -416,29 +407,6 @@ class RefundOrder(
     shop_id: ShopId
     order_id: OrderId
     amount: Money
-
-
-def _step(tx: Tx, order: Order, step: Step, who: Who, **changes: Any) -> Order:
-    """The order after a step that the table of steps has; written down."""
-    state = model.after(order.id, order.state, step, who)
-    moved: Order = msgspec.structs.replace(order, state=state, progress=msgspec.structs.replace(order.progress, **changes))
-    tx.put(store.ORDER, order.id, moved)
-    return moved
-
-
-def _of_buyer(tx: Tx, id: OrderId) -> Order:
-    order = tx.get(store.ORDER, id)
-    if order is None or not tx.actor.owns(order.buyer):
-        raise Refused(OrderRefusal.NOT_FOUND)
-    return order
-
-
-def _of_shop(tx: Tx, shop_id: ShopId, id: OrderId, *roles: ShopRole) -> Order:
-    """An order of this very shop, for its staff in some roles."""
-    order = tx.get(store.ORDER, id)
-    if order is None or order.shop_id != shop_id or not tx.actor.serves(shop_id, *roles):
-        raise Refused(OrderRefusal.NOT_FOUND)
-    return order
 
 
 def _tell_cancelled(tx: Tx, order: Order, who: Who, *, was_paid: bool, refunded: int) -> None:
@@ -458,7 +426,7 @@ def _tell_cancelled(tx: Tx, order: Order, who: Who, *, was_paid: bool, refunded:
 def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
     """End a paid order that has not been shipped: the money, if there is any, goes back, the stock is free again."""
     left = Money(amount=order.left, currency=order.currency)
-    ended = _step(tx, order, Step.CANCEL, who, ended_at=tx.now, refunded=order.total)
+    ended = moved(tx, order, Step.CANCEL, who, ended_at=tx.now, refunded=order.total)
     if left or store.terms(order).promoted:
         tx.send(RefundEscrow(refund_id=RefundId(tx.id("rfd")), order_id=order.id, amount=left))
     tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
@@ -469,7 +437,7 @@ def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
 @handles(CancelOrder)
 def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
     """Undo what was done so far: a payment that waits, or one that has been made."""
-    order = _of_buyer(tx, ask.order_id)
+    order = of_buyer(tx, ask.order_id)
     if order.state is OrderState.PLACED:
         checkout_id = model.checkout_of(order.id)
         _call_off(tx, _orders_of(tx, checkout_id), Step.CANCEL, Who.BUYER)
@@ -482,31 +450,28 @@ def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
 @handles(DeclineOrder)
 def decline_order(tx: Tx, ask: DeclineOrder) -> OrderMoved:
     """Undo what was done so far."""
-    ended = _call_off_paid(tx, _of_shop(tx, ask.shop_id, ask.order_id, *SERVES), Who.SHOP)
+    ended = _call_off_paid(tx, of_shop(tx, ask.shop_id, ask.order_id, *SERVES), Who.SHOP)
     return OrderMoved(order_id=ended.id, state=ended.state)
 
 
 @handles(ShipOrder)
 def ship_order(tx: Tx, ask: ShipOrder) -> OrderMoved:
-    """Let the goods go."""
-    order = _of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
-    tracking = _sealed(tx, order.buyer, ask.tracking)
-    shipped = _step(tx, order, Step.SHIP, Who.SHOP, shipped_at=tx.now, carrier=ask.carrier, tracking=tracking)
+    """Let the goods go, and begin to wait for their receipt."""
+    order = of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
+    tracking = sealed(tx, order.buyer, ask.tracking)
+    receive_by = 0 if order.progress.only_by_hand else _receive_by(tx, order)
+    shipped = moved(tx, order, Step.SHIP, Who.SHOP, shipped_at=tx.now, carrier=ask.carrier, tracking=tracking, receive_by=receive_by)
     tx.send(TakeStock(hold_id=model.hold_of(order.id)))
+    if receive_by:
+        tx.at(receive_by, ReceiveUnasked(order_id=order.id))
     tx.tell(OrderShipped(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id))
     return OrderMoved(order_id=order.id, state=shipped.state)
 
 
-@handles(ConfirmReceipt)
-def confirm_receipt(tx: Tx, ask: ConfirmReceipt) -> OrderMoved:
-    """Pay the shop what is left, less the commission on it."""
-    order = _of_buyer(tx, ask.order_id)
-    received = _step(tx, order, Step.RECEIVE, Who.BUYER, received_at=tx.now, ended_at=tx.now)
-    commission = Money(amount=model.commission_now(order, store.terms(order)), currency=order.currency)
-    tx.send(SettleEscrow(order_id=order.id, shop_id=order.shop_id, commission=commission))
-    total = Money(amount=order.left, currency=order.currency)
-    tx.tell(OrderReceived(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, total=total, commission=commission))
-    return OrderMoved(order_id=order.id, state=received.state)
+def _receive_by(tx: Tx, order: Order) -> int:
+    destination = queries.destination(tx, order)
+    home = tx.ask(TermsOf(shop_id=order.shop_id)).country
+    return model.receive_by(tx.now, home=home, destination=destination.country if destination else home)
 
 
 @handles(RefundOrder)
@@ -516,7 +481,7 @@ def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
     whole = _refundable(order, ask.amount)
     id = RefundId(tx.id("rfd"))
     changes = {"refunded": order.progress.refunded + ask.amount.amount} | ({"ended_at": tx.now} if whole else {})
-    moved = _step(tx, order, Step.REFUND_REST if whole else Step.REFUND_PART, who, **changes)
+    after = moved(tx, order, Step.REFUND_REST if whole else Step.REFUND_PART, who, **changes)
     tx.send(RefundEscrow(refund_id=id, order_id=order.id, amount=ask.amount))
     if whole and order.state is OrderState.PAID:
         tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
@@ -525,8 +490,8 @@ def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
             order_id=order.id, refund_id=id, buyer=order.buyer, shop_id=order.shop_id, amount=ask.amount, whole=whole, by=who.value
         )
     )
-    left = Money(amount=moved.left, currency=order.currency)
-    return OrderGivenBack(order_id=order.id, state=moved.state, refund_id=id, amount=ask.amount, left=left)
+    left = Money(amount=after.left, currency=order.currency)
+    return OrderGivenBack(order_id=order.id, state=after.state, refund_id=id, amount=ask.amount, left=left)
 
 
 def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:
@@ -536,7 +501,7 @@ def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:
         if order is None or order.shop_id != ask.shop_id:
             raise Refused(OrderRefusal.NOT_FOUND)
         return order, Who.OPERATOR
-    return _of_shop(tx, ask.shop_id, ask.order_id, *GIVES_BACK), Who.SHOP
+    return of_shop(tx, ask.shop_id, ask.order_id, *GIVES_BACK), Who.SHOP
 
 
 def _refundable(order: Order, amount: Money) -> bool:
@@ -564,7 +529,7 @@ class Reviewed(Struct, frozen=True, kw_only=True):
     review_id: ReviewId
 
 
-class ReviewOrder(Command[Reviewed], refuses={*_STEP, OrderRefusal.ITEM_NOT_FOUND, OrderRefusal.REVIEWED}):
+class ReviewOrder(Command[Reviewed], refuses={*STEP_REFUSALS, OrderRefusal.ITEM_NOT_FOUND, OrderRefusal.REVIEWED}):
     """Publish what the goods of one line of an order that has arrived are like; once a line. The author is a pen name in public.
 
     The text is kept under the author's key: it goes with the author, the stars stay.
@@ -579,7 +544,7 @@ class ReviewOrder(Command[Reviewed], refuses={*_STEP, OrderRefusal.ITEM_NOT_FOUN
 @handles(ReviewOrder)
 def review_order(tx: Tx, ask: ReviewOrder) -> Reviewed:
     """See that it was bought and has arrived, then publish."""
-    order = _of_buyer(tx, ask.order_id)
+    order = of_buyer(tx, ask.order_id)
     model.after(order.id, order.state, Step.REVIEW, Who.BUYER)
     item = next((item for item in store.terms(order).items if item.variant_id == ask.variant_id), None)
     if item is None:
@@ -588,7 +553,7 @@ def review_order(tx: Tx, ask: ReviewOrder) -> Reviewed:
     if tx.get(store.REVIEW, place) is not None:
         raise Refused(OrderRefusal.REVIEWED, "one review a line")
     id = ReviewId(tx.id("rev"))
-    text = _sealed(tx, order.buyer, ask.text)
+    text = sealed(tx, order.buyer, ask.text)
     review = Review(order.id, ask.variant_id, id, item.goods_id, order.shop_id, order.buyer, ask.stars, text, tx.now)
     tx.add(store.REVIEW, place, review)
     tx.tell(

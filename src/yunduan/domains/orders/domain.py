@@ -1,6 +1,6 @@
 """Everything that orders show to the composition root."""
 
-from yunduan.domains.orders import agreed, commands, facts, queries
+from yunduan.domains.orders import agreed, commands, facts, queries, receiving, whereabouts
 from yunduan.domains.orders.followers import FOLLOWERS
 from yunduan.domains.orders.routes import ROUTES
 from yunduan.runtime.registry import Domain
@@ -18,7 +18,9 @@ DOMAIN = Domain(
         commands.cancel_order,
         commands.decline_order,
         commands.ship_order,
-        commands.confirm_receipt,
+        receiving.confirm_receipt,
+        receiving.receive_unasked,
+        receiving.extend_receipt,
         commands.refund_order,
         commands.review_order,
     ),
@@ -34,12 +36,15 @@ DOMAIN = Domain(
         queries.shop_orders,
         queries.reviews_of_goods,
         queries.orders_by_state,
+        whereabouts.order_money,
+        whereabouts.shop_order_money,
     ),
     facts=(
         facts.OrderPlaced,
         facts.OrderPaid,
         facts.OrderShipped,
         facts.OrderReceived,
+        facts.ReceiptExtended,
         facts.OrderCancelled,
         facts.OrderRefunded,
         facts.OrderReviewed,

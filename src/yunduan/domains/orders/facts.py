@@ -48,13 +48,23 @@ class OrderShipped(Fact):
 
 
 class OrderReceived(Fact):
-    """The buyer has the goods and the shop its money."""
+    """The buyer has the goods and the shop its money; `by` says who said so, the buyer or, when their time had passed, the cloud."""
 
     order_id: OrderId
     buyer: PersonId
     shop_id: ShopId
     total: Money
     commission: Money
+    by: str = "buyer"
+
+
+class ReceiptExtended(Fact):
+    """The buyer has put off when the order counts as received (`receive_by`, milliseconds since 1970)."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    receive_by: int
 
 
 class OrderCancelled(Fact):

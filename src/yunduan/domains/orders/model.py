@@ -36,7 +36,15 @@ class OrderRefusal(RefusalCode):
     EXCEEDS_PAID = "refund_exceeds_paid", "This is more than is left of what was paid; `left` of `figures` says how much that is."
     NOT_A_REFUND = "refund_of_nothing", "A refund gives something back; `left` of `figures` says how much it may be."
     ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order."
+    NOT_EXTENDABLE = "receipt_not_extendable", "The receipt was put off once already, or does not come by itself."
     REVIEWED = "already_reviewed", "What was bought is reviewed once."
+
+
+class OrderSettings(Struct, frozen=True, kw_only=True):
+    """What the composition root decides for this domain: a port."""
+
+    time_zone: str = "Asia/Shanghai"
+    """Whose days are meant when a day is named."""
 
 
 # States as data
@@ -61,6 +69,7 @@ class Step(StrEnum):
     CANCEL = "cancel"
     SHIP = "ship"
     RECEIVE = "receive"
+    EXTEND = "extend"
     REFUND_PART = "refund_part"
     REFUND_REST = "refund_rest"
     REVIEW = "review"
@@ -96,6 +105,8 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PAID, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
     Move(OrderState.PAID, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
     Move(OrderState.SHIPPED, Step.RECEIVE, Who.BUYER, OrderState.RECEIVED),
+    Move(OrderState.SHIPPED, Step.RECEIVE, Who.CLOUD, OrderState.RECEIVED),
+    Move(OrderState.SHIPPED, Step.EXTEND, Who.BUYER, OrderState.SHIPPED),
     Move(OrderState.SHIPPED, Step.REFUND_PART, Who.SHOP, OrderState.SHIPPED),
     Move(OrderState.SHIPPED, Step.REFUND_PART, Who.OPERATOR, OrderState.SHIPPED),
     Move(OrderState.SHIPPED, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
@@ -630,6 +641,10 @@ class Progress(Struct, frozen=True, array_like=True, gc=False):
     carrier: str = ""
     tracking: bytes = b""
     refunded: int = 0
+    receive_by: int = 0
+    """When it counts as received if the buyer says nothing; 0 when that does not come by itself."""
+    extended: bool = False
+    only_by_hand: bool = False
 
 
 class Order(Struct, frozen=True, gc=False):
@@ -650,6 +665,19 @@ class Order(Struct, frozen=True, gc=False):
     def left(self) -> int:
         """What has been paid and not given back."""
         return self.total - self.progress.refunded
+
+
+# The receipt
+
+_DAY_MS = 86_400_000
+HOME_MS, ABROAD_MS = 10 * _DAY_MS, 30 * _DAY_MS
+"""How long after shipment an order counts as received by itself, at home and into another country."""
+EXTENSION_MS = 7 * _DAY_MS
+
+
+def receive_by(shipped_at: int, *, home: str, destination: str) -> int:
+    """When an order that was shipped counts as received if its buyer says nothing."""
+    return shipped_at + (HOME_MS if destination == home else ABROAD_MS)
 
 
 def commission_now(order: Order, agreed: Terms) -> int:

@@ -153,6 +153,10 @@ class OrderView(Struct, frozen=True, kw_only=True):
     received_at: int
     ended_at: int
     shipment: Shipment | None
+    receive_by: int
+    """When a shipped order counts as received if the buyer says nothing; 0 when that does not come by itself."""
+    may_extend: bool
+    """Whether the buyer may still put that off."""
     reviewed: tuple[VariantId, ...]
     commission: Money | None
     """What the marketplace keeps; for the shop and the operators."""
@@ -460,12 +464,12 @@ def order_numbered(at: Asking, ask: OrderNumbered) -> OrderView:
 
 
 def _for_buyer(at: Asking, found: Order | None) -> OrderView:
-    order = _seen(at, found)
+    order = seen(at, found)
     is_buyer = at.actor.owns(order.buyer)
     return _view(at, order, opened=is_buyer, inside=not is_buyer)
 
 
-def _seen(at: Asking, order: Order | None) -> Order:
+def seen(at: Asking, order: Order | None) -> Order:
     """An order that its buyer, or an operator, asks for."""
     if order is None or not (at.actor.owns(order.buyer) or at.actor.operates()):
         raise Refused(OrderRefusal.NOT_FOUND)
@@ -475,11 +479,12 @@ def _seen(at: Asking, order: Order | None) -> Order:
 @answers(ShopOrderOf)
 def shop_order_of(at: Asking, ask: ShopOrderOf) -> OrderView:
     """The order of this very shop; the address is opened for who ships."""
-    order = _of_shop(at, ask.shop_id, ask.order_id)
+    order = of_shop(at, ask.shop_id, ask.order_id)
     return _view(at, order, opened=at.actor.serves(order.shop_id, *SHIPS), inside=True)
 
 
-def _of_shop(at: Asking, shop_id: ShopId, id: OrderId) -> Order:
+def of_shop(at: Asking, shop_id: ShopId, id: OrderId) -> Order:
+    """An order of this very shop, that its staff ask for."""
     order = at.get(store.ORDER, id)
     if order is None or order.shop_id != shop_id or not at.actor.serves(shop_id):
         raise Refused(OrderRefusal.NOT_FOUND)
@@ -489,13 +494,13 @@ def _of_shop(at: Asking, shop_id: ShopId, id: OrderId) -> Order:
 @answers(OrderRefunds)
 def order_refunds(at: Asking, ask: OrderRefunds) -> RefundPage:
     """Those of an order that the caller may see."""
-    return _refunds(at, _seen(at, at.get(store.ORDER, ask.order_id)), ask.before, ask.limit)
+    return _refunds(at, seen(at, at.get(store.ORDER, ask.order_id)), ask.before, ask.limit)
 
 
 @answers(ShopOrderRefunds)
 def shop_order_refunds(at: Asking, ask: ShopOrderRefunds) -> RefundPage:
     """Those of an order of this very shop."""
-    return _refunds(at, _of_shop(at, ask.shop_id, ask.order_id), ask.before, ask.limit)
+    return _refunds(at, of_shop(at, ask.shop_id, ask.order_id), ask.before, ask.limit)
 
 
 def _refunds(at: Asking, order: Order, before: RefundId | None, limit: int) -> RefundPage:
@@ -512,16 +517,22 @@ def _refund(refund: Refund) -> RefundView:
     return RefundView(refund_id=refund.id, amount=refund.amount, state=refund.state, at=refund.at, pieces=pieces)
 
 
-def _opened(vault: Vault, order: Order, agreed: Terms) -> tuple[Postal | None, str | None]:
-    postal = vault.unseal(order.buyer, agreed.address)
-    note = vault.unseal(order.buyer, agreed.note) if agreed.note else None
-    return _postal(postal) if postal is not None else None, note
+def destination(at: Asking, order: Order) -> Postal | None:
+    """Where an order goes; nothing once its buyer has been erased."""
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    postal = vault.unseal(order.buyer, store.terms(order).address)
+    return _postal(postal) if postal is not None else None
+
+
+def _note(at: Asking, order: Order, agreed: Terms) -> str | None:
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
+    return vault.unseal(order.buyer, agreed.note) if agreed.note else None
 
 
 def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
     agreed, progress = store.terms(order), order.progress
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    postal, note = _opened(vault, order, agreed) if opened else (None, None)
+    is_on_its_way = order.state is OrderState.SHIPPED
     currency = order.currency
     return OrderView(
         order_id=order.id,
@@ -532,13 +543,15 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         lines=model.charges(agreed.items, agreed.shipping, agreed.discounts, agreed.taxes, currency),
         total=Money(amount=order.total, currency=currency),
         refunded=Money(amount=progress.refunded, currency=currency),
-        destination=postal,
-        note=note,
+        destination=destination(at, order) if opened else None,
+        note=_note(at, order, agreed) if opened else None,
         placed_at=order.placed_at,
         paid_at=progress.paid_at,
         received_at=progress.received_at,
         ended_at=progress.ended_at,
         shipment=_shipment(vault, order) if progress.shipped_at else None,
+        receive_by=progress.receive_by if is_on_its_way else 0,
+        may_extend=is_on_its_way and progress.receive_by > 0 and not progress.extended,
         reviewed=store.reviewed(at, order.id) if progress.received_at else (),
         commission=Money(amount=model.commission_now(order, agreed), currency=currency) if inside else None,
     )

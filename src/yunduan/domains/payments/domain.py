@@ -41,6 +41,8 @@ DOMAIN = Domain(
         queries.receipt_of_shop,
         queries.payment_of,
         queries.escrow_of,
+        queries.payment_due,
+        queries.movements_of,
         queries.refund_of,
         queries.refunds_of,
         queries.platform_accounts_of,

@@ -18,6 +18,7 @@ from yunduan.domains.payments.model import (
     OutgoingState,
     Payment,
     PaymentRefusal,
+    PaymentState,
     Refund,
 )
 from yunduan.domains.payments.store import ESCROWS, OUTGOING, PAYMENTS, REFUNDS
@@ -105,6 +106,18 @@ class PaymentOf(Query[Payment], refuses=(PaymentRefusal.NOT_FOUND,)):
 
 class EscrowOf(Query[Escrow], refuses=(PaymentRefusal.ESCROW_NOT_FOUND,)):
     """The money of an order that has been paid; whoever asks answers for who may see it."""
+
+    order_id: OrderId
+
+
+class PaymentDue(Query[int]):
+    """Until when a payment is waited for (milliseconds since 1970), 0 when it is not; whoever asks answers for who may know."""
+
+    payment_id: PaymentId
+
+
+class MovementsOf(Query[tuple[MoneyLine, ...]]):
+    """The last movements of an order's escrow, the latest first; whoever asks answers for who may see them."""
 
     order_id: OrderId
 
@@ -401,6 +414,19 @@ def escrow_of(at: Asking, ask: EscrowOf) -> Escrow:
     if escrow is None:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
     return escrow
+
+
+@answers(PaymentDue)
+def payment_due(at: Asking, ask: PaymentDue) -> int:
+    """Of one that is pending."""
+    payment = at.get(PAYMENTS, ask.payment_id)
+    return payment.due if payment is not None and payment.state is PaymentState.PENDING else 0
+
+
+@answers(MovementsOf)
+def movements_of(at: Asking, ask: MovementsOf) -> tuple[MoneyLine, ...]:
+    """None before it is paid."""
+    return _statement(at, model.escrow_account(ask.order_id), start=None, limit=LINES_MAX).lines
 
 
 @answers(RefundOf)

@@ -21,7 +21,8 @@ from yunduan.domains.catalog.model import GoodsForm, StockReason, VariantForm
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import Language, Postal, ShopRole
 from yunduan.domains.orders.agreed import AgreedLine, PlaceAgreed
-from yunduan.domains.orders.commands import ConfirmReceipt, DeclineOrder, PlacedOrder, RefundOrder, ReviewOrder, ShipOrder
+from yunduan.domains.orders.commands import DeclineOrder, PlacedOrder, RefundOrder, ReviewOrder, ShipOrder
+from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import BookDifference
 from yunduan.domains.payments.model import Tender, TenderKind
 from yunduan.edges.olist.plan import CURRENCY, DAY_MS, Good, Kind, Plan, Purchase, Shop, Step
@@ -230,6 +231,7 @@ class Replay:
                 ),
                 tenders=tenders(purchase),
                 pay_by=self._captured_at[number] + DAY_MS,
+                only_by_hand=True,  # when it was received, if ever, stands in the tables
             )
             placed = await self._bring("checkout", purchase.id, ask, actor=buyer)
             payment_id = PaymentId(sibling(placed.checkout_id, "pay"))

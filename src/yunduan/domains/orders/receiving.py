@@ -1,0 +1,83 @@
+"""How an order is received: by its buyer, or by itself when its time has passed, which the buyer may put off once."""
+
+from msgspec import Struct
+
+from yunduan.domains.orders import model, store
+from yunduan.domains.orders.facts import OrderReceived, ReceiptExtended
+from yunduan.domains.orders.model import EXTENSION_MS, Order, OrderRefusal, OrderState, Step, Who
+from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer
+from yunduan.domains.payments.commands import SettleEscrow
+from yunduan.kernel.ids import OrderId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+
+class ConfirmReceipt(Command[OrderMoved], refuses={*STEP_REFUSALS, *SettleEscrow.refuses}, spends_key=True):
+    """Say that the goods have arrived: the shop gets its money."""
+
+    order_id: OrderId
+
+
+class ReceiveUnasked(Command[None], refuses=SettleEscrow.refuses):
+    """Take an order for received whose buyer has said nothing in time. An alarm; harmless when it has moved on or was put off."""
+
+    order_id: OrderId
+
+
+class ReceiptPutOff(Struct, frozen=True, kw_only=True):
+    """When the order counts as received now, unless the buyer says otherwise (milliseconds since 1970)."""
+
+    order_id: OrderId
+    receive_by: int
+
+
+class ExtendReceipt(Command[ReceiptPutOff], refuses={*STEP_REFUSALS, OrderRefusal.NOT_EXTENDABLE}):
+    """Put off, once, that an order counts as received: the goods have not come yet."""
+
+    order_id: OrderId
+
+
+@handles(ConfirmReceipt)
+def confirm_receipt(tx: Tx, ask: ConfirmReceipt) -> OrderMoved:
+    """Pay the shop what is left, less the commission on it."""
+    received = _receive(tx, of_buyer(tx, ask.order_id), Who.BUYER)
+    return OrderMoved(order_id=received.id, state=received.state)
+
+
+@handles(ReceiveUnasked)
+def receive_unasked(tx: Tx, ask: ReceiveUnasked) -> None:
+    """The same, unless there is nothing to receive any more; what was put off is waited for anew."""
+    invariant(tx.actor.is_system, "an order is received unasked by its own alarm")
+    order = tx.get(store.ORDER, ask.order_id)
+    if order is None or order.state is not OrderState.SHIPPED:
+        return
+    due = order.progress.receive_by
+    if tx.now < due:
+        tx.at(due, ask)
+    elif due:
+        _receive(tx, order, Who.CLOUD)
+
+
+@handles(ExtendReceipt)
+def extend_receipt(tx: Tx, ask: ExtendReceipt) -> ReceiptPutOff:
+    """Once, and only what comes by itself; the alarm that is set finds the new time."""
+    order = of_buyer(tx, ask.order_id)
+    model.after(order.id, order.state, Step.EXTEND, Who.BUYER)
+    if order.progress.extended or not order.progress.receive_by:
+        raise Refused(OrderRefusal.NOT_EXTENDABLE)
+    receive_by = order.progress.receive_by + EXTENSION_MS
+    moved(tx, order, Step.EXTEND, Who.BUYER, receive_by=receive_by, extended=True)
+    tx.tell(ReceiptExtended(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, receive_by=receive_by))
+    return ReceiptPutOff(order_id=order.id, receive_by=receive_by)
+
+
+def _receive(tx: Tx, order: Order, who: Who) -> Order:
+    received = moved(tx, order, Step.RECEIVE, who, received_at=tx.now, ended_at=tx.now)
+    commission = Money(amount=model.commission_now(order, store.terms(order)), currency=order.currency)
+    tx.send(SettleEscrow(order_id=order.id, shop_id=order.shop_id, commission=commission))
+    total = Money(amount=order.left, currency=order.currency)
+    tx.tell(OrderReceived(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, total=total, commission=commission, by=who.value))
+    return received

@@ -1,0 +1,179 @@
+"""Where the money of an order is: what is held, for whom, until when, in words, and by which transfers that can be proved."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from yunduan.domains.orders import model, queries, store
+from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState
+from yunduan.domains.payments.model import PieceState, TenderKind
+from yunduan.domains.payments.queries import MoneyLine, MovementsOf, PaymentDue, RefundsOf
+from yunduan.kernel.ids import OrderId, ShopId
+from yunduan.kernel.messages import Query
+from yunduan.kernel.money import Money
+from yunduan.runtime.registry import answers
+from yunduan.runtime.transaction import Asking
+
+REFUNDS_MAX = 100
+BUYERS_OWN = frozenset({"fund", "refund"})
+"""The postings by which a buyer's money comes into an order's escrow, and by which it goes back."""
+
+
+class Whereabouts(StrEnum):
+    """Where a part of an order's money can be."""
+
+    UNPAID = "unpaid"
+    HELD = "held"
+    EARNED = "earned"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    IN_WALLET = "in_wallet"
+
+
+class MoneyPart(Struct, frozen=True, kw_only=True):
+    """So much is there; `until` (milliseconds since 1970) is when it goes on by itself, 0 when that is not a matter of time."""
+
+    where: Whereabouts
+    amount: Money
+    until: int = 0
+
+
+class MoneyOfOrder(Struct, frozen=True, kw_only=True):
+    """All parts of an order's money; together they are its total. `says` and `says_en` tell the same in a sentence each.
+
+    `movements` are the transfers in or out of the order's escrow, the latest first, each with an id whose proof can be asked for. The
+    buyer sees those of their own money; what the shop and the marketplace make of it is for them.
+    """
+
+    order_id: OrderId
+    state: OrderState
+    total: Money
+    parts: tuple[MoneyPart, ...]
+    says: str
+    says_en: str
+    movements: tuple[MoneyLine, ...]
+
+
+class OrderMoney(Query[MoneyOfOrder], refuses={OrderRefusal.NOT_FOUND}):
+    """Where the money of an order is, for its buyer and for operators."""
+
+    order_id: OrderId
+
+
+class ShopOrderMoney(Query[MoneyOfOrder], refuses={OrderRefusal.NOT_FOUND}):
+    """Where the money of an order is, for the staff of its shop who see money."""
+
+    shop_id: ShopId
+    order_id: OrderId
+
+
+@answers(OrderMoney)
+def order_money(at: Asking, ask: OrderMoney) -> MoneyOfOrder:
+    """The order's own, as the caller may see it."""
+    order = queries.seen(at, at.get(store.ORDER, ask.order_id))
+    return _told(at, order, inside=not at.actor.owns(order.buyer))
+
+
+@answers(ShopOrderMoney)
+def shop_order_money(at: Asking, ask: ShopOrderMoney) -> MoneyOfOrder:
+    """That of an order of this very shop."""
+    return _told(at, queries.of_shop(at, ask.shop_id, ask.order_id), inside=True)
+
+
+def _told(at: Asking, order: Order, *, inside: bool) -> MoneyOfOrder:
+    parts = _parts(at, order)
+    zone = ZoneInfo(at.port(OrderSettings).time_zone)
+    said = [_said(part, order, zone) for part in parts]
+    moves = at.ask(MovementsOf(order_id=order.id))
+    return MoneyOfOrder(
+        order_id=order.id,
+        state=order.state,
+        total=Money(amount=order.total, currency=order.currency),
+        parts=parts,
+        says="".join(chinese for chinese, _ in said),
+        says_en=" ".join(english for _, english in said),
+        movements=moves if inside else tuple([move for move in moves if move.what in BUYERS_OWN]),
+    )
+
+
+def _parts(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
+    """What has not come back is in one place; what has come back, or is about to, may be in three."""
+    left = Money(amount=order.left, currency=order.currency)
+    rest: tuple[MoneyPart, ...] = ()
+    if order.state is OrderState.PLACED:
+        due = at.ask(PaymentDue(payment_id=model.payment_of(model.checkout_of(order.id))))
+        rest = (MoneyPart(where=Whereabouts.UNPAID, amount=left, until=due),)
+    elif order.state in (OrderState.PAID, OrderState.SHIPPED) and left:
+        until = order.progress.receive_by if order.state is OrderState.SHIPPED else 0
+        rest = (MoneyPart(where=Whereabouts.HELD, amount=left, until=until),)
+    elif order.state is OrderState.RECEIVED and left:
+        rest = (MoneyPart(where=Whereabouts.EARNED, amount=left),)
+    elif order.state is OrderState.CANCELLED and not order.progress.paid_at:
+        rest = (MoneyPart(where=Whereabouts.UNPAID, amount=left),)
+    return rest + _given_back(at, order)
+
+
+def _given_back(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
+    """What the buyer has been given back, by where it is."""
+    if not order.progress.refunded or not order.progress.paid_at:
+        return ()
+    found = dict.fromkeys((Whereabouts.RETURNED, Whereabouts.RETURNING, Whereabouts.IN_WALLET), 0)
+    for refund in at.ask(RefundsOf(order_id=order.id, limit=REFUNDS_MAX)):
+        for piece in refund.pieces:
+            if piece.kind is not TenderKind.PROMOTION:
+                found[_place(piece.kind, piece.state)] += piece.amount.amount
+    found[Whereabouts.RETURNED] += order.progress.refunded - sum(found.values())  # those of long ago
+    return tuple([MoneyPart(where=where, amount=Money(amount=sum_, currency=order.currency)) for where, sum_ in found.items() if sum_])
+
+
+def _place(kind: TenderKind, state: PieceState) -> Whereabouts:
+    if kind is TenderKind.WALLET or state is PieceState.DIVERTED:
+        return Whereabouts.IN_WALLET
+    return Whereabouts.RETURNED if state is PieceState.DONE else Whereabouts.RETURNING
+
+
+SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "unpaid": (
+            "{amount} 尚未支付，请在{month}月{day}日 {time} 前付款，否则订单自动取消。",
+            "{amount} has not been paid; unless it is by {time} on {day} {month_en}, the order is called off.",
+        ),
+        "never_paid": ("没有付款，也无需再付。", "Nothing was paid, and nothing is owed."),
+        "held": (
+            "{amount} 由平台担保；确认收货后付给商家，发货前可以取消订单、全额退回。",
+            "{amount} is held; it goes to the shop once you have the goods, and back if the order is called off before it leaves.",
+        ),
+        "held_on_the_way": (
+            "{amount} 由平台担保；确认收货后付给商家。",
+            "{amount} is held; it goes to the shop when you say that the goods have come.",
+        ),
+        "held_until": (
+            "{amount} 由平台担保；如无异议，{month}月{day}日付给商家。",
+            "{amount} is held; it goes to the shop on {day} {month_en} unless you say otherwise.",
+        ),
+        "earned": ("{amount} 已付给商家。", "{amount} has gone to the shop."),
+        "returning": ("{amount} 正在原路退回。", "{amount} is on its way back."),
+        "returned": ("{amount} 已原路退回。", "{amount} has come back the way it was paid."),
+        "in_wallet": ("{amount} 已退到钱包。", "{amount} has come back into the wallet."),
+    }
+)
+"""What is said of a part, in Chinese and in English."""
+
+
+def _said(part: MoneyPart, order: Order, zone: ZoneInfo) -> tuple[str, str]:
+    on = datetime.fromtimestamp(part.until / 1000, zone)
+    words = {"amount": part.amount, "month": on.month, "day": on.day, "month_en": f"{on:%B}", "time": f"{on:%H:%M}"}
+    chinese, english = SENTENCES[_situation(part, order)]
+    return chinese.format(**words), english.format(**words)
+
+
+def _situation(part: MoneyPart, order: Order) -> str:
+    if part.where is Whereabouts.UNPAID:
+        return "unpaid" if part.until else "never_paid"
+    if part.where is Whereabouts.HELD and order.state is OrderState.SHIPPED:
+        return "held_until" if part.until else "held_on_the_way"
+    return part.where.value

@@ -1,0 +1,131 @@
+"""Where the money of an order is, at each point of its life: in parts that are its total, in words, and by transfers that are proved."""
+
+import pytest
+
+from unit.orders.market import Buyer, Market, channel, yuan
+from yunduan.domains.orders.commands import CancelOrder, RefundOrder
+from yunduan.domains.orders.model import HOME_MS
+from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
+from yunduan.domains.orders.whereabouts import MoneyOfOrder, OrderMoney, ShopOrderMoney
+from yunduan.domains.payments.queries import ReceiptOf
+from yunduan.kernel.ids import OrderId
+from yunduan.kernel.refusals import Refused
+
+TOTAL = 2799
+
+
+@pytest.fixture
+def buyer(market: Market) -> Buyer:
+    """Somebody with money."""
+    return market.buyer(10_000)
+
+
+def bought(market: Market, buyer: Buyer, *, over_channel: bool = False) -> tuple[OrderId, str]:
+    """An order, and where its payment is decided."""
+    buyer.want(market.offer(5))
+    placed = buyer.buy(channel(TOTAL) if over_channel else None)
+    redirects = placed.payment.redirects
+    return placed.orders[0].order_id, redirects[0].url if redirects else ""
+
+
+def told(market: Market, buyer: Buyer, id: OrderId) -> MoneyOfOrder:
+    """What the buyer is told; the parts are the total."""
+    found = market.world.ask(OrderMoney(order_id=id), actor=buyer.actor)
+    assert sum(part.amount.amount for part in found.parts) == found.total.amount == TOTAL
+    return found
+
+
+def parts(found: MoneyOfOrder) -> dict[str, int]:
+    """How much is where."""
+    return {part.where.value: part.amount.amount for part in found.parts}
+
+
+def test_money_is_followed_from_the_checkout_to_the_shop(market: Market, buyer: Buyer) -> None:
+    """Each sentence says where it is, what comes next, and when."""
+    id, url = bought(market, buyer, over_channel=True)
+    found = told(market, buyer, id)
+    assert (parts(found), found.parts[0].until) == ({"unpaid": TOTAL}, market.world.clock.wall_ms() + 15 * 60_000)
+    assert found.says_en == "27.99 CNY has not been paid; unless it is by 22:28 on 21 September, the order is called off."
+    assert found.says == "27.99 CNY 尚未支付，请在9月21日 22:28 前付款，否则订单自动取消。"
+    market.decide(url, approve=True)
+    found = told(market, buyer, id)
+    assert (parts(found), found.parts[0].until) == ({"held": TOTAL}, 0)
+    assert "back if the order is called off before it leaves" in found.says_en
+    market.ship(id)
+    shipped_at = market.world.clock.wall_ms()
+    found = told(market, buyer, id)
+    assert (parts(found), found.parts[0].until) == ({"held": TOTAL}, shipped_at + HOME_MS)
+    assert found.says_en == "27.99 CNY is held; it goes to the shop on 1 October unless you say otherwise."
+    assert found.says == "27.99 CNY 由平台担保；如无异议，10月1日付给商家。"
+    market.world.send(ExtendReceipt(order_id=id), actor=buyer.actor)
+    assert "on 8 October unless" in told(market, buyer, id).says_en
+    market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
+    found = told(market, buyer, id)
+    assert (parts(found), found.says_en) == ({"earned": TOTAL}, "27.99 CNY has gone to the shop.")
+
+
+def test_what_is_given_back_is_followed_to_its_end(market: Market, buyer: Buyer) -> None:
+    """A part of it while the rest is held; on its way over the channel, then back."""
+    id, url = bought(market, buyer, over_channel=True)
+    market.decide(url, approve=True)
+    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(1000)), actor=market.staff("owner"))
+    found = told(market, buyer, id)
+    assert parts(found) == {"held": TOTAL - 1000, "returning": 1000}
+    assert found.says_en.endswith("10.00 CNY is on its way back.")
+    market.world.settle()
+    market.world.pass_time(60 * 60_000)
+    found = told(market, buyer, id)
+    assert parts(found) == {"held": TOTAL - 1000, "returned": 1000}
+    market.world.send(CancelOrder(order_id=id), actor=buyer.actor)
+    market.world.pass_time(60 * 60_000)
+    found = told(market, buyer, id)
+    assert (parts(found), found.says) == ({"returned": TOTAL}, "27.99 CNY 已原路退回。")
+
+
+def test_what_came_from_the_wallet_goes_back_there(market: Market, buyer: Buyer) -> None:
+    """At once."""
+    id, _ = bought(market, buyer)
+    market.world.send(CancelOrder(order_id=id), actor=buyer.actor)
+    found = told(market, buyer, id)
+    assert (parts(found), found.says_en) == ({"in_wallet": TOTAL}, "27.99 CNY has come back into the wallet.")
+
+
+@pytest.mark.parametrize("lapses", [True, False])
+def test_what_was_never_paid_is_owed_by_nobody(lapses: bool, market: Market, buyer: Buyer) -> None:
+    """Whether its time has passed or the buyer has called it off."""
+    id, _ = bought(market, buyer, over_channel=True)
+    if lapses:
+        market.world.pass_time(16 * 60_000)
+    else:
+        market.world.send(CancelOrder(order_id=id), actor=buyer.actor)
+    found = told(market, buyer, id)
+    assert (parts(found), found.says_en, found.movements) == ({"unpaid": TOTAL}, "Nothing was paid, and nothing is owed.", ())
+
+
+def test_each_movement_can_be_proved_and_is_for_its_owners(market: Market, buyer: Buyer) -> None:
+    """The buyer sees what they paid and got back; the shop and operators also what was made of it."""
+    id, _ = bought(market, buyer)
+    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(100)), actor=market.staff("owner"))
+    market.ship(id)
+    market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
+    mine = told(market, buyer, id).movements
+    assert [(move.what, move.change) for move in mine] == [("refund", -100), ("fund", TOTAL)]
+    for move in mine:
+        proof = market.world.ask(ReceiptOf(transfer_id=move.id), actor=buyer.actor)
+        assert (proof.what, proof.amount) == (move.what, move.amount)
+    asked = ShopOrderMoney(shop_id=market.shop.shop_id, order_id=id)
+    theirs = market.world.ask(asked, actor=market.staff("finance")).movements
+    assert {move.what for move in theirs} == {"refund", "fund", "settle"}
+    assert sum(move.change for move in theirs) == 0
+    assert market.world.ask(OrderMoney(order_id=id), actor=market.operator("finance")).movements == theirs
+
+
+def test_nobody_else_is_told(market: Market, buyer: Buyer) -> None:
+    """Another buyer, another shop's staff."""
+    id, _ = bought(market, buyer)
+    other = market.buyer()
+    with pytest.raises(Refused, match="order_not_found"):
+        market.world.ask(OrderMoney(order_id=id), actor=other.actor)
+    asked = ShopOrderMoney(shop_id=market.other.shop_id, order_id=id)
+    with pytest.raises(Refused, match="order_not_found"):
+        market.world.ask(asked, actor=market.staff("owner", shop=market.other.shop_id))
