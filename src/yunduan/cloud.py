@@ -26,6 +26,7 @@ from yunduan.domains.ledger.domain import DOMAIN as LEDGER
 from yunduan.domains.orders.commands import OrderPayments
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
 from yunduan.domains.orders.model import OrderSettings
+from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries import BuyerObligations
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
@@ -219,6 +220,7 @@ def join(
             IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
             Obligations: BuyerObligations(),
             OrderSettings: OrderSettings(time_zone=settings.market.time_zone),
+            Numbering: Numbering(vault.lookup("order numbers", "")),
             Channels: channels,
             PaymentListener: OrderPayments(),
             Sandbox: sandbox,

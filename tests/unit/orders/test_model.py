@@ -1,5 +1,8 @@
 """What the model of orders decides."""
 
+import itertools
+from collections import Counter
+
 import pytest
 
 from unit.orders.steps import AFTER, steps_from
@@ -19,10 +22,13 @@ from yunduan.domains.orders.model import (
     TaxRule,
     Who,
 )
+from yunduan.domains.orders.numbering import Numbering
 from yunduan.kernel.ids import CheckoutId, GoodsId, OrderId, ShopId, VariantId
 from yunduan.kernel.refusals import Refused
 
 ORDER = OrderId("ord_0198aa00000000010000000000")
+NUMBERED = ["769558999249", "936120227207", "176395605664"]
+"""The first three numbers under the tests' secret: of an order that has one it is never another."""
 
 
 def a_line(variant: str, quantity: int = 1, *, price: int = 100, at: int = 5) -> CartLine:
@@ -72,7 +78,7 @@ def test_what_has_ended_stays_so() -> None:
     ends = {OrderState.CANCELLED, OrderState.REFUNDED}
     assert not [move for move in MOVES if move.state in ends]
     assert {move.step for move in MOVES if move.state is OrderState.RECEIVED} == {Step.REVIEW}
-    assert len(MOVES) == len(AFTER) == 16
+    assert len(MOVES) == len(AFTER) == 18
 
 
 def test_the_cart_keeps_lines_in_their_place() -> None:
@@ -124,8 +130,23 @@ def test_a_checkout_and_its_orders_find_each_other() -> None:
 
 def test_numbers_people_read_out() -> None:
     """Twelve digits; what is not one leads nowhere."""
-    assert [model.number_of(seq) for seq in (1, 2, 3)] == ["381966011273", "763932022545", "145898033815"]
-    assert [model.seq_of(text) for text in ("", "38196601127", "3819660112733", "38196601127x", "٣٨١٩٦٦٠١١٢٧٣")] == [None] * 5
+    numbering = Numbering(b"a secret")
+    assert [numbering.number_of(seq) for seq in (1, 2, 3)] == NUMBERED
+    assert [numbering.seq_of(text) for text in ("", "38196601127", "3819660112733", "38196601127x", "٣٨١٩٦٦٠١١٢٧٣")] == [None] * 5
+
+
+def test_numbers_do_not_say_how_many_orders_there_are() -> None:
+    """Under another secret they are others; neighbours lie anywhere, never twice the same way apart; each is there once."""
+    numbering, other = Numbering(b"a secret"), Numbering(b"another")
+    numbers = [numbering.number_of(seq) for seq in range(20_000)]
+    assert len(set(numbers)) == 20_000
+    assert not {other.number_of(seq) for seq in range(100)} & set(numbers[:100])
+    apart = [int(b[:11]) - int(a[:11]) for a, b in itertools.pairwise(numbers)]
+    assert len(set(apart)) == len(apart)
+    ups = sum(step > 0 for step in apart)
+    assert 9_700 < ups < 10_300, "as often up as down: within four deviations of a coin that is thrown 20,000 times"
+    first = Counter(number[0] for number in numbers)
+    assert all(1_800 < count < 2_200 for count in first.values()), "every first digit as often as any other"
 
 
 def test_taxes_are_included_or_added_and_rounded_half_up() -> None:

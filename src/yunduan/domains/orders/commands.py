@@ -38,6 +38,7 @@ from yunduan.domains.orders.model import (
     Terms,
     Who,
 )
+from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.receiving import ReceiveUnasked
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer, of_shop, sealed
 from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow
@@ -253,8 +254,9 @@ def place(
     orders = _write(tx, ids, quotes, address=address.sealed, note=sealed(tx, tx.actor.person, note), progress=progress)
     for order, quote, total in zip(orders, quotes, totals, strict=True):
         _tell_placed(tx, order, quote, total, checkout_id)
+    numbering = tx.port(Numbering)
     placed = [
-        PlacedOrder(order_id=order.id, number=model.number_of(order.seq), shop_id=order.shop_id, state=order.state, total=total)
+        PlacedOrder(order_id=order.id, number=numbering.number_of(order.seq), shop_id=order.shop_id, state=order.state, total=total)
         for order, total in zip(orders, totals, strict=True)
     ]
     whole = sum(totals[1:], totals[0])

@@ -169,50 +169,6 @@ def hold_of(order_id: OrderId) -> HoldId:
     return HoldId(sibling(order_id, "hld"))
 
 
-# Numbers that people read out
-
-_NUMBERS = 10**11
-_SPREAD = 38_196_601_127
-"""Coprime to ten, near the golden section of the range: neighbours in time are far apart in number."""
-_SPREAD_BACK = pow(_SPREAD, -1, _NUMBERS)
-_DAMM = tuple(
-    tuple(int(digit) for digit in row)
-    for row in [
-        "0317598642",
-        "7092154863",
-        "4206871359",
-        "1750983426",
-        "6123045978",
-        "3674209581",
-        "5869720134",
-        "8945362017",
-        "9438617205",
-        "2581436790",
-    ]
-)
-
-
-def _check_digit(digits: str) -> int:
-    """The check digit of H. M. Damm (2004), which catches every wrong digit and every swap of neighbours."""
-    held = 0
-    for digit in digits.encode():
-        held = _DAMM[held][digit - 48]
-    return held
-
-
-def number_of(seq: int) -> str:
-    """Twelve digits that people can read out; the last checks the others. They do not show at a glance how many orders there are."""
-    digits = f"{seq * _SPREAD % _NUMBERS:011d}"
-    return f"{digits}{_check_digit(digits)}"
-
-
-def seq_of(number: str) -> int | None:
-    """Which order has a number; nothing when a digit is wrong."""
-    if len(number) != 12 or not (number.isascii() and number.isdigit()) or _check_digit(number):
-        return None
-    return int(number[:11]) * _SPREAD_BACK % _NUMBERS
-
-
 # The cart
 
 

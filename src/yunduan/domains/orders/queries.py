@@ -23,6 +23,7 @@ from yunduan.domains.orders.model import (
     ShopPreview,
     Terms,
 )
+from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.payments.model import PieceState, Refund, RefundState, TenderKind
 from yunduan.domains.payments.queries import MoneyOf, RefundsOf
 from yunduan.kernel.ids import (
@@ -458,7 +459,7 @@ def order_of(at: Asking, ask: OrderOf) -> OrderView:
 @answers(OrderNumbered)
 def order_numbered(at: Asking, ask: OrderNumbered) -> OrderView:
     """The same, after the number's check digit and its place have been looked at."""
-    seq = model.seq_of(ask.number)
+    seq = at.port(Numbering).seq_of(ask.number)
     id = store.id_of_seq(at, seq) if seq is not None else None
     return _for_buyer(at, at.get(store.ORDER, id) if id else None)
 
@@ -536,7 +537,7 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
     currency = order.currency
     return OrderView(
         order_id=order.id,
-        number=model.number_of(order.seq),
+        number=at.port(Numbering).number_of(order.seq),
         checkout_id=model.checkout_of(order.id),
         shop_id=order.shop_id,
         state=order.state,
@@ -580,15 +581,16 @@ def shop_orders(at: Asking, ask: ShopOrders) -> OrderPage:
 def _page(at: Asking, found: Sequence[OrderId], state: OrderState | None, limit: int) -> OrderPage:
     """The orders found, but for those that have left the state since they were filed."""
     orders = at.get_many(store.ORDER, found[:limit])
-    items = tuple(_line(orders[id]) for id in found[:limit] if state is None or orders[id].state is state)
+    numbering = at.port(Numbering)
+    items = tuple(_line(orders[id], numbering) for id in found[:limit] if state is None or orders[id].state is state)
     return OrderPage(items=items, before=found[limit - 1] if len(found) > limit else None)
 
 
-def _line(order: Order) -> OrderLine:
+def _line(order: Order, numbering: Numbering) -> OrderLine:
     items = store.terms(order).items
     return OrderLine(
         order_id=order.id,
-        number=model.number_of(order.seq),
+        number=numbering.number_of(order.seq),
         shop_id=order.shop_id,
         state=order.state,
         total=Money(amount=order.total, currency=order.currency),
