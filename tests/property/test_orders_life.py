@@ -22,7 +22,7 @@ from yunduan.domains.orders.commands import (
     ReviewOrder,
     ShipOrder,
 )
-from yunduan.domains.orders.model import Funder, OrderState, Step, Who
+from yunduan.domains.orders.model import UNPAID_MAX, Funder, OrderState, Step, Who
 from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.whereabouts import OrderMoney
 from yunduan.domains.payments.model import Tender, TenderKind
@@ -103,6 +103,10 @@ class OrdersLive(RuleBasedStateMachine):
         tenders = wallet(mine) if mine else ()
         if mine < total:
             tenders += (Tender(kind=TenderKind.CHANNEL, amount=yuan(total - mine), channel="sandbox"),)
+        unpaid = {one.siblings[0].id for one in self.known if one.buyer is buyer and one.state is OrderState.PLACED}
+        if mine < total and len(unpaid) >= UNPAID_MAX:
+            self.market.assert_refused("unpaid_full", buyer.checkout(tenders=tenders), buyer.actor)
+            return
         placed = buyer.buy(tenders)
         url = placed.payment.redirects[0].url if placed.payment.redirects else ""
         told = [Told(o.order_id, buyer, self.shops.index(o.shop_id), o.total.amount, url) for o in placed.orders]

@@ -23,6 +23,7 @@ from yunduan.domains.orders.facts import (
 )
 from yunduan.domains.orders.model import (
     CART_LINES_MAX,
+    UNPAID_MAX,
     Cart,
     CartLine,
     Gone,
@@ -184,7 +185,7 @@ class Placed(Struct, frozen=True, kw_only=True):
 
 class Checkout(
     Command[Placed],
-    refuses={OrderRefusal.TOTAL_CHANGED, *queries.QUOTE_REFUSALS, *HoldStock.refuses, *PayOrders.refuses},
+    refuses={OrderRefusal.TOTAL_CHANGED, OrderRefusal.UNPAID_FULL, *queries.QUOTE_REFUSALS, *HoldStock.refuses, *PayOrders.refuses},
     spends_key=True,
 ):
     """Buy what is in the cart, or the named lines of it, for the total that was shown: one order a shop, all of them or none."""
@@ -286,8 +287,23 @@ def _pay(tx: Tx, checkout_id: CheckoutId, parts: tuple[PartOfPayment, ...], tend
     ask = PayOrders(payment_id=payment_id, checkout_id=checkout_id, buyer=buyer, parts=parts, tenders=tenders, due=pay_by or tx.now)
     started = tx.send(ask)
     if started.state is not PaymentState.CAPTURED:
+        _wait(tx, buyer, checkout_id)
         tx.at(pay_by, CancelUnpaid(checkout_id=checkout_id))
     return started
+
+
+def _wait(tx: Tx, buyer: PersonId, checkout_id: CheckoutId) -> None:
+    """Count a checkout that holds stock and is not paid; what the cloud itself places, as an import does, has no such limit."""
+    waiting = store.waiting(tx, buyer)
+    if len(waiting) >= UNPAID_MAX and not tx.actor.is_system:
+        raise Refused(OrderRefusal.UNPAID_FULL, f"{UNPAID_MAX} at once")
+    store.keep_waiting(tx, buyer, (*waiting, checkout_id))
+
+
+def _wait_no_more(tx: Tx, orders: Sequence[Order]) -> None:
+    """The orders of a checkout have been paid, or never will be."""
+    for buyer, checkout_id in {(order.buyer, model.checkout_of(order.id)): None for order in orders}:
+        store.keep_waiting(tx, buyer, tuple([id for id in store.waiting(tx, buyer) if id != checkout_id]))
 
 
 def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], *, address: bytes, note: bytes, progress: Progress) -> list[Order]:
@@ -336,8 +352,9 @@ def cancel_unpaid(tx: Tx, ask: CancelUnpaid) -> None:
         tx.send(AbandonPayment(payment_id=model.payment_of(ask.checkout_id)))
 
 
-def _call_off(tx: Tx, orders: Iterable[Order], step: Step, who: Who) -> None:
+def _call_off(tx: Tx, orders: Sequence[Order], step: Step, who: Who) -> None:
     """End orders that have not been paid: their stock is free again."""
+    _wait_no_more(tx, orders)
     for order in orders:
         ended = moved(tx, order, step, who, ended_at=tx.now)
         tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
@@ -349,7 +366,9 @@ class OrderPayments:
 
     def paid(self, tx: Tx, checkout_id: CheckoutId) -> None:
         """The escrows are funded: the orders are paid."""
-        for order in _orders_of(tx, checkout_id):
+        orders = _orders_of(tx, checkout_id)
+        _wait_no_more(tx, orders)
+        for order in orders:
             paid = moved(tx, order, Step.PAY, Who.CLOUD, paid_at=tx.now)
             lines, total = _sold(store.terms(paid).items), Money(amount=paid.total, currency=paid.currency)
             tx.tell(OrderPaid(order_id=paid.id, buyer=paid.buyer, shop_id=paid.shop_id, lines=lines, total=total, at_once=False))

@@ -36,6 +36,7 @@ class OrderRefusal(RefusalCode):
     EXCEEDS_PAID = "refund_exceeds_paid", "This is more than is left of what was paid; `left` of `figures` says how much that is."
     NOT_A_REFUND = "refund_of_nothing", "A refund gives something back; `left` of `figures` says how much it may be."
     ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order."
+    UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
     NOT_EXTENDABLE = "receipt_not_extendable", "The receipt was put off once already, or does not come by itself."
     REVIEWED = "already_reviewed", "What was bought is reviewed once."
 
@@ -621,6 +622,19 @@ class Order(Struct, frozen=True, gc=False):
     def left(self) -> int:
         """What has been paid and not given back."""
         return self.total - self.progress.refunded
+
+
+# What waits for its payment
+
+UNPAID_MAX = 5
+"""How many checkouts of one buyer may hold stock without being paid."""
+
+
+class Waiting(Struct, frozen=True, gc=False):
+    """The checkouts of a buyer that wait for their payment, the oldest first."""
+
+    buyer: PersonId
+    checkouts: tuple[CheckoutId, ...]
 
 
 # The receipt

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from yunduan.domains.orders.model import Cart, CartLine, Order, OrderState, Progress, Review, Terms
-from yunduan.kernel.ids import GoodsId, OrderId, PersonId, ShopId, VariantId
+from yunduan.domains.orders.model import Cart, CartLine, Order, OrderState, Progress, Review, Terms, Waiting
+from yunduan.kernel.ids import CheckoutId, GoodsId, OrderId, PersonId, ShopId, VariantId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking, Tx
 
@@ -52,6 +52,15 @@ ORDER: Table[OrderId, Order] = Table(
     value=_order,
     row=_order_row,
     updates=("state", "progress"),
+)
+
+_checkouts = msgspec.msgpack.Decoder(tuple[CheckoutId, ...]).decode
+WAITING: Table[PersonId, Waiting] = Table(
+    name="order_waiting",
+    columns={"buyer": str, "checkouts": bytes},
+    value=lambda row: Waiting(row[0], _checkouts(row[1])),
+    row=lambda waiting: (waiting.buyer, _encode(waiting.checkouts)),
+    remembered=1_000,
 )
 
 COUNT: Table[str, tuple[str, int]] = Table(name="order_count", columns={"name": str, "last": int}, value=tuple, row=tuple)
@@ -114,6 +123,17 @@ _REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_i
 def terms(order: Order) -> Terms:
     """What was agreed."""
     return _terms(order.terms)
+
+
+def waiting(at: Asking, buyer: PersonId) -> tuple[CheckoutId, ...]:
+    """The checkouts of a buyer that wait for their payment."""
+    found = at.get(WAITING, buyer)
+    return found.checkouts if found else ()
+
+
+def keep_waiting(tx: Tx, buyer: PersonId, checkouts: tuple[CheckoutId, ...]) -> None:
+    """Keep which of them wait now."""
+    (tx.add if tx.get(WAITING, buyer) is None else tx.put)(WAITING, buyer, Waiting(buyer, checkouts))
 
 
 def next_seq(tx: Tx, orders: int) -> int:
