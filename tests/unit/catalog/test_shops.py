@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import ValidationError, convert
 
@@ -13,6 +14,7 @@ from yunduan.domains.catalog.commands import (
     CreateShop,
     ReopenShop,
     SetCommission,
+    SetHoliday,
     SetShippingTemplate,
     SuspendShop,
 )
@@ -22,6 +24,8 @@ from yunduan.domains.catalog.queries import GoodsInShop, GoodsPage, NewestGoods,
 from yunduan.kernel.ids import PersonId, ShippingTemplateId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import Refused
+
+DAY_MS = 86_400_000
 
 
 def refused(town: Town, query: Query[Any]) -> str:
@@ -52,6 +56,7 @@ def test_a_new_shop_can_sell_at_once(town: Town) -> None:
         commission_ppm=50_000,
         location_id=town.shop.location_id,
         open=True,
+        away_until=0,
     )
     assert fee(town, town.shop.template_id) == 0
     assert fee(town, town.shop.template_id, country="BR", pieces=999) == 0
@@ -228,3 +233,29 @@ def test_a_rate_is_within_bounds(spoiled: dict[str, object]) -> None:
     """No step of nothing, no negative or huge fee."""
     with pytest.raises(ValidationError):
         convert(spoiled, Rate)
+
+
+def test_a_shop_on_holiday_is_shown_and_comes_back_by_itself(town: Town) -> None:
+    """Its page and goods stay; its terms say until when; then, or when it says so, it sells again without anybody's doing."""
+    shop, now = town.shop.shop_id, town.world.clock.wall_ms()
+    town.world.send(SetHoliday(shop_id=shop, back_at=now + DAY_MS))
+    assert town.world.ask(TermsOf(shop_id=shop)).away_until == now + DAY_MS
+    assert town.world.ask(ShopPage(shop_id=shop)).away_until == now + DAY_MS
+    town.world.pass_time(DAY_MS - 1)
+    assert town.world.ask(TermsOf(shop_id=shop)).away_until == now + DAY_MS
+    town.world.pass_time(1)
+    assert town.world.ask(TermsOf(shop_id=shop)).away_until == 0
+    town.world.send(SetHoliday(shop_id=shop, back_at=now + 9 * DAY_MS))
+    town.world.send(SetHoliday(shop_id=shop, back_at=0))
+    assert town.world.ask(TermsOf(shop_id=shop)).away_until == 0
+    told = [msgspec.json.decode(body)["back_at"] for (body,) in town.world.rows("SELECT body FROM fact WHERE kind = 'ShopHolidaySet'")]
+    assert told == [now + DAY_MS, now + 9 * DAY_MS, 0]
+
+
+@pytest.mark.parametrize("days", [-1, 0, 91])
+def test_a_holiday_is_ahead_and_not_for_ever(days: int, town: Town) -> None:
+    """Refused, and nothing has changed."""
+    before = town.everything()
+    back_at = town.world.clock.wall_ms() + days * DAY_MS
+    assert town.world.refusal(SetHoliday(shop_id=town.shop.shop_id, back_at=back_at)) == "holiday_out_of_range"
+    assert town.everything() == before

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from unit.orders.market import SHIPPING, Buyer, Market, channel, wallet, yuan
-from yunduan.domains.catalog.commands import SetPrice, SetShippingTemplate, SuspendShop, WithdrawGoods
+from yunduan.domains.catalog.commands import SetHoliday, SetPrice, SetShippingTemplate, SuspendShop, WithdrawGoods
 from yunduan.domains.catalog.model import Measure, Place, Rate, Zone
 from yunduan.domains.orders.commands import (
     AddToCart,
@@ -92,6 +92,24 @@ def test_goods_that_are_gone(market: Market) -> None:
     for variant in (cup, pot):
         market.assert_refused("goods_gone", AddToCart(variant_id=variant), buyer.actor)
     assert buyer.buy(wallet(2799), total=2799, items=(tea,)).total == yuan(2799)
+
+
+def test_a_shop_on_holiday_sells_nothing_and_keeps_its_place_in_the_cart(market: Market) -> None:
+    """Refused with the time when it is back; then the same checkout goes through. What was bought before goes its way meanwhile."""
+    tea, pot = market.offer(5), market.offer(5, shop=market.other)
+    buyer = market.buyer(20_000)
+    buyer.want(pot)
+    (bought,) = buyer.buy().orders
+    for variant in (tea, pot):
+        buyer.want(variant)
+    ask, back_at = buyer.checkout(), market.world.clock.wall_ms() + 86_400_000
+    market.world.send(SetHoliday(shop_id=market.other.shop_id, back_at=back_at), actor=market.staff("owner", shop=market.other.shop_id))
+    market.assert_refused("shop_away", ask, buyer.actor)
+    assert figures(market, ask, buyer) == {"shop_id": market.other.shop_id, "back_at": back_at}
+    market.ship(bought.order_id, shop=market.other.shop_id)
+    assert len(market.world.ask(CartOf(), actor=buyer.actor).shops) == 2
+    market.world.pass_time(86_400_000)
+    assert len(market.world.send(ask, actor=buyer.actor).orders) == 2
 
 
 def test_sold_out_says_what_is_left(market: Market) -> None:

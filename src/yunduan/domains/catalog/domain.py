@@ -14,6 +14,7 @@ DOMAIN = Domain(
         shops.set_commission,
         shops.suspend_shop,
         shops.reopen_shop,
+        shops.set_holiday,
         shops.refresh_shop,
         shipping.create_location,
         shipping.set_shipping_template,
@@ -53,6 +54,13 @@ DOMAIN = Domain(
         queries.settings_of,
         queries.stock_changes,
     ),
-    facts=(facts.ShopCreated, facts.ShopStateChanged, facts.CategoryCreated, facts.CategoryChanged, facts.GoodsChanged),
+    facts=(
+        facts.ShopCreated,
+        facts.ShopStateChanged,
+        facts.ShopHolidaySet,
+        facts.CategoryCreated,
+        facts.CategoryChanged,
+        facts.GoodsChanged,
+    ),
     routes=ROUTES,
 )

@@ -17,6 +17,13 @@ class ShopStateChanged(Fact):
     is_open: bool
 
 
+class ShopHolidaySet(Fact):
+    """A shop is on holiday until then (milliseconds since 1970), or, with 0, back before its time."""
+
+    shop_id: ShopId
+    back_at: int
+
+
 class CategoryCreated(Fact):
     """The tree has a new category."""
 

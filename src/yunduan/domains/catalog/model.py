@@ -93,6 +93,7 @@ class CatalogRefusal(RefusalCode):
     EXCEEDS_TAKEN = "exceeds_taken", "More comes back than has left."
     REGION_NOT_SERVED = "region_not_served", "A shop does not ship to this address."
     REGION_UNKNOWN = "place_unknown", "The country has no such region; `figures` name those that it has."
+    HOLIDAY = "holiday_out_of_range", "A holiday ends after now, and within ninety days."
     CURSOR = "cursor_not_of_this_list", "The cursor was not given out by this list in this order: begin at its start."
 
 
@@ -117,6 +118,8 @@ class ShopFace(Struct, frozen=True, kw_only=True):
     picture: str
     country: str
     currency: str
+    away_until: int
+    """Until when it is on holiday and sells nothing (milliseconds since 1970); 0, or past, when it is not."""
 
 
 class Shop(Struct, frozen=True, kw_only=True, gc=False):
@@ -136,10 +139,11 @@ class Shop(Struct, frozen=True, kw_only=True, gc=False):
     location_ids: tuple[LocationId, ...]
     template_ids: tuple[ShippingTemplateId, ...]
     template_id: ShippingTemplateId
+    away_until: int = 0
 
     @property
     def is_open(self) -> bool:
-        """Whether it sells."""
+        """Whether it is there for everybody; on holiday it is, and sells nothing."""
         return self.state is ShopState.OPEN
 
     def face(self) -> ShopFace:
@@ -153,7 +157,11 @@ class Shop(Struct, frozen=True, kw_only=True, gc=False):
             picture=self.picture,
             country=self.country,
             currency=self.currency,
+            away_until=self.away_until,
         )
+
+
+HOLIDAY_MS_MAX = 90 * 86_400_000
 
 
 class ShopTerms(Struct, frozen=True, kw_only=True, gc=False):
@@ -167,6 +175,8 @@ class ShopTerms(Struct, frozen=True, kw_only=True, gc=False):
     commission_ppm: int
     location_id: LocationId
     open: bool
+    away_until: int
+    """Until when it is on holiday; 0 when it is not."""
 
 
 class Location(Struct, frozen=True, kw_only=True):

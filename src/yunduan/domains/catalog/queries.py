@@ -329,6 +329,7 @@ def terms_of(at: Asking, ask: TermsOf) -> ShopTerms:
         commission_ppm=shop.commission_ppm,
         location_id=shop.location_ids[0],
         open=shop.is_open,
+        away_until=shop.away_until if shop.away_until > at.now else 0,
     )
 
 

@@ -26,6 +26,7 @@ ROUTES = (
         ("name", "name_en", "about", "about_en", "picture", "template_id"),
         "Say anew what everybody sees of the shop",
     ),
+    Route("PUT", "/shops/{shop_id}/holiday", commands.SetHoliday, "catalog:write", _KEEPERS, ("back_at",), "Be away until a time, or back"),
     Route("GET", "/shops/{shop_id}/settings", queries.SettingsOf, "shop:read", _STAFF, (), "The shop with its places and templates"),
     Route(
         "GET",

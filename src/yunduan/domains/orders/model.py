@@ -28,6 +28,7 @@ class OrderRefusal(RefusalCode):
     LINE_NOT_FOUND = "cart_line_not_found", "This is not in the cart; `figures` name the variants."
     LINE_FULL = "cart_line_full", "A line of the cart holds no more pieces."
     GOODS_GONE = "goods_gone", "This is not sold any more; `figures` name the variants."
+    SHOP_AWAY = "shop_away", "A shop is on holiday and sells nothing now; `figures` say which, and when it is back."
     MIXED_CURRENCIES = "mixed_currencies", "A checkout is in one currency: buy what is priced in another by itself."
     TOO_LARGE = "total_too_large", "The total is more than an amount can hold."
     TOTAL_CHANGED = "total_changed", "The total is not the one that was agreed to; `figures` are the preview as it is now."
@@ -551,6 +552,13 @@ class Gone(Struct, frozen=True, kw_only=True):
     """Which variants are not to be had any more."""
 
     variants: tuple[VariantId, ...]
+
+
+class Away(Struct, frozen=True, kw_only=True):
+    """Which shop is on holiday, and until when (milliseconds since 1970)."""
+
+    shop_id: ShopId
+    back_at: int
 
 
 class LeftToRefund(Struct, frozen=True, kw_only=True):

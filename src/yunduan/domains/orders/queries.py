@@ -12,6 +12,7 @@ from yunduan.domains.identity.model import IdentityRefusal, Outstanding, Postal,
 from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import model, store
 from yunduan.domains.orders.model import (
+    Away,
     CartLine,
     Charge,
     CheckoutPreview,
@@ -62,6 +63,7 @@ QUOTE_REFUSALS = frozenset(
         OrderRefusal.CART_EMPTY,
         OrderRefusal.LINE_NOT_FOUND,
         OrderRefusal.GOODS_GONE,
+        OrderRefusal.SHOP_AWAY,
         OrderRefusal.MIXED_CURRENCIES,
         OrderRefusal.TOO_LARGE,
         CatalogRefusal.SOLD_OUT,
@@ -340,10 +342,12 @@ def _shipping(at: Asking, wanted: Wanted, address: SealedAddress) -> int:
 
 
 def _check(shops: dict[ShopId, Wanted], terms: dict[ShopId, ShopTerms]) -> None:
-    """Refuse what is not sold any more, what there is too little of, and two currencies at once."""
+    """Refuse what is not sold any more, or not now, what there is too little of, and two currencies at once."""
     gone, short = [], []
     for shop_id, wanted in shops.items():
-        is_open = terms[shop_id].open
+        is_open, away_until = terms[shop_id].open, terms[shop_id].away_until
+        if is_open and away_until:
+            raise Refused(OrderRefusal.SHOP_AWAY, "on holiday", figures=Away(shop_id=shop_id, back_at=away_until))
         for line, offer in wanted:
             if not (is_open and offer.on_sale):
                 gone.append(line.variant_id)

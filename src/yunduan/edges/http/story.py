@@ -137,6 +137,8 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "after": None,
         "before": None,
         "next": None,
+        "away_until": 0,
+        "back_at": AT_MS + 7 * DAY_MS,
         "shop_id": id_of("shp"),
         "person_id": id_of("per"),
         # What stands elsewhere than its name says

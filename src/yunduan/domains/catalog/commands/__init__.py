@@ -9,6 +9,7 @@ from yunduan.domains.catalog.commands.shops import (
     CreateShop,
     ReopenShop,
     SetCommission,
+    SetHoliday,
     ShopCreatedAnswer,
     SuspendShop,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "ReturnStock",
     "SaleLine",
     "SetCommission",
+    "SetHoliday",
     "SetPrice",
     "SetShippingTemplate",
     "SetStock",

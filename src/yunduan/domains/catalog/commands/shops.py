@@ -1,12 +1,15 @@
 """Shops: opened, described, suspended and opened again; their goods follow in steps."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog import store
 from yunduan.domains.catalog.commands import showing
-from yunduan.domains.catalog.facts import ShopCreated, ShopStateChanged
+from yunduan.domains.catalog.facts import ShopCreated, ShopHolidaySet, ShopStateChanged
 from yunduan.domains.catalog.model import (
+    HOLIDAY_MS_MAX,
     CatalogRefusal,
     Country,
     Description,
@@ -88,6 +91,13 @@ class ReopenShop(Command[None], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
     shop_id: ShopId
 
 
+class SetHoliday(Command[None], refuses={CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.HOLIDAY}):
+    """Close for a holiday until a time (milliseconds since 1970), or with 0 be back at once. What has been bought goes on as ever."""
+
+    shop_id: ShopId
+    back_at: Annotated[int, Meta(ge=0, le=2**53)]
+
+
 class RefreshShop(
     Command[None], refuses={CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.CATEGORY_NOT_FOUND, CatalogRefusal.GOODS_NOT_FOUND}
 ):
@@ -166,6 +176,17 @@ def suspend_shop(tx: Tx, ask: SuspendShop) -> None:
 def reopen_shop(tx: Tx, ask: ReopenShop) -> None:
     """Open the shop at once; lists take its cards back in steps."""
     _set_shop_state(tx, ask.shop_id, ShopState.OPEN)
+
+
+@handles(SetHoliday)
+def set_holiday(tx: Tx, ask: SetHoliday) -> None:
+    """Keep the time; nothing has to happen when it comes."""
+    shop = store.shop(tx, ask.shop_id)
+    if ask.back_at and not tx.now < ask.back_at <= tx.now + HOLIDAY_MS_MAX:
+        raise Refused(CatalogRefusal.HOLIDAY)
+    if shop.away_until != ask.back_at:
+        tx.put(store.SHOP, shop.id, replace(shop, away_until=ask.back_at))
+        tx.tell(ShopHolidaySet(shop_id=shop.id, back_at=ask.back_at))
 
 
 def _set_shop_state(tx: Tx, id: ShopId, state: ShopState) -> None:
