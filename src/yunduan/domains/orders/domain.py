@@ -1,6 +1,6 @@
 """Everything that orders show to the composition root."""
 
-from yunduan.domains.orders import agreed, commands, facts, queries, receiving, whereabouts
+from yunduan.domains.orders import agreed, commands, facts, queries, receiving, reviewing, whereabouts
 from yunduan.domains.orders.followers import FOLLOWERS
 from yunduan.domains.orders.routes import ROUTES
 from yunduan.runtime.registry import Domain
@@ -23,6 +23,8 @@ DOMAIN = Domain(
         receiving.extend_receipt,
         commands.refund_order,
         commands.review_order,
+        reviewing.follow_up_review,
+        reviewing.answer_review,
     ),
     queries=(
         queries.cart_of,
@@ -48,6 +50,7 @@ DOMAIN = Domain(
         facts.OrderCancelled,
         facts.OrderRefunded,
         facts.OrderReviewed,
+        facts.ReviewAddedTo,
     ),
     followers=FOLLOWERS,
     routes=ROUTES,

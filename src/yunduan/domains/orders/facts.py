@@ -91,6 +91,16 @@ class OrderRefunded(Fact):
     by: str
 
 
+class ReviewAddedTo(Fact):
+    """Something was said about a review later: by its author (`follow_up`) or by the shop (`answer`)."""
+
+    review_id: ReviewId
+    goods_id: GoodsId
+    shop_id: ShopId
+    author: PersonId
+    kind: str
+
+
 class OrderReviewed(Fact):
     """A buyer has published what they think of goods; the text is in the list of reviews."""
 

@@ -39,6 +39,8 @@ class OrderRefusal(RefusalCode):
     ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
     NOT_EXTENDABLE = "receipt_not_extendable", "The receipt was put off once already, or does not come by itself."
+    REVIEW_NOT_FOUND = "review_not_found", "There is no such review, or it is of another shop's goods."
+    SAID = "said_already", "An author adds to a review once, and a shop answers it once."
     REVIEWED = "already_reviewed", "What was bought is reviewed once."
 
 
@@ -678,6 +680,25 @@ class Review(Struct, frozen=True, gc=False):
     shop_id: ShopId
     author: PersonId
     stars: int
+    sealed: bytes
+    at: int
+
+
+class WordKind(StrEnum):
+    """What can be said about a review later."""
+
+    FOLLOW_UP = "follow_up"
+    """By its author, when the goods have been used for a while."""
+    ANSWER = "answer"
+    """By the shop."""
+
+
+class Word(Struct, frozen=True, gc=False):
+    """What was said about a review later; the text is sealed under the key of who wrote it."""
+
+    review_id: ReviewId
+    kind: WordKind
+    writer: PersonId
     sealed: bytes
     at: int
 

@@ -23,6 +23,8 @@ from yunduan.domains.orders.model import (
     Priced,
     ShopPreview,
     Terms,
+    Word,
+    WordKind,
 )
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.payments.model import PieceState, Refund, RefundState, TenderKind
@@ -290,6 +292,10 @@ class ReviewView(Struct, frozen=True, kw_only=True):
     stars: int
     text: str
     at: int
+    follow_up: str
+    """What the author has added later; empty when nothing."""
+    answer: str
+    """What the shop says to it; empty when nothing."""
 
 
 class ReviewPage(Struct, frozen=True, kw_only=True):
@@ -614,6 +620,7 @@ def reviews_of_goods(at: Asking, ask: ReviewsOfGoods) -> ReviewPage:
     """
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     found = store.reviews_of_goods(at, ask.goods_id, ask.before or store.LAST, ask.limit + 1)
+    words = store.words_of(at, found[: ask.limit])
     items = tuple(
         ReviewView(
             review_id=review.id,
@@ -622,10 +629,16 @@ def reviews_of_goods(at: Asking, ask: ReviewsOfGoods) -> ReviewPage:
             stars=review.stars,
             text=(vault.unseal(review.author, review.sealed) or "") if review.sealed else "",
             at=review.at,
+            follow_up=_opened(vault, words.get((review.id, WordKind.FOLLOW_UP))),
+            answer=_opened(vault, words.get((review.id, WordKind.ANSWER))),
         )
         for review in found[: ask.limit]
     )
     return ReviewPage(items=items, before=items[-1].review_id if len(found) > ask.limit else None)
+
+
+def _opened(vault: Vault, word: Word | None) -> str:
+    return "" if word is None else vault.unseal(word.writer, word.sealed) or ""
 
 
 @answers(OrdersByState)

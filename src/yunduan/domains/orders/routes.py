@@ -1,7 +1,7 @@
 """Where orders are reached, and by whom."""
 
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.domains.orders import commands, queries, receiving, whereabouts
+from yunduan.domains.orders import commands, queries, receiving, reviewing, whereabouts
 from yunduan.domains.orders.commands import GIVES_BACK, PACKS, RULES, SERVES
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -46,6 +46,24 @@ ROUTES = (
         RECORD,
         ("variant_id", "stars", "text"),
         "Review what was bought",
+    ),
+    Route(
+        "POST",
+        "/orders/{order_id}/reviews/{variant_id}/follow-up",
+        reviewing.FollowUpReview,
+        "orders:write",
+        RECORD,
+        ("text",),
+        "Add to a review",
+    ),
+    Route(
+        "POST",
+        "/shops/{shop_id}/reviews/{review_id}/answer",
+        reviewing.AnswerReview,
+        "shop:write",
+        Owner.shop(*SERVES),
+        ("text",),
+        "Answer a review",
     ),
     Route("GET", "/goods/{goods_id}/reviews", queries.ReviewsOfGoods, None, ANYONE, ("before", "limit"), "What buyers say of goods"),
     Route("GET", "/shops/{shop_id}/orders", queries.ShopOrders, "shop:read", _STAFF, _PAGE, "A shop's orders"),

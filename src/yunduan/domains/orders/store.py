@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from yunduan.domains.orders.model import Cart, CartLine, Order, OrderState, Progress, Review, Terms, Waiting
-from yunduan.kernel.ids import CheckoutId, GoodsId, OrderId, PersonId, ShopId, VariantId
+from yunduan.domains.orders.model import Cart, CartLine, Order, OrderState, Progress, Review, Terms, Waiting, Word, WordKind
+from yunduan.kernel.ids import CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking, Tx
 
@@ -52,6 +52,15 @@ ORDER: Table[OrderId, Order] = Table(
     value=_order,
     row=_order_row,
     updates=("state", "progress"),
+)
+
+WORD: Table[tuple[ReviewId, WordKind], Word] = Table(
+    name="review_word",
+    columns={"review_id": str, "kind": str, "writer": str, "sealed": bytes, "at": int},
+    value=lambda row: Word(row[0], WordKind(row[1]), *row[2:]),
+    row=lambda word: (word.review_id, word.kind, word.writer, word.sealed, word.at),
+    keys=2,
+    remembered=1_000,
 )
 
 _checkouts = msgspec.msgpack.Decoder(tuple[CheckoutId, ...]).decode
@@ -117,6 +126,7 @@ _REVIEWS = (
     "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at"
     " FROM review WHERE goods_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
 )
+_REVIEW_BY_ID = "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at FROM review WHERE id = ?"
 _REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_id"
 
 
@@ -213,6 +223,17 @@ def id_of_seq(at: Asking, seq: int) -> OrderId | None:
 def reviews_of_goods(at: Asking, goods_id: GoodsId, before: str, limit: int) -> list[Review]:
     """What was said of goods, the latest first."""
     return [Review(*row) for row in at.rows(_REVIEWS, (goods_id, before, limit))]
+
+
+def review_by_id(at: Asking, id: ReviewId) -> Review | None:
+    """One review."""
+    row = at.row(_REVIEW_BY_ID, (id,))
+    return Review(*row) if row else None
+
+
+def words_of(at: Asking, reviews: Sequence[Review]) -> dict[tuple[ReviewId, WordKind], Word]:
+    """What was said later about some reviews."""
+    return at.get_many(WORD, [(review.id, kind) for review in reviews for kind in WordKind])
 
 
 def reviewed(at: Asking, order_id: OrderId) -> tuple[VariantId, ...]:

@@ -213,6 +213,8 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "Profile.operator_roles": [],
         "Profile.shop_roles": {id_of("shp"): ["owner"]},
         "ReviewView.stars": 5,
+        "ReviewView.follow_up": "",
+        "ReviewView.answer": "谢谢",
         "SessionToken.expires_at": AT_MS + 90 * DAY_MS,
         "SetShippingTemplateBody.name": "全国包邮",
         "SetShippingTemplateBody.elsewhere": {"first_units": 1, "first_fee": 0, "further_units": 1, "further_fee": 0, "free_from": None},
