@@ -15,7 +15,7 @@ from yunduan.domains.catalog.commands import CreateCategory, SuspendShop
 from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.identity.queries import Mailbox
-from yunduan.domains.orders.commands import Placed
+from yunduan.domains.orders.commands import Placed, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.runtime.registry import Registry
@@ -408,6 +408,16 @@ def _reviewed(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {"order_id": order_id}, body, body | {"stars": 4})
 
 
+def _said_later(stage: Stage, name: str) -> Scene:
+    buyer, token, placed = stage.shipped()
+    order_id = placed.orders[0].order_id
+    stage.world.send(ConfirmReceipt(order_id=order_id), actor=buyer.actor)
+    (variant,) = stage.market.variants(order_id)
+    review = stage.world.send(ReviewOrder(order_id=order_id, variant_id=variant, stars=5), actor=buyer.actor).review_id
+    caller = "shop owner" if "/shops/" in name else token
+    return stage.made(name, caller, {"order_id": order_id, "variant_id": variant, "review_id": review}, {"text": "谢谢"}, {"text": "好"})
+
+
 def _refunded(stage: Stage, name: str) -> Scene:
     _, _, placed = stage.placed()
     caller = "operator finance" if "/operator/" in name else "shop owner"
@@ -438,6 +448,9 @@ SCENES: dict[str, Make] = {
     "POST /owners": _a_role_given,
     "DELETE /people/{person_id}": _forgotten,
     "PUT /shops/{shop_id}": _shop_said_anew,
+    "PUT /shops/{shop_id}/holiday": _of_shop(
+        lambda stage: {"shop_id": stage.town.theirs["shop_id"]}, {"back_at": 0}, {"back_at": 1}, caller="elsewhere owner"
+    ),
     "POST /shops/{shop_id}/goods": _new_goods,
     "PUT /shops/{shop_id}/goods/{goods_id}": _changed_goods,
     "POST /shops/{shop_id}/goods/{goods_id}/publish": _published,
@@ -481,7 +494,10 @@ SCENES: dict[str, Make] = {
     "POST /checkouts": _checkout,
     "POST /orders/{order_id}/cancel": _of_paid,
     "POST /orders/{order_id}/receipt": _of_shipped,
+    "POST /orders/{order_id}/receipt/extension": _of_shipped,
     "POST /orders/{order_id}/reviews": _reviewed,
+    "POST /orders/{order_id}/reviews/{variant_id}/follow-up": _said_later,
+    "POST /shops/{shop_id}/reviews/{review_id}/answer": _said_later,
     "POST /shops/{shop_id}/orders/{order_id}/shipment": _of_paid,
     "POST /shops/{shop_id}/orders/{order_id}/decline": _of_paid,
     "POST /shops/{shop_id}/orders/{order_id}/refunds": _refunded,
