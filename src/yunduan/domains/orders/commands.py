@@ -106,9 +106,8 @@ def _size(lines: Sequence[CartLine]) -> CartSize:
     return CartSize(lines=len(lines), pieces=sum(line.quantity for line in lines))
 
 
-def _wanted_by_cart(ask: AddToCart, actor: Actor, tx: Tx) -> Iterator[Wanted]:
+def _wanted_by_cart(ask: AddToCart, actor: Actor, _: Tx) -> Iterator[Wanted]:
     yield (store.CART, actor.person), *wanted_offers((ask.variant_id,))
-    yield stock_of(tx, (ask.variant_id,))
 
 
 @handles(AddToCart, reads=_wanted_by_cart)

@@ -5,6 +5,7 @@ uvicorn's pipeline in the place of one of its cycles, so that replies leave in t
 """
 
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from yunduan.edges.http.front import BODILESS, UNDER, Front, headers_of
-from yunduan.edges.http.problems import Reply, problem
+from yunduan.edges.http.problems import JSON, Reply, problem
 from yunduan.edges.http.protocol import Bounded
 from yunduan.edges.http.reading import CLOSE, Request, exceeds, too_large, too_slow
 from yunduan.runtime.settings import HttpSettings
@@ -222,6 +223,9 @@ class Direct(Bounded):
             self.flow.resume_reading()
 
     def _encoded(self, reply: Reply, *, keep_alive: bool, bodiless: bool) -> bytes:
+        if keep_alive and reply.status == HTTPStatus.OK and reply.media_type == JSON and not reply.headers and not bodiless:  # nearly all
+            own = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
+            return b"HTTP/1.1 200 OK\r\n%scontent-length: %d\r\ncontent-type: %s\r\n\r\n%s" % (own, len(reply.body), JSON, reply.body)
         headers = [*self.server_state.default_headers, *headers_of(reply)]
         if not keep_alive and reply.headers is not CLOSE:
             headers += CLOSE

@@ -78,9 +78,12 @@ class Bounded(HttpToolsProtocol):
             self._turn_away(problem("invalid_request", "there is more about the body than body", headers=CLOSE))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the headers; what comes behind a body is none, whatever it calls itself."""
+        """Keep the headers, as uvicorn does; what comes behind a body is none, whatever it calls itself."""
         if self.body_since is None:
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Refuse a head that is too large, though it has an end, and one that can be read in two ways."""
