@@ -28,12 +28,13 @@ OVERRIDES: dict[str, dict[str, Any]] = {
 SHARED = {"channel": "sandbox", "currency": "CNY", "role": "packer"}
 PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "alert_id", "parent"}
 """Ids that anybody may name (what is offered to everybody), or that only operators can (they see all tenants)."""
-MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id"}
+MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id", "review_id"}
 """Records of a shop: named beside another shop's id, they are not there."""
 
 SEEN_BY_OPERATORS = {
     "GET /payments/{payment_id}": {"admin", "service", "risk", "finance"},
     "GET /orders/{order_id}": set(OPERATOR_ROLES),
+    "GET /orders/{order_id}/money": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/refunds": set(OPERATOR_ROLES),
     "GET /order-numbers/{number}": set(OPERATOR_ROLES),
 }

@@ -35,7 +35,8 @@ from yunduan.domains.orders.commands import (
     ReviewOrder,
     ShipOrder,
 )
-from yunduan.domains.orders.model import OrderState
+from yunduan.domains.orders.model import OrderSettings, OrderState
+from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries import PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.store import ORDER, terms
@@ -448,6 +449,8 @@ class TradeSimulation(Simulation):
                 IdentitySettings: IdentitySettings(region="CN", mailbox_is_open=True),
                 Channels: channels,
                 PaymentListener: OrderPayments(),
+                OrderSettings: OrderSettings(),
+                Numbering: Numbering(vault.lookup("order numbers", "")),
                 Sandbox: self.sandbox,
             },
             secret=vault.lookup("fingerprint", ""),

@@ -139,6 +139,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "next": None,
         "away_until": 0,
         "back_at": AT_MS + 7 * DAY_MS,
+        "SetHolidayBody.back_at": 0,
         "shop_id": id_of("shp"),
         "person_id": id_of("per"),
         # What stands elsewhere than its name says
