@@ -33,7 +33,8 @@ _PARKED_FACT = "SELECT fact.kind, fact.body FROM parked JOIN fact ON fact.seq = 
 _UNPARK = "DELETE FROM parked WHERE follower = ? AND seq = ?"
 _PARKED_COUNT = "SELECT count(*) FROM parked"
 _PARK = "INSERT INTO parked (follower, seq, error, at) VALUES (?, ?, ?, ?)"
-FACTS_PER_DELIVERY = 500
+FACTS_PER_DELIVERY = 1_000
+"""More than is told between two deliveries under load, so that whoever keeps up does not take part in every batch."""
 RETRY_S = 0.02
 TRIES = 5
 """How often a fact that its follower cannot take is tried alone before it is parked."""
