@@ -28,7 +28,8 @@ Everything is JSON over HTTP under `/v1`.
 - **Ids** are prefixed and sort by time: `ord_…`. Somebody else's record is answered like an absent one, with 404.
 - **Times** are milliseconds since 1970, UTC.
 - **Changes** take the header `Idempotency-Key` (a UUIDv7 of your own). Sent again with the same key, a change is answered as the \
-first time and happens once; refusals are kept too. The same key with other content is refused with 409.
+first time and happens once; refusals are kept too, but for those that end by themselves (403, 429). The same key with other content is \
+refused with 409.
 - **Refusals** are `application/problem+json` (RFC 9457) with a stable `code`; `figures` hold what is needed to ask again.
 - **Sign in** by a code sent to a phone or an e-mail address; then send `Authorization: Bearer …`.
 - **503** means that the machine cannot now: wait for `Retry-After` seconds and send the same key again.
