@@ -3,6 +3,10 @@
 from enum import StrEnum
 from typing import Self
 
+NOT_ALLOWED = "not_allowed"
+TOO_OFTEN = "too_many_"
+"""What the code of a no begins with that ends when somebody has waited."""
+
 
 class RefusalCode(StrEnum):
     """A closed list of stable codes, each with the sentence that the documentation explains it by."""
@@ -20,7 +24,7 @@ class RefusalCode(StrEnum):
     @property
     def is_lasting(self) -> bool:
         """Whether its key is answered so from now on; a no that waiting or a new role ends is decided anew when it is asked again."""
-        return self != "not_allowed" and not self.startswith("too_many_")
+        return self != NOT_ALLOWED and not self.startswith(TOO_OFTEN)
 
 
 class Refused(Exception):  # noqa: N818 - the house's word for an expected no: it is not an error

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from yunduan.kernel.refusals import NOT_ALLOWED, TOO_OFTEN
+
 _encode = msgspec.json.Encoder().encode
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
@@ -96,11 +98,11 @@ def status_of(code: str) -> int:
     """The status of a refusal, by its code alone: whoever may not 403, what is absent 404, what is too often 429, every other no 409."""
     if code in STATUS_OF:
         return STATUS_OF[code]
-    if code == "not_allowed":
+    if code == NOT_ALLOWED:
         return 403
     if code.endswith("_not_found"):
         return 404
-    return 429 if code.startswith("too_many_") else 409
+    return 429 if code.startswith(TOO_OFTEN) else 409
 
 
 def problem(
