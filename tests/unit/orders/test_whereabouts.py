@@ -3,11 +3,13 @@
 import pytest
 
 from unit.orders.market import Buyer, Market, channel, yuan
+from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.commands import CancelOrder, RefundOrder
-from yunduan.domains.orders.model import HOME_MS
+from yunduan.domains.orders.model import HOME_MS, Funder
 from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.whereabouts import MoneyOfOrder, OrderMoney, ShopOrderMoney
 from yunduan.domains.payments.queries import ReceiptOf
+from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import OrderId
 from yunduan.kernel.refusals import Refused
 
@@ -100,6 +102,17 @@ def test_what_was_never_paid_is_owed_by_nobody(lapses: bool, market: Market, buy
         market.world.send(CancelOrder(order_id=id), actor=buyer.actor)
     found = told(market, buyer, id)
     assert (parts(found), found.says_en, found.movements) == ({"unpaid": TOTAL}, "Nothing was paid, and nothing is owed.", ())
+
+
+def test_an_order_that_costs_nothing_says_so(market: Market, buyer: Buyer) -> None:
+    """The marketplace pays all of it, as a discount."""
+    market.set_aside(1999)
+    line = AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(0))
+    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="spring", funder=Funder.MARKETPLACE, amount=yuan(1999))
+    ask = market.agreed(buyer, [line], discount, tenders=())
+    placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
+    found = market.world.ask(OrderMoney(order_id=placed.orders[0].order_id), actor=buyer.actor)
+    assert (found.parts, found.total.amount, found.says, found.says_en) == ((), 0, "无需付款。", "There is nothing to pay.")
 
 
 def test_each_movement_can_be_proved_and_is_for_its_owners(market: Market, buyer: Buyer) -> None:

@@ -87,7 +87,7 @@ def shop_order_money(at: Asking, ask: ShopOrderMoney) -> MoneyOfOrder:
 def _told(at: Asking, order: Order, *, inside: bool) -> MoneyOfOrder:
     parts = _parts(at, order)
     zone = ZoneInfo(at.port(OrderSettings).time_zone)
-    said = [_said(part, order, zone) for part in parts]
+    said = [_said(part, order, zone) for part in parts] or [SENTENCES["nothing"]]
     moves = at.ask(MovementsOf(order_id=order.id))
     return MoneyOfOrder(
         order_id=order.id,
@@ -142,6 +142,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{amount} 尚未支付，请在{month}月{day}日 {time} 前付款，否则订单自动取消。",
             "{amount} has not been paid; unless it is by {time} on {day} {month_en}, the order is called off.",
         ),
+        "nothing": ("无需付款。", "There is nothing to pay."),
         "never_paid": ("没有付款，也无需再付。", "Nothing was paid, and nothing is owed."),
         "held": (
             "{amount} 由平台担保；确认收货后付给商家，发货前可以取消订单、全额退回。",
