@@ -55,8 +55,8 @@ Picture = Annotated[
     Meta(
         max_length=160,
         pattern=rf"^(?![\s\S]*\.\.)(?![\s\S]*//)[A-Za-z0-9][A-Za-z0-9/_.-]*{_END}",
-        description="A reference into the marketplace's own media, never an address elsewhere.",
-        examples=["goods/tea-250.webp"],
+        description="A reference into the marketplace's own media, never an address elsewhere: it is found under `/media/`.",
+        examples=["goods/teapot.18639ff552eb.webp"],
     ),
 ]
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, examples=[1])]

@@ -16,6 +16,7 @@ from yunduan.edges.http.docs import STYLE, docs_page
 from yunduan.edges.http.endpoint import Admits, Endpoint
 from yunduan.edges.http.fixed import Fixed
 from yunduan.edges.http.front import Front
+from yunduan.edges.http.media import media_pages
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.edges.http.pages import mailbox_pages, sandbox_pages
@@ -38,6 +39,7 @@ def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
             *_watched(cloud, [*(endpoint.meter for endpoint in endpoints), elsewhere]),
             *mailbox_pages(cloud),
             *sandbox_pages(sandbox),
+            *media_pages(),
         ],
         exception_handlers={HTTPException: _refused, Exception: _broken},
         openapi_config=None,

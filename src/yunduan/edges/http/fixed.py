@@ -26,14 +26,14 @@ class Fixed:
 
     def answer(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """The text as the caller takes it; 304 and nothing else to whoever says that they have it."""
-        if self._headers["etag"] in _listed(request, "if-none-match"):
+        if self._headers["etag"] in listed(request, "if-none-match"):
             return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, media_type=self._media_type, headers=self._headers)
-        if "gzip" in _listed(request, "accept-encoding"):
+        if "gzip" in listed(request, "accept-encoding"):
             return Response(self._packed, media_type=self._media_type, headers=self._headers | {"content-encoding": "gzip"})
         return Response(self._body, media_type=self._media_type, headers=self._headers)
 
 
-def _listed(request: Request[Any, Any, Any], name: str) -> set[str]:
+def listed(request: Request[Any, Any, Any], name: str) -> set[str]:
     """What a header lists; a choice with a weight is a choice, unless it weighs nothing."""
     choices = [choice.strip().partition(";") for choice in request.headers.get(name, "").split(",")]
     return {choice.strip() for choice, _, weight in choices if weight.replace(" ", "") not in {"q=0", "q=0.0"}}

@@ -84,7 +84,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "description_en": "",
         "option_text": "",
         "option_text_en": "",
-        "picture": "goods/tea-250.webp",
+        "picture": "goods/teapot.18639ff552eb.webp",
         "sku": "TEA-250",
         "shop_name": "茶庄",
         "shop_name_en": "Tea House",
