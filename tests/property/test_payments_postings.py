@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from support.payments import BUYER, SECOND_SHOP, SHOP, by_channel, by_difference, by_wallet, checkout, cny, order, payment_of, refund_id
 from yunduan.domains.ledger.model import Kind, Transfer
-from yunduan.domains.payments import model, postings
+from yunduan.domains.payments import drawing, model, postings
 from yunduan.domains.payments.model import (
     Charge,
     ChargeState,
@@ -23,7 +23,9 @@ from yunduan.domains.payments.model import (
     PartOfPayment,
     Payment,
     PaymentKind,
+    PaymentRefusal,
     PaymentState,
+    Settlement,
     Tender,
     TenderKind,
 )
@@ -116,6 +118,11 @@ class Book:
             assert self.balances[account] == 0
             assert not any(account in (held.debit, held.credit) for held in self.held.values())
         assert sum(self.balances.values()) == 0
+
+    def give(self, source: str, target: str, amount: int) -> None:
+        """Move what other stories have moved: back, when it is below zero."""
+        self.balances[source] -= amount
+        self.balances[target] += amount
 
 
 def captured(payment: Payment, book: Book) -> Payment:
@@ -276,6 +283,80 @@ def test_refunds_and_settlement_divide_exactly_what_was_paid(payment: Payment, c
         assert settlement.to_shop + settlement.commission == escrow.held
         book.post(postings.settle(escrow, settlement))
     assert book.balances[escrow.account] == 0
+
+
+@given(
+    payment=payments(),
+    before=st.integers(0, 10**9),
+    cuts=st.lists(st.integers(1, 10**9), min_size=1, max_size=6),
+    fee=st.integers(0, 10**9),
+    taken=st.integers(0, 10**9),
+    spent=st.integers(0, 10**9),
+    pledged=st.integers(0, 10**9),
+)
+def test_refunds_after_the_settlement_come_from_whoever_has_the_money(
+    payment: Payment, before: int, cuts: list[int], fee: int, taken: int, spent: int, pledged: int
+) -> None:
+    """The shop pays from its balance, then its deposit, then by a claim; of the commission exactly its share comes back.
+
+    Nothing stays where the parts meet; when all has gone back, all of the commission has; new money pays the claim off.
+    """
+    book = Book()
+    escrow = escrows(captured(payment, book))[0]
+    if first := min(before, escrow.held.amount - promoted_in(escrow)):
+        refunded = model.refund(escrow, refund_id(99), cny(first))
+        book.post(postings.refund(escrow, refunded))
+        escrow = model.after_refund(escrow, refunded)
+    if not escrow.held:
+        return
+    settlement = model.settle(escrow, cny(min(fee, escrow.held.amount)))
+    book.post(postings.settle(escrow, settlement))
+    balance, deposit, claim, earned, missing = (id_of(SECOND_SHOP, "CNY") for id_of in SIDES)
+    book.give("elsewhere", balance, -min(taken, book.balances[balance]))
+    book.give("elsewhere", earned, -min(spent, book.balances[earned]))
+    book.give("elsewhere", deposit, pledged)
+    first_fee = book.balances[earned]
+    escrow = replace(escrow, state=EscrowState.SETTLED, held=cny(0))
+    for number, cut in enumerate([*cuts, 10**10]):
+        if escrow.left:
+            escrow = drawn_back(book, escrow, settlement, number, cut)
+            kept = round_half_up(settlement.commission.amount * escrow.left.amount, settlement.whole.amount)
+            assert book.balances[earned] + book.balances[missing] == first_fee - settlement.commission.amount + kept
+    assert escrow.left == cny(0)
+    for owing, pays, off in ((claim, balance, postings.pay_off), (missing, earned, lambda _, amount, cause: postings.cover(cause, amount))):
+        if owed := -book.balances[owing]:
+            book.give("elsewhere", pays, owed)
+            book.post(off(SECOND_SHOP, cny(owed), "ord_1"))
+        assert book.balances[owing] == 0
+
+
+SIDES = (
+    model.shop_account,
+    drawing.deposit_account,
+    drawing.receivable_account,
+    lambda _, currency: model.commission_account(currency),
+    lambda _, currency: drawing.shortfall_account(currency),
+)
+
+
+def drawn_back(book: Book, escrow: Escrow, settlement: Settlement, number: int, cut: int) -> Escrow:
+    """Give back a part of what has been settled, the marketplace's part of it too; the first order is the second shop's."""
+    balance, deposit, claim, earned, _ = (id_of(SECOND_SHOP, "CNY") for id_of in SIDES)
+    amount = min(cut, escrow.left.amount - promoted_in(escrow))
+    refunded = model.divided(escrow, refund_id(number), cny(amount), beyond=PaymentRefusal.EXCEEDS_CAPTURED)
+    after = model.after_refund(escrow, refunded)
+    owed = -book.balances[claim]
+    standing = drawing.Standing(available=cny(book.balances[balance]), deposit=cny(book.balances[deposit]), owed=cny(owed))
+    back = drawing.commission_back(settlement.commission, settled=settlement.whole, before=escrow.left, after=after.left)
+    drawn = drawing.draw(refunded.whole, commission=back, earned=cny(book.balances[earned]), standing=standing)
+    assert sum(getattr(drawn, field).amount for field in drawn.__struct_fields__) == refunded.whole.amount
+    assert not drawn.deposit or drawn.balance == standing.available
+    assert not drawn.owed or drawn.deposit == standing.deposit
+    book.post(postings.refund_settled(escrow, refunded, drawn))
+    assert book.balances[drawing.drawing_account(refunded.id)] == 0
+    assert min(book.balances[account] for account in (balance, deposit, earned)) >= 0
+    assert -book.balances[claim] == owed + drawn.owed.amount
+    return after
 
 
 def promoted_in(escrow: Escrow) -> int:

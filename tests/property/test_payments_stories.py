@@ -28,10 +28,11 @@ from support.payments import (
 )
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
-from yunduan.domains.payments import commands, model
-from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
+from yunduan.domains.payments import commands, drawing, model, postings, recourse
+from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SetAsideForPromotions, SettleEscrow
 from yunduan.domains.payments.model import ChargeState, EscrowState, PaymentStarted, PaymentState, PieceState, RefundState, TenderKind
 from yunduan.domains.payments.queries import PaymentOf, RefundOf
+from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.ids import PersonId, RefundId
 from yunduan.kernel.money import Money, split
@@ -58,15 +59,21 @@ class Payments(RuleBasedStateMachine):
         self.refunded: dict[int, int] = defaultdict(int)
         self.settled: dict[int, int] = {}
         self.refund_ids: list[RefundId] = []
+        self.fees: dict[int, int] = {}
+        self.taken_back: dict[int, int] = defaultdict(int)
+        self.fees_back: dict[int, int] = defaultdict(int)
+        self.drawn: list[model.Drawn] = []
+        self.set_aside = self.promised = self.gone = self.left_for_elsewhere = 0
 
     @initialize(
         seed=st.integers(0, 2**32),
         loses=st.sampled_from([0, 300]),
         refuses=st.sampled_from([0, 300]),
         unreachable=st.sampled_from([0, 300]),
+        owes=st.booleans(),
     )
-    def open(self, seed: int, loses: int, refuses: int, unreachable: int) -> None:
-        """How badly the channels behave is a part of the story."""
+    def open(self, seed: int, loses: int, refuses: int, unreachable: int, owes: bool) -> None:
+        """How badly the channels behave is a part of the story, and whether the shop has spent what it has to give back."""
         misbehaves = Misbehaviour(loses=loses, doubles=300, delays=300, unreachable=unreachable, refuses_refunds=refuses)
         self.market = Market(self.folder, seed=seed)
         for person in PEOPLE:
@@ -76,6 +83,10 @@ class Payments(RuleBasedStateMachine):
         self.market.tell()
         self.market.set_aside(SET_ASIDE)
         self.pay([1_700, 2_300], "wcx", BUYER, at_once=True, promoted=300)
+        if owes:
+            self._settle(1, 100)
+            self.leave(1_500)
+            self._refund_settled(1, [800])
         for sandbox in self.market.sandboxes.values():
             sandbox.misbehaviour = misbehaves
 
@@ -186,7 +197,9 @@ class Payments(RuleBasedStateMachine):
     @rule(data=st.data(), fee=st.integers(0, 1_000))
     def settle(self, data: st.DataObject, fee: int) -> None:
         """A shop is paid."""
-        number = data.draw(st.integers(1, self.orders))
+        self._settle(data.draw(st.integers(1, self.orders)), fee)
+
+    def _settle(self, number: int, fee: int) -> None:
         held = self._held(number)
         try:
             settlement = self.market.world.send(SettleEscrow(order_id=order(number), shop_id=SHOP, commission=cny(fee)))
@@ -195,6 +208,86 @@ class Payments(RuleBasedStateMachine):
         else:
             assert settlement.to_shop.amount + settlement.commission.amount == held
             self.settled[number] = held
+            self.fees[number] = fee
+
+    @precondition(lambda self: self.settled)
+    @rule(data=st.data(), amounts=st.lists(st.integers(1, 1_500), min_size=1, max_size=3))
+    def refund_settled(self, data: st.DataObject, amounts: list[int]) -> None:
+        """Several refunds of an order whose shop has been paid race."""
+        self._refund_settled(data.draw(st.sampled_from(sorted(self.settled))), amounts)
+
+    def _refund_settled(self, number: int, amounts: list[int]) -> None:
+        first = self.refunds + 1
+        self.refunds += len(amounts)
+        asked = [
+            RefundSettled(refund_id=refund_id(first + n), order_id=order(number), amount=cny(amount)) for n, amount in enumerate(amounts)
+        ]
+        left = self._left_of_tenders(number)
+        for ask, outcome in zip(asked, self.market.world.send_all([(ask, SYSTEM) for ask in asked]), strict=True):
+            if isinstance(outcome, Refused):
+                assert outcome.code == "exceeds_captured"
+                assert ask.amount.amount > left
+            elif isinstance(outcome, Exception):
+                raise outcome
+            else:
+                left -= ask.amount.amount
+                again = self.market.world.send(ask)
+                assert again.drawn is not None
+                self.drawn.append(again.drawn)
+                self.taken_back[number] += again.whole.amount
+                self.fees_back[number] += again.drawn.commission.amount + again.drawn.shortfall.amount
+                self.refund_ids.append(ask.refund_id)
+
+    @rule(amount=AMOUNTS)
+    def leave(self, amount: int) -> None:
+        """What a shop has earned leaves for elsewhere, if it is there."""
+        self.gone += 1
+        source, target = postings.shop(SHOP, "CNY"), postings.difference("CNY")
+        id = model.step_id(f"tst_{self.gone}", "out")
+        moved = postings.DIFFERENCE.move(id, cny(amount), source=source.id, target=target.id)
+        has = self._posted(source.id)
+        try:
+            self.market.world.send(postings.Movement(transfers=moved, opening=(source, target)).command())
+        except Refused:
+            assert amount > has
+        else:
+            self.left_for_elsewhere += amount
+
+    @rule(amount=st.integers(1, 500))
+    def earn(self, amount: int) -> None:
+        """What is earned is set aside for discounts, what is missing made up for first."""
+        self.promised += 1
+        has, lacks = self._posted(model.commission_account("CNY")), -self._posted(drawing.shortfall_account("CNY"))
+        try:
+            self.market.world.send(SetAsideForPromotions(promotion_id=f"prm_9{self.promised}", amount=cny(amount)))
+        except Refused:
+            assert amount > has - lacks
+        else:
+            assert amount <= has - lacks
+            assert self._posted(drawing.shortfall_account("CNY")) == 0
+            self.set_aside += amount
+
+    def _posted(self, id: str) -> int:
+        return self.market.balance(id)
+
+    def _left_of_tenders(self, number: int) -> int:
+        return sum(one.left for one in self.market.escrow(number).funding if one.kind is not TenderKind.PROMOTION)
+
+    @invariant()
+    def what_goes_back_after_the_settlement_is_paid_by_whom_the_rule_names(self) -> None:
+        """The commission in proportion, the shop the rest; a shop that owes has nothing."""
+        balance, claim = self._posted(model.shop_account(SHOP, "CNY")), self._posted(drawing.receivable_account(SHOP, "CNY"))
+        assert claim == 0 or balance == 0
+        assert balance >= 0 >= claim
+        earned = sum(held - self.fees[number] for number, held in self.settled.items())
+        paid = sum(self.taken_back.values()) - sum(self.fees_back.values())
+        assert balance + claim == earned - paid - self.left_for_elsewhere
+        for number, whole in self.settled.items():
+            if whole:
+                kept = (2 * self.fees[number] * (whole - self.taken_back[number]) + whole) // (2 * whole)
+                assert self.fees[number] - self.fees_back[number] == kept
+        commission, missing = self._posted(model.commission_account("CNY")), self._posted(drawing.shortfall_account("CNY"))
+        assert commission + missing == sum(self.fees.values()) - sum(self.fees_back.values()) - self.set_aside
 
     @rule(by_ms=st.sampled_from([1_000, MINUTE, 10 * MINUTE]))
     def pass_time(self, by_ms: int) -> None:
@@ -226,6 +319,7 @@ class Payments(RuleBasedStateMachine):
             left = paid - self.refunded[number] - self.settled.get(number, 0)
             assert all(funding.left >= 0 for funding in escrow.funding)
             assert escrow.held.amount == left == self.market.balance(escrow.account)
+            assert escrow.left.amount == paid - self.refunded[number] - self.taken_back[number]
 
     @invariant()
     def a_checkout_is_heard_of_once(self) -> None:
@@ -270,7 +364,7 @@ class Payments(RuleBasedStateMachine):
             assert self.market.reconciles(channel)
         for person in PEOPLE:
             assert self.market.wallet(person) == self._wallet_by_documents(person)
-        assert self.market.promotions() == SET_ASIDE - self._promoted_by_documents()
+        assert self.market.promotions() == SET_ASIDE + self.set_aside - self._promoted_by_documents()
         trial = self.market.world.run(self.market.world.cloud.ask_slow(TrialBalance()))
         assert not any(line.debits_pending or line.credits_pending for line in trial.lines)
         assert self.market.world.cloud.writer.broken == 0
@@ -350,6 +444,15 @@ def _pays_whoever_was_given_up(tx: Tx, payment: model.Payment, charge: model.Cha
         CAPTURED(tx, payment, charge)
 
 
+def _keeps_the_commission(commission: Money, **_: Money) -> Money:
+    """The shop pays it all."""
+    return replace(commission, amount=0)
+
+
+def _forgets_the_claim(*_: object, **__: object) -> None:
+    """Nobody looks for it when money comes in."""
+
+
 REFUND, CAPTURED = model.refund, commands._captured
 FAULTS = {
     "late money is kept": (commands, "_send_back", _forgets_to_send_back),
@@ -358,6 +461,8 @@ FAULTS = {
     "late money pays": (commands, "_captured", _pays_whoever_was_given_up),
     "a discount is promised": (model, "_promoted", _promises_without_paying),
     "a discount goes to the buyer": (model, "refund", _gives_the_marketplaces_part_to_the_buyer),
+    "the commission stays": (drawing, "commission_back", _keeps_the_commission),
+    "a claim is never paid off": (recourse, "owes", _forgets_the_claim),
 }
 
 

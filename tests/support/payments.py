@@ -57,7 +57,7 @@ def payment_of(number: int) -> PaymentId:
 
 def refund_id(number: int) -> RefundId:
     """A refund."""
-    return RefundId(f"ref_{number:026x}")
+    return RefundId(f"rfd_{number:026x}")
 
 
 def part(number: int, amount: int, shop: ShopId = SHOP, *, promoted: int = 0) -> PartOfPayment:

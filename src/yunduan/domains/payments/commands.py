@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import model, postings, store
+from yunduan.domains.payments import model, postings, recourse, store
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     DifferenceBooked,
@@ -17,7 +17,6 @@ from yunduan.domains.payments.facts import (
     NotificationMismatched,
     PaymentCaptured,
     PaymentEnded,
-    RefundFinished,
     WalletToppedUp,
 )
 from yunduan.domains.payments.model import (
@@ -50,14 +49,14 @@ from yunduan.domains.payments.model import (
     PieceState,
     Redirect,
     Refund,
-    RefundState,
     Settlement,
     Tender,
     TenderKind,
     Told,
 )
-from yunduan.domains.payments.store import ALERTS, ESCROWS, OUTGOING, PAYMENTS, PURSES, REFUNDS, Purse
-from yunduan.kernel.ids import AccountId, CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
+from yunduan.domains.payments.returning import asked_before, have_asked, open_purse, send_off, tell_if_finished
+from yunduan.domains.payments.store import ALERTS, ESCROWS, OUTGOING, PAYMENTS, REFUNDS
+from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import Refused, invariant
@@ -424,7 +423,7 @@ def _holds(tx: Tx, payment: Payment) -> bool:
 
 def _fill_wallet(tx: Tx, payment: Payment, charge: Charge) -> None:
     tx.send(postings.top_up(payment, charge).command())
-    _open_purse(tx, payment.payer, model.wallet_account(payment.payer, payment.currency), payment.currency)
+    open_purse(tx, payment.payer, model.wallet_account(payment.payer, payment.currency), payment.currency)
     tx.put(PAYMENTS, payment.id, replace(payment, state=PaymentState.CAPTURED))
     tx.tell(WalletToppedUp(payment_id=payment.id, person=payment.payer, amount=charge.amount, channel=charge.channel))
 
@@ -443,11 +442,6 @@ def _fund(tx: Tx, payment: Payment, checkout_id: CheckoutId, charge: Charge) -> 
     tx.put(PAYMENTS, payment.id, payment)
     _open_escrows(tx, payment, checkout_id, shares)
     tx.port(PaymentListener).paid(tx, checkout_id)  # type: ignore[type-abstract] # a port is found by its protocol
-
-
-def _open_purse(tx: Tx, owner: str, account: AccountId, currency: str) -> None:
-    if tx.get(PURSES, (owner, currency)) is None:
-        tx.add(PURSES, (owner, currency), Purse(owner=owner, currency=currency, account=account))
 
 
 def _alert(tx: Tx, channel: str, told: Told, reason: Mismatch) -> None:
@@ -504,23 +498,8 @@ def _end(tx: Tx, payment: Payment, state: PaymentState, *, says_so: bool) -> Pay
 
 def _send_back(tx: Tx, payment: Payment, charges: tuple[Charge, ...]) -> None:
     for charge in charges:
-        _have_asked(tx, OutgoingKind.REFUND, id=model.return_id(charge.reference), charge=charge, cause=payment.id)
+        have_asked(tx, OutgoingKind.REFUND, id=model.return_id(charge.reference), charge=charge, cause=payment.id)
         tx.tell(CaptureReturned(payment_id=payment.id, reference=charge.reference, channel=charge.channel, amount=charge.amount))
-
-
-def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, charge: Charge | model.RefundPiece, cause: str) -> None:
-    """Have a courier ask the channel; nothing outside is touched in a transaction."""
-    outgoing = Outgoing(
-        id=id,
-        kind=kind,
-        state=OutgoingState.WAITING,
-        channel=charge.channel,
-        reference=charge.reference,
-        amount=charge.amount,
-        cause=cause,
-        next_at=tx.now,
-    )
-    tx.add(OUTGOING, id, outgoing)
 
 
 @handles(CheckPayment)
@@ -531,7 +510,7 @@ def check_payment(tx: Tx, ask: CheckPayment) -> None:
         return
     silent = [charge for charge in payment.charges if charge.state in (ChargeState.PENDING, ChargeState.ENDED)]
     for charge in silent:
-        _have_asked(tx, OutgoingKind.QUERY, id=tx.id("ask"), charge=charge, cause=payment.id)
+        have_asked(tx, OutgoingKind.QUERY, id=tx.id("ask"), charge=charge, cause=payment.id)
     if payment.state is PaymentState.PENDING and tx.now >= payment.due:
         payment = _end(tx, payment, PaymentState.EXPIRED, says_so=True)
     if silent:
@@ -609,7 +588,7 @@ def _return_refused(tx: Tx, outgoing: Outgoing) -> None:
     """The channel will not give it back, so the payer has it in the wallet."""
     payer = _payer(tx, outgoing)
     tx.send(postings.divert(outgoing, payer).command())
-    _open_purse(tx, payer, model.wallet_account(payer, outgoing.amount.currency), outgoing.amount.currency)
+    open_purse(tx, payer, model.wallet_account(payer, outgoing.amount.currency), outgoing.amount.currency)
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
     _conclude_return(tx, outgoing, PieceState.DIVERTED, ChargeState.DIVERTED)
 
@@ -632,21 +611,7 @@ def _conclude_return(tx: Tx, outgoing: Outgoing, piece: PieceState, charge_state
     if refunded is not None:
         refunded = model.after_piece(refunded, outgoing.id, piece)
         tx.put(REFUNDS, refunded.id, refunded)
-        _tell_if_finished(tx, refunded)
-
-
-def _tell_if_finished(tx: Tx, refunded: Refund) -> None:
-    if refunded.state is RefundState.DONE:
-        diverted = [piece.amount for piece in refunded.pieces if piece.state is PieceState.DIVERTED]
-        currency = refunded.amount.currency
-        tx.tell(
-            RefundFinished(
-                refund_id=refunded.id,
-                order_id=refunded.order_id,
-                amount=refunded.amount,
-                diverted=sum(diverted, zero(currency)),
-            )
-        )
+        tell_if_finished(tx, refunded)
 
 
 # Escrow
@@ -661,7 +626,7 @@ def settle_escrow(tx: Tx, ask: SettleEscrow) -> Settlement:
     settlement = model.settle(escrow, ask.commission)
     if escrow.held:
         tx.send(postings.settle(escrow, settlement).command())
-        _open_purse(tx, escrow.shop_id, model.shop_account(escrow.shop_id, escrow.held.currency), escrow.held.currency)
+        recourse.credited(tx, escrow.shop_id, escrow.held.currency, escrow.order_id)
     tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SETTLED, held=zero(escrow.held.currency)))
     tx.tell(EscrowSettled(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=settlement.to_shop, commission=settlement.commission))
     return settlement
@@ -670,10 +635,8 @@ def settle_escrow(tx: Tx, ask: SettleEscrow) -> Settlement:
 @handles(RefundEscrow)
 def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
     """Never more than is held: the model decides it, and the account could not give more."""
-    before = tx.get(REFUNDS, ask.refund_id)
+    before = asked_before(tx, ask.refund_id, ask.order_id, ask.amount)
     if before is not None:
-        if (before.order_id, before.amount) != (ask.order_id, ask.amount):
-            raise Refused(PaymentRefusal.REFUND_EXISTS, "this refund was for something else")
         return before
     escrow = tx.get(ESCROWS, ask.order_id)
     if escrow is None:
@@ -682,14 +645,9 @@ def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
     tx.send(postings.refund(escrow, refunded).command())
     after = model.after_refund(escrow, refunded)
     tx.put(ESCROWS, escrow.order_id, after)
-    tx.add(REFUNDS, refunded.id, refunded)
-    if refunded.state is RefundState.PENDING:
-        store.file_refund(tx, refunded)
-    for piece in refunded.pieces:
-        if piece.kind is TenderKind.CHANNEL:
-            _have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)
+    send_off(tx, refunded)
     tx.tell(EscrowRefunded(refund_id=refunded.id, order_id=escrow.order_id, amount=refunded.amount, left=after.held))
-    _tell_if_finished(tx, refunded)
+    tell_if_finished(tx, refunded)
     return refunded
 
 
@@ -721,8 +679,9 @@ def book_difference(tx: Tx, ask: BookDifference) -> Charge:
 
 @handles(SetAsideForPromotions)
 def set_aside_for_promotions(tx: Tx, ask: SetAsideForPromotions) -> None:
-    """From the commission account; the same again changes nothing."""
+    """From the commission account, after what is missing there; the same again changes nothing."""
     invariant(tx.actor.is_system, "what is earned is set aside by the cloud alone")
+    recourse.make_up(tx, ask.amount.currency)
     tx.send(postings.set_aside(ask.promotion_id, ask.amount).command())
 
 

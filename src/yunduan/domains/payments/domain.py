@@ -1,8 +1,9 @@
 """What payments shows to the composition root."""
 
-from yunduan.domains.payments import commands, queries
+from yunduan.domains.payments import commands, queries, recourse
 from yunduan.domains.payments.facts import (
     CaptureReturned,
+    ClaimPaidOff,
     DifferenceBooked,
     EscrowRefunded,
     EscrowSettled,
@@ -10,6 +11,7 @@ from yunduan.domains.payments.facts import (
     PaymentCaptured,
     PaymentEnded,
     RefundFinished,
+    SettledRefunded,
     WalletToppedUp,
 )
 from yunduan.domains.payments.routes import ROUTES
@@ -27,6 +29,7 @@ DOMAIN = Domain(
         commands.report_outgoing,
         commands.settle_escrow,
         commands.refund_escrow,
+        recourse.refund_settled,
         commands.book_difference,
         commands.set_aside_for_promotions,
         commands.resolve_alert,
@@ -57,6 +60,8 @@ DOMAIN = Domain(
         CaptureReturned,
         EscrowSettled,
         EscrowRefunded,
+        SettledRefunded,
+        ClaimPaidOff,
         RefundFinished,
         NotificationMismatched,
         DifferenceBooked,

@@ -1,6 +1,6 @@
 """What payments tells the others."""
 
-from yunduan.domains.payments.model import Mismatch, PaymentState
+from yunduan.domains.payments.model import Drawn, Mismatch, PaymentState
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Fact
 from yunduan.kernel.money import Money
@@ -57,6 +57,25 @@ class EscrowRefunded(Fact):
     order_id: OrderId
     amount: Money
     left: Money
+
+
+class SettledRefunded(Fact):
+    """Money of an order whose shop had been paid goes back to the buyer; `drawn` is who pays it."""
+
+    refund_id: RefundId
+    order_id: OrderId
+    shop_id: ShopId
+    amount: Money
+    drawn: Drawn
+
+
+class ClaimPaidOff(Fact):
+    """New money of a shop has paid what it owed the marketplace, or a part of it; `left` is what it still owes."""
+
+    shop_id: ShopId
+    amount: Money
+    left: Money
+    cause: str
 
 
 class RefundFinished(Fact):

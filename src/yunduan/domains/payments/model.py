@@ -47,7 +47,9 @@ class PaymentRefusal(RefusalCode):
     ESCROW_NOT_FOUND = "escrow_not_found", "Nothing was ever paid for this order."
     ESCROW_NOT_HELD = "escrow_not_held", "Nothing is held for this order any more."
     ESCROW_SETTLED = "escrow_settled", "The shop has been paid already."
+    ESCROW_NOT_SETTLED = "escrow_not_settled", "The shop has not been paid yet: the money is still held."
     EXCEEDS_HELD = "exceeds_held", "More than is held for the order."
+    EXCEEDS_CAPTURED = "exceeds_captured", "More than was paid for the order and has not gone back."
     REFUND_NOT_FOUND = "refund_not_found", "There is no such refund."
     REFUND_EXISTS = "refund_exists", "There is a refund by this id, of another order or amount."
     OUTGOING_NOT_FOUND = "outgoing_not_found", "No such request to a channel was made."
@@ -229,6 +231,11 @@ class Escrow(Struct, frozen=True, kw_only=True):
         """Its account in the ledger."""
         return escrow_account(self.order_id)
 
+    @property
+    def left(self) -> Money:
+        """What has not gone back, whoever has it: in the escrow while it is held, with the shop and the marketplace once it is settled."""
+        return Money(amount=sum([funding.left for funding in self.funding]), currency=self.held.currency)
+
 
 class Settlement(Struct, frozen=True, kw_only=True):
     """How an escrow was divided between the shop and the marketplace."""
@@ -237,6 +244,11 @@ class Settlement(Struct, frozen=True, kw_only=True):
     shop_id: ShopId
     to_shop: Money
     commission: Money
+
+    @property
+    def whole(self) -> Money:
+        """What the escrow held."""
+        return self.to_shop + self.commission
 
 
 class RefundState(StrEnum):
@@ -267,6 +279,20 @@ class RefundPiece(Struct, frozen=True, kw_only=True):
     request: str = ""
 
 
+class Drawn(Struct, frozen=True, kw_only=True):
+    """Who pays a refund of an order that has been settled; together it is what goes back, the marketplace's discounts included.
+
+    `owed` is what the shop could not pay: the marketplace has paid it and claims it. `shortfall` is what the marketplace no longer has
+    of the commission that it gives back.
+    """
+
+    balance: Money
+    deposit: Money
+    owed: Money
+    commission: Money
+    shortfall: Money
+
+
 class Refund(Struct, frozen=True, kw_only=True):
     """Money of one order that goes back over the tenders it came from (原路退回)."""
 
@@ -279,10 +305,12 @@ class Refund(Struct, frozen=True, kw_only=True):
     pieces: tuple[RefundPiece, ...]
     at: int = 0
     """When it was decided, in milliseconds since 1970."""
+    drawn: Drawn | None = None
+    """Who pays it, when the order had been settled; otherwise it comes out of the escrow."""
 
     @property
     def whole(self) -> Money:
-        """What leaves the escrow."""
+        """What leaves the escrow, or is drawn."""
         return total(self.amount.currency, [piece.amount for piece in self.pieces])
 
 
@@ -496,14 +524,19 @@ def refund(escrow: Escrow, refund_id: RefundId, amount: Money) -> Refund:
         raise Refused(PaymentRefusal.ESCROW_SETTLED)
     if escrow.state is not EscrowState.HELD:
         raise Refused(PaymentRefusal.ESCROW_NOT_HELD, escrow.state)
+    return divided(escrow, refund_id, amount, beyond=PaymentRefusal.EXCEEDS_HELD)
+
+
+def divided(escrow: Escrow, refund_id: RefundId, amount: Money, *, beyond: PaymentRefusal) -> Refund:
+    """A refund over the tenders, whoever has the money now; `beyond` is how more than is left is refused."""
     lefts = [0 if funding.kind is TenderKind.PROMOTION else funding.left for funding in escrow.funding]
     left = Money(amount=sum(lefts), currency=escrow.held.currency)
-    if not amount and (left or not escrow.held):
+    if not amount and (left or not escrow.left):
         raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, "a refund of nothing")
     if amount.currency != left.currency or amount > left:
-        raise Refused(PaymentRefusal.EXCEEDS_HELD, f"{amount} of {left}")
+        raise Refused(beyond, f"{amount} of {left}")
     shares = split(amount, lefts)
-    if left != escrow.held:
+    if left != escrow.left:
         shares = [share + _of_promotion(escrow, funding, left - amount) for funding, share in zip(escrow.funding, shares, strict=True)]
     pieces = tuple(
         RefundPiece(
@@ -537,13 +570,17 @@ def _refund_state(pieces: Sequence[RefundPiece]) -> RefundState:
 
 
 def after_refund(escrow: Escrow, refunded: Refund) -> Escrow:
-    """What is held after a refund, and what each tender has had back."""
+    """What is held after a refund, and what each tender has had back; one that has been settled stays so."""
     by_tender = {(piece.kind, piece.reference): piece.amount.amount for piece in refunded.pieces}
     funding = tuple(replace(one, returned=one.returned + by_tender.get((one.kind, one.reference), 0)) for one in escrow.funding)
-    held = escrow.held - refunded.whole
-    invariant(sum(one.left for one in funding) == held.amount, "what is held is what the tenders have not had back")
     invariant(all(one.left >= 0 for one in funding), "no tender has more back than it gave")
-    return replace(escrow, held=held, funding=funding, state=EscrowState.HELD if held else EscrowState.RETURNED)
+    after = replace(escrow, funding=funding)
+    invariant(after.left == escrow.left - refunded.whole, "what is left is what the tenders have not had back")
+    if escrow.state is EscrowState.SETTLED:
+        return after
+    held = escrow.held - refunded.whole
+    invariant(after.left == held, "what is held is what the tenders have not had back")
+    return replace(after, held=held, state=EscrowState.HELD if held else EscrowState.RETURNED)
 
 
 def after_piece(refunded: Refund, request: str, state: PieceState) -> Refund:

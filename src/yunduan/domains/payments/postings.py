@@ -14,10 +14,13 @@
 | refund | escrow | wallet, returning, difference, promotions; the escrow closes when it is empty |
 | return | returning | channel |
 | divert | returning | wallet |
+| draw | shop, deposit, receivable, commission, shortfall | drawing of the refund, and from it as a refund; drawing closes |
+| pay off | shop | receivable |
 | book difference | channel | difference |
 | set aside | commission | promotions |
+| cover | commission | shortfall |
 
-Clearing and returning accounts are back at zero when the story that uses them has ended.
+Clearing, drawing and returning accounts are back at zero when the story that uses them has ended.
 """
 
 from enum import IntEnum
@@ -26,10 +29,12 @@ from msgspec import Struct
 
 from yunduan.domains.ledger.commands import PostTransfers
 from yunduan.domains.ledger.model import AccountFlag, NewAccount, Posting, Transfer
+from yunduan.domains.payments.drawing import deposit_account, drawing_account, receivable_account, shortfall_account
 from yunduan.domains.payments.model import (
     HOLD_GRACE_MS,
     Charge,
     ChargeState,
+    Drawn,
     Escrow,
     Funding,
     Outgoing,
@@ -58,13 +63,17 @@ class AccountCode(IntEnum):
 
     WALLET = 10
     SHOP = 11
+    DEPOSIT = 12
+    RECEIVABLE = 13
     ESCROW = 20
     CLEARING = 21
     RETURNING = 22
+    DRAWING = 23
     CHANNEL = 30
     COMMISSION = 40
     DIFFERENCE = 41
     PROMOTIONS = 42
+    SHORTFALL = 43
 
 
 HOLD = Posting(name="hold", code=10)
@@ -77,9 +86,28 @@ REFUND = Posting(name="refund", code=30)
 RELEASE = Posting(name="release", code=31)
 RETURN = Posting(name="return", code=32)
 DIVERT = Posting(name="divert", code=33)
+DRAW = Posting(name="draw", code=34)
+PAY_OFF = Posting(name="pay_off", code=35)
 DIFFERENCE = Posting(name="difference", code=40)
 SET_ASIDE = Posting(name="set_aside", code=41)
-TEMPLATES = (HOLD, FUND, COLLECT, TOP_UP, PROMOTE, SETTLE, REFUND, RELEASE, RETURN, DIVERT, DIFFERENCE, SET_ASIDE)
+COVER = Posting(name="cover", code=42)
+TEMPLATES = (
+    HOLD,
+    FUND,
+    COLLECT,
+    TOP_UP,
+    PROMOTE,
+    SETTLE,
+    REFUND,
+    RELEASE,
+    RETURN,
+    DIVERT,
+    DRAW,
+    PAY_OFF,
+    DIFFERENCE,
+    SET_ASIDE,
+    COVER,
+)
 
 
 class Movement(Struct, frozen=True, kw_only=True):
@@ -109,6 +137,21 @@ def wallet(person: PersonId, currency: str) -> NewAccount:
 def shop(id: ShopId, currency: str) -> NewAccount:
     """What a shop has earned."""
     return _account(shop_account(id, currency), currency, AccountCode.SHOP)
+
+
+def deposit(id: ShopId, currency: str) -> NewAccount:
+    """What a shop has pledged."""
+    return _account(deposit_account(id, currency), currency, AccountCode.DEPOSIT)
+
+
+def receivable(id: ShopId, currency: str) -> NewAccount:
+    """What a shop owes: it never pays more than that."""
+    return _account(receivable_account(id, currency), currency, AccountCode.RECEIVABLE, AccountFlag.CREDITS_WITHIN_DEBITS)
+
+
+def shortfall(currency: str) -> NewAccount:
+    """What the marketplace has given back of its commission beyond what it had: it never covers more than that."""
+    return _account(shortfall_account(currency), currency, AccountCode.SHORTFALL, AccountFlag.CREDITS_WITHIN_DEBITS)
 
 
 def channel(name: str, currency: str) -> NewAccount:
@@ -281,14 +324,39 @@ def settle(escrow: Escrow, settlement: Settlement) -> Movement:
 
 def refund(escrow: Escrow, refunded: Refund) -> Movement:
     """Send a part of an escrow back over the tenders it came from; an empty escrow is closed."""
+    targets, transfers = _over_the_tenders(escrow, refunded, escrow.account)
+    return Movement(transfers=transfers, opening=_each_once(targets), closing=(escrow.account,) if refunded.whole == escrow.held else ())
+
+
+def refund_settled(escrow: Escrow, refunded: Refund, drawn: Drawn) -> Movement:
+    """Draw what goes back from whoever has it, and send it over the tenders it came from."""
     currency = escrow.held.currency
-    targets = [_target(escrow, piece.kind, piece.channel, currency) for piece in refunded.pieces]
+    sources = [
+        (shop(escrow.shop_id, currency), drawn.balance),
+        (deposit(escrow.shop_id, currency), drawn.deposit),
+        (receivable(escrow.shop_id, currency), drawn.owed),
+        (commission(currency), drawn.commission),
+        (shortfall(currency), drawn.shortfall),
+    ]
+    drawing = _account(drawing_account(refunded.id), currency, AccountCode.DRAWING)
+    parts = [(source.id, amount) for source, amount in sources]
+    drawn_in = DRAW.gather(step_id(refunded.id, "drw"), refunded.whole, target=drawing.id, parts=parts)
+    targets, sent_out = _over_the_tenders(escrow, refunded, drawing.id)
+    used = [source for source, amount in sources if amount]
+    return Movement(transfers=drawn_in + sent_out, opening=_each_once([drawing, *used, *targets]), closing=(drawing.id,))
+
+
+def _over_the_tenders(escrow: Escrow, refunded: Refund, source: AccountId) -> tuple[list[NewAccount], tuple[Transfer, ...]]:
+    targets = [_target(escrow, piece.kind, piece.channel, escrow.held.currency) for piece in refunded.pieces]
     parts = [(target.id, piece.amount) for target, piece in zip(targets, refunded.pieces, strict=True)]
-    return Movement(
-        transfers=REFUND.spread(step_id(refunded.id, "rfu"), refunded.whole, source=escrow.account, parts=parts),
-        opening=_each_once(targets),
-        closing=(escrow.account,) if refunded.whole == escrow.held else (),
-    )
+    return targets, REFUND.spread(step_id(refunded.id, "rfu"), refunded.whole, source=source, parts=parts)
+
+
+def pay_off(shop_id: ShopId, amount: Money, cause: str) -> Movement:
+    """Pay with a shop's money what it owes; `cause` is what has brought it the money."""
+    source, target = shop(shop_id, amount.currency), receivable(shop_id, amount.currency)
+    moved = PAY_OFF.move(step_id(cause, "pof"), amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))
 
 
 def _target(escrow: Escrow, kind: TenderKind, channel_name: str, currency: str) -> NewAccount:
@@ -327,6 +395,13 @@ def set_aside(promotion_id: str, amount: Money) -> Movement:
     """Set aside for discounts a part of what the marketplace has earned."""
     source, target = commission(amount.currency), promotions(amount.currency)
     moved = SET_ASIDE.move(step_id(promotion_id, "sas"), amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))
+
+
+def cover(id: str, amount: Money) -> Movement:
+    """Make up, from what the marketplace has earned since, for commission that it gave back and no longer had."""
+    source, target = commission(amount.currency), shortfall(amount.currency)
+    moved = COVER.move(step_id(id, "cov"), amount, source=source.id, target=target.id)
     return Movement(transfers=moved, opening=(source, target))
 
 

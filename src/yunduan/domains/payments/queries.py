@@ -1,13 +1,14 @@
 """What payments can be asked: one's wallet, a payment, an escrow, a shop's balance, and the platform's own accounts."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from yunduan.domains.ledger.model import Account, Block, Hash, Kind, LedgerRefusal, TransferRecord, leaf_of
 from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, ProofOf, StatementOf, TrialBalance
-from yunduan.domains.payments import model, postings, store
+from yunduan.domains.payments import drawing, model, postings, recourse, store
 from yunduan.domains.payments.model import (
     Alert,
     Channels,
@@ -117,7 +118,10 @@ class PaymentDue(Query[int]):
 
 
 class MovementsOf(Query[tuple[MoneyLine, ...]]):
-    """The last movements of an order's escrow, the latest first; whoever asks answers for who may see them."""
+    """The last movements of an order's money, the latest first; whoever asks answers for who may see them.
+
+    Those of its escrow, and of what was drawn for refunds after the shop had been paid.
+    """
 
     order_id: OrderId
 
@@ -136,17 +140,40 @@ class RefundsOf(Query[tuple[Refund, ...]]):
     limit: Limit = 50
 
 
-class ShopBalanceOf(Query[Balances]):
-    """What a shop has earned and not yet been paid out."""
+class ShopBalance(Balance, frozen=True, kw_only=True):
+    """What a shop has in one currency: its balance, beside that what it has pledged, and what it owes the marketplace."""
+
+    deposit: Money
+    owed: Money
+
+
+class ShopBalances(Struct, frozen=True, kw_only=True):
+    """All money of one shop, a line for each currency."""
+
+    balances: tuple[ShopBalance, ...]
+
+
+class ShopBalanceOf(Query[ShopBalances]):
+    """What a shop has earned and not yet been paid out, what it has pledged, and what it owes."""
 
     shop_id: ShopId
+
+
+class ShopAccount(StrEnum):
+    """Which account of a shop."""
+
+    BALANCE = "balance"
+    DEPOSIT = "deposit"
+    RECEIVABLE = "receivable"
+    """What it owes the marketplace: below zero by that."""
 
 
 class StatementOfShop(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_FOUND,)):
-    """The movements of a shop's balance in one currency."""
+    """The movements of a shop's balance in one currency, or of its deposit, or of what it owes."""
 
     shop_id: ShopId
     currency: Currency
+    account: ShopAccount = ShopAccount.BALANCE
     start: Start | None = None
     limit: Limit = 50
 
@@ -198,7 +225,7 @@ class PlatformAccounts(Struct, frozen=True, kw_only=True):
 
 
 class PlatformAccountsOf(Query[PlatformAccounts]):
-    """Commission, difference, promotions, and for each channel what it has collected and what is on its way back."""
+    """Commission and what is missing of it, difference, promotions; for each channel what it has collected and what is on its way back."""
 
     currency: Currency
 
@@ -300,9 +327,13 @@ def _by_currency(amounts: list[Money]) -> tuple[Money, ...]:
 
 
 @answers(ShopBalanceOf)
-def shop_balance_of(at: Asking, ask: ShopBalanceOf) -> Balances:
+def shop_balance_of(at: Asking, ask: ShopBalanceOf) -> ShopBalances:
     """The edge has looked at the caller's role in this shop."""
-    return _balances(at, ask.shop_id)
+    found = []
+    for balance in _balances(at, ask.shop_id).balances:
+        standing = recourse.standing(at, ask.shop_id, balance.available.currency)
+        found.append(ShopBalance(available=balance.available, held=balance.held, deposit=standing.deposit, owed=standing.owed))
+    return ShopBalances(balances=tuple(found))
 
 
 def _balances(at: Asking, owner: str) -> Balances:
@@ -323,7 +354,14 @@ def statement_of_wallet(at: Asking, ask: StatementOfWallet) -> MoneyStatement:
 @answers(StatementOfShop)
 def statement_of_shop(at: Asking, ask: StatementOfShop) -> MoneyStatement:
     """The edge has looked at the caller's role in this shop."""
-    return _statement(at, model.shop_account(ask.shop_id, ask.currency), start=ask.start, limit=ask.limit)
+    return _statement(at, _ACCOUNTS[ask.account](ask.shop_id, ask.currency), start=ask.start, limit=ask.limit)
+
+
+_ACCOUNTS = {
+    ShopAccount.BALANCE: model.shop_account,
+    ShopAccount.DEPOSIT: drawing.deposit_account,
+    ShopAccount.RECEIVABLE: drawing.receivable_account,
+}
 
 
 def _statement(at: Asking, account: AccountId, *, start: int | None, limit: int) -> MoneyStatement:
@@ -363,19 +401,27 @@ def receipt_of_shop(at: Asking, ask: ReceiptOfShop) -> Receipt:
 
 
 def _is_of_person(at: Asking, person: PersonId, account: AccountId, currency: str) -> bool:
-    """Whether an account is a person's wallet, the escrow of an order that they paid, or what a payment of theirs meets in."""
+    """Whether an account is a person's wallet, the escrow of an order that they paid, or what a payment or refund of theirs meets in."""
     if account == model.wallet_account(person, currency):
         return True
+    refund_id = drawing.refund_of_drawing(account)
+    if refund_id:
+        refund = at.get(REFUNDS, refund_id)
+        return refund is not None and refund.payer == person
     order_id, payment_id = model.order_of_escrow(account), model.payment_of_clearing(account)
     paid = at.get(ESCROWS, order_id) if order_id else at.get(PAYMENTS, payment_id) if payment_id else None
     return paid is not None and paid.payer == person
 
 
 def _is_of_shop(at: Asking, shop: ShopId, account: AccountId, currency: str) -> bool:
-    """Whether an account is a shop's balance, or the escrow of an order of the shop."""
-    order_id = model.order_of_escrow(account)
+    """Whether an account is one of a shop's, the escrow of an order of the shop, or what a refund of such an order meets in."""
+    if account in [id_of(shop, currency) for id_of in _ACCOUNTS.values()]:
+        return True
+    refund_id = drawing.refund_of_drawing(account)
+    refund = at.get(REFUNDS, refund_id) if refund_id else None
+    order_id = refund.order_id if refund else model.order_of_escrow(account)
     escrow = at.get(ESCROWS, order_id) if order_id else None
-    return account == model.shop_account(shop, currency) or (escrow is not None and escrow.shop_id == shop)
+    return escrow is not None and escrow.shop_id == shop
 
 
 def _receipt(at: Asking, id: TransferId, owns: Callable[[AccountId, str], bool]) -> Receipt:
@@ -425,8 +471,12 @@ def payment_due(at: Asking, ask: PaymentDue) -> int:
 
 @answers(MovementsOf)
 def movements_of(at: Asking, ask: MovementsOf) -> tuple[MoneyLine, ...]:
-    """None before it is paid."""
-    return _statement(at, model.escrow_account(ask.order_id), start=None, limit=LINES_MAX).lines
+    """None before it is paid; whatever was drawn was drawn after the escrow had ended."""
+    drawn = [refund for refund in store.refunds_of(at, ask.order_id, LAST, LINES_MAX) if refund.drawn is not None]
+    latest = sorted(drawn, key=lambda refund: refund.at, reverse=True)
+    accounts = [*(drawing.drawing_account(refund.id) for refund in latest), model.escrow_account(ask.order_id)]
+    lines = [line for account in accounts for line in _statement(at, account, start=None, limit=LINES_MAX).lines]
+    return tuple(lines[:LINES_MAX])
 
 
 @answers(RefundOf)
@@ -451,6 +501,7 @@ def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccount
         ("commission", model.commission_account(ask.currency)),
         ("difference", model.difference_account(ask.currency)),
         ("promotions", model.promotions_account(ask.currency)),
+        ("shortfall", drawing.shortfall_account(ask.currency)),
     ]
     for channel in sorted(at.port(Channels).by_name):
         named.append((f"channel {channel}", model.channel_account(channel, ask.currency)))

@@ -78,8 +78,8 @@ ROUTES = (
         StatementOfShop,
         "shop:read",
         _EARNS,
-        client=("currency", "start", "limit"),
-        summary="The movements of a shop's balance, newest first",
+        client=("currency", "account", "start", "limit"),
+        summary="The movements of a shop's balance, its deposit or what it owes, newest first",
     ),
     Route(
         "GET",

@@ -62,18 +62,23 @@ ALERTS: Table[str, Alert] = Table(
 
 
 class Purse(Struct, frozen=True, gc=False):
-    """A currency in which somebody has money."""
+    """A currency in which somebody has money; `owes` when it is a shop against which the marketplace has a claim in it."""
 
     owner: str
     currency: str
     account: AccountId
+    owes: bool = False
+
+
+def _purse(row: Row) -> Purse:
+    return Purse(row[0], row[1], row[2], bool(row[3]))
 
 
 PURSES: Table[tuple[str, str], Purse] = Table(
     name="payment_purse",
-    columns={"owner": str, "currency": str, "account": str},
-    value=lambda row: Purse(*row),
-    row=lambda purse: (purse.owner, purse.currency, purse.account),
+    columns={"owner": str, "currency": str, "account": str, "owes": int},
+    value=_purse,
+    row=lambda purse: (purse.owner, purse.currency, purse.account, int(purse.owes)),
     keys=2,
 )
 
@@ -83,7 +88,7 @@ _DUE = "SELECT body FROM channel_errand WHERE state IN ('waiting', 'asked') AND 
 _NEXT_DUE = "SELECT min(next_at) FROM channel_errand WHERE state IN ('waiting', 'asked')"
 _OPEN_ALERTS = "SELECT body FROM payment_alert WHERE resolved_at = 0 AND id > ? ORDER BY id LIMIT ?"
 _REFUNDS_OF = "SELECT body FROM payment_refund WHERE order_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
-_PURSES = "SELECT owner, currency, account FROM payment_purse WHERE owner = ? ORDER BY currency"
+_PURSES = "SELECT owner, currency, account, owes FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
 def due_outgoing(reader: Reader, now: int, limit: int) -> list[Outgoing]:
@@ -125,4 +130,4 @@ def of_payer(reader: Reader, payer: PersonId) -> tuple[list[PaymentId], list[Ref
 
 def purses(reader: Reader, owner: str) -> list[Purse]:
     """Where somebody has money."""
-    return [Purse(*row) for row in reader.rows(_PURSES, (owner,))]
+    return [_purse(row) for row in reader.rows(_PURSES, (owner,))]

@@ -1,0 +1,130 @@
+"""Refunds of orders that have been settled: what the shop gives back, and what it comes to owe when it cannot (追偿)."""
+
+from msgspec.structs import replace
+
+from yunduan.domains.ledger.commands import POSTING_REFUSALS
+from yunduan.domains.ledger.queries import AccountOf, StatementOf
+from yunduan.domains.payments import drawing, model, postings
+from yunduan.domains.payments.drawing import Standing
+from yunduan.domains.payments.facts import ClaimPaidOff, SettledRefunded
+from yunduan.domains.payments.model import Escrow, PaymentRefusal, Refund
+from yunduan.domains.payments.returning import asked_before, open_purse, send_off, tell_if_finished
+from yunduan.domains.payments.store import ESCROWS, PURSES
+from yunduan.kernel.ids import AccountId, OrderId, RefundId, ShopId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Asking, Tx
+
+
+class RefundSettled(
+    Command[Refund],
+    refuses={
+        PaymentRefusal.ESCROW_NOT_FOUND,
+        PaymentRefusal.ESCROW_NOT_SETTLED,
+        PaymentRefusal.EXCEEDS_CAPTURED,
+        PaymentRefusal.AMOUNT_OUT_OF_RANGE,
+        PaymentRefusal.REFUND_EXISTS,
+        *POSTING_REFUSALS,
+    },
+):
+    """Give a buyer money of an order back whose shop has been paid, over the tenders it came from.
+
+    The marketplace gives its commission on it, the shop the rest: from its balance, then from its deposit, and what neither covers it
+    owes. So the buyer has it whatever the shop has left. Before, `RefundEscrow` gives it back. The same refund asked again is the same
+    refund. It has no route: whoever sends it answers for the sum.
+    """
+
+    refund_id: RefundId
+    order_id: OrderId
+    amount: Money
+
+
+@handles(RefundSettled)
+def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
+    """All refunds of an order, before its settlement and after, come to no more than was paid: the tenders say what is left of each."""
+    before = asked_before(tx, ask.refund_id, ask.order_id, ask.amount)
+    if before is not None:
+        return before
+    escrow = tx.get(ESCROWS, ask.order_id)
+    if escrow is None:
+        raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
+    drawing.check_settled(escrow)
+    refunded = model.divided(escrow, ask.refund_id, ask.amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED)
+    after = model.after_refund(escrow, refunded)
+    currency = ask.amount.currency
+    drawn = drawing.draw(
+        refunded.whole,
+        commission=_commission_back(tx, escrow, after),
+        earned=available(tx, model.commission_account(currency), currency),
+        standing=standing(tx, escrow.shop_id, currency),
+    )
+    refunded = replace(refunded, at=tx.now, drawn=drawn)
+    tx.send(postings.refund_settled(escrow, refunded, drawn).command())
+    tx.put(ESCROWS, escrow.order_id, after)
+    if drawn.owed:
+        owes(tx, escrow.shop_id, currency, is_owing=True)
+    send_off(tx, refunded)
+    tx.tell(SettledRefunded(refund_id=refunded.id, order_id=escrow.order_id, shop_id=escrow.shop_id, amount=refunded.amount, drawn=drawn))
+    tell_if_finished(tx, refunded)
+    return refunded
+
+
+def _commission_back(tx: Tx, escrow: Escrow, after: Escrow) -> Money:
+    """What the marketplace gives back of what it took: how much that was, the book says."""
+    currency = escrow.held.currency
+    last = tx.ask(StatementOf(id=escrow.account, limit=2)).lines
+    settled = {line.other: line.amount for line in last if line.code == postings.SETTLE.code}
+    invariant(bool(settled), "a settled escrow ends with its settlement")
+    commission = settled.get(model.commission_account(currency), Money(amount=0, currency=currency))
+    whole = model.total(currency, list(settled.values()))
+    return drawing.commission_back(commission, settled=whole, before=escrow.left, after=after.left)
+
+
+# What a shop has, and what it owes
+
+
+def available(at: Asking, id: AccountId, currency: str) -> Money:
+    """What may leave an account that is limited to one side of zero; nothing of one that there is not."""
+    account = at.ask(AccountOf(id=id))
+    return account.available() if account else Money(amount=0, currency=currency)
+
+
+def standing(at: Asking, shop: ShopId, currency: str) -> Standing:
+    """What a shop has and owes now."""
+    return Standing(
+        available=available(at, model.shop_account(shop, currency), currency),
+        deposit=available(at, drawing.deposit_account(shop, currency), currency),
+        owed=available(at, drawing.receivable_account(shop, currency), currency),
+    )
+
+
+def owes(tx: Tx, shop: ShopId, currency: str, *, is_owing: bool) -> None:
+    """Remember beside a shop's balance whether it owes anything, so that a settlement need not look for it."""
+    purse = open_purse(tx, shop, model.shop_account(shop, currency), currency)
+    if purse.owes != is_owing:
+        tx.put(PURSES, (shop, currency), replace(purse, owes=is_owing))
+
+
+def credited(tx: Tx, shop: ShopId, currency: str, cause: str) -> None:
+    """Whatever comes into a shop's balance pays first what the shop owes; `cause` is what has brought it, once."""
+    purse = open_purse(tx, shop, model.shop_account(shop, currency), currency)
+    if not purse.owes:
+        return
+    now = standing(tx, shop, currency)
+    paid = drawing.least(now.available, now.owed)
+    if paid:
+        tx.send(postings.pay_off(shop, paid, cause).command())
+        tx.tell(ClaimPaidOff(shop_id=shop, amount=paid, left=now.owed - paid, cause=cause))
+    if paid == now.owed:
+        owes(tx, shop, currency, is_owing=False)
+
+
+def make_up(tx: Tx, currency: str) -> None:
+    """What the marketplace has earned makes up first for commission that it gave back and no longer had."""
+    missing = available(tx, drawing.shortfall_account(currency), currency)
+    if missing:
+        made_up = drawing.least(missing, available(tx, model.commission_account(currency), currency))
+        if made_up:
+            tx.send(postings.cover(tx.id("cov"), made_up).command())

@@ -1,0 +1,77 @@
+"""How a refund that has been decided goes back: written down, asked of the channels by couriers, told when every piece has arrived."""
+
+from yunduan.domains.payments import store
+from yunduan.domains.payments.facts import RefundFinished
+from yunduan.domains.payments.model import (
+    Charge,
+    Outgoing,
+    OutgoingKind,
+    OutgoingState,
+    PaymentRefusal,
+    PieceState,
+    Refund,
+    RefundPiece,
+    RefundState,
+    TenderKind,
+)
+from yunduan.domains.payments.store import OUTGOING, PURSES, REFUNDS, Purse
+from yunduan.kernel.ids import AccountId, OrderId, RefundId
+from yunduan.kernel.money import Money, zero
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.transaction import Tx
+
+
+def asked_before(tx: Tx, id: RefundId, order_id: OrderId, amount: Money) -> Refund | None:
+    """The refund by this id, if there is one; of another order or amount it is refused."""
+    before = tx.get(REFUNDS, id)
+    if before is not None and (before.order_id, before.amount) != (order_id, amount):
+        raise Refused(PaymentRefusal.REFUND_EXISTS, "this refund was for something else")
+    return before
+
+
+def send_off(tx: Tx, refunded: Refund) -> None:
+    """Write a refund down and have the channels asked for their pieces."""
+    tx.add(REFUNDS, refunded.id, refunded)
+    if refunded.state is RefundState.PENDING:
+        store.file_refund(tx, refunded)
+    for piece in refunded.pieces:
+        if piece.kind is TenderKind.CHANNEL:
+            have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)
+
+
+def have_asked(tx: Tx, kind: OutgoingKind, *, id: str, charge: Charge | RefundPiece, cause: str) -> None:
+    """Have a courier ask the channel; nothing outside is touched in a transaction."""
+    outgoing = Outgoing(
+        id=id,
+        kind=kind,
+        state=OutgoingState.WAITING,
+        channel=charge.channel,
+        reference=charge.reference,
+        amount=charge.amount,
+        cause=cause,
+        next_at=tx.now,
+    )
+    tx.add(OUTGOING, id, outgoing)
+
+
+def tell_if_finished(tx: Tx, refunded: Refund) -> None:
+    """Tell, when every piece has arrived, what became of them."""
+    if refunded.state is RefundState.DONE:
+        diverted = [piece.amount for piece in refunded.pieces if piece.state is PieceState.DIVERTED]
+        tx.tell(
+            RefundFinished(
+                refund_id=refunded.id,
+                order_id=refunded.order_id,
+                amount=refunded.amount,
+                diverted=sum(diverted, zero(refunded.amount.currency)),
+            )
+        )
+
+
+def open_purse(tx: Tx, owner: str, account: AccountId, currency: str) -> Purse:
+    """Have it found that somebody has money in a currency."""
+    purse = tx.get(PURSES, (owner, currency))
+    if purse is None:
+        purse = Purse(owner=owner, currency=currency, account=account)
+        tx.add(PURSES, (owner, currency), purse)
+    return purse
