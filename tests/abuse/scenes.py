@@ -393,6 +393,14 @@ def _of_paid(stage: Stage, name: str) -> Scene:
     return stage.made(name, caller, {"order_id": placed.orders[0].order_id}, body, other)
 
 
+def _packed(stage: Stage, name: str) -> Scene:
+    _, _, placed = stage.placed()
+    order_id = placed.orders[0].order_id
+    lines = [{"variant_id": variant, "quantity": 1} for variant in stage.market.variants(order_id)]
+    body = {"carrier": "SF Express", "tracking": "SF1", "lines": lines}
+    return stage.made(name, "shop owner", {"order_id": order_id}, body, body | {"tracking": "SF2"})
+
+
 def _of_shipped(stage: Stage, name: str) -> Scene:
     _, token, placed = stage.shipped()
     return stage.made(name, token, {"order_id": placed.orders[0].order_id})
@@ -497,6 +505,7 @@ SCENES: dict[str, Make] = {
     "POST /orders/{order_id}/reviews/{variant_id}/follow-up": _said_later,
     "POST /shops/{shop_id}/reviews/{review_id}/answer": _said_later,
     "POST /shops/{shop_id}/orders/{order_id}/shipment": _of_paid,
+    "POST /shops/{shop_id}/orders/{order_id}/parcels": _packed,
     "POST /shops/{shop_id}/orders/{order_id}/decline": _of_paid,
     "POST /shops/{shop_id}/orders/{order_id}/refunds": _refunded,
     "POST /operator/shops/{shop_id}/orders/{order_id}/refunds": _refunded,

@@ -231,8 +231,10 @@ def _ending(look: Look) -> Iterator[tuple[str, Any]]:
                 order.state,
                 order.total,
                 order.placed_at,
-                msgspec.structs.replace(order.progress, tracking=b""),
-                order.progress.tracking and look.vault.unseal(order.buyer, order.progress.tracking),
+                msgspec.structs.replace(
+                    order.progress, parcels=tuple(msgspec.structs.replace(parcel, tracking=b"") for parcel in order.progress.parcels)
+                ),
+                [look.vault.unseal(order.buyer, parcel.tracking) for parcel in order.progress.parcels],
             )
             for order in found
         ),

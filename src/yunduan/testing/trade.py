@@ -29,16 +29,17 @@ from yunduan.domains.orders.commands import (
     AddToCart,
     CancelOrder,
     Checkout,
+    DeclineOrder,
     OrderPayments,
     Placed,
     RefundOrder,
     ReviewOrder,
-    ShipOrder,
 )
 from yunduan.domains.orders.model import OrderSettings, OrderState
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries import PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.orders.store import ORDER, terms
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
@@ -64,6 +65,8 @@ GOODS = 4
 ON_HAND = 12
 PURSE = 60_000
 SOON_MS = 30 * 60_000
+HOLDING = (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED)
+"""The states in which an escrow holds what is left of an order."""
 HOME = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", lines=("文一西路969号",))
 _FACTS = "SELECT seq, kind, body, cause, at FROM fact WHERE seq > ? ORDER BY seq"
 _ORDERS = f"SELECT {', '.join(ORDER.columns)} FROM orders"  # noqa: S608 - names from code
@@ -243,6 +246,17 @@ class Shoppers:
         order, shop_id = self._order(), self._market.shop.shop_id
         return None if order is None else (ShipOrder(shop_id=shop_id, order_id=order.id, carrier="SF Express", tracking="SF1"), self._staff)
 
+    def _pack(self) -> "Drawn":
+        order, shop_id = self._order(), self._market.shop.shop_id
+        if order is None:
+            return None
+        lines = (PieceLine(variant_id=self._chance.choice(self._market.variants), quantity=self._chance.randrange(1, 3)),)
+        return ShipParcel(shop_id=shop_id, order_id=order.id, carrier="SF Express", tracking="SF2", lines=lines), self._staff
+
+    def _decline(self) -> "Drawn":
+        order = self._order()
+        return None if order is None else (DeclineOrder(shop_id=self._market.shop.shop_id, order_id=order.id), self._staff)
+
     def _receive(self) -> "Drawn":
         order = self._order()
         return None if order is None else (ConfirmReceipt(order_id=order.id), order.buyer)
@@ -280,6 +294,8 @@ _DRAWS: tuple[Callable[[Shoppers], Drawn], ...] = (
     Shoppers._want,
     Shoppers._buy,
     Shoppers._ship,
+    Shoppers._pack,
+    Shoppers._decline,
     Shoppers._receive,
     Shoppers._cancel,
     Shoppers._give_back,
@@ -289,7 +305,7 @@ _DRAWS: tuple[Callable[[Shoppers], Drawn], ...] = (
     Shoppers._register,
     Shoppers._move,
 )
-_WEIGHTS = (24, 28, 10, 9, 7, 5, 3, 5, 4, 3, 2)
+_WEIGHTS = (24, 28, 8, 6, 2, 9, 7, 5, 3, 5, 4, 3, 2)
 
 
 class TradeAuditor:
@@ -382,12 +398,14 @@ class TradeAuditor:
         kept_ids = {order.id for order in orders}
         claim(kept_ids == told, f"orders that differ from what was told: {kept_ids ^ told}")
         for order in orders:
-            left = order.total - order.progress.refunded if order.state in (OrderState.PAID, OrderState.SHIPPED) else 0
+            left = order.total - order.progress.refunded if order.state in HOLDING else 0
             kept = balances.get(escrow_account(order.id), 0)
             claim(kept == left, f"{order.id} is {order.state}, its escrow holds {kept} and not {left}")
-            if order.state in (OrderState.PLACED, OrderState.PAID):
+            if order.state in (OrderState.PLACED, OrderState.PAID, OrderState.PARTLY_SHIPPED):
                 for item in terms(order).items:
                     held[item.variant_id] = held.get(item.variant_id, 0) + item.quantity
+                for line in (line for parcel in order.progress.parcels for line in parcel.lines):
+                    held[line.variant_id] -= line.quantity
         for variant, on_hand, kept in reader.rows(
             "SELECT variant_id, CAST(sum(on_hand) AS INTEGER), CAST(sum(held) AS INTEGER) FROM stock GROUP BY variant_id"
         ):

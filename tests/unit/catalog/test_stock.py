@@ -13,6 +13,7 @@ from yunduan.domains.catalog.commands import (
     ReleaseStock,
     ReturnStock,
     SetStock,
+    TakePart,
     TakeStock,
 )
 from yunduan.domains.catalog.model import HoldLine, HoldState, StockReason
@@ -110,6 +111,47 @@ def test_taking_twice_takes_once(town: Town) -> None:
     assert town.world.send(TakeStock(hold_id=HoldId("hld_1"))) is False
     assert town.world.refusal(ReleaseStock(hold_id=HoldId("hld_1"))) == "hold_state_forbids"
     assert town.shelf(id) == (6, 0)
+
+
+def part(n: int, *lines: tuple[VariantId, int]) -> TakePart:
+    """Some of a hold's pieces leave."""
+    return TakePart(hold_id=HoldId(f"hld_{n}"), lines=tuple(HoldLine(variant_id=id, quantity=quantity) for id, quantity in lines))
+
+
+def test_some_leave_and_the_others_wait_on(town: Town) -> None:
+    """Each piece leaves once; the rest leaves in the end, or is free again; and no more comes back than has left."""
+    id, other = town.one(10), town.one(10, "OTHER")
+    town.world.send(hold(1, (id, 4), (other, 2)))
+    town.world.send(part(1, (id, 1), (id, 2)))
+    assert (town.shelf(id), town.shelf(other)) == ((7, 1), (10, 2))
+    assert town.world.ask(StockAudit()) == []
+    before = town.everything()
+    assert town.world.refusal(part(1, (id, 2))) == "more_than_is_held"
+    assert town.world.refusal(part(1, (NOBODYS, 1))) == "more_than_is_held"
+    assert town.world.refusal(part(9, (id, 1))) == "hold_not_found"
+    assert town.everything() == before
+    assert town.world.send(TakeStock(hold_id=HoldId("hld_1"))) is True
+    assert (town.shelf(id), town.shelf(other)) == ((6, 0), (8, 0))
+    assert town.world.refusal(part(1, (other, 1))) == "hold_state_forbids"
+    town.world.send(back(1, (id, 4), (other, 2)))
+    assert (town.shelf(id), town.shelf(other)) == ((10, 0), (10, 0))
+    assert town.world.ask(StockAudit()) == []
+
+
+def test_what_waits_is_released_and_what_has_left_stays_gone(town: Town) -> None:
+    """The hold is then of what has left, and no more than that comes back."""
+    id, other = town.one(10), town.one(10, "OTHER")
+    town.world.send(hold(1, (id, 4), (other, 2)))
+    town.world.send(part(1, (id, 3)))
+    assert town.world.send(ReleaseStock(hold_id=HoldId("hld_1"))) is True
+    assert (town.shelf(id), town.shelf(other)) == ((7, 0), (10, 0))
+    found = town.world.ask(HoldOf(hold_id=HoldId("hld_1")))
+    assert found is not None
+    assert (found.state.value, found.quantities()) == ("taken", {id: 3})
+    assert town.world.refusal(back(1, (other, 1))) == "exceeds_taken"
+    town.world.send(back(1, (id, 3)))
+    assert town.shelf(id) == (10, 0)
+    assert town.world.ask(StockAudit()) == []
 
 
 def test_no_more_comes_back_than_has_left(town: Town) -> None:

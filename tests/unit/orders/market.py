@@ -16,10 +16,11 @@ from yunduan.domains.identity.model import Postal
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
 from yunduan.domains.orders import store
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine, PlaceAgreed
-from yunduan.domains.orders.commands import AddToCart, Checkout, Placed, ShipOrder
+from yunduan.domains.orders.commands import AddToCart, Checkout, Placed
 from yunduan.domains.orders.model import Funder, Order, OrderState
 from yunduan.domains.orders.queries import PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.payments.commands import SetAsideForPromotions, TopUpWallet
 from yunduan.domains.payments.model import (
     Tender,
@@ -38,6 +39,8 @@ from yunduan.testing import World
 
 MINUTE_MS = 60_000
 SHIPPING = 800
+HOLDING = (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED)
+"""The states in which an escrow holds what is left of an order."""
 
 
 def yuan(fen: int) -> Money:
@@ -252,7 +255,7 @@ class Market:
         trial = self.world.run(self.world.cloud.ask_slow(TrialBalance()))
         assert trial.balanced, trial
         for order in kept(self.world):
-            left = order.left + promoted_left(order) if order.state in (OrderState.PAID, OrderState.SHIPPED) else 0
+            left = order.left + promoted_left(order) if order.state in HOLDING else 0
             assert self.escrow(order.id) == left, (order.id, order.state)
         waiting = dict(self.world.rows("SELECT variant_id, CAST(sum(held) AS INTEGER) FROM stock GROUP BY variant_id"))
         assert waiting == held_by_orders(self.world, waiting)
@@ -278,7 +281,10 @@ def held_by_orders(world: World, variants: dict[VariantId, int]) -> dict[Variant
     """How many pieces of each variant the open orders wait for."""
     held = dict.fromkeys(variants, 0)
     for order in kept(world):
-        if order.state in (OrderState.PLACED, OrderState.PAID):
+        if order.state in (OrderState.PLACED, OrderState.PAID, OrderState.PARTLY_SHIPPED):
             for item in store.terms(order).items:
                 held[item.variant_id] += item.quantity
+            for parcel in order.progress.parcels:
+                for line in parcel.lines:
+                    held[line.variant_id] -= line.quantity
     return held

@@ -5,20 +5,36 @@ from yunduan.domains.orders.model import OrderState, Step, Who
 WRITTEN = {
     "cloud": {
         "placed": {"pay": "paid", "lapse": "cancelled"},
+        "partly_shipped": {"refund_rest": "refunded"},
         "shipped": {"receive": "received"},
     },
     "buyer": {
         "placed": {"cancel": "cancelled"},
         "paid": {"cancel": "cancelled"},
+        "partly_shipped": {"cancel_rest": "shipped"},
         "shipped": {"receive": "received", "extend": "shipped"},
         "received": {"review": "received"},
     },
     "shop": {
-        "paid": {"cancel": "cancelled", "ship": "shipped", "refund_part": "paid", "refund_rest": "refunded"},
+        "paid": {
+            "cancel": "cancelled",
+            "ship_part": "partly_shipped",
+            "ship": "shipped",
+            "refund_part": "paid",
+            "refund_rest": "refunded",
+        },
+        "partly_shipped": {
+            "ship_part": "partly_shipped",
+            "ship": "shipped",
+            "cancel_rest": "shipped",
+            "refund_part": "partly_shipped",
+            "refund_rest": "refunded",
+        },
         "shipped": {"refund_part": "shipped", "refund_rest": "refunded"},
     },
     "operator": {
         "paid": {"refund_part": "paid", "refund_rest": "refunded"},
+        "partly_shipped": {"refund_part": "partly_shipped", "refund_rest": "refunded"},
         "shipped": {"refund_part": "shipped", "refund_rest": "refunded"},
     },
 }

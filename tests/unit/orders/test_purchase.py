@@ -11,7 +11,6 @@ from yunduan.domains.orders.commands import (
     DeclineOrder,
     RefundOrder,
     ReviewOrder,
-    ShipOrder,
 )
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import (
@@ -19,16 +18,18 @@ from yunduan.domains.orders.queries import (
     OrderNumbered,
     OrderOf,
     OrderRefunds,
+    ParcelLine,
+    ParcelView,
     RefundPage,
     RefundPieceView,
     RefundView,
     ReviewsOfGoods,
-    Shipment,
     ShopOrderOf,
     ShopOrderRefunds,
     ShopOrders,
 )
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.payments.model import PaymentState, PieceState, RefundState, Tender, TenderKind
 from yunduan.kernel.ids import OrderId
 from yunduan.kernel.refusals import Refused
@@ -409,16 +410,18 @@ def test_a_tracking_number_goes_with_the_buyer(market: Market) -> None:
     ship = ShipOrder(shop_id=market.shop.shop_id, order_id=order.order_id, carrier="SF Express", tracking="SF-1234567890")
     market.world.send(ship, actor=market.staff("packer"), key="k")
     mine = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
-    assert mine.shipment == Shipment(carrier="SF Express", tracking="SF-1234567890", shipped_at=market.world.clock.wall_ms())
+    lines = (ParcelLine(variant_id=tea, quantity=1),)
+    now = market.world.clock.wall_ms()
+    parcel = ParcelView(parcel=1, carrier="SF Express", tracking="SF-1234567890", shipped_at=now, lines=lines)
+    assert (mine.parcels, mine.unshipped) == ((parcel,), ())
     asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=order.order_id)
-    assert market.world.ask(asked, actor=market.staff("service")).shipment == mine.shipment
-    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator("service")).shipment == mine.shipment
+    assert market.world.ask(asked, actor=market.staff("service")).parcels == mine.parcels
+    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator("service")).parcels == mine.parcels
     assert not market.holds("1234567890")
     market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
     market.world.send(ErasePerson(person_id=buyer.person))
     market.world.settle()
-    after = market.world.ask(asked, actor=market.staff("service")).shipment
-    assert after is not None
+    (after,) = market.world.ask(asked, actor=market.staff("service")).parcels
     assert (after.carrier, after.tracking) == ("SF Express", None)
 
 

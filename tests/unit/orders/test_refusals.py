@@ -15,10 +15,10 @@ from yunduan.domains.orders.commands import (
     RefundOrder,
     RemoveFromCart,
     ReviewOrder,
-    ShipOrder,
 )
 from yunduan.domains.orders.queries import CartOf, MyOrders, OrderNumbered, OrderOf, PreviewCheckout, ShopOrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.kernel.ids import GoodsId, OrderId, VariantId
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused

@@ -34,6 +34,7 @@ DOMAIN = Domain(
         stock.hold_stock,
         stock.release_stock,
         stock.take_stock,
+        stock.take_part,
         stock.return_stock,
     ),
     queries=(

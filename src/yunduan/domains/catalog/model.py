@@ -91,6 +91,7 @@ class CatalogRefusal(RefusalCode):
     HOLD_EXISTS = "hold_exists", "Other stock is held under this id."
     HOLD_STATE = "hold_state_forbids", "The stock of this hold has been released, or has left, already."
     EXCEEDS_TAKEN = "exceeds_taken", "More comes back than has left."
+    EXCEEDS_HELD = "more_than_is_held", "More would leave than is held."
     REGION_NOT_SERVED = "region_not_served", "A shop does not ship to this address."
     REGION_UNKNOWN = "place_unknown", "The country has no such region; `figures` name those that it has."
     HOLIDAY = "holiday_out_of_range", "A holiday ends after now, and within ninety days."
@@ -480,6 +481,13 @@ class HeldLine(Struct, frozen=True, array_like=True, gc=False):
     location_id: LocationId
     quantity: int
     returned: int = 0
+    gone: int = 0
+    """What has left while others of the hold still wait; once the hold is taken, all of it has."""
+
+    @property
+    def waits(self) -> int:
+        """How many are still there, while the hold stands."""
+        return self.quantity - self.gone
 
 
 class Hold(Struct, frozen=True, kw_only=True):
@@ -527,6 +535,27 @@ def allocate(quantity: int, available: Sequence[tuple[LocationId, int]]) -> list
             parts.append((location, part))
             missing -= part
     return None if missing else parts
+
+
+def part_gone(hold: Hold, part: Mapping[VariantId, int]) -> tuple[Hold, list[HeldLine]]:
+    """A hold after some of its pieces have left, and which left from where; refuses more than still wait."""
+    lines, changes, missing = [], [], dict(part)
+    for line in hold.lines:
+        pieces = min(missing.get(line.variant_id, 0), line.waits)
+        lines.append(replace(line, gone=line.gone + pieces))
+        if pieces:
+            missing[line.variant_id] -= pieces
+            changes.append(HeldLine(line.variant_id, line.location_id, pieces))
+    if any(missing.values()):
+        raise Refused(CatalogRefusal.EXCEEDS_HELD, "more leaves than is held")
+    return Hold(id=hold.id, state=hold.state, lines=tuple(lines)), changes
+
+
+def ended(hold: Hold, to: HoldState) -> Hold:
+    """A hold whose waiting pieces have been let go or have left. What had left before them has left whatever becomes of the rest."""
+    if to is HoldState.RELEASED and (gone := [line for line in hold.lines if line.gone]):
+        return Hold(id=hold.id, state=HoldState.TAKEN, lines=tuple(replace(line, quantity=line.gone, gone=0) for line in gone))
+    return Hold(id=hold.id, state=to, lines=tuple(replace(line, gone=0) if line.gone else line for line in hold.lines))
 
 
 def give_back(hold: Hold, back: Mapping[VariantId, int]) -> tuple[Hold, list[HeldLine]]:

@@ -356,7 +356,7 @@ def stock_audit(at: Asking, ask: StockAudit) -> list[StockDifference]:  # noqa: 
     for hold in store.open_holds(at):
         for line in hold.lines:
             place = line.variant_id, line.location_id
-            promised[place] = promised.get(place, 0) + line.quantity
+            promised[place] = promised.get(place, 0) + line.waits
     return [
         StockDifference(variant_id=place[0], location_id=place[1], held=held.get(place, 0), promised=promised.get(place, 0))
         for place in sorted(held.keys() | promised.keys())

@@ -1,24 +1,25 @@
 """What orders can be asked to do, from putting something into a cart to saying what it was like."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from yunduan.domains.catalog.commands import HoldStock, ReleaseStock, TakeStock
+from yunduan.domains.catalog.commands import HoldStock, ReleaseStock
 from yunduan.domains.catalog.model import HoldLine
 from yunduan.domains.catalog.queries import OffersOf, TermsOf, stock_of, wanted_offers
 from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole
 from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
 from yunduan.domains.ledger.commands import counters_of, wanted
-from yunduan.domains.orders import model, queries, store
+from yunduan.domains.orders import model, parcels, queries, store
 from yunduan.domains.orders.facts import (
     OrderCancelled,
     OrderPaid,
     OrderPlaced,
     OrderRefunded,
+    OrderRestCancelled,
     OrderReviewed,
-    OrderShipped,
     SoldLine,
 )
 from yunduan.domains.orders.model import (
@@ -40,7 +41,7 @@ from yunduan.domains.orders.model import (
     Who,
 )
 from yunduan.domains.orders.numbering import Numbering
-from yunduan.domains.orders.receiving import ReceiveUnasked
+from yunduan.domains.orders.receiving import on_its_way
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer, of_shop, sealed
 from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow
 from yunduan.domains.payments.model import PartOfPayment, PaymentStarted, PaymentState, Tender, TenderKind, wallet_account
@@ -61,11 +62,9 @@ GIVES_BACK = (*MANAGES, ShopRole.SERVICE, ShopRole.FINANCE)
 RULES = (OperatorRole.SERVICE, OperatorRole.FINANCE)
 """Which operators may give money back for a shop."""
 
-_PLAIN = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
+PLAIN = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
 _LINES = r"^(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
-Note = Annotated[str, Meta(max_length=300, pattern=_PLAIN, description="A word to the shop; no control characters.")]
-Carrier = Annotated[str, Meta(min_length=1, max_length=40, pattern=_PLAIN, examples=["SF Express"])]
-Tracking = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z-]+(?![\s\S])", examples=["SF1234567890"])]
+Note = Annotated[str, Meta(max_length=300, pattern=PLAIN, description="A word to the shop; no control characters.")]
 Stars = Annotated[int, Meta(ge=1, le=5, examples=[5])]
 Opinion = Annotated[
     str, Meta(max_length=1000, pattern=_LINES, description="Public; line feeds are its only control characters.", examples=["好茶"])
@@ -391,27 +390,33 @@ class OrderGivenBack(Struct, frozen=True, kw_only=True):
 
 
 class CancelOrder(
-    Command[OrderMoved], refuses={*STEP_REFUSALS, *ReleaseStock.refuses, *AbandonPayment.refuses, *RefundEscrow.refuses}, spends_key=True
+    Command[OrderMoved],
+    refuses={
+        *STEP_REFUSALS,
+        OrderRefusal.NOT_A_REFUND,
+        *ReleaseStock.refuses,
+        *AbandonPayment.refuses,
+        *RefundEscrow.refuses,
+    },
+    spends_key=True,
 ):
-    """Call an order off before it is shipped: everything that was paid goes back. An unpaid one takes its whole checkout with it."""
+    """Call an order off before it is shipped: everything that was paid goes back. An unpaid one takes its whole checkout with it.
+
+    Where a part has left, the rest is called off: of what is left of the money, the part goes back that was paid for the rest.
+    """
 
     order_id: OrderId
 
 
-class DeclineOrder(Command[OrderMoved], refuses={*STEP_REFUSALS, *ReleaseStock.refuses, *RefundEscrow.refuses}, spends_key=True):
-    """Call off an order that the shop cannot ship: everything that was paid goes back."""
+class DeclineOrder(
+    Command[OrderMoved],
+    refuses={*STEP_REFUSALS, OrderRefusal.NOT_A_REFUND, *ReleaseStock.refuses, *RefundEscrow.refuses},
+    spends_key=True,
+):
+    """Call off an order that the shop cannot ship: everything that was paid goes back. Where a part has left, the same of the rest."""
 
     shop_id: ShopId
     order_id: OrderId
-
-
-class ShipOrder(Command[OrderMoved], refuses={*STEP_REFUSALS, *TakeStock.refuses}):
-    """Say that the goods have left the shop, and by whom they travel."""
-
-    shop_id: ShopId
-    order_id: OrderId
-    carrier: Carrier
-    tracking: Tracking
 
 
 class RefundOrder(
@@ -454,6 +459,43 @@ def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
     return ended
 
 
+def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
+    """End the part of an order that has not left: its share of the money goes back, its stock is free again, the rest is on its way.
+
+    Where that is all that is left of it, the whole order ends.
+    """
+    agreed = store.terms(order)
+    rest = parcels.unshipped(order, agreed.items)
+    amount = parcels.worth_of(order, agreed, rest)
+    refund = Money(amount=amount, currency=order.currency)
+    if agreed.promoted and not order.total:  # the marketplace paid all of it, and is given back the whole or nothing: operators rule
+        raise Refused(OrderRefusal.NOT_A_REFUND, "nothing was paid", figures=LeftToRefund(left=refund))
+    whole, id, refunded = bool(amount) and amount == order.left, RefundId(tx.id("rfd")), order.progress.refunded + amount
+    if whole:
+        after = moved(tx, order, Step.REFUND_REST, Who.CLOUD, refunded=refunded, ended_at=tx.now)
+    else:
+        after = on_its_way(tx, order, Step.CANCEL_REST, who, refunded=refunded, is_short=True)
+    if refund:
+        tx.send(RefundEscrow(refund_id=id, order_id=order.id, amount=refund))
+    tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
+    if whole:
+        _tell_refunded(tx, order, id, refund, who, whole=True)
+    else:
+        _tell_rest_cancelled(tx, order, rest, refund, who)
+    return after
+
+
+def _tell_rest_cancelled(tx: Tx, order: Order, rest: Mapping[VariantId, int], refund: Money, who: Who) -> None:
+    left, lines = dict(rest), []
+    for line in _sold(store.terms(order).items):
+        if part := min(line.quantity, left.get(line.variant_id, 0)):
+            left[line.variant_id] -= part
+            lines.append(replace(line, quantity=part))
+    tx.tell(
+        OrderRestCancelled(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, by=who.value, refunded=refund, lines=tuple(lines))
+    )
+
+
 @handles(CancelOrder)
 def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
     """Undo what was done so far: a payment that waits, or one that has been made."""
@@ -462,36 +504,17 @@ def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
         checkout_id = model.checkout_of(order.id)
         _call_off(tx, _orders_of(tx, checkout_id), Step.CANCEL, Who.BUYER)
         tx.send(AbandonPayment(payment_id=model.payment_of(checkout_id)))
-    else:
-        _call_off_paid(tx, order, Who.BUYER)
-    return OrderMoved(order_id=order.id, state=OrderState.CANCELLED)
+        return OrderMoved(order_id=order.id, state=OrderState.CANCELLED)
+    ended = (_call_off_rest if order.state is OrderState.PARTLY_SHIPPED else _call_off_paid)(tx, order, Who.BUYER)
+    return OrderMoved(order_id=order.id, state=ended.state)
 
 
 @handles(DeclineOrder)
 def decline_order(tx: Tx, ask: DeclineOrder) -> OrderMoved:
     """Undo what was done so far."""
-    ended = _call_off_paid(tx, of_shop(tx, ask.shop_id, ask.order_id, *SERVES), Who.SHOP)
+    order = of_shop(tx, ask.shop_id, ask.order_id, *SERVES)
+    ended = (_call_off_rest if order.state is OrderState.PARTLY_SHIPPED else _call_off_paid)(tx, order, Who.SHOP)
     return OrderMoved(order_id=ended.id, state=ended.state)
-
-
-@handles(ShipOrder)
-def ship_order(tx: Tx, ask: ShipOrder) -> OrderMoved:
-    """Let the goods go, and begin to wait for their receipt."""
-    order = of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
-    tracking = sealed(tx, order.buyer, ask.tracking)
-    receive_by = 0 if order.progress.only_by_hand else _receive_by(tx, order)
-    shipped = moved(tx, order, Step.SHIP, Who.SHOP, shipped_at=tx.now, carrier=ask.carrier, tracking=tracking, receive_by=receive_by)
-    tx.send(TakeStock(hold_id=model.hold_of(order.id)))
-    if receive_by:
-        tx.at(receive_by, ReceiveUnasked(order_id=order.id))
-    tx.tell(OrderShipped(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id))
-    return OrderMoved(order_id=order.id, state=shipped.state)
-
-
-def _receive_by(tx: Tx, order: Order) -> int:
-    destination = queries.destination(tx, order)
-    home = tx.ask(TermsOf(shop_id=order.shop_id)).country
-    return model.receive_by(tx.now, home=home, destination=destination.country if destination else home)
 
 
 @handles(RefundOrder)
@@ -503,15 +526,17 @@ def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
     changes = {"refunded": order.progress.refunded + ask.amount.amount} | ({"ended_at": tx.now} if whole else {})
     after = moved(tx, order, Step.REFUND_REST if whole else Step.REFUND_PART, who, **changes)
     tx.send(RefundEscrow(refund_id=id, order_id=order.id, amount=ask.amount))
-    if whole and order.state is OrderState.PAID:
+    if whole and order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED):
         tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
-    tx.tell(
-        OrderRefunded(
-            order_id=order.id, refund_id=id, buyer=order.buyer, shop_id=order.shop_id, amount=ask.amount, whole=whole, by=who.value
-        )
-    )
+    _tell_refunded(tx, order, id, ask.amount, who, whole=whole)
     left = Money(amount=after.left, currency=order.currency)
     return OrderGivenBack(order_id=order.id, state=after.state, refund_id=id, amount=ask.amount, left=left)
+
+
+def _tell_refunded(tx: Tx, order: Order, id: RefundId, amount: Money, who: Who, *, whole: bool) -> None:
+    tx.tell(
+        OrderRefunded(order_id=order.id, refund_id=id, buyer=order.buyer, shop_id=order.shop_id, amount=amount, whole=whole, by=who.value)
+    )
 
 
 def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:
@@ -530,7 +555,7 @@ def _refundable(order: Order, amount: Money) -> bool:
     Nothing is all that is left to the buyer of what the marketplace has paid: the order ends, and its money goes back there.
     An order whose state allows no refund is refused for that, whatever the amount.
     """
-    if order.state not in (OrderState.PAID, OrderState.SHIPPED):
+    if order.state not in (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED):
         return True
     figures = LeftToRefund(left=Money(amount=order.left, currency=order.currency))
     if not amount and (order.left or not store.terms(order).promoted):
@@ -566,8 +591,9 @@ def review_order(tx: Tx, ask: ReviewOrder) -> Reviewed:
     """See that it was bought and has arrived, then publish."""
     order = of_buyer(tx, ask.order_id)
     model.after(order.id, order.state, Step.REVIEW, Who.BUYER)
-    item = next((item for item in store.terms(order).items if item.variant_id == ask.variant_id), None)
-    if item is None:
+    items = store.terms(order).items
+    item = next((item for item in items if item.variant_id == ask.variant_id), None)
+    if item is None or ask.variant_id not in parcels.sold_for_good(order, items):
         raise Refused(OrderRefusal.ITEM_NOT_FOUND, "not bought with this order")
     place = (order.id, ask.variant_id)
     if tx.get(store.REVIEW, place) is not None:

@@ -1,6 +1,6 @@
 """Everything that orders show to the composition root."""
 
-from yunduan.domains.orders import agreed, commands, facts, queries, receiving, reviewing, whereabouts
+from yunduan.domains.orders import agreed, commands, facts, queries, receiving, reviewing, shipping, whereabouts
 from yunduan.domains.orders.followers import FOLLOWERS
 from yunduan.domains.orders.routes import ROUTES
 from yunduan.runtime.registry import Domain
@@ -17,7 +17,8 @@ DOMAIN = Domain(
         commands.cancel_unpaid,
         commands.cancel_order,
         commands.decline_order,
-        commands.ship_order,
+        shipping.ship_order,
+        shipping.ship_parcel,
         receiving.confirm_receipt,
         receiving.receive_unasked,
         receiving.extend_receipt,
@@ -44,7 +45,9 @@ DOMAIN = Domain(
     facts=(
         facts.OrderPlaced,
         facts.OrderPaid,
+        facts.OrderPartlyShipped,
         facts.OrderShipped,
+        facts.OrderRestCancelled,
         facts.OrderReceived,
         facts.ReceiptExtended,
         facts.OrderCancelled,

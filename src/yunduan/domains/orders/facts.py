@@ -39,8 +39,36 @@ class OrderPaid(Fact):
     at_once: bool
 
 
+class PackedPieces(Struct, frozen=True, kw_only=True, gc=False):
+    """So many pieces of a variant in a parcel."""
+
+    variant_id: VariantId
+    quantity: int
+
+
+class OrderPartlyShipped(Fact):
+    """Some of the goods have left the shop, in the parcel of this number; others have not. The last of them is `OrderShipped`."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    parcel: int
+    lines: tuple[PackedPieces, ...]
+
+
+class OrderRestCancelled(Fact):
+    """What had not left of an order was called off, and its part of the money has gone back; the rest is on its way."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    by: str
+    refunded: Money
+    lines: tuple[SoldLine, ...]
+
+
 class OrderShipped(Fact):
-    """The goods have left the shop."""
+    """The goods have left the shop, all of them."""
 
     order_id: OrderId
     buyer: PersonId

@@ -2,20 +2,24 @@
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from yunduan.domains.catalog.commands import CountSale, RateGoods, SaleLine, UncountSale
 from yunduan.domains.catalog.model import LINES_MAX, QUANTITY_MAX
-from yunduan.domains.orders import store
+from yunduan.domains.orders import parcels, store
 from yunduan.domains.orders.facts import (
     OrderCancelled,
     OrderPaid,
+    OrderPartlyShipped,
     OrderPlaced,
     OrderReceived,
     OrderRefunded,
+    OrderRestCancelled,
     OrderReviewed,
     OrderShipped,
     SoldLine,
 )
-from yunduan.domains.orders.model import SoldItem
+from yunduan.domains.orders.model import Order, SoldItem
 from yunduan.kernel.ids import GoodsId, OrderId
 from yunduan.runtime.registry import Follower, hears
 from yunduan.runtime.transaction import Tx
@@ -37,6 +41,18 @@ def _refile(tx: Tx, ids: Iterable[OrderId]) -> None:
 def on_order_paid(tx: Tx, facts: list[OrderPaid]) -> None:
     """What was paid when it was placed is filed as that."""
     _refile(tx, [fact.order_id for fact in facts if not fact.at_once])
+
+
+@hears(OrderPartlyShipped)
+def on_order_partly_shipped(tx: Tx, facts: list[OrderPartlyShipped]) -> None:
+    """File orders anew; a second parcel changes nothing."""
+    _refile(tx, [fact.order_id for fact in facts])
+
+
+@hears(OrderRestCancelled)
+def on_order_rest_cancelled(tx: Tx, facts: list[OrderRestCancelled]) -> None:
+    """File orders anew."""
+    _refile(tx, [fact.order_id for fact in facts])
 
 
 @hears(OrderShipped)
@@ -77,12 +93,29 @@ def on_sale_cancelled(tx: Tx, facts: list[OrderCancelled]) -> None:
         tx.send(UncountSale(lines=lines))
 
 
+@hears(OrderRestCancelled)
+def on_rest_cancelled(tx: Tx, facts: list[OrderRestCancelled]) -> None:
+    """Take back what was counted of what never left."""
+    for lines in _sales(line for fact in facts for line in fact.lines):
+        tx.send(UncountSale(lines=lines))
+
+
 @hears(OrderRefunded)
 def on_sale_refunded(tx: Tx, facts: list[OrderRefunded]) -> None:
-    """Take back what was counted of orders that a refund has ended, shipped or not; what was agreed never changes."""
+    """Take back what was counted of orders that a refund has ended, shipped or not; what was called off before was taken back then."""
     ended = tx.get_many(store.ORDER, [fact.order_id for fact in facts if fact.whole])
-    for lines in _sales(item for order in ended.values() for item in store.terms(order).items):
+    for lines in _sales(line for order in ended.values() for line in _sold(order)):
         tx.send(UncountSale(lines=lines))
+
+
+def _sold(order: Order) -> Iterator[SoldItem]:
+    items = store.terms(order).items
+    left = parcels.sold_for_good(order, items)
+    for item in items:
+        pieces = min(item.quantity, left.get(item.variant_id, 0))
+        if pieces:
+            left[item.variant_id] -= pieces
+            yield replace(item, quantity=pieces)
 
 
 def _sales(lines: Iterable[SoldLine | SoldItem]) -> Iterator[tuple[SaleLine, ...]]:
@@ -110,7 +143,18 @@ def on_order_reviewed(tx: Tx, facts: list[OrderReviewed]) -> None:
 
 FOLLOWERS = (
     Follower("orders_filed", (on_order_placed,)),
-    Follower("orders_refiled", (on_order_paid, on_order_shipped, on_order_received, on_order_cancelled, on_order_refunded)),
-    Follower("goods_standing", (on_goods_sold, on_sale_cancelled, on_sale_refunded, on_order_reviewed)),
+    Follower(
+        "orders_refiled",
+        (
+            on_order_paid,
+            on_order_partly_shipped,
+            on_order_rest_cancelled,
+            on_order_shipped,
+            on_order_received,
+            on_order_cancelled,
+            on_order_refunded,
+        ),
+    ),
+    Follower("goods_standing", (on_goods_sold, on_sale_cancelled, on_rest_cancelled, on_sale_refunded, on_order_reviewed)),
 )
 """Two keep the lists: the first takes long runs of one kind of fact, which each other kind in between would cut short."""

@@ -36,7 +36,9 @@ class OrderRefusal(RefusalCode):
     OTHER_STATE = "order_in_other_state", "The order is in no state for this step; `figures` say in which, and which steps there are."
     EXCEEDS_PAID = "refund_exceeds_paid", "This is more than is left of what was paid; `left` of `figures` says how much that is."
     NOT_A_REFUND = "refund_of_nothing", "A refund gives something back; `left` of `figures` says how much it may be."
-    ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order."
+    ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order, or was called off."
+    EXCEEDS_UNSHIPPED = "more_than_is_left_to_ship", "A parcel holds no more pieces than are left to ship; `figures` say how many that is."
+    PARCELS_FULL = "parcels_full", "An order travels in no more parcels: ship all that is left in the next one."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
     NOT_EXTENDABLE = "receipt_not_extendable", "The receipt was put off once already, or does not come by itself."
     REVIEW_NOT_FOUND = "review_not_found", "There is no such review, or it is of another shop's goods."
@@ -59,6 +61,8 @@ class OrderState(StrEnum):
 
     PLACED = "placed"
     PAID = "paid"
+    PARTLY_SHIPPED = "partly_shipped"
+    """Some pieces are on their way, others have not left."""
     SHIPPED = "shipped"
     RECEIVED = "received"
     CANCELLED = "cancelled"
@@ -71,7 +75,11 @@ class Step(StrEnum):
     PAY = "pay"
     LAPSE = "lapse"
     CANCEL = "cancel"
+    CANCEL_REST = "cancel_rest"
+    """What has not left is called off; what is on its way stands."""
+    SHIP_PART = "ship_part"
     SHIP = "ship"
+    """The last of it leaves."""
     RECEIVE = "receive"
     EXTEND = "extend"
     REFUND_PART = "refund_part"
@@ -103,11 +111,21 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PLACED, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
     Move(OrderState.PAID, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
     Move(OrderState.PAID, Step.CANCEL, Who.SHOP, OrderState.CANCELLED),
+    Move(OrderState.PAID, Step.SHIP_PART, Who.SHOP, OrderState.PARTLY_SHIPPED),
     Move(OrderState.PAID, Step.SHIP, Who.SHOP, OrderState.SHIPPED),
     Move(OrderState.PAID, Step.REFUND_PART, Who.SHOP, OrderState.PAID),
     Move(OrderState.PAID, Step.REFUND_PART, Who.OPERATOR, OrderState.PAID),
     Move(OrderState.PAID, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
     Move(OrderState.PAID, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
+    Move(OrderState.PARTLY_SHIPPED, Step.SHIP_PART, Who.SHOP, OrderState.PARTLY_SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.SHIP, Who.SHOP, OrderState.SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.CANCEL_REST, Who.BUYER, OrderState.SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.CANCEL_REST, Who.SHOP, OrderState.SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.REFUND_PART, Who.SHOP, OrderState.PARTLY_SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.REFUND_PART, Who.OPERATOR, OrderState.PARTLY_SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
+    Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
+    Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.CLOUD, OrderState.REFUNDED),
     Move(OrderState.SHIPPED, Step.RECEIVE, Who.BUYER, OrderState.RECEIVED),
     Move(OrderState.SHIPPED, Step.RECEIVE, Who.CLOUD, OrderState.RECEIVED),
     Move(OrderState.SHIPPED, Step.EXTEND, Who.BUYER, OrderState.SHIPPED),
@@ -119,7 +137,8 @@ MOVES: tuple[Move, ...] = (
 )
 """Every step that there is; whatever is not here is refused.
 
-A shop cannot cancel what is not paid: one payment covers the whole checkout, other shops' orders too, and lapses by itself.
+A shop cannot cancel what is not paid: one payment covers the whole checkout, other shops' orders too, and lapses by itself. The cloud
+ends an order of which a part has left when all that is left of its money comes back with the part that is called off.
 """
 _NEXT: Mapping[tuple[OrderState, Step, Who], OrderState] = MappingProxyType({(m.state, m.step, m.who): m.next for m in MOVES})
 
@@ -347,7 +366,7 @@ class Priced(Struct, frozen=True, gc=False):
     commission: int
 
 
-def _half_up(amount: int, *, parts: int, of: int) -> int:
+def half_up(amount: int, *, parts: int, of: int) -> int:
     """`kernel.money.share` of a bare amount: the same rule, without an object for each line of each checkout."""
     return (2 * amount * parts + of) // (2 * of)
 
@@ -370,7 +389,7 @@ def _discounted(items: Sequence[SoldItem], offered: Sequence[Discount], currency
 
 def _tax(of: str, base: int, rule: TaxRule) -> Tax:
     whole = PPM + rule.rate_ppm if rule.included else PPM
-    return Tax(of, rule.rate_ppm, rule.included, base, _half_up(base, parts=rule.rate_ppm, of=whole))
+    return Tax(of, rule.rate_ppm, rule.included, base, half_up(base, parts=rule.rate_ppm, of=whole))
 
 
 def _taxes(items: Sequence[SoldItem], nets: Sequence[int], shipping: int, country: str, currency: str, rules: TaxRules) -> tuple[Tax, ...]:
@@ -426,7 +445,7 @@ def priced(
     of_marketplace = promoted(granted) if granted else 0
     return Priced(
         shop_id, name, name_en, currency, items, shipping, granted, taxes, net + shipping + added - of_marketplace, of_marketplace,
-        commission_ppm, _half_up(net, parts=commission_ppm, of=PPM),
+        commission_ppm, half_up(net, parts=commission_ppm, of=PPM),
     )  # fmt: skip
 
 
@@ -436,7 +455,7 @@ def share_left(whole: int, *, total: int, refunded: int) -> int:
     So a commission is never more than what an escrow holds, which is what is left of the total and of what the marketplace paid.
     """
     invariant(0 <= refunded <= total, "no more is given back than was paid")
-    return _half_up(whole, parts=total - refunded, of=total) if total else whole
+    return half_up(whole, parts=total - refunded, of=total) if total else whole
 
 
 # The same as people see it
@@ -595,23 +614,45 @@ class Terms(Struct, frozen=True, array_like=True, gc=False):
         return promoted(self.discounts)
 
 
-class Progress(Struct, frozen=True, array_like=True, gc=False):
-    """What has happened to an order since; times in milliseconds since 1970, 0 for not yet.
+PARCELS_MAX = 20
+"""In how many parcels an order travels at most."""
 
-    The number by which a parcel is tracked leads to where it goes: it is sealed under the buyer's key.
-    """
+
+class PackedLine(Struct, frozen=True, array_like=True, gc=False):
+    """So many pieces of a line in a parcel."""
+
+    variant_id: VariantId
+    quantity: int
+
+
+class Parcel(Struct, frozen=True, array_like=True, gc=False):
+    """What has left in one piece; the number by which it is tracked leads to where it goes: it is sealed under the buyer's key."""
+
+    carrier: str
+    tracking: bytes
+    shipped_at: int
+    lines: tuple[PackedLine, ...] = ()
+    """What is in it; nothing named when it is all of the order."""
+
+
+class Progress(Struct, frozen=True, array_like=True, gc=False):
+    """What has happened to an order since; times in milliseconds since 1970, 0 for not yet."""
 
     paid_at: int = 0
     shipped_at: int = 0
     received_at: int = 0
     ended_at: int = 0
     carrier: str = ""
+    """This and the next tell of orders that were shipped before there were parcels."""
     tracking: bytes = b""
     refunded: int = 0
     receive_by: int = 0
     """When it counts as received if the buyer says nothing; 0 when that does not come by itself."""
     extended: bool = False
     only_by_hand: bool = False
+    parcels: tuple[Parcel, ...] = ()
+    is_short: bool = False
+    """Whether what had not left was called off: only what is in its parcels was sold."""
 
 
 class Order(Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ from yunduan.domains.catalog.model import CatalogRefusal, Left, Offer, ShopTerms
 from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
 from yunduan.domains.identity.model import IdentityRefusal, Outstanding, Postal, SealedAddress, ShopRole, Vault
 from yunduan.domains.identity.queries import SealedAddressOf
-from yunduan.domains.orders import model, store
+from yunduan.domains.orders import model, parcels, store
 from yunduan.domains.orders.model import (
     Away,
     CartLine,
@@ -27,6 +27,7 @@ from yunduan.domains.orders.model import (
     WordKind,
 )
 from yunduan.domains.orders.numbering import Numbering
+from yunduan.domains.orders.parcels import PiecesLeft
 from yunduan.domains.payments.model import PieceState, Refund, RefundState, TenderKind
 from yunduan.domains.payments.queries import MoneyOf, RefundsOf
 from yunduan.kernel.ids import (
@@ -131,12 +132,21 @@ class PreviewCheckout(Query[CheckoutPreview], refuses=QUOTE_REFUSALS):
 # Orders
 
 
-class Shipment(Struct, frozen=True, kw_only=True):
-    """How the goods travel; `tracking` is nothing once the buyer has been erased."""
+class ParcelLine(Struct, frozen=True, kw_only=True):
+    """So many pieces of a variant in a parcel."""
 
+    variant_id: VariantId
+    quantity: int
+
+
+class ParcelView(Struct, frozen=True, kw_only=True):
+    """A parcel, by its number in the order, from 1; `tracking` is nothing once the buyer has been erased."""
+
+    parcel: int
     carrier: str
     tracking: str | None
     shipped_at: int
+    lines: tuple[ParcelLine, ...]
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
@@ -157,7 +167,10 @@ class OrderView(Struct, frozen=True, kw_only=True):
     paid_at: int
     received_at: int
     ended_at: int
-    shipment: Shipment | None
+    parcels: tuple[ParcelView, ...]
+    """What has left, the first first."""
+    unshipped: tuple[PiecesLeft, ...]
+    """What has not, of an order that was paid and stands."""
     receive_by: int
     """When a shipped order counts as received if the buyer says nothing; 0 when that does not come by itself."""
     may_extend: bool
@@ -329,15 +342,15 @@ def _by_shop(lines: Sequence[CartLine], offers: dict[VariantId, Offer]) -> dict[
 
 def _shipping(at: Asking, wanted: Wanted, address: SealedAddress) -> int:
     """What one shop's shipping costs: template by template, each for the goods that go by it."""
-    parcels: dict[ShippingTemplateId, list[int]] = {}
+    by_template: dict[ShippingTemplateId, list[int]] = {}
     for line, offer in wanted:
-        parcel = parcels.setdefault(offer.template_id, [0, 0, 0])
+        parcel = by_template.setdefault(offer.template_id, [0, 0, 0])
         parcel[0] += line.quantity
         parcel[1] += line.quantity * offer.weight_g
         parcel[2] += line.quantity * offer.price.amount
     currency = wanted[0][1].price.currency
     cost = 0
-    for template_id, (pieces, weight_g, amount) in parcels.items():
+    for template_id, (pieces, weight_g, amount) in by_template.items():
         if amount > AMOUNT_MAX:
             raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
         goods = Money(amount=amount, currency=currency)
@@ -542,7 +555,6 @@ def _note(at: Asking, order: Order, agreed: Terms) -> str | None:
 
 def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
     agreed, progress = store.terms(order), order.progress
-    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     is_on_its_way = order.state is OrderState.SHIPPED
     currency = order.currency
     return OrderView(
@@ -560,7 +572,8 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         paid_at=progress.paid_at,
         received_at=progress.received_at,
         ended_at=progress.ended_at,
-        shipment=_shipment(vault, order) if progress.shipped_at else None,
+        parcels=_parcels(at, order, agreed),
+        unshipped=_unshipped(order, agreed),
         receive_by=progress.receive_by if is_on_its_way else 0,
         may_extend=is_on_its_way and progress.receive_by > 0 and not progress.extended,
         reviewed=store.reviewed(at, order.id) if progress.received_at else (),
@@ -568,10 +581,28 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
     )
 
 
-def _shipment(vault: Vault, order: Order) -> Shipment:
-    progress = order.progress
-    tracking = vault.unseal(order.buyer, progress.tracking)
-    return Shipment(carrier=progress.carrier, tracking=tracking, shipped_at=progress.shipped_at)
+def _parcels(at: Asking, order: Order, agreed: Terms) -> tuple[ParcelView, ...]:
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    return tuple(
+        [
+            ParcelView(
+                parcel=number,
+                carrier=parcel.carrier,
+                tracking=vault.unseal(order.buyer, parcel.tracking),
+                shipped_at=parcel.shipped_at,
+                lines=tuple(
+                    [ParcelLine(variant_id=line.variant_id, quantity=line.quantity) for line in parcels.packed(parcel, agreed.items)]
+                ),
+            )
+            for number, parcel in enumerate(parcels.parcels_of(order), 1)
+        ]
+    )
+
+
+def _unshipped(order: Order, agreed: Terms) -> tuple[PiecesLeft, ...]:
+    if order.state not in (OrderState.PAID, OrderState.PARTLY_SHIPPED):
+        return ()
+    return tuple([PiecesLeft(variant_id=id, left=pieces) for id, pieces in parcels.unshipped(order, agreed.items).items()])
 
 
 @answers(MyOrders)

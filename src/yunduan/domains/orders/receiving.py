@@ -1,8 +1,11 @@
 """How an order is received: by its buyer, or by itself when its time has passed, which the buyer may put off once."""
 
+from typing import Any
+
 from msgspec import Struct
 
-from yunduan.domains.orders import model, store
+from yunduan.domains.catalog.queries import TermsOf
+from yunduan.domains.orders import model, queries, store
 from yunduan.domains.orders.facts import OrderReceived, ReceiptExtended
 from yunduan.domains.orders.model import EXTENSION_MS, Order, OrderRefusal, OrderState, Step, Who
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer
@@ -38,6 +41,21 @@ class ExtendReceipt(Command[ReceiptPutOff], refuses={*STEP_REFUSALS, OrderRefusa
     """Put off, once, that an order counts as received: the goods have not come yet."""
 
     order_id: OrderId
+
+
+def on_its_way(tx: Tx, order: Order, step: Step, who: Who, **changes: Any) -> Order:
+    """The order once all that will leave has left: from now on its receipt is waited for."""
+    receive_by = 0 if order.progress.only_by_hand else _receive_by(tx, order)
+    after = moved(tx, order, step, who, shipped_at=tx.now, receive_by=receive_by, **changes)
+    if receive_by:
+        tx.at(receive_by, ReceiveUnasked(order_id=order.id))
+    return after
+
+
+def _receive_by(tx: Tx, order: Order) -> int:
+    destination = queries.destination(tx, order)
+    home = tx.ask(TermsOf(shop_id=order.shop_id)).country
+    return model.receive_by(tx.now, home=home, destination=destination.country if destination else home)
 
 
 @handles(ConfirmReceipt)

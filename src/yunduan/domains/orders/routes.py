@@ -1,7 +1,7 @@
 """Where orders are reached, and by whom."""
 
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.domains.orders import commands, queries, receiving, reviewing, whereabouts
+from yunduan.domains.orders import commands, queries, receiving, reviewing, shipping, whereabouts
 from yunduan.domains.orders.commands import GIVES_BACK, PACKS, RULES, SERVES
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -88,11 +88,20 @@ ROUTES = (
     Route(
         "POST",
         "/shops/{shop_id}/orders/{order_id}/shipment",
-        commands.ShipOrder,
+        shipping.ShipOrder,
         "shop:write",
         Owner.shop(*PACKS),
         ("carrier", "tracking"),
         "The goods have left",
+    ),
+    Route(
+        "POST",
+        "/shops/{shop_id}/orders/{order_id}/parcels",
+        shipping.ShipParcel,
+        "shop:write",
+        Owner.shop(*PACKS),
+        ("carrier", "tracking", "lines"),
+        "Some of the goods have left",
     ),
     Route(
         "POST",

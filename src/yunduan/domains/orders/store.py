@@ -97,7 +97,7 @@ _FILE_FOR_BUYER = "INSERT INTO order_of_buyer (buyer, order_id) VALUES (?, ?) ON
 _FILE_FOR_SHOP = "INSERT INTO order_of_shop (shop_id, state, order_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _UNFILE_FOR_SHOP = (
     "DELETE FROM order_of_shop WHERE shop_id = ? AND order_id = ?"
-    " AND state IN ('placed', 'paid', 'shipped', 'received', 'cancelled', 'refunded') AND state <> ?"
+    " AND state IN ('placed', 'paid', 'partly_shipped', 'shipped', 'received', 'cancelled', 'refunded') AND state <> ?"
 )
 _MARK = (
     "INSERT INTO order_index_mark (name, through) VALUES ('orders', ?)"
@@ -118,9 +118,9 @@ _BUYER_PAGE_IN = (
 _SHOP_PAGE = "SELECT order_id FROM order_of_shop WHERE shop_id = ? AND state = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
 _OPEN_FILED = (
     "SELECT f.order_id FROM order_of_buyer f JOIN orders o ON o.id = f.order_id"
-    " WHERE f.buyer = ? AND o.state IN ('placed', 'paid', 'shipped')"
+    " WHERE f.buyer = ? AND o.state IN ('placed', 'paid', 'partly_shipped', 'shipped')"
 )
-_OPEN_NEW = "SELECT id FROM orders WHERE id > ? AND buyer = ? AND state IN ('placed', 'paid', 'shipped')"
+_OPEN_NEW = "SELECT id FROM orders WHERE id > ? AND buyer = ? AND state IN ('placed', 'paid', 'partly_shipped', 'shipped')"
 _ID_OF_SEQ = "SELECT id FROM orders WHERE seq = ?"
 _REVIEWS = (
     "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at"

@@ -107,7 +107,7 @@ def _parts(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
     if order.state is OrderState.PLACED:
         due = at.ask(PaymentDue(payment_id=model.payment_of(model.checkout_of(order.id))))
         rest = (MoneyPart(where=Whereabouts.UNPAID, amount=left, until=due),)
-    elif order.state in (OrderState.PAID, OrderState.SHIPPED) and left:
+    elif order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED) and left:
         until = order.progress.receive_by if order.state is OrderState.SHIPPED else 0
         rest = (MoneyPart(where=Whereabouts.HELD, amount=left, until=until),)
     elif order.state is OrderState.RECEIVED and left:
@@ -175,6 +175,6 @@ def _said(part: MoneyPart, order: Order, zone: ZoneInfo) -> tuple[str, str]:
 def _situation(part: MoneyPart, order: Order) -> str:
     if part.where is Whereabouts.UNPAID:
         return "unpaid" if part.until else "never_paid"
-    if part.where is Whereabouts.HELD and order.state is OrderState.SHIPPED:
+    if part.where is Whereabouts.HELD and order.state in (OrderState.PARTLY_SHIPPED, OrderState.SHIPPED):
         return "held_until" if part.until else "held_on_the_way"
     return part.where.value

@@ -21,8 +21,9 @@ from yunduan.domains.catalog.model import GoodsForm, StockReason, VariantForm
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import Language, Postal, ShopRole
 from yunduan.domains.orders.agreed import AgreedLine, PlaceAgreed
-from yunduan.domains.orders.commands import DeclineOrder, PlacedOrder, RefundOrder, ReviewOrder, ShipOrder
+from yunduan.domains.orders.commands import DeclineOrder, PlacedOrder, RefundOrder, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.payments.commands import BookDifference
 from yunduan.domains.payments.model import Tender, TenderKind
 from yunduan.edges.olist.plan import CURRENCY, DAY_MS, Good, Kind, Plan, Purchase, Shop, Step

@@ -14,7 +14,7 @@ from yunduan.domains.catalog.commands.shops import (
     SuspendShop,
 )
 from yunduan.domains.catalog.commands.standings import SHOWN_AT_ONCE, SHOWN_EVERY_MS, CountSale, RateGoods, SaleLine, UncountSale
-from yunduan.domains.catalog.commands.stock import AdjustStock, HoldStock, ReleaseStock, ReturnStock, SetStock, TakeStock
+from yunduan.domains.catalog.commands.stock import AdjustStock, HoldStock, ReleaseStock, ReturnStock, SetStock, TakePart, TakeStock
 
 __all__ = [
     "REFRESHED_AT_ONCE",
@@ -44,6 +44,7 @@ __all__ = [
     "SetStock",
     "ShopCreatedAnswer",
     "SuspendShop",
+    "TakePart",
     "TakeStock",
     "UncountSale",
     "WithdrawGoods",

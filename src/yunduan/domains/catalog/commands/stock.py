@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
 
 from yunduan.domains.catalog import store
 from yunduan.domains.catalog.model import (
@@ -21,7 +20,9 @@ from yunduan.domains.catalog.model import (
     StockReason,
     allocate,
     counted,
+    ended,
     give_back,
+    part_gone,
     totals,
 )
 from yunduan.kernel.ids import HoldId, LocationId, ShopId, VariantId
@@ -83,7 +84,10 @@ class HoldStock(
 
 
 class ReleaseStock(Command[bool], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE}):
-    """Give promised stock back to be sold; answers whether anything changed. Harmless when it was released, refused when it has left."""
+    """Give promised stock back to be sold; answers whether anything changed. Harmless when it was released, refused when it has left.
+
+    Where a part has left, the rest is given back, and the hold is of what has left.
+    """
 
     hold_id: HoldId
 
@@ -92,6 +96,13 @@ class TakeStock(Command[bool], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRe
     """The goods have left; answers whether anything changed. Harmless when they had, refused when the hold was released."""
 
     hold_id: HoldId
+
+
+class TakePart(Command[None], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE, CatalogRefusal.EXCEEDS_HELD}):
+    """Some of the goods have left; the others of the hold wait on. Refused when fewer wait."""
+
+    hold_id: HoldId
+    lines: Lines
 
 
 class ReturnStock(Command[None], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE, CatalogRefusal.EXCEEDS_TAKEN}):
@@ -185,9 +196,21 @@ def _end(tx: Tx, id: HoldId, to: HoldState) -> bool:
     gone = to is HoldState.TAKEN
     for line in hold.lines:
         stock = store.stock(tx, line.variant_id, line.location_id)
-        store.keep_stock(tx, stock.moved(held=-line.quantity, on_hand=-line.quantity if gone else 0))
-    tx.put(store.HOLD, id, replace(hold, state=to))
+        store.keep_stock(tx, stock.moved(held=-line.waits, on_hand=-line.waits if gone else 0))
+    tx.put(store.HOLD, id, ended(hold, to))
     return True
+
+
+@handles(TakePart)
+def take_part(tx: Tx, ask: TakePart) -> None:
+    """Let these pieces go, from wherever they lie."""
+    hold = _hold(tx, ask.hold_id)
+    if hold.state is not HoldState.HELD:
+        raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
+    after, gone = part_gone(hold, totals((line.variant_id, line.quantity) for line in ask.lines))
+    for line in gone:
+        store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(held=-line.quantity, on_hand=-line.quantity))
+    tx.put(store.HOLD, hold.id, after)
 
 
 @handles(ReturnStock)

@@ -1,0 +1,90 @@
+"""Parcels: what of an order is in which, what has not left, and what that is worth when it is called off."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from yunduan.domains.orders.model import Order, OrderRefusal, PackedLine, Parcel, SoldItem, Terms, half_up
+from yunduan.kernel.ids import VariantId
+from yunduan.kernel.refusals import Refused
+
+
+class PiecesLeft(Struct, frozen=True, kw_only=True):
+    """How many pieces of a variant have not left."""
+
+    variant_id: VariantId
+    left: int
+
+
+class Unshipped(Struct, frozen=True, kw_only=True):
+    """What has not left of an order."""
+
+    lines: tuple[PiecesLeft, ...]
+
+
+def parcels_of(order: Order) -> tuple[Parcel, ...]:
+    """What has left, the first first."""
+    progress = order.progress
+    if progress.parcels or not progress.shipped_at:
+        return progress.parcels
+    return (Parcel(progress.carrier, progress.tracking, progress.shipped_at),)
+
+
+def packed(parcel: Parcel, items: Sequence[SoldItem]) -> tuple[PackedLine, ...]:
+    """What is in a parcel."""
+    return parcel.lines or tuple([PackedLine(item.variant_id, item.quantity) for item in items])
+
+
+def unshipped(order: Order, items: Sequence[SoldItem]) -> dict[VariantId, int]:
+    """How many pieces of each variant have not left; those of which none is left are not named."""
+    left = _pieces(items)
+    for parcel in parcels_of(order):
+        for line in packed(parcel, items):
+            left[line.variant_id] -= line.quantity
+    return {id: pieces for id, pieces in left.items() if pieces}
+
+
+def sold_for_good(order: Order, items: Sequence[SoldItem]) -> dict[VariantId, int]:
+    """How many pieces of each variant were sold: all that were bought, less what was called off when others had left."""
+    missing = unshipped(order, items) if order.progress.is_short else {}
+    return {id: pieces - missing.get(id, 0) for id, pieces in _pieces(items).items() if pieces > missing.get(id, 0)}
+
+
+def left_to_ship(order: Order, items: Sequence[SoldItem], lines: Sequence[PackedLine]) -> dict[VariantId, int]:
+    """What is left when these have left as well; refuses what was not bought, and more pieces than are left."""
+    left, bought = unshipped(order, items), {item.variant_id for item in items}
+    for line in lines:
+        if line.variant_id not in bought:
+            raise Refused(OrderRefusal.ITEM_NOT_FOUND, "not bought with this order")
+        if line.quantity > left.get(line.variant_id, 0):
+            figures = Unshipped(lines=tuple([PiecesLeft(variant_id=id, left=pieces) for id, pieces in unshipped(order, items).items()]))
+            raise Refused(OrderRefusal.EXCEEDS_UNSHIPPED, "more than is left to ship", figures=figures)
+        left[line.variant_id] -= line.quantity
+    return {id: pieces for id, pieces in left.items() if pieces}
+
+
+def worth_of(order: Order, agreed: Terms, pieces: Mapping[VariantId, int]) -> int:
+    """What comes back when these pieces are called off: of what is left of the order, the share that they had in its total, half up.
+
+    Their share in the total is their part of what was paid for the goods, by price, with the taxes that were added to it. Shipping
+    has no part in it: something has left.
+    """
+    goods = sum([item.amount for item in agreed.items])
+    paid = goods - sum([discount.amount for discount in agreed.discounts])
+    bought, missing, rest = _pieces(agreed.items), 0, dict(pieces)
+    for item in agreed.items:
+        part = min(item.quantity, rest.get(item.variant_id, 0))
+        rest[item.variant_id] = rest.get(item.variant_id, 0) - part
+        missing += item.price * part
+    share = half_up(paid, parts=missing, of=goods) if goods else 0
+    for id, part in pieces.items():
+        added = sum([tax.amount for tax in agreed.taxes if tax.of == id and not tax.included])
+        share += half_up(added, parts=part, of=bought[id])
+    return half_up(order.left, parts=min(share, order.total), of=order.total) if order.total else 0
+
+
+def _pieces(items: Sequence[SoldItem]) -> dict[VariantId, int]:
+    pieces: dict[VariantId, int] = {}
+    for item in items:
+        pieces[item.variant_id] = pieces.get(item.variant_id, 0) + item.quantity
+    return pieces
