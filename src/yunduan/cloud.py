@@ -23,6 +23,9 @@ from yunduan.domains.identity.couriers import KeepInMailbox
 from yunduan.domains.identity.domain import DOMAIN as IDENTITY
 from yunduan.domains.identity.model import CodeSender, IdentitySettings, Obligations, Vault
 from yunduan.domains.ledger.domain import DOMAIN as LEDGER
+from yunduan.domains.notices.couriers import KeepForReading, NoticeCouriers
+from yunduan.domains.notices.domain import DOMAIN as NOTICES
+from yunduan.domains.notices.model import LETTER_WAYS, NoticeSender, NoticeSettings, Way
 from yunduan.domains.orders.commands import OrderPayments
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
 from yunduan.domains.orders.model import OrderSettings
@@ -53,7 +56,7 @@ from yunduan.runtime.transaction import Look
 from yunduan.runtime.writer import Limits, Writer
 
 Answer = TypeVar("Answer")
-DOMAINS: tuple[Domain, ...] = (runtime.DOMAIN, IDENTITY, LEDGER, CATALOG, PAYMENTS, ORDERS)
+DOMAINS: tuple[Domain, ...] = (runtime.DOMAIN, IDENTITY, LEDGER, CATALOG, PAYMENTS, ORDERS, NOTICES)
 GAP_MS_MAX = 7 * 86_400_000
 DELIVER_EVERY_S = 0.2
 _refusal = msgspec.json.Decoder(Refusal).decode
@@ -201,6 +204,7 @@ def join(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
     carrier: CodeSender | None = None,
+    senders: Mapping[Way, NoticeSender] | None = None,
 ) -> Parts:
     """What a whole cloud stands on, with its keys and the sandbox's books in a folder."""
     settings = settings or Settings()
@@ -210,6 +214,7 @@ def join(
     channels = Channels({"sandbox": sandbox} if sandbox else {})
     runners: list[Callable[[Cloud], Runner]] = [
         lambda cloud: Letters(cloud, carrier or KeepInMailbox()),
+        lambda cloud: NoticeCouriers(cloud, {way: KeepForReading() for way in LETTER_WAYS} | dict(senders or {})),
         lambda cloud: Errands(cloud.writer, cloud.behind, channels),
     ]
     if sandbox:
@@ -220,6 +225,7 @@ def join(
             IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
             Obligations: BuyerObligations(),
             OrderSettings: OrderSettings(time_zone=settings.market.time_zone),
+            NoticeSettings: NoticeSettings(time_zone=settings.market.time_zone),
             Numbering: Numbering(vault.lookup("order numbers", "")),
             Channels: channels,
             PaymentListener: OrderPayments(),
@@ -245,12 +251,12 @@ def open_cloud(
 
     Raises `StoreRefusedError` when it must not be opened, `SettingsError` when a setting names something that is not there.
     """
-    carrier = sender_of(settings)
+    carrier, senders = sender_of(settings), notice_senders_of(settings)
     folder = Path(settings.data)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Cloud(
         open_store(settings),
-        parts=join(folder, settings=settings, clock=clock, entropy=entropy, carrier=carrier),
+        parts=join(folder, settings=settings, clock=clock, entropy=entropy, carrier=carrier, senders=senders),
         clock=clock,
         entropy=entropy,
         limits=settings.writer.limits(),
@@ -267,15 +273,25 @@ def sender_of(settings: Settings) -> CodeSender:
     Raises `SettingsError` when what is named cannot be imported, breaks when it is called, or makes no sender.
     """
     named = settings.codes.sender
-    if not named:
-        return KeepInMailbox()
+    made: CodeSender = _made("codes.sender", named, "contact, text, language") if named else KeepInMailbox()
+    return made
+
+
+def notice_senders_of(settings: Settings) -> Mapping[Way, NoticeSender]:
+    """What carries letters about notices, for each way that the settings name a sender of; raises `SettingsError` likewise."""
+    named = {Way.EMAIL: settings.notices.email, Way.SMS: settings.notices.sms}
+    return {way: _made(f"notices.{way.value}", sender, "letter") for way, sender in named.items() if sender}
+
+
+def _made(key: str, named: str, takes: str) -> Any:
+    """What a setting's `module:factory` makes, which has to have a `send`."""
     module, _, factory = named.partition(":")
     try:
-        made: CodeSender = getattr(importlib.import_module(module), factory)()
+        made = getattr(importlib.import_module(module), factory)()
     except Exception as error:  # whatever somebody else's module does wrong, it is this setting that has to be mended
-        raise SettingsError(f"codes.sender = {named!r}: {type(error).__name__}: {error}") from error
+        raise SettingsError(f"{key} = {named!r}: {type(error).__name__}: {error}") from error
     if not inspect.iscoroutinefunction(getattr(made, "send", None)):
-        raise SettingsError(f"codes.sender = {named!r} makes no sender: it lacks `async def send(self, contact, text, language)`")
+        raise SettingsError(f"{key} = {named!r} makes no sender: it lacks `async def send(self, {takes})`")
     return made
 
 

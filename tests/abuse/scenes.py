@@ -354,6 +354,12 @@ def _top_up(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {}, body, {"amount": {"amount": 2000, "currency": "CNY"}, "channel": "sandbox"})
 
 
+def _told(stage: Stage, name: str) -> Scene:
+    _, token = stage.newcomer(100)
+    stage.world.settle()
+    return stage.made(name, token, {}, {"through": 1}, {"through": 0})
+
+
 def _alert(stage: Stage, name: str) -> Scene:
     stage.town._phones += 1  # what the alert's amount and event are made of
     return stage.made(name, "operator admin", {"alert_id": stage.town._alert()})
@@ -449,6 +455,13 @@ SCENES: dict[str, Make] = {
     "POST /me/addresses": _address,
     "PUT /me/addresses/{address_id}": _address,
     "DELETE /me/addresses/{address_id}": _address,
+    "POST /me/notices/read": _told,
+    "PUT /me/notices/preferences/{kind}": lambda stage, name: stage.made(
+        name, stage.newcomer()[1], {"kind": "order_shipped"}, {"ways": ["in_app"]}, {"ways": ["in_app", "sms"]}
+    ),
+    "PUT /me/notices/quiet-hours": lambda stage, name: stage.made(
+        name, stage.newcomer()[1], {}, {"begins": "22:00", "ends": "07:00"}, {"begins": "23:00", "ends": "07:00"}
+    ),
     "POST /shops/{shop_id}/staff": _a_role_given,
     "DELETE /shops/{shop_id}/staff/{person_id}/{role}": _a_role_taken,
     "POST /operators": _a_role_given,

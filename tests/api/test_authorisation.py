@@ -23,6 +23,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "DELETE /operators/{person_id}/{role}": {"role": "analyst"},
     "POST /shops/{shop_id}/staff": {"role": "service"},
     "POST /shops": {"commission_ppm": 50_000},
+    "PUT /me/notices/preferences/{kind}": {"kind": "order_shipped"},
 }
 """What a name means in one operation and not in others."""
 SHARED = {"channel": "sandbox", "currency": "CNY", "role": "packer"}
@@ -203,6 +204,8 @@ def test_what_the_handler_alone_can_see_is_403_too(stage: Stage) -> None:
     """The edge lets a manager give roles; that they give none like their own, only the handler knows. `not_allowed` is no 409."""
     client = stage.client(stage.town.tokens["shop manager"])
     staff = f"/v1/shops/{stage.town.ours['shop_id']}/staff"
+    assert client("GET", staff).status == 200  # a session that was not seen for a day is noted to be in use
+    stage.world.settle()
     before = stage.town.digest()
     heard = client("POST", staff, {"person_id": stage.town.people["buyer"], "role": "manager"})
     assert (heard.status, heard.code) == (403, "not_allowed")

@@ -15,6 +15,8 @@ from support.asgi import Client
 from support.town import Town
 from yunduan.cloud import Cloud, open_cloud
 from yunduan.domains.identity.model import DAY_MS
+from yunduan.domains.notices.commands import ChooseWays, SetQuietHours
+from yunduan.domains.notices.model import NoticeKind, Way
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
@@ -106,6 +108,21 @@ def test_the_mailbox_shows_the_last_letters(town: Town, visitor: Client) -> None
     assert "<script" not in page.body.decode()
 
 
+def test_the_mailbox_shows_letters_about_notices(town: Town, visitor: Client) -> None:
+    """Beside the codes, the newest first."""
+    assert visitor("POST", "/v1/sessions/codes", {"contact": "+8613712345679"}, key=None).status == 200
+    person = Actor(person=town.people["buyer"])
+    town.world.send(ChooseWays(kind=NoticeKind.WALLET_TOPPED_UP, ways=(Way.SMS,)), actor=person)
+    town.world.send(SetQuietHours(begins="00:00", ends="00:00"), actor=person)
+    town.world.clock.advance(1000)
+    decided(visitor, address(town, 100), "approve")
+    town.world.settle()
+    page = visitor("GET", "/development/mailbox").body.decode()
+    assert page.index("1.00 CNY 已存入您的钱包。") < page.index("+8613712345679")
+    (letter,) = visitor("GET", "/v1/development/letters").json
+    assert (letter["way"], letter["contact"], letter["title"]) == ("sms", "+8613800000001", "充值成功")
+
+
 def test_whoever_is_away_from_development_has_no_mailbox(tmp_path: Path) -> None:
     """Nor a sandbox where the settings have none: they are not there."""
     settings = Settings(data=str(tmp_path), sandbox=SandboxSettings(enabled=False))
@@ -119,6 +136,7 @@ def test_whoever_is_away_from_development_has_no_mailbox(tmp_path: Path) -> None
         closed = client("GET", "/development/mailbox")
         assert (closed.status, closed.headers["content-type"]) == (404, "text/html; charset=utf-8")
         assert client("GET", "/v1/development/mailbox").code == "mailbox_not_found"
+        assert client("GET", "/v1/development/letters").code == "mailbox_not_found"
         assert client("GET", "/sandbox/pay").code == "route_not_found"
         runner.run(cloud.stop())
 

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RUN = ("README.md", "docs/first-day.md", "docs/operations.md")
-READ = (*RUN, "CONTRIBUTING.md", "docs/architecture.md")
+READ = (*RUN, "CONTRIBUTING.md", "docs/architecture.md", "docs/notices.md")
 BIN = Path(sys.executable).parent
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"`((?:src|tests|docs|tools|bench)/[\w./-]*)`")

@@ -28,6 +28,7 @@ EscrowId = NewType("EscrowId", _ID)
 PaymentId = NewType("PaymentId", _ID)
 AlarmId = NewType("AlarmId", _ID)
 JobId = NewType("JobId", _ID)
+NoticeLetterId = NewType("NoticeLetterId", _ID)
 
 MILLISECONDS_DIGITS, SERIAL_DIGITS, ENTROPY_DIGITS = 11, 5, 10
 

@@ -151,14 +151,36 @@ class AlarmSettings(Struct, frozen=True, kw_only=True):
     ] = 7 * 86_400_000
 
 
+_SENDER = r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?(?![\s\S])"
+
+
 class CodeSettings(Struct, frozen=True, kw_only=True):
     """How codes reach people."""
 
     sender: Annotated[
         str,
         Meta(
-            pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?(?![\s\S])",
+            pattern=_SENDER,
             description="What carries codes and other letters: `module:factory` of a sender; empty: they lie in the development mailbox.",
+        ),
+    ] = ""
+
+
+class NoticeSenderSettings(Struct, frozen=True, kw_only=True):
+    """How notices reach people who do not look into the app."""
+
+    email: Annotated[
+        str,
+        Meta(
+            pattern=_SENDER,
+            description="What carries notices by e-mail: `module:factory` of a sender; empty: they lie in the development mailbox.",
+        ),
+    ] = ""
+    sms: Annotated[
+        str,
+        Meta(
+            pattern=_SENDER,
+            description="What carries notices by text message: `module:factory` of a sender; empty: they lie in the development mailbox.",
         ),
     ] = ""
 
@@ -237,6 +259,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     writer: WriterSettings = WriterSettings()
     alarms: AlarmSettings = AlarmSettings()
     codes: CodeSettings = CodeSettings()
+    notices: NoticeSenderSettings = NoticeSenderSettings()
     mailbox: MailboxSettings = MailboxSettings()
     phone: PhoneSettings = PhoneSettings()
     market: MarketSettings = MarketSettings()

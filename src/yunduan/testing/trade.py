@@ -25,6 +25,7 @@ from yunduan.domains.catalog.model import GoodsForm, Measure, Place, Rate, Stock
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import IdentitySettings, Postal, Vault
 from yunduan.domains.ledger.audit import audit
+from yunduan.domains.notices.model import NoticeSettings
 from yunduan.domains.orders.commands import (
     AddToCart,
     CancelOrder,
@@ -468,6 +469,7 @@ class TradeSimulation(Simulation):
                 Channels: channels,
                 PaymentListener: OrderPayments(),
                 OrderSettings: OrderSettings(),
+                NoticeSettings: NoticeSettings(),
                 Numbering: Numbering(vault.lookup("order numbers", "")),
                 Sandbox: self.sandbox,
             },

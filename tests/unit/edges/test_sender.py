@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from support.people import EMAIL, PHONE
-from yunduan.cloud import open_cloud, sender_of
+from yunduan.cloud import notice_senders_of, open_cloud, sender_of
 from yunduan.domains.identity.commands import RequestCode
 from yunduan.domains.identity.couriers import KeepInMailbox
 from yunduan.domains.identity.model import Language, Letter
 from yunduan.domains.identity.queries import Mailbox
+from yunduan.domains.notices.model import Way
 from yunduan.kernel.actors import SYSTEM
-from yunduan.runtime.settings import CodeSettings, Settings, SettingsError, load_settings
+from yunduan.runtime.settings import CodeSettings, NoticeSenderSettings, Settings, SettingsError, load_settings
 
 MODULE = '''
 """Carries letters by writing them down; takes none for somebody whose line is dead."""
@@ -107,3 +108,13 @@ def test_what_names_no_sender_does_not_fit(named: str) -> None:
     """Already when the settings are read."""
     with pytest.raises(SettingsError, match=r"codes\.sender"):
         load_settings(environ={"YUNDUAN_CODES__SENDER": named})
+
+
+def test_each_way_of_notices_has_a_sender_of_its_own(pigeons: Path) -> None:
+    """The others lie in the mailbox; one that makes no sender is named by its own setting."""
+    assert notice_senders_of(load_settings(environ={})) == {}
+    named = notice_senders_of(Settings(notices=NoticeSenderSettings(sms="pigeons:loft")))
+    assert [(way, type(sender).__name__) for way, sender in named.items()] == [(Way.SMS, "Pigeons")]
+    with pytest.raises(SettingsError, match=r"^notices.email = 'pigeons:Deaf' makes no sender: it lacks `async def send\(self, letter\)`$"):
+        notice_senders_of(Settings(notices=NoticeSenderSettings(email="pigeons:Deaf")))
+    assert not pigeons.exists()

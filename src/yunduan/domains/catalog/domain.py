@@ -39,6 +39,7 @@ DOMAIN = Domain(
     ),
     queries=(
         queries.offers_of,
+        queries.titles_of,
         queries.terms_of,
         queries.shipping_for,
         queries.hold_of,
@@ -62,6 +63,7 @@ DOMAIN = Domain(
         facts.CategoryCreated,
         facts.CategoryChanged,
         facts.GoodsChanged,
+        facts.StockRanLow,
     ),
     routes=ROUTES,
 )

@@ -1,6 +1,6 @@
-"""What the catalog tells the others. Stock tells nothing: it moves with every order, and nobody needs each move."""
+"""What the catalog tells the others. Of stock only that it runs low: it moves with every order, and nobody needs each move."""
 
-from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
+from yunduan.kernel.ids import CategoryId, GoodsId, ShopId, VariantId
 from yunduan.kernel.messages import Fact
 
 
@@ -44,3 +44,12 @@ class GoodsChanged(Fact):
     category_id: CategoryId
     state: str
     version: int
+
+
+class StockRanLow(Fact):
+    """An order has left few pieces of a variant to be sold over all locations of its shop, or, with 0, none."""
+
+    variant_id: VariantId
+    goods_id: GoodsId
+    shop_id: ShopId
+    available: int

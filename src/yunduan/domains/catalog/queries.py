@@ -259,7 +259,27 @@ class StockChanges(Query[list[StockChange]], refuses={CatalogRefusal.VARIANT_NOT
     limit: PageSize = 20
 
 
+class Title(Struct, frozen=True):
+    """What goods are called; the English is empty where there is none."""
+
+    title: str
+    title_en: str
+
+
+class TitlesOf(Query[dict[GoodsId, Title]]):
+    """What goods are called, in whatever state they are; those that never were are left out."""
+
+    goods_ids: Annotated[tuple[GoodsId, ...], Meta(max_length=PAGE_MAX)]
+
+
 # Answers
+
+
+@answers(TitlesOf)
+def titles_of(at: Asking, ask: TitlesOf) -> dict[GoodsId, Title]:
+    """Read each of the goods."""
+    found = {id: store.goods_if_any(at, id) for id in ask.goods_ids}
+    return {id: Title(goods.form.title, goods.form.title_en) for id, goods in found.items() if goods is not None}
 
 
 @answers(OffersOf)

@@ -267,10 +267,15 @@ def variant(at: Asking, id: VariantId, *, shop_id: ShopId) -> Variant:
     return found
 
 
+def goods_if_any(at: Asking, id: GoodsId) -> Goods | None:
+    """Goods of any shop, drafts included."""
+    row = at.row(_GOODS, (id,))
+    return _goods(row[0]) if row else None
+
+
 def goods(at: Asking, id: GoodsId, *, shop_id: ShopId) -> Goods:
     """Goods of this shop, drafts included."""
-    row = at.row(_GOODS, (id,))
-    found = _goods(row[0]) if row else None
+    found = goods_if_any(at, id)
     if found is None or found.shop_id != shop_id:
         raise Refused(CatalogRefusal.GOODS_NOT_FOUND)
     return found

@@ -41,6 +41,7 @@ DOMAIN = Domain(
         queries.sealed_address_of,
         queries.addresses_of,
         queries.my_profile,
+        queries.my_language,
         queries.my_sessions,
         queries.nicknames_of,
         queries.staff_of,
@@ -48,6 +49,9 @@ DOMAIN = Domain(
         queries.mailbox,
         queries.letters_due,
         queries.person_by_contact,
+        queries.reach_of,
+        queries.contacts_of,
+        queries.workers_of,
     ),
     facts=(
         facts.PersonRegistered,

@@ -139,6 +139,8 @@ SCOPES = frozenset(
         "shop:read",
         "shop:write",
         "ledger:read",
+        "notices:read",
+        "notices:write",
         "operate",
     }
 )

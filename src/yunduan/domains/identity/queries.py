@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from yunduan.domains.identity import model, store
 from yunduan.domains.identity.commands import letter_key
@@ -15,6 +15,7 @@ from yunduan.domains.identity.model import (
     Held,
     IdentityRefusal,
     IdentitySettings,
+    Language,
     Letter,
     OperatorRole,
     Profile,
@@ -58,6 +59,10 @@ class MyProfile(Query[Profile], refuses=(IdentityRefusal.PERSON_NOT_FOUND,)):
     """What the cloud knows of whoever asks."""
 
 
+class MyLanguage(Query[Language]):
+    """What whoever asks is written to in."""
+
+
 class MySessions(Query[tuple[Device, ...]]):
     """One's own signed-in devices, the newest first."""
 
@@ -86,6 +91,43 @@ class LettersDue(Query[tuple[Letter, ...]], refuses=(IdentityRefusal.NOT_ALLOWED
     """Letters that wait for a carrier and are still of use; for the cloud itself."""
 
     most: int = 20
+
+
+class Reach(Struct, frozen=True):
+    """How somebody who has not been erased can be reached, and in what language."""
+
+    language: Language
+    has_phone: bool
+    has_email: bool
+
+
+class ReachOf(Query[dict[PersonId, Reach]], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """How people can be reached; whoever never was or is erased is left out. For the cloud itself."""
+
+    person_ids: tuple[PersonId, ...]
+
+
+class Contacts(Struct, frozen=True):
+    """By what somebody is reached, opened; empty where there is nothing of the kind."""
+
+    language: Language
+    phone: str
+    email: str
+
+
+class ContactsOf(Query[dict[PersonId, Contacts]], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """By what people are reached; whoever never was or is erased is left out.
+
+    For the cloud itself, which writes to them, and for whoever reads what it writes where the mailbox is open.
+    """
+
+    person_ids: tuple[PersonId, ...]
+
+
+class WorkersOf(Query[dict[PersonId, frozenset[str]]], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+    """Who works in a shop, in which roles; for the cloud itself."""
+
+    shop_id: ShopId
 
 
 class PersonByContact(Query[PersonId | None], refuses=(IdentityRefusal.CONTACT_INVALID, IdentityRefusal.NOT_ALLOWED)):
@@ -194,6 +236,13 @@ def my_profile(at: Asking, _ask: MyProfile) -> Profile:
     )
 
 
+@answers(MyLanguage)
+def my_language(at: Asking, _ask: MyLanguage) -> Language:
+    """From the person's row; nothing is opened."""
+    person = at.get(PEOPLE, at.actor.person) if at.actor.person else None
+    return person.language if person else Language.ZH
+
+
 @answers(MySessions)
 def my_sessions(at: Asking, _ask: MySessions) -> tuple[Device, ...]:
     """With the one that asks marked."""
@@ -288,6 +337,42 @@ def _letters(at: Asking, ids: list[LetterId]) -> tuple[Letter, ...]:
                 )
             )
     return tuple(letters)
+
+
+@answers(ReachOf)
+def reach_of(at: Asking, ask: ReachOf) -> dict[PersonId, Reach]:
+    """From their rows; nothing is opened."""
+    _refuse_others(at)
+    return {
+        person.id: Reach(person.language, person.phone is not None, person.email is not None)
+        for person in at.get_many(PEOPLE, ask.person_ids).values()
+        if not person.erased_at
+    }
+
+
+@answers(ContactsOf)
+def contacts_of(at: Asking, ask: ContactsOf) -> dict[PersonId, Contacts]:
+    """Opened one by one."""
+    if not at.port(IdentitySettings).mailbox_is_open:
+        _refuse_others(at)
+    found = {}
+    for person in at.get_many(PEOPLE, ask.person_ids).values():
+        if not person.erased_at:
+            details = _details(at, person)
+            found[person.id] = Contacts(person.language, details.phone, details.email)
+    return found
+
+
+@answers(WorkersOf)
+def workers_of(at: Asking, ask: WorkersOf) -> dict[PersonId, frozenset[str]]:
+    """By the index of shops."""
+    _refuse_others(at)
+    return {person: frozenset(roles) for person, roles in store.staff_of(at, ask.shop_id, model.STAFF_MAX).items()}
+
+
+def _refuse_others(at: Asking) -> None:
+    if not at.actor.is_system:
+        raise Refused(IdentityRefusal.NOT_ALLOWED)
 
 
 @answers(PersonByContact)

@@ -39,6 +39,7 @@ DOMAIN = Domain(
         queries.shop_orders,
         queries.reviews_of_goods,
         queries.orders_by_state,
+        queries.names_of,
         whereabouts.order_money,
         whereabouts.shop_order_money,
     ),

@@ -281,6 +281,20 @@ class ShopOrderRefunds(Query[RefundPage], refuses={OrderRefusal.NOT_FOUND}):
     limit: PageSize = 20
 
 
+class OrderName(Struct, frozen=True):
+    """What an order is called among people: its number, and what its first line is of."""
+
+    number: str
+    title: str
+    title_en: str
+
+
+class NamesOf(Query[dict[OrderId, OrderName]]):
+    """What orders are called, for whoever is told of them; those that never were are left out."""
+
+    order_ids: Annotated[tuple[OrderId, ...], Meta(max_length=PAGE_MAX)]
+
+
 class StateTotal(Struct, frozen=True, kw_only=True):
     """The orders in one state and currency."""
 
@@ -641,6 +655,14 @@ def _line(order: Order, numbering: Numbering) -> OrderLine:
         title_en=items[0].title_en,
         picture=items[0].picture,
     )
+
+
+@answers(NamesOf)
+def names_of(at: Asking, ask: NamesOf) -> dict[OrderId, OrderName]:
+    """Read each order."""
+    numbering, found = at.port(Numbering), at.get_many(store.ORDER, ask.order_ids)
+    first = {id: store.terms(order).items[0] for id, order in found.items()}
+    return {id: OrderName(numbering.number_of(order.seq), first[id].title, first[id].title_en) for id, order in found.items()}
 
 
 @answers(ReviewsOfGoods)

@@ -1,5 +1,6 @@
 """Two pages for development: the mailbox that codes are sent to, and the page on which the sandbox's payers decide."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from http import HTTPStatus
@@ -12,6 +13,9 @@ from yunduan.backends.sandbox import Page, Said, Sandbox
 from yunduan.cloud import Cloud
 from yunduan.domains.identity.model import Letter
 from yunduan.domains.identity.queries import Mailbox
+from yunduan.domains.notices.model import NoticeLetter
+from yunduan.domains.notices.queries import NoticeMailbox
+from yunduan.kernel.ids import LetterId
 from yunduan.kernel.refusals import Refused
 
 PAGE_HEADERS = {
@@ -34,12 +38,12 @@ def mailbox_pages(cloud: Cloud) -> list[Any]:
     def mailbox() -> Response[Any]:
         """The newest first."""
         try:
-            letters = cloud.ask(Mailbox())
+            letters = (*cloud.ask(Mailbox()), *map(_as_letter, cloud.ask(NoticeMailbox())))
         except Refused as refused:
             return absent_page("No mailbox", refused.code.meaning)
-        return page_response("Mailbox", _letters(letters))
+        return page_response("Mailbox", _letters(sorted(letters, key=lambda letter: letter.at, reverse=True)))
 
-    return [mailbox] if Mailbox in cloud.registry.queries else []
+    return [mailbox] if {Mailbox, NoticeMailbox} <= cloud.registry.queries.keys() else []
 
 
 def sandbox_pages(sandbox: Sandbox | None) -> list[Any]:
@@ -89,7 +93,21 @@ def absent_page(title: str, text: str) -> Response[Any]:
     return page_response(title, f'<p class="lead">{escape(text)}</p>', status=HTTPStatus.NOT_FOUND)
 
 
-def _letters(letters: tuple[Letter, ...]) -> str:
+def _as_letter(letter: NoticeLetter) -> Letter:
+    """A letter about a notice, as codes are shown."""
+    text = f"{letter.title}\n{letter.text}"
+    return Letter(
+        letter_id=LetterId(letter.letter_id),
+        contact=letter.contact,
+        text=text,
+        code="",
+        language=letter.language,
+        at=letter.at,
+        is_sent=True,
+    )
+
+
+def _letters(letters: Sequence[Letter]) -> str:
     if not letters:
         return '<p class="lead">Nothing has been sent yet.</p>'
     rows = "".join(

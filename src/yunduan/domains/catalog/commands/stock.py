@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.catalog import store
+from yunduan.domains.catalog.facts import StockRanLow
 from yunduan.domains.catalog.model import (
     HOLD_MOVES,
     LINES_MAX,
@@ -23,6 +24,7 @@ from yunduan.domains.catalog.model import (
     ended,
     give_back,
     part_gone,
+    ran_low,
     totals,
 )
 from yunduan.kernel.ids import HoldId, LocationId, ShopId, VariantId
@@ -148,16 +150,20 @@ def hold_stock(tx: Tx, ask: HoldStock) -> bool:
         if before.state is HoldState.HELD and before.quantities() == wanted:
             return False
         raise Refused(CatalogRefusal.HOLD_EXISTS)
-    hold = Hold(id=ask.hold_id, state=HoldState.HELD, lines=_find(tx, wanted))
+    lines, low = _find(tx, wanted)
+    hold = Hold(id=ask.hold_id, state=HoldState.HELD, lines=lines)
     for line in hold.lines:
         store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(held=line.quantity))
     tx.add(store.HOLD, hold.id, hold)
+    for fact in low:
+        tx.tell(fact)
     return True
 
 
-def _find(tx: Tx, wanted: dict[VariantId, int]) -> tuple[HeldLine, ...]:
-    """Where the pieces of each variant come from; refuses when there are too few of any, and says of which."""
+def _find(tx: Tx, wanted: dict[VariantId, int]) -> tuple[tuple[HeldLine, ...], list[StockRanLow]]:
+    """Where the pieces of each variant come from, and which of them run low by that; refuses when there are too few, and says of which."""
     found: list[HeldLine] = []
+    low: list[StockRanLow] = []
     short: list[Left] = []
     for id, quantity in wanted.items():
         variant = tx.get(store.VARIANT, id)
@@ -166,13 +172,16 @@ def _find(tx: Tx, wanted: dict[VariantId, int]) -> tuple[HeldLine, ...]:
         places = store.shop(tx, variant.shop_id).location_ids
         available = [(place, store.stock(tx, id, place).available) for place in places]
         parts = allocate(quantity, available)
+        before = sum(pieces for _, pieces in available)
         if parts is None:
-            short.append(Left(variant_id=id, available=sum(pieces for _, pieces in available)))
-        else:
-            found += [HeldLine(id, place, part) for place, part in parts]
+            short.append(Left(variant_id=id, available=before))
+            continue
+        found += [HeldLine(id, place, part) for place, part in parts]
+        if ran_low(before, before - quantity):
+            low.append(StockRanLow(variant_id=id, goods_id=variant.goods_id, shop_id=variant.shop_id, available=before - quantity))
     if short:
         raise Refused(CatalogRefusal.SOLD_OUT, figures=SoldOut(lines=tuple(short)))
-    return tuple(found)
+    return tuple(found), low
 
 
 @handles(ReleaseStock)

@@ -1,0 +1,252 @@
+"""Who is told what, fact by fact; what is written and the follower's cursor commit together, so that each cause is told once."""
+
+from collections.abc import Iterable
+
+from yunduan.domains.catalog.facts import ShopStateChanged, StockRanLow
+from yunduan.domains.identity.facts import PersonErased
+from yunduan.domains.identity.model import ShopRole
+from yunduan.domains.identity.queries import WorkersOf
+from yunduan.domains.notices import store
+from yunduan.domains.notices.giving import give
+from yunduan.domains.notices.model import About, Due, NoticeKind
+from yunduan.domains.orders.commands import GIVES_BACK, MANAGES, PACKS, SERVES
+from yunduan.domains.orders.facts import (
+    OrderCancelled,
+    OrderPaid,
+    OrderReceived,
+    OrderRefunded,
+    OrderReviewed,
+    OrderShipped,
+    ReceiptExtended,
+    ReviewAddedTo,
+)
+from yunduan.domains.orders.model import Who, WordKind
+from yunduan.domains.payments.facts import CaptureReturned, EscrowSettled, PaymentEnded, RefundFinished, WalletToppedUp
+from yunduan.domains.payments.model import TenderKind
+from yunduan.domains.payments.queries import PaymentOf, RefundOf
+from yunduan.kernel.ids import PersonId, ShopId
+from yunduan.runtime.registry import Follower, hears
+from yunduan.runtime.transaction import Tx
+
+EARNS = (ShopRole.OWNER, ShopRole.FINANCE)
+"""Who in a shop waits for its money."""
+
+
+class _Telling:
+    """What a run of facts makes due to people; who works in a shop is looked up once."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._dues: list[Due] = []
+        self._workers: dict[ShopId, dict[PersonId, frozenset[str]]] = {}
+
+    def person(self, person: PersonId, kind: NoticeKind, about: About) -> None:
+        """Due to one."""
+        self._dues.append(Due(person, kind, about))
+
+    def staff(self, shop: ShopId, roles: Iterable[ShopRole], kind: NoticeKind, about: About) -> None:
+        """Due to everybody who has one of these roles in a shop."""
+        if shop not in self._workers:
+            self._workers[shop] = self._tx.ask(WorkersOf(shop_id=shop))
+        self._dues += [Due(person, kind, about) for person, held in self._workers[shop].items() if not held.isdisjoint(roles)]
+
+    def give(self) -> None:
+        """Give all of it."""
+        give(self._tx, self._dues)
+
+
+@hears(OrderPaid)
+def on_order_paid(tx: Tx, facts: list[OrderPaid]) -> None:
+    """To whoever packs, and to a buyer who had to wait for the channel; whoever paid at once has seen it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.total)
+        if not fact.at_once:
+            telling.person(fact.buyer, NoticeKind.ORDER_PAID, about)
+        telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_PAID, about)
+    telling.give()
+
+
+@hears(OrderShipped)
+def on_order_shipped(tx: Tx, facts: list[OrderShipped]) -> None:
+    """To the buyer."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.person(fact.buyer, NoticeKind.ORDER_SHIPPED, About(order_id=fact.order_id, shop_id=fact.shop_id))
+    telling.give()
+
+
+@hears(OrderReceived)
+def on_order_received(tx: Tx, facts: list[OrderReceived]) -> None:
+    """To a buyer who has not said so themselves."""
+    telling = _Telling(tx)
+    for fact in facts:
+        if fact.by != Who.BUYER:
+            telling.person(fact.buyer, NoticeKind.ORDER_RECEIVED, About(order_id=fact.order_id, shop_id=fact.shop_id))
+    telling.give()
+
+
+@hears(EscrowSettled)
+def on_escrow_settled(tx: Tx, facts: list[EscrowSettled]) -> None:
+    """To whoever minds the shop's money."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.to_shop)
+        telling.staff(fact.shop_id, EARNS, NoticeKind.SALE_RECEIVED, about)
+    telling.give()
+
+
+@hears(ReceiptExtended)
+def on_receipt_extended(tx: Tx, facts: list[ReceiptExtended]) -> None:
+    """To whoever answers buyers."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.staff(fact.shop_id, SERVES, NoticeKind.SALE_PUT_OFF, About(order_id=fact.order_id, shop_id=fact.shop_id))
+    telling.give()
+
+
+@hears(OrderCancelled)
+def on_order_cancelled(tx: Tx, facts: list[OrderCancelled]) -> None:
+    """To the side that has not done it: the shop of an order that was to be shipped, or the buyer."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.refunded)
+        if fact.by != Who.BUYER:
+            kind = NoticeKind.ORDER_DECLINED if fact.was_paid else NoticeKind.ORDER_LAPSED
+            telling.person(fact.buyer, kind, about)
+        elif fact.was_paid:
+            telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_CANCELLED, about)
+    telling.give()
+
+
+@hears(OrderRefunded)
+def on_order_refunded(tx: Tx, facts: list[OrderRefunded]) -> None:
+    """To the buyer; to the shop as well when the marketplace has done it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, refund_id=fact.refund_id, amount=fact.amount)
+        telling.person(fact.buyer, NoticeKind.ORDER_REFUNDED, about)
+        if fact.by == Who.OPERATOR:
+            telling.staff(fact.shop_id, GIVES_BACK, NoticeKind.SALE_REFUNDED, about)
+    telling.give()
+
+
+@hears(RefundFinished)
+def on_refund_finished(tx: Tx, facts: list[RefundFinished]) -> None:
+    """To whoever had to wait for a channel; what goes back into the wallet is there at once."""
+    telling = _Telling(tx)
+    for fact in facts:
+        refund = tx.ask(RefundOf(refund_id=fact.refund_id))
+        about = About(order_id=fact.order_id, refund_id=fact.refund_id, amount=fact.diverted or fact.amount)
+        if fact.diverted:
+            telling.person(refund.payer, NoticeKind.REFUND_DIVERTED, about)
+        elif any(piece.kind is TenderKind.CHANNEL for piece in refund.pieces):
+            telling.person(refund.payer, NoticeKind.REFUND_ARRIVED, about)
+    telling.give()
+
+
+@hears(OrderReviewed)
+def on_order_reviewed(tx: Tx, facts: list[OrderReviewed]) -> None:
+    """To whoever answers for the shop; never which order it was of, for a review is public under a pen name."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(shop_id=fact.shop_id, goods_id=fact.goods_id, review_id=fact.review_id, number=fact.stars)
+        telling.staff(fact.shop_id, SERVES, NoticeKind.SALE_REVIEWED, about)
+    telling.give()
+
+
+@hears(ReviewAddedTo)
+def on_review_added_to(tx: Tx, facts: list[ReviewAddedTo]) -> None:
+    """To the side that has not said it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(shop_id=fact.shop_id, goods_id=fact.goods_id, review_id=fact.review_id)
+        if fact.kind == WordKind.ANSWER:
+            telling.person(fact.author, NoticeKind.REVIEW_ANSWERED, about)
+        else:
+            telling.staff(fact.shop_id, SERVES, NoticeKind.REVIEW_CONTINUED, about)
+    telling.give()
+
+
+@hears(WalletToppedUp)
+def on_wallet_topped_up(tx: Tx, facts: list[WalletToppedUp]) -> None:
+    """To whoever waits for the money."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.person(fact.person, NoticeKind.WALLET_TOPPED_UP, About(payment_id=fact.payment_id, amount=fact.amount))
+    telling.give()
+
+
+@hears(PaymentEnded)
+def on_payment_ended(tx: Tx, facts: list[PaymentEnded]) -> None:
+    """Of a top-up; what becomes of a checkout's orders is told by themselves."""
+    telling = _Telling(tx)
+    for fact in facts:
+        if fact.checkout_id is None:
+            payment = tx.ask(PaymentOf(payment_id=fact.payment_id))
+            telling.person(payment.payer, NoticeKind.TOP_UP_FAILED, About(payment_id=payment.id, amount=payment.total))
+    telling.give()
+
+
+@hears(CaptureReturned)
+def on_capture_returned(tx: Tx, facts: list[CaptureReturned]) -> None:
+    """To whoever has paid too late."""
+    telling = _Telling(tx)
+    for fact in facts:
+        payer = tx.ask(PaymentOf(payment_id=fact.payment_id)).payer
+        telling.person(payer, NoticeKind.PAYMENT_RETURNED, About(payment_id=fact.payment_id, amount=fact.amount))
+    telling.give()
+
+
+@hears(StockRanLow)
+def on_stock_ran_low(tx: Tx, facts: list[StockRanLow]) -> None:
+    """To whoever packs."""
+    telling = _Telling(tx)
+    for fact in facts:
+        kind = NoticeKind.STOCK_LOW if fact.available else NoticeKind.STOCK_OUT
+        about = About(shop_id=fact.shop_id, goods_id=fact.goods_id, number=fact.available)
+        telling.staff(fact.shop_id, PACKS, kind, about)
+    telling.give()
+
+
+@hears(ShopStateChanged)
+def on_shop_state_changed(tx: Tx, facts: list[ShopStateChanged]) -> None:
+    """To whoever runs the shop."""
+    telling = _Telling(tx)
+    for fact in facts:
+        kind = NoticeKind.SHOP_REOPENED if fact.is_open else NoticeKind.SHOP_SUSPENDED
+        telling.staff(fact.shop_id, MANAGES, kind, About(shop_id=fact.shop_id))
+    telling.give()
+
+
+@hears(PersonErased)
+def on_person_erased(tx: Tx, facts: list[PersonErased]) -> None:
+    """What somebody was told goes with them."""
+    for fact in facts:
+        store.forget_person(tx, fact.person_id)
+
+
+FOLLOWERS = (
+    Follower(
+        "notices",
+        (
+            on_order_paid,
+            on_order_shipped,
+            on_order_received,
+            on_escrow_settled,
+            on_receipt_extended,
+            on_order_cancelled,
+            on_order_refunded,
+            on_refund_finished,
+            on_order_reviewed,
+            on_review_added_to,
+            on_wallet_topped_up,
+            on_payment_ended,
+            on_capture_returned,
+            on_stock_ran_low,
+            on_shop_state_changed,
+            on_person_erased,
+        ),
+    ),
+)
+"""One cursor for all, so that everybody is told things in the order in which they happened."""

@@ -1,0 +1,166 @@
+"""What can be told, by which ways, and when: values and pure decisions."""
+
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Protocol
+from zoneinfo import ZoneInfo
+
+from msgspec import Meta, Struct
+
+from yunduan.domains.identity.model import DAY_MS, HOUR_MS, MINUTE_MS, Language
+from yunduan.kernel.ids import GoodsId, NoticeLetterId, OrderId, PaymentId, PersonId, RefundId, ReviewId, ShopId
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import RefusalCode
+
+
+class NoticeKind(StrEnum):
+    """What is told: first to buyers, then to those who work in a shop."""
+
+    ORDER_PAID = "order_paid"
+    ORDER_SHIPPED = "order_shipped"
+    ORDER_RECEIVED = "order_received"
+    ORDER_LAPSED = "order_lapsed"
+    ORDER_DECLINED = "order_declined"
+    ORDER_REFUNDED = "order_refunded"
+    REFUND_ARRIVED = "refund_arrived"
+    REFUND_DIVERTED = "refund_diverted"
+    REVIEW_ANSWERED = "review_answered"
+    WALLET_TOPPED_UP = "wallet_topped_up"
+    TOP_UP_FAILED = "top_up_failed"
+    PAYMENT_RETURNED = "payment_returned"
+    SALE_PAID = "sale_paid"
+    SALE_CANCELLED = "sale_cancelled"
+    SALE_RECEIVED = "sale_received"
+    SALE_REFUNDED = "sale_refunded"
+    SALE_PUT_OFF = "sale_put_off"
+    SALE_REVIEWED = "sale_reviewed"
+    REVIEW_CONTINUED = "review_continued"
+    STOCK_LOW = "stock_low"
+    STOCK_OUT = "stock_out"
+    SHOP_SUSPENDED = "shop_suspended"
+    SHOP_REOPENED = "shop_reopened"
+
+
+class Way(StrEnum):
+    """How a notice comes."""
+
+    IN_APP = "in_app"
+    EMAIL = "email"
+    SMS = "sms"
+
+
+LETTER_WAYS = (Way.EMAIL, Way.SMS)
+"""The ways that leave the house, and ring where somebody sleeps."""
+WRITTEN_ABOUT = frozenset(
+    {
+        NoticeKind.ORDER_SHIPPED,
+        NoticeKind.ORDER_LAPSED,
+        NoticeKind.ORDER_DECLINED,
+        NoticeKind.ORDER_REFUNDED,
+        NoticeKind.REFUND_DIVERTED,
+        NoticeKind.PAYMENT_RETURNED,
+        NoticeKind.SHOP_SUSPENDED,
+    }
+)
+"""What an e-mail is written about unless somebody says otherwise: what changes a person's plans while they look elsewhere."""
+
+
+class NoticeRefusal(RefusalCode):
+    """What notices say no by."""
+
+    NOT_FOUND = "notice_not_found", "There is no notice of this number yet."
+
+
+class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a notice is about: opaque ids and figures, nothing of a person."""
+
+    order_id: OrderId | None = None
+    shop_id: ShopId | None = None
+    goods_id: GoodsId | None = None
+    review_id: ReviewId | None = None
+    refund_id: RefundId | None = None
+    payment_id: PaymentId | None = None
+    amount: Money | None = None
+    number: int | None = None
+    """Stars of a review, or pieces that are left."""
+
+
+class Due(Struct, frozen=True):
+    """Something that somebody is to be told."""
+
+    person: PersonId
+    kind: NoticeKind
+    about: About
+
+
+TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?![\s\S])", description="Hours and minutes.", examples=["22:00"])]
+
+
+class QuietHours(Struct, frozen=True, kw_only=True):
+    """When no letter leaves, every day, in the market's time zone; over midnight as a rule. There are none when both are the same."""
+
+    begins: TimeOfDay = "22:00"
+    ends: TimeOfDay = "08:00"
+
+
+class Preferences(Struct, frozen=True, kw_only=True):
+    """What somebody has chosen; a kind of which nothing was said comes as `usual_ways` has it."""
+
+    chosen: dict[str, tuple[Way, ...]] = {}
+    quiet: QuietHours = QuietHours()
+
+    def ways(self, kind: NoticeKind) -> tuple[Way, ...]:
+        """How a kind of notice comes."""
+        return self.chosen.get(kind.value, usual_ways(kind))
+
+
+class NoticeSettings(Struct, frozen=True, kw_only=True):
+    """What the composition root decides for this domain: a port."""
+
+    time_zone: str = "Asia/Shanghai"
+    """Whose nights are meant by quiet hours."""
+
+
+class NoticeLetter(Struct, frozen=True, kw_only=True):
+    """A notice on its way to a contact, in words; `contact` is empty once the person has no such contact any more."""
+
+    letter_id: NoticeLetterId
+    way: Way
+    contact: str
+    language: Language
+    title: str
+    text: str
+    at: int
+
+
+class NoticeSender(Protocol):
+    """Carries letters by one way: an e-mail or a text message. `letter_id` is the same when a letter is given a second time."""
+
+    async def send(self, letter: NoticeLetter) -> None:
+        """Return when the carrier has taken it; any error means that it is tried again later."""
+        ...
+
+
+RETRY_MS = (5_000, 30_000, 2 * MINUTE_MS, 10 * MINUTE_MS, 30 * MINUTE_MS, HOUR_MS, 2 * HOUR_MS, 4 * HOUR_MS, 8 * HOUR_MS)
+"""How long a letter waits after each failure; after the last, which is over a night later, it is given up."""
+KEPT_MS = 180 * DAY_MS
+"""How long a notice is kept."""
+LETTERS_KEPT_MS = 30 * DAY_MS
+"""How long it is known that a letter was sent."""
+
+
+def usual_ways(kind: NoticeKind) -> tuple[Way, ...]:
+    """How a kind of notice comes to somebody who has not chosen."""
+    return (Way.IN_APP, Way.EMAIL) if kind in WRITTEN_ABOUT else (Way.IN_APP,)
+
+
+def after_quiet(at_ms: int, quiet: QuietHours, zone: ZoneInfo) -> int:
+    """When a letter may leave that would leave now: at once, or when the quiet hours that it falls into have ended."""
+    here = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
+    begins, ends, now = time.fromisoformat(quiet.begins), time.fromisoformat(quiet.ends), here.time()
+    is_over_midnight = begins > ends
+    is_quiet = begins <= now or now < ends if is_over_midnight else begins <= now < ends
+    if not is_quiet:
+        return at_ms
+    day = here.date() + timedelta(days=1) if is_over_midnight and now >= begins else here.date()
+    return max(at_ms, round(datetime.combine(day, ends, zone).timestamp() * 1000))

@@ -1,0 +1,136 @@
+"""What notices say, in Chinese and in English: data, and how its gaps are filled."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from yunduan.domains.identity.model import Language
+from yunduan.domains.notices.model import NoticeKind
+
+
+class Words(Struct, frozen=True):
+    """A heading and a sentence or two."""
+
+    title: str
+    text: str
+
+
+_ZH, _EN = Language.ZH, Language.EN
+_KIND = NoticeKind
+TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
+    {
+        _KIND.ORDER_PAID: {
+            _ZH: Words("付款成功", "订单 {order}（{goods}）已付款 {amount}，{shop}正在备货。"),
+            _EN: Words("Payment received", "{amount} for order {order} ({goods}) has arrived. {shop} is getting it ready."),
+        },
+        _KIND.ORDER_SHIPPED: {
+            _ZH: Words("已发货", "订单 {order}（{goods}）已由{shop}发出。"),
+            _EN: Words("On its way", "{shop} has shipped order {order} ({goods})."),
+        },
+        _KIND.ORDER_RECEIVED: {
+            _ZH: Words("已自动确认收货", "订单 {order}（{goods}）已到期自动确认收货，货款已付给{shop}。"),
+            _EN: Words(
+                "Taken as received", "The time for order {order} ({goods}) has passed: it counts as received, and {shop} has its money."
+            ),
+        },
+        _KIND.ORDER_LAPSED: {
+            _ZH: Words("订单已取消", "订单 {order}（{goods}）未按时付款，已自动取消。"),
+            _EN: Words("Order cancelled", "Order {order} ({goods}) was not paid in time and has been cancelled."),
+        },
+        _KIND.ORDER_DECLINED: {
+            _ZH: Words("商家取消了订单", "{shop}无法发货，已取消订单 {order}（{goods}），{amount} 将原路退回。"),
+            _EN: Words(
+                "The shop has cancelled",
+                "{shop} cannot ship order {order} ({goods}) and has cancelled it. {amount} goes back the way it came.",
+            ),
+        },
+        _KIND.ORDER_REFUNDED: {
+            _ZH: Words("退款已发起", "订单 {order}（{goods}）的 {amount} 正在原路退回。"),
+            _EN: Words("A refund is on its way", "{amount} of order {order} ({goods}) goes back the way it came."),
+        },
+        _KIND.REFUND_ARRIVED: {
+            _ZH: Words("退款已到账", "订单 {order}（{goods}）的退款 {amount} 已到账。"),
+            _EN: Words("Your refund has arrived", "The refund of {amount} for order {order} ({goods}) has arrived."),
+        },
+        _KIND.REFUND_DIVERTED: {
+            _ZH: Words("退款已存入钱包", "订单 {order}（{goods}）的退款中有 {amount} 无法原路退回，已存入您的钱包。"),
+            _EN: Words(
+                "Your refund is in your wallet",
+                "{amount} of the refund for order {order} ({goods}) could not go back the way it came and is in your wallet.",
+            ),
+        },
+        _KIND.REVIEW_ANSWERED: {
+            _ZH: Words("商家回复了您的评价", "{shop}回复了您对“{goods}”的评价。"),
+            _EN: Words("Your review has an answer", "{shop} has answered your review of {goods}."),
+        },
+        _KIND.WALLET_TOPPED_UP: {
+            _ZH: Words("充值成功", "{amount} 已存入您的钱包。"),
+            _EN: Words("Money is in your wallet", "{amount} has arrived in your wallet."),
+        },
+        _KIND.TOP_UP_FAILED: {
+            _ZH: Words("充值未成功", "充值 {amount} 未完成，没有扣款。"),
+            _EN: Words("Nothing was paid in", "The top-up of {amount} came to nothing. Nothing was taken."),
+        },
+        _KIND.PAYMENT_RETURNED: {
+            _ZH: Words("付款已退回", "{amount} 到账时订单已结束，款项正在原路退回。"),
+            _EN: Words("Your payment goes back", "{amount} arrived after the order had ended and goes back the way it came."),
+        },
+        _KIND.SALE_PAID: {
+            _ZH: Words("新订单", "{shop}：订单 {order}（{goods}）已付款 {amount}，请发货。"),
+            _EN: Words("A new order", "{shop}: order {order} ({goods}) is paid, {amount}. Please ship it."),
+        },
+        _KIND.SALE_CANCELLED: {
+            _ZH: Words("买家取消了订单", "{shop}：订单 {order}（{goods}）已由买家取消，请勿发货。"),
+            _EN: Words("The buyer has cancelled", "{shop}: the buyer has cancelled order {order} ({goods}). Do not ship it."),
+        },
+        _KIND.SALE_RECEIVED: {
+            _ZH: Words("货款已到账", "{shop}：订单 {order}（{goods}）已收货，{amount} 已到账。"),
+            _EN: Words("An order is settled", "{shop}: order {order} ({goods}) was received, and {amount} is the shop's."),
+        },
+        _KIND.SALE_REFUNDED: {
+            _ZH: Words("平台已退款", "{shop}：平台已将订单 {order}（{goods}）的 {amount} 退给买家。"),
+            _EN: Words(
+                "The marketplace has refunded", "{shop}: the marketplace has given {amount} of order {order} ({goods}) back to the buyer."
+            ),
+        },
+        _KIND.SALE_PUT_OFF: {
+            _ZH: Words("买家延长了收货时间", "{shop}：订单 {order}（{goods}）的买家尚未收到货，已延长收货时间。"),
+            _EN: Words(
+                "The buyer waits longer",
+                "{shop}: order {order} ({goods}) has not reached its buyer, who has extended the time to receive it.",
+            ),
+        },
+        _KIND.SALE_REVIEWED: {
+            _ZH: Words("新评价", "{shop}：“{goods}”收到 {number} 星评价。"),
+            _EN: Words("A new review", "{shop}: {goods} was given {number} of 5 stars."),
+        },
+        _KIND.REVIEW_CONTINUED: {
+            _ZH: Words("买家追加了评价", "{shop}：“{goods}”的一条评价有追加内容。"),
+            _EN: Words("A review was added to", "{shop}: the author of a review of {goods} has said more."),
+        },
+        _KIND.STOCK_LOW: {
+            _ZH: Words("库存不足", "{shop}：“{goods}”只剩 {number} 件可售。"),
+            _EN: Words("Stock is low", "{shop}: of {goods} there are {number} left to sell."),
+        },
+        _KIND.STOCK_OUT: {
+            _ZH: Words("已售罄", "{shop}：“{goods}”已售罄。"),
+            _EN: Words("Sold out", "{shop}: {goods} is sold out."),
+        },
+        _KIND.SHOP_SUSPENDED: {
+            _ZH: Words("店铺已被暂停", "平台已暂停{shop}营业，进行中的订单照常处理。"),
+            _EN: Words("The shop is suspended", "The marketplace has suspended {shop}. Orders that are under way go on."),
+        },
+        _KIND.SHOP_REOPENED: {
+            _ZH: Words("店铺已恢复营业", "平台已恢复{shop}营业。"),
+            _EN: Words("The shop is open again", "The marketplace has opened {shop} again."),
+        },
+    }
+)
+"""Every kind in every language. The gaps: `order` (its number in fours), `goods`, `shop`, `amount`, `number`."""
+
+
+def said(kind: NoticeKind, language: Language, gaps: Mapping[str, str]) -> Words:
+    """A notice in words. What fills a gap is put there as it is, and never read for gaps of its own."""
+    words = TEMPLATES[kind][language]
+    return Words(words.title, words.text.format_map(gaps))
