@@ -17,7 +17,10 @@ from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.identity.queries import Mailbox
 from yunduan.domains.orders.commands import Placed, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.payments.deposits import PledgeDeposit
 from yunduan.edges.http.openapi import openapi_document
+from yunduan.kernel.ids import ShopId
+from yunduan.kernel.money import Money
 from yunduan.runtime.registry import Registry
 
 REGISTRY = Registry(DOMAINS)
@@ -360,6 +363,15 @@ def _told(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {}, {"through": 1}, {"through": 0})
 
 
+def _deposit(stage: Stage, name: str) -> Scene:
+    shop_id = ShopId(stage.town.ours["shop_id"])
+    if "releases" in name:
+        stage.world.send(PledgeDeposit(shop_id=shop_id, amount=Money(amount=2, currency="CNY")))
+    body = {"amount": {"amount": 1, "currency": "CNY"}}
+    caller = "operator finance" if "releases" in name else "shop finance"
+    return stage.made(name, caller, {}, body, {"amount": {"amount": 2, "currency": "CNY"}})
+
+
 def _alert(stage: Stage, name: str) -> Scene:
     stage.town._phones += 1  # what the alert's amount and event are made of
     return stage.made(name, "operator admin", {"alert_id": stage.town._alert()})
@@ -506,6 +518,8 @@ SCENES: dict[str, Make] = {
         caller="operator admin",
     ),
     "POST /payments/top-ups": _top_up,
+    "POST /shops/{shop_id}/deposit": _deposit,
+    "POST /operator/shops/{shop_id}/deposit/releases": _deposit,
     "POST /operator/payment-alerts/{alert_id}/resolution": _alert,
     "POST /cart/lines": _cart,
     "PUT /cart/lines/{variant_id}": _cart,

@@ -406,12 +406,16 @@ def test_what_moves_whole_moves_what_it_says(amount: int) -> None:
     book.post(postings.top_up(payment, charge))
     book.post(postings.book_difference(payment.id, "sandbox", cny(amount)))
     book.post(postings.set_aside("prm_1", cny(amount)))
+    book.post(postings.pledge("dps_1", SHOP, cny(2 * amount)))
+    book.post(postings.release_deposit("dps_2", SHOP, cny(amount)))
     assert book.balances == {
         model.commission_account("CNY"): -amount,
         model.promotions_account("CNY"): amount,
         model.channel_account("sandbox", "CNY"): -2 * amount,
         model.wallet_account(BUYER, "CNY"): amount,
         model.difference_account("CNY"): amount,
+        model.shop_account(SHOP, "CNY"): -amount,
+        drawing.deposit_account(SHOP, "CNY"): amount,
     }
 
 

@@ -30,6 +30,7 @@ from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
 from yunduan.domains.payments import commands, drawing, model, postings, recourse
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SetAsideForPromotions, SettleEscrow
+from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
 from yunduan.domains.payments.model import ChargeState, EscrowState, PaymentStarted, PaymentState, PieceState, RefundState, TenderKind
 from yunduan.domains.payments.queries import PaymentOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
@@ -253,6 +254,18 @@ class Payments(RuleBasedStateMachine):
         else:
             self.left_for_elsewhere += amount
 
+    @rule(amount=st.integers(1, 2_000), releases=st.booleans())
+    def pledge(self, amount: int, releases: bool) -> None:
+        """The shop sets a deposit aside, or has a part of it back."""
+        source = drawing.deposit_account if releases else model.shop_account
+        has = self._posted(source(SHOP, "CNY"))
+        try:
+            self.market.world.send((ReleaseDeposit if releases else PledgeDeposit)(shop_id=SHOP, amount=cny(amount)))
+        except Refused:
+            assert amount > has
+        else:
+            assert amount <= has
+
     @rule(amount=st.integers(1, 500))
     def earn(self, amount: int) -> None:
         """What is earned is set aside for discounts, what is missing made up for first."""
@@ -276,8 +289,10 @@ class Payments(RuleBasedStateMachine):
     @invariant()
     def what_goes_back_after_the_settlement_is_paid_by_whom_the_rule_names(self) -> None:
         """The commission in proportion, the shop the rest; a shop that owes has nothing."""
-        balance, claim = self._posted(model.shop_account(SHOP, "CNY")), self._posted(drawing.receivable_account(SHOP, "CNY"))
-        assert claim == 0 or balance == 0
+        accounts = (model.shop_account, drawing.deposit_account, drawing.receivable_account)
+        balance, deposit, claim = (self._posted(id_of(SHOP, "CNY")) for id_of in accounts)
+        assert claim == 0 or balance == deposit == 0
+        balance += deposit
         assert balance >= 0 >= claim
         earned = sum(held - self.fees[number] for number, held in self.settled.items())
         paid = sum(self.taken_back.values()) - sum(self.fees_back.values())

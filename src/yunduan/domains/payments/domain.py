@@ -1,9 +1,11 @@
 """What payments shows to the composition root."""
 
-from yunduan.domains.payments import commands, queries, recourse
+from yunduan.domains.payments import commands, deposits, queries, recourse
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     ClaimPaidOff,
+    DepositPledged,
+    DepositReleased,
     DifferenceBooked,
     EscrowRefunded,
     EscrowSettled,
@@ -30,6 +32,8 @@ DOMAIN = Domain(
         commands.settle_escrow,
         commands.refund_escrow,
         recourse.refund_settled,
+        deposits.pledge_deposit,
+        deposits.release_deposit,
         commands.book_difference,
         commands.set_aside_for_promotions,
         commands.resolve_alert,
@@ -62,6 +66,8 @@ DOMAIN = Domain(
         EscrowRefunded,
         SettledRefunded,
         ClaimPaidOff,
+        DepositPledged,
+        DepositReleased,
         RefundFinished,
         NotificationMismatched,
         DifferenceBooked,

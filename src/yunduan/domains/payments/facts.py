@@ -78,6 +78,20 @@ class ClaimPaidOff(Fact):
     cause: str
 
 
+class DepositPledged(Fact):
+    """A shop has set a part of its balance aside as its deposit."""
+
+    shop_id: ShopId
+    amount: Money
+
+
+class DepositReleased(Fact):
+    """A shop has a part of its deposit back in its balance."""
+
+    shop_id: ShopId
+    amount: Money
+
+
 class RefundFinished(Fact):
     """Every piece of a refund has arrived; `diverted` is what went to the wallet because a channel refused it."""
 

@@ -16,6 +16,8 @@
 | divert | returning | wallet |
 | draw | shop, deposit, receivable, commission, shortfall | drawing of the refund, and from it as a refund; drawing closes |
 | pay off | shop | receivable |
+| pledge | shop | deposit |
+| release deposit | deposit | shop |
 | book difference | channel | difference |
 | set aside | commission | promotions |
 | cover | commission | shortfall |
@@ -91,6 +93,8 @@ PAY_OFF = Posting(name="pay_off", code=35)
 DIFFERENCE = Posting(name="difference", code=40)
 SET_ASIDE = Posting(name="set_aside", code=41)
 COVER = Posting(name="cover", code=42)
+PLEDGE = Posting(name="pledge", code=50)
+RELEASE_DEPOSIT = Posting(name="release_deposit", code=51)
 TEMPLATES = (
     HOLD,
     FUND,
@@ -107,6 +111,8 @@ TEMPLATES = (
     DIFFERENCE,
     SET_ASIDE,
     COVER,
+    PLEDGE,
+    RELEASE_DEPOSIT,
 )
 
 
@@ -365,6 +371,20 @@ def _target(escrow: Escrow, kind: TenderKind, channel_name: str, currency: str) 
     if kind is TenderKind.CHANNEL:
         return returning(channel_name, currency)
     return promotions(currency) if kind is TenderKind.PROMOTION else difference(currency)
+
+
+def pledge(id: str, shop_id: ShopId, amount: Money) -> Movement:
+    """Set a part of what a shop has earned aside as its deposit."""
+    source, target = shop(shop_id, amount.currency), deposit(shop_id, amount.currency)
+    moved = PLEDGE.move(step_id(id, "plg"), amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))
+
+
+def release_deposit(id: str, shop_id: ShopId, amount: Money) -> Movement:
+    """Give a part of a shop's deposit back."""
+    source, target = deposit(shop_id, amount.currency), shop(shop_id, amount.currency)
+    moved = RELEASE_DEPOSIT.move(step_id(id, "rdp"), amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))
 
 
 # What goes back over a channel

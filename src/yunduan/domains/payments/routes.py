@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yunduan.domains.payments.commands import ResolveAlert, TakeNotification, TopUpWallet
+from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
 from yunduan.domains.payments.model import Channels
 from yunduan.domains.payments.queries import (
     OpenAlertsOf,
@@ -72,6 +73,24 @@ ROUTES = (
         takes=notification,
     ),
     Route("GET", "/shops/{shop_id}/balance", ShopBalanceOf, "shop:read", _EARNS, summary="What a shop has earned"),
+    Route(
+        "POST",
+        "/shops/{shop_id}/deposit",
+        PledgeDeposit,
+        "shop:write",
+        _EARNS,
+        client=("amount",),
+        summary="Set a part of a shop's balance aside as its deposit",
+    ),
+    Route(
+        "POST",
+        "/operator/shops/{shop_id}/deposit/releases",
+        ReleaseDeposit,
+        "operate",
+        _BOOKS,
+        client=("amount",),
+        summary="Give a shop a part of its deposit back",
+    ),
     Route(
         "GET",
         "/shops/{shop_id}/statement",

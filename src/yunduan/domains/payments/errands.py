@@ -1,0 +1,56 @@
+"""What channels have to be asked, after the commit that decided it, as values."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from yunduan.kernel.money import Money
+
+
+class OutgoingKind(StrEnum):
+    """What a channel is asked."""
+
+    REFUND = "refund"
+    QUERY = "query"
+    PAYOUT = "payout"
+    VERIFY = "verify"
+    """Whether an account is whose it is said to be."""
+
+
+class OutgoingState(StrEnum):
+    """Where a request to a channel stands."""
+
+    WAITING = "waiting"
+    """The channel has to be asked."""
+    ASKED = "asked"
+    """It has said that it will; when no notification comes it is asked what became of it."""
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """Something a channel has to be asked, at least once, after the commit that decided it.
+
+    Its id is the name by which the channel knows a refund or a payout; `cause` is what it belongs to: a refund, an ended payment, a payout,
+    or the owner of an account.
+    """
+
+    id: str
+    kind: OutgoingKind
+    state: OutgoingState
+    channel: str
+    reference: str
+    amount: Money
+    cause: str
+    tries: int = 0
+    next_at: int = 0
+
+
+ASKED_MS = 60_000
+"""How long an accepted refund or payout may take before the channel is asked what became of it."""
+BACK_OFF_MS = (1_000, 5_000, 30_000, 120_000, 600_000, 3_600_000)
+
+
+def back_off(tries: int) -> int:
+    """How long to wait after so many tries, in milliseconds: longer each time, an hour at most, and never giving up."""
+    return BACK_OFF_MS[min(tries, len(BACK_OFF_MS)) - 1]
