@@ -11,7 +11,8 @@ from support.asgi import Client, Heard, call
 from support.town import Town
 from unit.orders.market import Buyer
 from yunduan.cloud import DOMAINS
-from yunduan.domains.catalog.commands import CreateCategory, SuspendShop
+from yunduan.domains.catalog.applications import ApplicationForm
+from yunduan.domains.catalog.commands import ApplyForShop, CreateCategory, SuspendShop
 from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.identity.queries import Mailbox
@@ -326,8 +327,34 @@ def _shop_said_anew(stage: Stage, name: str) -> Scene:
 def _closed_or_open(stage: Stage, name: str) -> Scene:
     shop = stage.market.found("开关")
     if name.endswith("reopen"):
-        stage.world.send(SuspendShop(shop_id=shop.shop_id))
-    return stage.made(name, "operator admin", {"shop_id": shop.shop_id})
+        stage.world.send(SuspendShop(shop_id=shop.shop_id, reason="假货"))
+    return stage.made(name, "operator admin", {"shop_id": shop.shop_id}, {"reason": "假货"}, {"reason": "投诉"})
+
+
+_APPLIED = {
+    "name": "茶庄",
+    "name_en": "",
+    "about": "",
+    "about_en": "",
+    "picture": None,
+    "country": "CN",
+    "region": "",
+    "currency": "CNY",
+    "documents": [{"kind": "business_licence", "text": "91330106MA2CFXXX0X", "picture": None}],
+}
+
+
+def _application(stage: Stage, name: str) -> Scene:
+    buyer, token = stage.newcomer()
+    if name == "POST /shop-applications":
+        return stage.made(name, token, {}, {"form": _APPLIED}, {"form": _APPLIED | {"name": "别庄"}})
+    form = msgspec.convert(_APPLIED, ApplicationForm)
+    ids = {"application_id": stage.world.send(ApplyForShop(form=form), actor=buyer.actor).application_id}
+    if name.endswith("withdraw"):
+        return stage.made(name, token, ids)
+    if name.endswith("approve"):
+        return stage.made(name, "operator admin", ids, {"commission_ppm": 50_000}, {"commission_ppm": 60_000})
+    return stage.made(name, "operator admin", ids, {"reason": "看不清"}, {"reason": "过期"})
 
 
 def _new_category(stage: Stage, name: str) -> Scene:
@@ -510,6 +537,10 @@ SCENES: dict[str, Make] = {
     ),
     "POST /shops/{shop_id}/suspend": _closed_or_open,
     "POST /shops/{shop_id}/reopen": _closed_or_open,
+    "POST /shop-applications": _application,
+    "POST /shop-applications/{application_id}/withdraw": _application,
+    "POST /operator/shop-applications/{application_id}/approve": _application,
+    "POST /operator/shop-applications/{application_id}/reject": _application,
     "POST /categories": _new_category,
     "PUT /categories/{category_id}": _of_shop(
         lambda stage: {"category_id": stage.world.send(CreateCategory(name="旧")).category_id},

@@ -34,6 +34,7 @@ MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "templ
 
 SEEN_BY_OPERATORS = {
     "GET /payments/{payment_id}": {"admin", "service", "risk", "finance"},
+    "GET /shop-applications/{application_id}": {"admin", "risk"},
     "GET /orders/{order_id}": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/money": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/refunds": set(OPERATOR_ROLES),

@@ -28,7 +28,7 @@ BEYOND_LIMITS = (
     (("shop", "create", ADMIN, "茶" * 61), "name: Expected `str` of length <= 60"),
     (("shop", "create", ADMIN, "\x1b[31m茶\n铺"), "name: its form, or one of its characters, is not allowed"),
     (("shop", "create", ADMIN, "\udcff"), "CreateShop: not every argument is UTF-8"),
-    (("shop", "suspend", "shp_" + "1" * 41), "shop_id: its form, or one of its characters, is not allowed"),
+    (("shop", "suspend", "shp_" + "1" * 41, "假货"), "shop_id: its form, or one of its characters, is not allowed"),
     (("person", "register", "+8613800138001", "--nickname", "n" * 41), "nickname: Expected `str` of length <= 40"),
 )
 
@@ -436,7 +436,7 @@ def test_a_slip_in_the_folder_begins_no_marketplace(tmp_path: Path) -> None:
         ("person", "grant", ADMIN, "admin"),
         ("person", "mailbox"),
         ("shop", "list"),
-        ("shop", "suspend", "shp_1"),
+        ("shop", "suspend", "shp_1", "假货"),
         ("backup", str(tmp_path / "copy")),
     ):
         assert f"✗ {slip}/yunduan.sqlite is not there: " in run(*arguments, data=slip, ends=1)
@@ -480,7 +480,10 @@ def test_a_server_that_goes_away_is_told(tmp_path: Path) -> None:
         listening.bind(str(tmp_path / "operator.sock"))
         listening.listen()
         asking = subprocess.Popen(
-            [YUNDUAN, "shop", "suspend", "shp_1"], env=os.environ | {"YUNDUAN_DATA": str(tmp_path)}, stderr=subprocess.PIPE, text=True
+            [YUNDUAN, "shop", "suspend", "shp_1", "假货"],
+            env=os.environ | {"YUNDUAN_DATA": str(tmp_path)},
+            stderr=subprocess.PIPE,
+            text=True,
         )
         server, _ = listening.accept()
         server.recv(4096)

@@ -9,6 +9,8 @@ import msgspec
 from support.stores import rows_of, tables
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.backends.sandbox import Event, Said
+from yunduan.domains.catalog.applications import ApplicationForm, DocumentKind, LicenceDocument
+from yunduan.domains.catalog.commands import ApplyForShop
 from yunduan.domains.identity.commands import (
     AddAddress,
     AppointOwner,
@@ -27,7 +29,7 @@ from yunduan.domains.payments.model import wallet_account
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import PersonId, ReviewId, ShopId, VariantId
+from yunduan.kernel.ids import ApplicationId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.settings import MailboxSettings, Settings
 
 SHOP_ROLES = tuple(role.value for role in ShopRole)
@@ -142,8 +144,15 @@ class Town:
             "id": wallet,
             "number": placed.orders[0].number,
             "alert_id": self._alert(),
+            "application_id": self._applied(buyer),
             "review_id": self._review(variant, shop_id),
         }
+
+    def _applied(self, buyer: Buyer) -> ApplicationId:
+        """An application of a buyer for a shop of their own."""
+        licence = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X")
+        form = ApplicationForm(name="茶庄", country="CN", currency="CNY", documents=(licence,))
+        return self.world.send(ApplyForShop(form=form), actor=buyer.actor).application_id
 
     def _review(self, variant: VariantId, shop_id: ShopId) -> ReviewId:
         """What somebody else has bought of this shop, received and reviewed."""

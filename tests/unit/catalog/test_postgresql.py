@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from unit.catalog import test_goods, test_lists, test_shops, test_stock
+from unit.catalog import test_applications, test_goods, test_lists, test_shops, test_stock
 from unit.catalog.town import Town
 
 STORIES = (
+    test_applications.test_a_rejected_applicant_reads_why_and_may_apply_again,
+    test_applications.test_a_shops_own_people_read_why_it_was_suspended,
+    test_applications.test_of_many_who_wait_each_is_listed_once,
     test_goods.test_a_retired_variants_sku_is_free_again,
     test_goods.test_another_shop_cannot_touch_goods,
     test_goods.test_only_goods_on_sale_are_shown,

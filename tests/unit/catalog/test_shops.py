@@ -95,7 +95,7 @@ def test_a_suspended_shop_is_not_shown_and_says_that_it_is_closed(town: Town) ->
     shop = town.shop.shop_id
     goods = [town.goods(variant(f"S{n}")) for n in range(2 * REFRESHED_AT_ONCE + 1)]
     other = town.goods(variant("A"), shop=town.other)
-    town.world.send(SuspendShop(shop_id=shop))
+    town.world.send(SuspendShop(shop_id=shop, reason="假货"))
     assert not town.world.ask(TermsOf(shop_id=shop)).open
     assert refused(town, ShopPage(shop_id=shop)) == "shop_not_found"
     assert refused(town, GoodsInShop(shop_id=shop)) == "shop_not_found"
@@ -103,11 +103,11 @@ def test_a_suspended_shop_is_not_shown_and_says_that_it_is_closed(town: Town) ->
     town.world.settle()
     assert [card_of(item).id for item in town.world.ask(NewestGoods()).items] == [other.goods_id]
     before = town.everything()
-    town.world.send(SuspendShop(shop_id=shop))
+    town.world.send(SuspendShop(shop_id=shop, reason="假货"))
     assert town.everything() == before
     hidden = town.goods(variant("HIDDEN"))
     assert town.world.rows("SELECT count(*) FROM card") == [(1,)]
-    town.world.send(ReopenShop(shop_id=shop))
+    town.world.send(ReopenShop(shop_id=shop, reason="已改正"))
     town.world.settle()
     assert town.world.ask(TermsOf(shop_id=shop)).open
     assert {row[0] for row in town.world.rows("SELECT goods_id FROM card")} == {one.goods_id for one in [*goods, other, hidden]}
@@ -136,8 +136,8 @@ def test_what_is_not_there_or_anothers_is_not_found(town: Town) -> None:
     nowhere = ShopId("shp_0")
     before = town.everything()
     for command in (
-        SuspendShop(shop_id=nowhere),
-        ReopenShop(shop_id=nowhere),
+        SuspendShop(shop_id=nowhere, reason="假货"),
+        ReopenShop(shop_id=nowhere, reason="已改正"),
         SetCommission(shop_id=nowhere, commission_ppm=1),
         CreateLocation(shop_id=nowhere, name="仓", country="CN"),
         SetShippingTemplate(shop_id=nowhere, name="运", measure=Measure.PIECE),

@@ -96,7 +96,7 @@ def test_what_is_written_about_by_itself_goes_by_e_mail(house: House) -> None:
     at(house, "12:00")
     owner = house.world.send(RegisterPerson(email="mei@example.com")).person_id
     house.world.send(AppointOwner(shop_id=house.shop_id, person_id=owner))
-    house.world.send(SuspendShop(shop_id=house.shop_id))
+    house.world.send(SuspendShop(shop_id=house.shop_id, reason="资质过期"))
     house.world.settle()
     assert house.letters() == [("email", "mei@example.com", "店铺已被暂停")]
     assert house.world.rows("SELECT state FROM notice_letter") == [("sent",)]

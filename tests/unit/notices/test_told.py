@@ -167,8 +167,8 @@ def test_stock_that_runs_low_is_told_when_it_does(house: House) -> None:
 
 def test_a_shop_that_is_suspended_and_opened_again(house: House) -> None:
     """Whoever runs it is told."""
-    house.world.send(SuspendShop(shop_id=house.shop_id))
-    house.world.send(ReopenShop(shop_id=house.shop_id))
+    house.world.send(SuspendShop(shop_id=house.shop_id, reason="资质过期"))
+    house.world.send(ReopenShop(shop_id=house.shop_id, reason="资质已更新"))
     for role, person in house.staff.items():
         assert house.kinds(person) == (["shop_suspended", "shop_reopened"] if role in ("owner", "manager") else []), role
 

@@ -84,7 +84,7 @@ def test_goods_that_are_gone(market: Market) -> None:
         buyer.want(variant)
     ask = buyer.checkout()
     market.world.send(WithdrawGoods(shop_id=market.shop.shop_id, goods_id=goods_of(market, cup)), actor=market.staff())
-    market.world.send(SuspendShop(shop_id=market.other.shop_id), actor=market.operator("admin"))
+    market.world.send(SuspendShop(shop_id=market.other.shop_id, reason="假货"), actor=market.operator("admin"))
     market.assert_refused("goods_gone", ask, buyer.actor)
     assert figures(market, ask, buyer) == {"variants": [cup, pot]}
     cart = market.world.ask(CartOf(), actor=buyer.actor)

@@ -1,7 +1,8 @@
 """What the catalog shows to the composition root."""
 
-from yunduan.domains.catalog import facts, queries
-from yunduan.domains.catalog.commands import categories, goods, shipping, shops, standings, stock
+from yunduan.domains.catalog import deciding, facts, queries
+from yunduan.domains.catalog.commands import applying, categories, goods, shipping, shops, standings, stock
+from yunduan.domains.catalog.followers import FOLLOWERS
 from yunduan.domains.catalog.routes import ROUTES
 from yunduan.runtime.registry import Domain
 
@@ -9,6 +10,10 @@ DOMAIN = Domain(
     name="catalog",
     package="yunduan.domains.catalog",
     commands=(
+        applying.apply_for_shop,
+        applying.withdraw_application,
+        applying.approve_application,
+        applying.reject_application,
         shops.create_shop,
         shops.change_shop,
         shops.set_commission,
@@ -55,8 +60,14 @@ DOMAIN = Domain(
         queries.goods_on_desk,
         queries.settings_of,
         queries.stock_changes,
+        deciding.my_applications,
+        deciding.application_of,
+        deciding.applications,
+        deciding.rulings_on_shop,
     ),
     facts=(
+        facts.ShopApplied,
+        facts.ShopApplicationDecided,
         facts.ShopCreated,
         facts.ShopStateChanged,
         facts.ShopHolidaySet,
@@ -65,5 +76,6 @@ DOMAIN = Domain(
         facts.GoodsChanged,
         facts.StockRanLow,
     ),
+    followers=FOLLOWERS,
     routes=ROUTES,
 )

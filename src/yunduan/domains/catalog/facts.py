@@ -1,7 +1,23 @@
 """What the catalog tells the others. Of stock only that it runs low: it moves with every order, and nobody needs each move."""
 
-from yunduan.kernel.ids import CategoryId, GoodsId, ShopId, VariantId
+from yunduan.kernel.ids import ApplicationId, CategoryId, GoodsId, PersonId, ShopId, VariantId
 from yunduan.kernel.messages import Fact
+
+
+class ShopApplied(Fact):
+    """Somebody would like to have a shop."""
+
+    application_id: ApplicationId
+    applicant: PersonId
+
+
+class ShopApplicationDecided(Fact):
+    """An application was approved (then there is the shop), rejected or withdrawn."""
+
+    application_id: ApplicationId
+    applicant: PersonId
+    state: str
+    shop_id: ShopId | None
 
 
 class ShopCreated(Fact):

@@ -94,6 +94,11 @@ class CatalogRefusal(RefusalCode):
     EXCEEDS_HELD = "more_than_is_held", "More would leave than is held."
     REGION_NOT_SERVED = "region_not_served", "A shop does not ship to this address."
     REGION_UNKNOWN = "place_unknown", "The country has no such region; `figures` name those that it has."
+    APPLICATION_NOT_FOUND = "application_not_found", "There is no such application for a shop, or it is somebody else's."
+    APPLICATION_WAITING = "application_waiting", "An application of this person waits already: withdraw it, or wait for the answer."
+    APPLICATIONS_FULL = "applications_full", "This person has applied as often as anybody may."
+    APPLICATION_STATE = "application_state_forbids", "The application has been decided or withdrawn."
+    OWN_APPLICATION = "own_application", "Nobody decides about an application of their own."
     HOLIDAY = "holiday_out_of_range", "A holiday ends after now, and within ninety days."
     CURSOR = "cursor_not_of_this_list", "The cursor was not given out by this list in this order: begin at its start."
 

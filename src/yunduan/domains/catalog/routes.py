@@ -1,14 +1,15 @@
 """Where the catalog is reached: lists and pages by anybody, a shop's own goods by its staff, shops and categories by operators."""
 
-from yunduan.domains.catalog import commands, queries
+from yunduan.domains.catalog import commands, deciding, queries
 from yunduan.domains.identity.model import OperatorRole, ShopRole
-from yunduan.runtime.registry import ANYONE, Owner, Route
+from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
 _LIST = ("sort", "after", "limit")
 _KEEPERS = Owner.shop(ShopRole.OWNER, ShopRole.MANAGER)
 _COUNTERS = Owner.shop(ShopRole.OWNER, ShopRole.MANAGER, ShopRole.PACKER)
 _STAFF = Owner.shop(ShopRole.OWNER, ShopRole.MANAGER, ShopRole.SERVICE, ShopRole.PACKER, ShopRole.FINANCE)
 _ADMIN = Owner.operator(OperatorRole.ADMIN)
+_DECIDERS = Owner.operator(*deciding.DECIDES)
 
 ROUTES = (
     Route("GET", "/goods", queries.NewestGoods, None, ANYONE, _LIST, "Goods of the whole marketplace"),
@@ -129,8 +130,8 @@ ROUTES = (
         "/shops/{shop_id}/suspend",
         commands.SuspendShop,
         "operate",
-        Owner.operator(OperatorRole.ADMIN, OperatorRole.RISK),
-        (),
+        _DECIDERS,
+        ("reason",),
         "Stop a shop from selling",
     ),
     Route(
@@ -138,8 +139,8 @@ ROUTES = (
         "/shops/{shop_id}/reopen",
         commands.ReopenShop,
         "operate",
-        Owner.operator(OperatorRole.ADMIN, OperatorRole.RISK),
-        (),
+        _DECIDERS,
+        ("reason",),
         "Let a shop sell again",
     ),
     Route(
@@ -150,6 +151,57 @@ ROUTES = (
         Owner.operator(OperatorRole.ADMIN, OperatorRole.SERVICE, OperatorRole.RISK, OperatorRole.FINANCE, OperatorRole.ANALYST),
         ("after", "limit"),
         "Every shop, open or not",
+    ),
+    Route(
+        "GET", "/shops/{shop_id}/rulings", deciding.RulingsOnShop, "shop:read", _STAFF, ("before", "limit"), "What operators have decided"
+    ),
+    Route(
+        "GET",
+        "/operator/shops/{shop_id}/rulings",
+        deciding.RulingsOnShop,
+        "operate",
+        Owner.operator(OperatorRole.ADMIN, OperatorRole.SERVICE, OperatorRole.RISK),
+        ("before", "limit"),
+        "What was decided about a shop, and why",
+    ),
+    Route("POST", "/shop-applications", commands.ApplyForShop, "shop:write", SELF, ("form",), "Apply for a shop"),
+    Route("GET", "/me/shop-applications", deciding.MyApplications, "shop:read", SELF, (), "One's own applications for a shop"),
+    Route("GET", "/shop-applications/{application_id}", deciding.ApplicationOf, "shop:read", RECORD, (), "An application for a shop"),
+    Route(
+        "POST",
+        "/shop-applications/{application_id}/withdraw",
+        commands.WithdrawApplication,
+        "shop:write",
+        RECORD,
+        (),
+        "Take an application back",
+    ),
+    Route(
+        "GET",
+        "/operator/shop-applications",
+        deciding.Applications,
+        "operate",
+        _DECIDERS,
+        ("state", "after", "limit"),
+        "Who would like to have a shop",
+    ),
+    Route(
+        "POST",
+        "/operator/shop-applications/{application_id}/approve",
+        commands.ApproveApplication,
+        "operate",
+        _ADMIN,
+        ("commission_ppm",),
+        "Open the shop that was applied for",
+    ),
+    Route(
+        "POST",
+        "/operator/shop-applications/{application_id}/reject",
+        commands.RejectApplication,
+        "operate",
+        _DECIDERS,
+        ("reason",),
+        "Turn an application down",
     ),
     Route("POST", "/categories", commands.CreateCategory, "operate", _ADMIN, ("name", "name_en", "parent"), "Grow the category tree"),
     Route(

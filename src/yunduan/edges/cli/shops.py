@@ -15,6 +15,7 @@ from yunduan.kernel.ids import ShopId
 
 app = typer.Typer(help="Shops.", no_args_is_help=True)
 Shop = Annotated[str, typer.Argument(help="The shop's id (shp_…).")]
+Why = Annotated[str, typer.Argument(help="Why; the shop's own people read it.")]
 
 
 @app.command()
@@ -40,16 +41,16 @@ def create(
 
 
 @app.command()
-def suspend(shop: Shop, data: DataFolder = None) -> None:
+def suspend(shop: Shop, reason: Why, data: DataFolder = None) -> None:
     """Stop a shop from selling."""
-    with_operator(settings_of(data), lambda operator: operator.send(SuspendShop(shop_id=ShopId(shop))))
+    with_operator(settings_of(data), lambda operator: operator.send(SuspendShop(shop_id=ShopId(shop), reason=reason)))
     console.print(f"{shop} is suspended")
 
 
 @app.command()
-def reopen(shop: Shop, data: DataFolder = None) -> None:
+def reopen(shop: Shop, reason: Why, data: DataFolder = None) -> None:
     """Let a shop sell again."""
-    with_operator(settings_of(data), lambda operator: operator.send(ReopenShop(shop_id=ShopId(shop))))
+    with_operator(settings_of(data), lambda operator: operator.send(ReopenShop(shop_id=ShopId(shop), reason=reason)))
     console.print(f"{shop} is open")
 
 

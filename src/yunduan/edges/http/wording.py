@@ -37,6 +37,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         rf"^[^{_CONTROLS[1]}]*": _LINE,
         rf"^(?=.*\S)[^{_CONTROLS[1]}]+": _LINE + " and not blank",
         r"^(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])": _TEXT,
+        r"^(?=[\s\S]*\S)(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])": _TEXT + ", and not blank",
     }
 )
 """By pattern, whichever way it spells its end."""

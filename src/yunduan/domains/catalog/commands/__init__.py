@@ -1,5 +1,12 @@
 """What can be done to shops, the category tree, goods, stock and shipping templates, each in one transaction."""
 
+from yunduan.domains.catalog.commands.applying import (
+    ApplicationNow,
+    ApplyForShop,
+    ApproveApplication,
+    RejectApplication,
+    WithdrawApplication,
+)
 from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCategory
 from yunduan.domains.catalog.commands.goods import ChangeGoods, CreateGoods, GoodsKept, PublishGoods, SetPrice, WithdrawGoods
 from yunduan.domains.catalog.commands.shipping import CreateLocation, SetShippingTemplate
@@ -21,6 +28,9 @@ __all__ = [
     "SHOWN_AT_ONCE",
     "SHOWN_EVERY_MS",
     "AdjustStock",
+    "ApplicationNow",
+    "ApplyForShop",
+    "ApproveApplication",
     "ChangeCategory",
     "ChangeGoods",
     "ChangeShop",
@@ -33,6 +43,7 @@ __all__ = [
     "HoldStock",
     "PublishGoods",
     "RateGoods",
+    "RejectApplication",
     "ReleaseStock",
     "ReopenShop",
     "ReturnStock",
@@ -47,5 +58,6 @@ __all__ = [
     "TakePart",
     "TakeStock",
     "UncountSale",
+    "WithdrawApplication",
     "WithdrawGoods",
 ]

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog import store
-from yunduan.domains.catalog.commands import showing
+from yunduan.domains.catalog.commands import ruling, showing
 from yunduan.domains.catalog.facts import ShopCreated, ShopHolidaySet, ShopStateChanged
 from yunduan.domains.catalog.model import (
     HOLIDAY_MS_MAX,
@@ -25,6 +25,7 @@ from yunduan.domains.catalog.model import (
     Shop,
     ShopState,
 )
+from yunduan.domains.catalog.rulings import Reason, Ruled
 from yunduan.domains.identity.commands import AppointOwner
 from yunduan.kernel.ids import LocationId, PersonId, ShippingTemplateId, ShopId
 from yunduan.kernel.messages import Command
@@ -80,15 +81,17 @@ class SetCommission(Command[None], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
 
 
 class SuspendShop(Command[None], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
-    """Stop a shop from selling and being shown; harmless when it is suspended."""
+    """Stop a shop from selling and being shown, and say why; harmless when it is suspended. What has been bought goes on as ever."""
 
     shop_id: ShopId
+    reason: Reason
 
 
 class ReopenShop(Command[None], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
-    """Let a shop sell and be shown again; harmless when it is open."""
+    """Let a shop sell and be shown again, and say why; harmless when it is open."""
 
     shop_id: ShopId
+    reason: Reason
 
 
 class SetHoliday(Command[None], refuses={CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.HOLIDAY}):
@@ -169,13 +172,13 @@ def set_commission(tx: Tx, ask: SetCommission) -> None:
 @handles(SuspendShop)
 def suspend_shop(tx: Tx, ask: SuspendShop) -> None:
     """Close the shop at once; lists let go of its cards in steps."""
-    _set_shop_state(tx, ask.shop_id, ShopState.SUSPENDED)
+    _set_shop_state(tx, ask.shop_id, ShopState.SUSPENDED, Ruled.SHOP_SUSPENDED, ask.reason)
 
 
 @handles(ReopenShop)
 def reopen_shop(tx: Tx, ask: ReopenShop) -> None:
     """Open the shop at once; lists take its cards back in steps."""
-    _set_shop_state(tx, ask.shop_id, ShopState.OPEN)
+    _set_shop_state(tx, ask.shop_id, ShopState.OPEN, Ruled.SHOP_REOPENED, ask.reason)
 
 
 @handles(SetHoliday)
@@ -189,9 +192,10 @@ def set_holiday(tx: Tx, ask: SetHoliday) -> None:
         tx.tell(ShopHolidaySet(shop_id=shop.id, back_at=ask.back_at))
 
 
-def _set_shop_state(tx: Tx, id: ShopId, state: ShopState) -> None:
+def _set_shop_state(tx: Tx, id: ShopId, state: ShopState, ruled: Ruled, reason: str) -> None:
     shop = store.shop(tx, id)
     if shop.state is not state:
+        ruling.rule(tx, shop, id, ruled, reason)
         tx.put(store.SHOP, id, replace(shop, state=state))
         tx.at(tx.now, RefreshShop(shop_id=id))
         tx.tell(ShopStateChanged(shop_id=id, is_open=state is ShopState.OPEN))
