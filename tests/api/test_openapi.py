@@ -83,7 +83,7 @@ def test_an_operation_says_everything(registry: Registry, document: Any, route: 
     by_message = {code.value for code in route.message.refuses} | ({code.value for code in KeyRefusal} if keyed else set())
     assert told == {(status_of(code), code) for code in by_message | by_the_edge(route, keyed=keyed)}
     headers = [it["name"] for it in operation.get("parameters", ()) if it["in"] == "header"]
-    assert headers == (["Idempotency-Key"] if keyed else [])
+    assert headers == (["Idempotency-Key"] if keyed else ["Last-Event-ID"] if route.streams else [])
 
 
 def test_every_code_is_explained_once() -> None:

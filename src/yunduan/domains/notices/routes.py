@@ -11,6 +11,15 @@ ROUTES = (
     Route("GET", "/me/notices/preferences", queries.MyPreferences, _READ, SELF, summary="How I am told things"),
     Route("PUT", "/me/notices/preferences/{kind}", commands.ChooseWays, _WRITE, SELF, ("ways",), "Be told things of one kind otherwise"),
     Route("PUT", "/me/notices/quiet-hours", commands.SetQuietHours, _WRITE, SELF, ("begins", "ends"), "When no letter leaves"),
-    Route("GET", "/events", queries.NoticesAfter, _READ, SELF, ("after", "limit"), "What I was told since"),
+    Route(
+        "GET",
+        "/events",
+        queries.NoticesAfter,
+        _READ,
+        SELF,
+        ("after", "limit"),
+        "What I was told since, or am told from now on",
+        streams=True,
+    ),
     Route("GET", "/development/letters", queries.NoticeMailbox, None, ANYONE, summary="The last letters about notices, in development"),
 )

@@ -14,6 +14,7 @@ from yunduan.backends.sandbox import Sandbox
 from yunduan.cloud import Cloud
 from yunduan.edges.http.docs import STYLE, docs_page
 from yunduan.edges.http.endpoint import Admits, Endpoint
+from yunduan.edges.http.events import Streams
 from yunduan.edges.http.fixed import Fixed
 from yunduan.edges.http.front import Front
 from yunduan.edges.http.media import media_pages
@@ -46,7 +47,9 @@ def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
         logging_config=None,
         request_max_body_size=bounds.body_bytes_max,
     )
-    return Front(endpoints, rest, bounds=bounds, elsewhere=elsewhere, slow_ms=settings.log.slow_ms)
+    events = next((endpoint for endpoint in endpoints if endpoint.route.streams), None)
+    streams = Streams(cloud, events, admits=admits) if events else None
+    return Front(endpoints, rest, bounds=bounds, elsewhere=elsewhere, streams=streams, slow_ms=settings.log.slow_ms)
 
 
 def _sandbox(cloud: Cloud) -> Sandbox | None:

@@ -15,6 +15,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
+from yunduan.edges.http.events import PATH as EVENTS
+from yunduan.edges.http.events import wants_stream
 from yunduan.edges.http.front import BODILESS, UNDER, Front, headers_of
 from yunduan.edges.http.problems import JSON, Reply, problem
 from yunduan.edges.http.protocol import Bounded
@@ -22,6 +24,7 @@ from yunduan.edges.http.reading import CLOSE, Request, exceeds, too_large, too_s
 from yunduan.runtime.settings import HttpSettings
 
 _UNDER = UNDER.encode()
+_EVENTS = EVENTS.encode()
 
 
 class _Nobody:
@@ -100,8 +103,8 @@ class Direct(Bounded):
         self.headers = []
 
     def on_headers_complete(self) -> None:
-        """Take a request for the front; leave any other to uvicorn."""
-        if not self.url.startswith(_UNDER):
+        """Take a request for the front; leave any other to uvicorn, and those whose answers do not end."""
+        if not self.url.startswith(_UNDER) or (self.url.startswith(_EVENTS) and wants_stream(self.headers)):
             self._make_scope()
             super().on_headers_complete()
             return

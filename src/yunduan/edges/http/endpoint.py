@@ -86,6 +86,12 @@ class Endpoint:
             return asyncio.ensure_future(self._cloud.ask_slow(message, actor=actor))
         return self._shown(self._cloud.ask(message, actor=actor))
 
+    def asked(self, request: Request) -> tuple[Actor, Any, bytes]:
+        """Who asks, for what, and by which token, where the answer is more than a reply; raises as `begin` does."""
+        shown = [value for name, value in request.headers if name == b"authorization"]
+        actor = self._caller(request.origin, shown[0] if len(shown) == 1 else b"", ())
+        return actor, self._read(request, b"", ()), shown[0][7:]
+
     def conclude(self, result: Any) -> Reply:
         """The reply to what a command was answered with, or to what a slow query has found."""
         return self._sent(result) if self.changes else self._shown(result)

@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 
 from yunduan.edges.http.endpoint import PREFIX, Endpoint, refusal_reply
+from yunduan.edges.http.events import PATH as EVENTS
+from yunduan.edges.http.events import Streams, wants_stream
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.problems import PROBLEM, Headers, ProblemError, Reply, problem
 from yunduan.edges.http.reading import Application, Bounds, GoneError, Receive, Request, Scope, Send, read_body
@@ -74,13 +76,18 @@ class Front:
         *,
         bounds: Bounds | None = None,
         elsewhere: Meter | None = None,
+        streams: Streams | None = None,
         slow_ms: int = 250,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """Serve these endpoints, with bodies within bounds, and everything else by `rest`; `elsewhere` counts what no route has."""
+        """Serve these endpoints, with bodies within bounds, and everything else by `rest`; `elsewhere` counts what no route has.
+
+        `streams` answers whoever asks for events as they come.
+        """
         self.bounds = bounds or Bounds()
         self.endpoints = tuple(endpoints)
         self.elsewhere = elsewhere or Meter("", "elsewhere")
+        self.streams = streams
         self._rest = rest
         self._slow_s = slow_ms / 1000
         self._clock = clock
@@ -107,6 +114,9 @@ class Front:
             await self._rest(scope, receive, send)
             return
         method: str = scope["method"]
+        if path == EVENTS and method == "GET" and self.streams is not None and wants_stream(scope["headers"]):
+            await self._stream(self.streams, _request(scope, b""), receive, send)
+            return
         replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         try:
             body = await read_body(receive, scope["headers"], self.bounds) if method not in BODILESS else b""
@@ -116,10 +126,16 @@ class Front:
             self.elsewhere.count(error.reply.status, 0.0)
             replied.set_result(error.reply)
         else:
-            client = scope.get("client")
-            request = Request(method, path, scope["query_string"], scope["headers"], client[0] if client else "", body)
-            self.answer(request, replied.set_result)
+            self.answer(_request(scope, body), replied.set_result)
         await answered(send, await replied, head=method == "HEAD")
+
+    async def _stream(self, streams: Streams, request: Request, receive: Receive, send: Send) -> None:
+        try:
+            await streams.answer(request, receive, send)
+        except (ProblemError, FaultError) as error:  # both come before the first word
+            reply = self._failed(error, streams.endpoint)
+            self._count(streams.endpoint.meter, reply, self._clock())
+            await answered(send, reply, head=False)
 
     @staticmethod
     def serves(path: str) -> bool:
@@ -204,6 +220,11 @@ class Front:
         request_id = f"req_{next(self._ids):x}_{id(error) & 0xFFFFFF:06x}"
         log.error("request_broken", request_id=request_id, route=f"{meter.method} {meter.path}", exc_info=error)
         return problem("broken", "the program is wrong; nothing was changed, and somebody has been told", request_id=request_id)
+
+
+def _request(scope: Scope, body: bytes) -> Request:
+    client = scope.get("client")
+    return Request(scope["method"], scope["path"], scope["query_string"], scope["headers"], client[0] if client else "", body)
 
 
 def _allowed(methods: Methods) -> bytes:

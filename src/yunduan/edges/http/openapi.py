@@ -146,6 +146,8 @@ class _Operation:
         parameters = [*self._parameters(path, "path"), *([] if self._it.has_body else self._parameters(body, "query"))]
         if self._it.keyed:
             parameters.append(_key_parameter())
+        if route.streams:
+            parameters.append(_LAST_EVENT)
         if parameters:
             operation["parameters"] = parameters
         if self._it.has_body:
@@ -181,7 +183,9 @@ class _Operation:
     def _responses(self, answer: dict[str, Any]) -> dict[str, Any]:
         route = self._it.route
         example = _otherwise(self._samples.of(answer), story.ANSWERS.get(route.message.__name__, {}))
-        good = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": example}}}
+        good: dict[str, Any] = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": example}}}
+        if route.streams:
+            good["content"]["text/event-stream"] = {"schema": {"type": "string"}, "example": 'id: 7\nevent: notice\ndata: {"number":7}\n\n'}
         responses: dict[str, Any] = {"200": good, **{str(_SHARED[name][0]): _shared_ref(name) for name in self._shared()}}
         said = {_SHARED[name][0]: _told(_SHARED[name][1]) for name in self._shared()}
         codes: list[RefusalCode] = sorted({*route.message.refuses, *(KeyRefusal if self._it.keyed else ())})
@@ -207,6 +211,15 @@ def _otherwise(example: Any, differs: Mapping[str, Any]) -> Any:
     if isinstance(example, list):
         return [_otherwise(line, differs) for line in example]
     return example | differs if differs else example
+
+
+_LAST_EVENT: dict[str, Any] = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "Of a stream (`Accept: text/event-stream`): the last event that came; the stream begins with the next.",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,15}$"},
+}
 
 
 def _key_parameter() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.edges.http.direct import direct_protocol
 from yunduan.edges.http.endpoint import Admits
+from yunduan.edges.http.front import Front
 from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.logs import configure_logs
 from yunduan.edges.operator import OperatorSocket
@@ -69,13 +70,16 @@ def serve(
 
 async def _serve(settings: Settings, listening: socket.socket, opened: Callable[[], Cloud], admits: Callable[[Cloud], Admits]) -> int:
     cloud = opened()
-    server = Server(_config(settings, cloud, admits(cloud)))
+    front = application(cloud, settings, admits=admits(cloud))
+    server = Server(_config(settings, front))
     failures: list[BaseException] = []
 
     def stop(failure: BaseException | None = None) -> None:
         if failure is not None:
             failures.append(failure)
         server.should_exit = True
+        if front.streams is not None:
+            front.streams.close()  # they would not end by themselves, and it is waited for them
 
     cloud.writer.on_stop(stop)
     loop = asyncio.get_running_loop()
@@ -125,8 +129,8 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _config(settings: Settings, cloud: Cloud, admits: Admits) -> uvicorn.Config:
-    http, front = settings.http, application(cloud, settings, admits=admits)
+def _config(settings: Settings, front: Front) -> uvicorn.Config:
+    http = settings.http
     return uvicorn.Config(
         front,
         http=direct_protocol(front, http),
