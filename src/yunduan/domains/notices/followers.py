@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from yunduan.domains.catalog.facts import ShopStateChanged, StockRanLow
+from yunduan.domains.catalog.facts import ShopApplicationDecided, ShopApplied, ShopStateChanged, StockRanLow
 from yunduan.domains.identity.facts import PersonErased
-from yunduan.domains.identity.model import ShopRole
+from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.identity.queries import WorkersOf
 from yunduan.domains.notices import store
 from yunduan.domains.notices.giving import give
@@ -13,15 +13,27 @@ from yunduan.domains.orders.commands import GIVES_BACK, MANAGES, PACKS, SERVES
 from yunduan.domains.orders.facts import (
     OrderCancelled,
     OrderPaid,
+    OrderPartlyShipped,
     OrderReceived,
     OrderRefunded,
+    OrderRestCancelled,
     OrderReviewed,
     OrderShipped,
     ReceiptExtended,
     ReviewAddedTo,
 )
 from yunduan.domains.orders.model import Who, WordKind
-from yunduan.domains.payments.facts import CaptureReturned, EscrowSettled, PaymentEnded, RefundFinished, WalletToppedUp
+from yunduan.domains.payments.facts import (
+    CaptureReturned,
+    ClaimPaidOff,
+    DepositReleased,
+    EscrowSettled,
+    NotificationMismatched,
+    PaymentEnded,
+    RefundFinished,
+    SettledRefunded,
+    WalletToppedUp,
+)
 from yunduan.domains.payments.model import TenderKind
 from yunduan.domains.payments.queries import PaymentOf, RefundOf
 from yunduan.kernel.ids import PersonId, ShopId
@@ -30,6 +42,11 @@ from yunduan.runtime.transaction import Tx
 
 EARNS = (ShopRole.OWNER, ShopRole.FINANCE)
 """Who in a shop waits for its money."""
+
+
+DECIDES = (OperatorRole.ADMIN, OperatorRole.RISK)
+"""Who among the operators decides applications for shops."""
+_DECIDED = {"approved": NoticeKind.APPLICATION_APPROVED, "rejected": NoticeKind.APPLICATION_REJECTED}
 
 
 class _Telling:
@@ -44,11 +61,15 @@ class _Telling:
         """Due to one."""
         self._dues.append(Due(person, kind, about))
 
-    def staff(self, shop: ShopId, roles: Iterable[ShopRole], kind: NoticeKind, about: About) -> None:
+    def staff(self, shop: ShopId, roles: Iterable[ShopRole | OperatorRole], kind: NoticeKind, about: About) -> None:
         """Due to everybody who has one of these roles in a shop."""
         if shop not in self._workers:
             self._workers[shop] = self._tx.ask(WorkersOf(shop_id=shop))
         self._dues += [Due(person, kind, about) for person, held in self._workers[shop].items() if not held.isdisjoint(roles)]
+
+    def operators(self, roles: Iterable[OperatorRole], kind: NoticeKind, about: About) -> None:
+        """Due to everybody who has one of these roles among the operators: the marketplace's staff is that of no shop."""
+        self.staff(ShopId(""), roles, kind, about)
 
     def give(self) -> None:
         """Give all of it."""
@@ -73,6 +94,29 @@ def on_order_shipped(tx: Tx, facts: list[OrderShipped]) -> None:
     telling = _Telling(tx)
     for fact in facts:
         telling.person(fact.buyer, NoticeKind.ORDER_SHIPPED, About(order_id=fact.order_id, shop_id=fact.shop_id))
+    telling.give()
+
+
+@hears(OrderPartlyShipped)
+def on_order_partly_shipped(tx: Tx, facts: list[OrderPartlyShipped]) -> None:
+    """To the buyer, of each parcel but the last."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, number=fact.parcel)
+        telling.person(fact.buyer, NoticeKind.ORDER_PARTLY_SHIPPED, about)
+    telling.give()
+
+
+@hears(OrderRestCancelled)
+def on_order_rest_cancelled(tx: Tx, facts: list[OrderRestCancelled]) -> None:
+    """To the side that has not done it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.refunded)
+        if fact.by != Who.BUYER:
+            telling.person(fact.buyer, NoticeKind.ORDER_REST_CANCELLED, about)
+        else:
+            telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_CANCELLED, about)
     telling.give()
 
 
@@ -142,6 +186,34 @@ def on_refund_finished(tx: Tx, facts: list[RefundFinished]) -> None:
             telling.person(refund.payer, NoticeKind.REFUND_DIVERTED, about)
         elif any(piece.kind is TenderKind.CHANNEL for piece in refund.pieces):
             telling.person(refund.payer, NoticeKind.REFUND_ARRIVED, about)
+    telling.give()
+
+
+@hears(SettledRefunded)
+def on_settled_refunded(tx: Tx, facts: list[SettledRefunded]) -> None:
+    """To whoever minds the money that it was drawn from."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, refund_id=fact.refund_id, amount=fact.amount)
+        telling.staff(fact.shop_id, EARNS, NoticeKind.SALE_DRAWN_BACK, about)
+    telling.give()
+
+
+@hears(ClaimPaidOff)
+def on_claim_paid_off(tx: Tx, facts: list[ClaimPaidOff]) -> None:
+    """To whoever waits for the money that has gone into it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.staff(fact.shop_id, EARNS, NoticeKind.CLAIM_PAID_OFF, About(shop_id=fact.shop_id, amount=fact.amount))
+    telling.give()
+
+
+@hears(DepositReleased)
+def on_deposit_released(tx: Tx, facts: list[DepositReleased]) -> None:
+    """To whoever waits for it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.staff(fact.shop_id, EARNS, NoticeKind.DEPOSIT_RELEASED, About(shop_id=fact.shop_id, amount=fact.amount))
     telling.give()
 
 
@@ -219,6 +291,35 @@ def on_shop_state_changed(tx: Tx, facts: list[ShopStateChanged]) -> None:
     telling.give()
 
 
+@hears(ShopApplied)
+def on_shop_applied(tx: Tx, facts: list[ShopApplied]) -> None:
+    """To whoever decides."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.operators(DECIDES, NoticeKind.SHOP_APPLIED, About(application_id=fact.application_id))
+    telling.give()
+
+
+@hears(ShopApplicationDecided)
+def on_shop_application_decided(tx: Tx, facts: list[ShopApplicationDecided]) -> None:
+    """To whoever has applied, unless they have withdrawn it themselves."""
+    telling = _Telling(tx)
+    for fact in facts:
+        kind = _DECIDED.get(fact.state)
+        if kind is not None:
+            telling.person(fact.applicant, kind, About(application_id=fact.application_id, shop_id=fact.shop_id))
+    telling.give()
+
+
+@hears(NotificationMismatched)
+def on_notification_mismatched(tx: Tx, facts: list[NotificationMismatched]) -> None:
+    """To whoever looks at what does not agree."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.operators((OperatorRole.FINANCE,), NoticeKind.PAYMENT_MISMATCHED, About(amount=fact.amount))
+    telling.give()
+
+
 @hears(PersonErased)
 def on_person_erased(tx: Tx, facts: list[PersonErased]) -> None:
     """What somebody was told goes with them."""
@@ -232,12 +333,17 @@ FOLLOWERS = (
         (
             on_order_paid,
             on_order_shipped,
+            on_order_partly_shipped,
+            on_order_rest_cancelled,
             on_order_received,
             on_escrow_settled,
             on_receipt_extended,
             on_order_cancelled,
             on_order_refunded,
             on_refund_finished,
+            on_settled_refunded,
+            on_claim_paid_off,
+            on_deposit_released,
             on_order_reviewed,
             on_review_added_to,
             on_wallet_topped_up,
@@ -245,6 +351,9 @@ FOLLOWERS = (
             on_capture_returned,
             on_stock_ran_low,
             on_shop_state_changed,
+            on_shop_applied,
+            on_shop_application_decided,
+            on_notification_mismatched,
             on_person_erased,
         ),
     ),

@@ -8,16 +8,18 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from yunduan.domains.identity.model import DAY_MS, HOUR_MS, MINUTE_MS, Language
-from yunduan.kernel.ids import GoodsId, NoticeLetterId, OrderId, PaymentId, PersonId, RefundId, ReviewId, ShopId
+from yunduan.kernel.ids import ApplicationId, GoodsId, NoticeLetterId, OrderId, PaymentId, PersonId, RefundId, ReviewId, ShopId
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import RefusalCode
 
 
 class NoticeKind(StrEnum):
-    """What is told: first to buyers, then to those who work in a shop."""
+    """What is told: first to buyers, then to those who work in a shop, then to operators."""
 
     ORDER_PAID = "order_paid"
     ORDER_SHIPPED = "order_shipped"
+    ORDER_PARTLY_SHIPPED = "order_partly_shipped"
+    ORDER_REST_CANCELLED = "order_rest_cancelled"
     ORDER_RECEIVED = "order_received"
     ORDER_LAPSED = "order_lapsed"
     ORDER_DECLINED = "order_declined"
@@ -28,10 +30,15 @@ class NoticeKind(StrEnum):
     WALLET_TOPPED_UP = "wallet_topped_up"
     TOP_UP_FAILED = "top_up_failed"
     PAYMENT_RETURNED = "payment_returned"
+    APPLICATION_APPROVED = "application_approved"
+    APPLICATION_REJECTED = "application_rejected"
     SALE_PAID = "sale_paid"
     SALE_CANCELLED = "sale_cancelled"
     SALE_RECEIVED = "sale_received"
     SALE_REFUNDED = "sale_refunded"
+    SALE_DRAWN_BACK = "sale_drawn_back"
+    CLAIM_PAID_OFF = "claim_paid_off"
+    DEPOSIT_RELEASED = "deposit_released"
     SALE_PUT_OFF = "sale_put_off"
     SALE_REVIEWED = "sale_reviewed"
     REVIEW_CONTINUED = "review_continued"
@@ -39,6 +46,8 @@ class NoticeKind(StrEnum):
     STOCK_OUT = "stock_out"
     SHOP_SUSPENDED = "shop_suspended"
     SHOP_REOPENED = "shop_reopened"
+    SHOP_APPLIED = "shop_applied"
+    PAYMENT_MISMATCHED = "payment_mismatched"
 
 
 class Way(StrEnum):
@@ -54,11 +63,14 @@ LETTER_WAYS = (Way.EMAIL, Way.SMS)
 WRITTEN_ABOUT = frozenset(
     {
         NoticeKind.ORDER_SHIPPED,
+        NoticeKind.ORDER_REST_CANCELLED,
         NoticeKind.ORDER_LAPSED,
         NoticeKind.ORDER_DECLINED,
         NoticeKind.ORDER_REFUNDED,
         NoticeKind.REFUND_DIVERTED,
         NoticeKind.PAYMENT_RETURNED,
+        NoticeKind.APPLICATION_APPROVED,
+        NoticeKind.APPLICATION_REJECTED,
         NoticeKind.SHOP_SUSPENDED,
     }
 )
@@ -80,9 +92,10 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     review_id: ReviewId | None = None
     refund_id: RefundId | None = None
     payment_id: PaymentId | None = None
+    application_id: ApplicationId | None = None
     amount: Money | None = None
     number: int | None = None
-    """Stars of a review, or pieces that are left."""
+    """Stars of a review, pieces that are left, or which parcel of its order."""
 
 
 class Due(Struct, frozen=True):

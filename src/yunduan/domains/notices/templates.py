@@ -28,6 +28,16 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("已发货", "订单 {order}（{goods}）已由{shop}发出。"),
             _EN: Words("On its way", "{shop} has shipped order {order} ({goods})."),
         },
+        _KIND.ORDER_PARTLY_SHIPPED: {
+            _ZH: Words("部分商品已发货", "{shop}已发出订单 {order}（{goods}）的第 {number} 个包裹，其余商品随后发出。"),
+            _EN: Words("A parcel is on its way", "{shop} has shipped parcel {number} of order {order} ({goods}). The rest follows."),
+        },
+        _KIND.ORDER_REST_CANCELLED: {
+            _ZH: Words("未发商品已取消", "订单 {order}（{goods}）中尚未发出的商品已取消，{amount} 将原路退回。"),
+            _EN: Words(
+                "The rest was cancelled", "What had not left of order {order} ({goods}) was cancelled. {amount} goes back the way it came."
+            ),
+        },
         _KIND.ORDER_RECEIVED: {
             _ZH: Words("已自动确认收货", "订单 {order}（{goods}）已到期自动确认收货，货款已付给{shop}。"),
             _EN: Words(
@@ -76,6 +86,14 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("付款已退回", "{amount} 到账时订单已结束，款项正在原路退回。"),
             _EN: Words("Your payment goes back", "{amount} arrived after the order had ended and goes back the way it came."),
         },
+        _KIND.APPLICATION_APPROVED: {
+            _ZH: Words("开店申请已通过", "{shop}已开张，您是店主。"),
+            _EN: Words("Your shop is approved", "{shop} is open, and you are its owner."),
+        },
+        _KIND.APPLICATION_REJECTED: {
+            _ZH: Words("开店申请未通过", "您的开店申请未通过，原因见申请详情。"),
+            _EN: Words("Your application was rejected", "Your application for a shop was rejected. It says why."),
+        },
         _KIND.SALE_PAID: {
             _ZH: Words("新订单", "{shop}：订单 {order}（{goods}）已付款 {amount}，请发货。"),
             _EN: Words("A new order", "{shop}: order {order} ({goods}) is paid, {amount}. Please ship it."),
@@ -93,6 +111,20 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _EN: Words(
                 "The marketplace has refunded", "{shop}: the marketplace has given {amount} of order {order} ({goods}) back to the buyer."
             ),
+        },
+        _KIND.SALE_DRAWN_BACK: {
+            _ZH: Words("结算后退款", "{shop}：订单 {order}（{goods}）结算后退给买家 {amount}。"),
+            _EN: Words(
+                "A refund after the settlement", "{shop}: {amount} of order {order} ({goods}), which was settled, went back to the buyer."
+            ),
+        },
+        _KIND.CLAIM_PAID_OFF: {
+            _ZH: Words("欠款已抵扣", "{shop}：新到货款中有 {amount} 用于偿还平台垫付的退款。"),
+            _EN: Words("A claim is paid off", "{shop}: {amount} of new money has paid what the marketplace had paid for the shop."),
+        },
+        _KIND.DEPOSIT_RELEASED: {
+            _ZH: Words("保证金已退回", "{shop}：{amount} 保证金已退回店铺余额。"),
+            _EN: Words("A deposit is released", "{shop}: {amount} of the deposit is back in the shop's balance."),
         },
         _KIND.SALE_PUT_OFF: {
             _ZH: Words("买家延长了收货时间", "{shop}：订单 {order}（{goods}）的买家尚未收到货，已延长收货时间。"),
@@ -124,6 +156,16 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         _KIND.SHOP_REOPENED: {
             _ZH: Words("店铺已恢复营业", "平台已恢复{shop}营业。"),
             _EN: Words("The shop is open again", "The marketplace has opened {shop} again."),
+        },
+        _KIND.SHOP_APPLIED: {
+            _ZH: Words("新的开店申请", "有人申请开店，请审核。"),
+            _EN: Words("An application for a shop", "Somebody has applied for a shop and waits for a decision."),
+        },
+        _KIND.PAYMENT_MISMATCHED: {
+            _ZH: Words("渠道通知与账目不符", "支付渠道的一条通知（{amount}）与账目不符，请核对。"),
+            _EN: Words(
+                "A payment does not agree", "A channel's notification of {amount} does not agree with the books. Please look at it."
+            ),
         },
     }
 )

@@ -1,0 +1,126 @@
+"""What is told of parcels, of money after the settlement, of applications, and to operators."""
+
+import pytest
+from msgspec import json
+
+from unit.catalog.test_applications import FORM
+from unit.notices.told import House
+from unit.orders.market import yuan
+from yunduan.backends.sandbox import Event, Said
+from yunduan.domains.catalog.commands import ApplyForShop, ApproveApplication, RejectApplication, WithdrawApplication
+from yunduan.domains.identity.commands import GrantRole, RegisterPerson
+from yunduan.domains.identity.model import OperatorRole
+from yunduan.domains.orders.commands import DeclineOrder
+from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.shipping import PieceLine, ShipParcel
+from yunduan.domains.payments.commands import TakeNotification
+from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
+from yunduan.domains.payments.facts import ClaimPaidOff
+from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.ids import OrderId, PersonId, RefundId
+from yunduan.runtime.following import DeliverFacts, Heard
+
+
+@pytest.fixture
+def operators(house: House) -> dict[str, PersonId]:
+    """Somebody in every role of the marketplace."""
+    found = {}
+    for number, role in enumerate(OperatorRole):
+        found[role.value] = house.world.send(RegisterPerson(phone=f"+861360000{number:04d}")).person_id
+        house.world.send(GrantRole(person_id=found[role.value], role=role))
+    return found
+
+
+def told(house: House, people: dict[str, PersonId], kind: str) -> set[str]:
+    """Who of them was told this, each once."""
+    times = {name: house.kinds(person).count(kind) for name, person in people.items()}
+    assert set(times.values()) <= {0, 1}, times
+    return {name for name, count in times.items() if count}
+
+
+def settled(house: House) -> OrderId:
+    """An order whose shop has its money."""
+    buyer = house.buyer(2799)
+    order, _ = house.bought(buyer)
+    house.market.ship(order)
+    house.world.send(ConfirmReceipt(order_id=order), actor=buyer.actor)
+    return order
+
+
+def test_each_parcel_is_told_and_what_never_leaves(house: House) -> None:
+    """The last parcel is the order's; the rest that is called off goes back."""
+    tea, cup = house.market.offer(10, 1000), house.market.offer(10, 500)
+    buyer = house.buyer(1_000_000)
+    orders = []
+    for _ in range(2):
+        buyer.want(tea, 2)
+        buyer.want(cup)
+        orders.append(buyer.buy().orders[0].order_id)
+        lines = (PieceLine(variant_id=tea, quantity=2),)
+        parcel = ShipParcel(shop_id=house.shop_id, order_id=orders[-1], carrier="SF Express", tracking="SF-1", lines=lines)
+        house.world.send(parcel, actor=house.market.staff("packer"))
+    house.market.ship(orders[0])
+    house.world.send(DeclineOrder(shop_id=house.shop_id, order_id=orders[1]), actor=house.market.staff())
+    assert house.kinds(buyer.person) == [
+        "wallet_topped_up",
+        "order_partly_shipped",
+        "order_partly_shipped",
+        "order_shipped",
+        "order_rest_cancelled",
+    ]
+    rest = house.last(buyer.person)
+    assert (rest.about.order_id, rest.about.amount) == (orders[1], yuan(500))
+    parcels = [it for it in house.page(buyer.person).items if it.kind.value == "order_partly_shipped"]
+    assert [(it.about.order_id, it.about.number) for it in parcels] == [(orders[1], 1), (orders[0], 1)]
+    assert "第 1 个包裹" in parcels[0].text
+
+
+def test_money_after_the_settlement_is_told_to_who_minds_it(house: House) -> None:
+    """What was drawn back, what new money has paid off, and what of the deposit is back."""
+    order = settled(house)
+    house.world.send(PledgeDeposit(shop_id=house.shop_id, amount=yuan(1000)))
+    house.world.send(ReleaseDeposit(shop_id=house.shop_id, amount=yuan(300)))
+    assert house.roles_told("deposit_released") == {"owner", "finance"}
+    assert house.last(house.staff["finance"]).about.amount == yuan(300)
+    house.world.send(RefundSettled(refund_id=RefundId("rfd_1"), order_id=order, amount=yuan(2799)))
+    assert house.roles_told("sale_drawn_back") == {"owner", "finance"}
+    house.world.settle()
+    ((cursor,),) = house.world.rows("SELECT seq FROM cursor WHERE follower = 'notices'")
+    fact = ClaimPaidOff(shop_id=house.shop_id, amount=yuan(40), left=yuan(2), cause="settlement")
+    house.world.send(DeliverFacts(follower="notices", after=cursor, through=cursor, facts=(Heard(cursor, fact),)))
+    assert house.roles_told("claim_paid_off") == {"owner", "finance"}
+    assert house.last(house.staff["finance"]).about.amount == yuan(40)
+
+
+def test_an_application_is_told_to_who_decides_and_what_they_decide_to_who_has_applied(
+    house: House, operators: dict[str, PersonId]
+) -> None:
+    """Whoever withdraws one knows it."""
+    people = [Actor(person=house.world.send(RegisterPerson(phone=f"+86135000000{number:02d}")).person_id) for number in range(3)]
+    ids = [house.world.send(ApplyForShop(form=FORM), actor=person).application_id for person in people]
+    admin = Actor(person=operators["admin"], operator_roles=frozenset({"admin"}))
+    shop = house.world.send(ApproveApplication(application_id=ids[0], commission_ppm=50_000), actor=admin).shop_id
+    house.world.send(RejectApplication(application_id=ids[1], reason="照片看不清"), actor=admin)
+    house.world.send(WithdrawApplication(application_id=ids[2]), actor=people[2])
+    assert [house.kinds(person.person) for person in people] == [["application_approved"], ["application_rejected"], []]
+    approved = house.last(people[0].person)
+    assert (approved.about.shop_id, approved.text) == (shop, "林家茶庄已开张，您是店主。")
+    assert not house.market.holds("照片看不清")
+    assert [house.kinds(operators[role]).count("shop_applied") for role in ("admin", "risk", "service", "finance", "analyst")] == [
+        3,
+        3,
+        0,
+        0,
+        0,
+    ]
+
+
+def test_a_payment_that_does_not_agree_is_told_to_who_looks_at_it(house: House, operators: dict[str, PersonId]) -> None:
+    """A genuine notification of what nobody has asked for."""
+    sandbox = house.market.sandbox
+    event = Event(event="evt_1", merchant=sandbox.merchant, reference="pay_0", outcome=Said.CAPTURED, amount=yuan(77))
+    body = json.encode(event)
+    house.world.send(TakeNotification(channel="sandbox", body=body, headers=sandbox.signed(body)))
+    assert told(house, operators, "payment_mismatched") == {"finance"}
+    assert house.last(operators["finance"]).about.amount == yuan(77)
