@@ -1,4 +1,4 @@
-"""The tables of commands, refusals, facts, queries, routes and settings, made from the code: `python tools/reference.py [--check]`.
+"""Tables of commands, refusals, facts, queries, routes and settings, and diagrams of states: `python tools/reference.py [--check]`.
 
 With `--check` nothing is written; the exit code is 1 when a table lags behind the code.
 """
@@ -10,6 +10,10 @@ from pathlib import Path
 import msgspec
 
 from yunduan.cloud import DOMAINS
+from yunduan.domains.catalog.applications import APPLICATION_MOVES
+from yunduan.domains.catalog.life import GOODS_MOVES
+from yunduan.domains.catalog.model import HOLD_MOVES
+from yunduan.domains.orders.model import MOVES
 from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
 from yunduan.kernel.refusals import KeyRefusal, RefusalCode
 from yunduan.runtime.registry import Domain, Registry, Route
@@ -131,11 +135,32 @@ def routes(domains: tuple[Domain, ...]) -> str:
     return "\n".join(parts)
 
 
+def states() -> str:
+    """Every table of steps as a diagram."""
+    machines: dict[str, tuple[str, Iterable[tuple[str, str, str]]]] = {
+        "Goods": ("draft", [(move.state, move.next, label(move.step, move.who, move.given)) for move in GOODS_MOVES]),
+        "Application for a shop": ("waiting", [(move.state, move.next, label(move.step, move.who)) for move in APPLICATION_MOVES]),
+        "Hold of stock": ("held", [(state, to, "") for state, all_of in HOLD_MOVES.items() for to in sorted(all_of)]),
+        "Order": ("placed", [(move.state, move.next, label(move.step, move.who)) for move in MOVES]),
+    }
+    parts = ["# States\n", "Every step that there is, and in brackets who takes it; whatever is not drawn is refused.\n"]
+    for name, (first, moves) in machines.items():
+        lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
+        lines += [f"    {state} --> {to}{f': {text}' if text else ''}" for state, to, text in moves]
+        parts += [f"\n## {name}\n", "\n".join([*lines, "```\n"])]
+    return "\n".join(parts)
+
+
+def label(step: str, who: str, given: str = "") -> str:
+    """What an arrow says."""
+    return f"{step} ({', '.join(filter(None, (who, given)))})"
+
+
 def pages() -> dict[str, str]:
     """Every page by its name."""
     domains = Registry(DOMAINS).domains
     made = {"commands": commands, "queries": queries, "refusals": refusals, "facts": facts, "routes": routes}
-    return {name: make(domains) for name, make in made.items()} | {"settings": settings_reference()}
+    return {name: make(domains) for name, make in made.items()} | {"settings": settings_reference(), "states": states()}
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from yunduan.backends.sandbox import Misbehaviour, Sandbox
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.vault import FileVault
 from yunduan.domains.catalog.domain import DOMAIN as CATALOG
+from yunduan.domains.catalog.model import CatalogSettings
 from yunduan.domains.identity.couriers import Couriers as Letters
 from yunduan.domains.identity.couriers import KeepInMailbox
 from yunduan.domains.identity.domain import DOMAIN as IDENTITY
@@ -224,6 +225,7 @@ def join(
             Vault: vault,
             IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
             Obligations: BuyerObligations(),
+            CatalogSettings: CatalogSettings(reviews_goods=settings.market.reviews_goods),
             OrderSettings: OrderSettings(time_zone=settings.market.time_zone),
             NoticeSettings: NoticeSettings(time_zone=settings.market.time_zone),
             Numbering: Numbering(vault.lookup("order numbers", "")),

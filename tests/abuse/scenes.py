@@ -12,7 +12,8 @@ from support.town import Town
 from unit.orders.market import Buyer
 from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import ApplicationForm
-from yunduan.domains.catalog.commands import ApplyForShop, CreateCategory, SuspendShop
+from yunduan.domains.catalog.commands import ApplyForShop, BanGoods, CreateCategory, PublishGoods, SuspendShop, WithdrawGoods
+from yunduan.domains.catalog.model import CatalogSettings
 from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.identity.queries import Mailbox
@@ -235,6 +236,29 @@ def _published(stage: Stage, name: str) -> Scene:
     done = stage.made("POST /shops/{shop_id}/goods/{goods_id}/withdraw", "shop owner", ids)
     assert stage.client(done.token)("POST", done.path).status == 200
     return stage.made(name, "shop owner", ids)
+
+
+def _scheduled(stage: Stage, name: str) -> Scene:
+    withdrawn, at = _published(stage, "POST /shops/{shop_id}/goods/{goods_id}/publish"), stage.world.clock.wall_ms()
+    ids = {"goods_id": withdrawn.path.split("/")[-2]}
+    return stage.made(name, "shop owner", ids, {"on_sale_at": at + 86_400_000}, {"on_sale_at": at + 86_400_001})
+
+
+def _ruled(stage: Stage, name: str) -> Scene:
+    ids = _fresh_goods(stage)
+    shop_id, goods_id = stage.town.ours["shop_id"], ids["goods_id"]
+    if name.endswith("lift"):
+        stage.world.send(BanGoods(shop_id=shop_id, goods_id=goods_id, reason="假货"))
+    if name.endswith(("ban", "lift")):
+        return stage.made(name, "operator admin", ids, {"reason": "假货"}, {"reason": "投诉"})
+    settings = stage.world.cloud.port(CatalogSettings)
+    stage.world.cloud._ports[CatalogSettings] = CatalogSettings(reviews_goods=True)
+    stage.world.send(WithdrawGoods(shop_id=shop_id, goods_id=goods_id))
+    version = stage.world.send(PublishGoods(shop_id=shop_id, goods_id=goods_id)).version
+    stage.world.cloud._ports[CatalogSettings] = settings
+    if name.endswith("approve"):
+        return stage.made(name, "operator admin", ids, {"version": version}, {"version": version + 1})
+    return stage.made(name, "operator admin", ids, {"version": version, "reason": "假货"}, {"version": version, "reason": "投诉"})
 
 
 def _signed_out(stage: Stage, name: str) -> Scene:
@@ -512,6 +536,11 @@ SCENES: dict[str, Make] = {
     "POST /shops/{shop_id}/goods": _new_goods,
     "PUT /shops/{shop_id}/goods/{goods_id}": _changed_goods,
     "POST /shops/{shop_id}/goods/{goods_id}/publish": _published,
+    "PUT /shops/{shop_id}/goods/{goods_id}/schedule": _scheduled,
+    "POST /operator/shops/{shop_id}/goods/{goods_id}/approve": _ruled,
+    "POST /operator/shops/{shop_id}/goods/{goods_id}/reject": _ruled,
+    "POST /operator/shops/{shop_id}/goods/{goods_id}/ban": _ruled,
+    "POST /operator/shops/{shop_id}/goods/{goods_id}/lift": _ruled,
     "POST /shops/{shop_id}/goods/{goods_id}/withdraw": _of_shop(_fresh_goods),
     "PUT /shops/{shop_id}/goods/{goods_id}/variants/{variant_id}/price": _of_shop(
         _fresh_goods, {"price": _PRICE, "compare_at": None}, {"price": _PRICE, "compare_at": {"amount": 3000, "currency": "CNY"}}

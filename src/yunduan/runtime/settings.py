@@ -210,6 +210,9 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
     time_zone: Annotated[str, Meta(min_length=1, max_length=64, description="Time zone of the market's business day (IANA).")] = (
         "Asia/Shanghai"
     )
+    reviews_goods: Annotated[
+        bool, Meta(description="Whether operators approve goods before they are sold, and again after they were described anew.")
+    ] = False
 
     def __post_init__(self) -> None:
         """Refuse a currency or a time zone that does not exist."""

@@ -21,7 +21,7 @@ from yunduan.backends.sqlite.store import SqliteReader
 from yunduan.backends.vault import FileVault
 from yunduan.cloud import DOMAINS, Cloud, Parts, SandboxDeliveries
 from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetShippingTemplate, SetStock, ShopCreatedAnswer
-from yunduan.domains.catalog.model import GoodsForm, Measure, Place, Rate, StockReason, VariantForm, Zone
+from yunduan.domains.catalog.model import CatalogSettings, GoodsForm, Measure, Place, Rate, StockReason, VariantForm, Zone
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import IdentitySettings, Postal, Vault
 from yunduan.domains.ledger.audit import audit
@@ -468,6 +468,7 @@ class TradeSimulation(Simulation):
                 IdentitySettings: IdentitySettings(region="CN", mailbox_is_open=True),
                 Channels: channels,
                 PaymentListener: OrderPayments(),
+                CatalogSettings: CatalogSettings(),
                 OrderSettings: OrderSettings(),
                 NoticeSettings: NoticeSettings(),
                 Numbering: Numbering(vault.lookup("order numbers", "")),

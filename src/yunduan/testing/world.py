@@ -14,7 +14,7 @@ from yunduan.kernel.refusals import Refused
 from yunduan.runtime.clock import SeededEntropy, VirtualClock
 from yunduan.runtime.ports import Store
 from yunduan.runtime.registry import Domain
-from yunduan.runtime.settings import MailboxSettings, Settings
+from yunduan.runtime.settings import MailboxSettings, MarketSettings, Settings
 
 Answer = TypeVar("Answer")
 START_MS = 1_790_000_000_000
@@ -34,6 +34,7 @@ class World:
         before_commit: tuple[Callable[[], None], ...] = (),
         at_ms: int = START_MS,
         seed: int = 0,
+        market: MarketSettings | None = None,
         **settings: Any,
     ) -> None:
         """Open a cloud on a store: the whole of it, with keys and the sandbox's books in `folder`, or on the ports that are given."""
@@ -42,7 +43,8 @@ class World:
         self._runner = asyncio.Runner()
         parts = Parts(ports=ports or {}, before_commit=before_commit)
         if folder is not None:
-            parts = join(folder, settings=Settings(mailbox=MailboxSettings(shown=True)), clock=self.clock, entropy=self.entropy)
+            said = Settings(mailbox=MailboxSettings(shown=True), market=market or MarketSettings())
+            parts = join(folder, settings=said, clock=self.clock, entropy=self.entropy)
         self.cloud = self.run(self._open(store, domains=domains, parts=parts, entropy=self.entropy, **settings))
 
     @classmethod

@@ -7,6 +7,7 @@ import pytest
 
 from support.stores import PostgresqlPlace, cluster
 from unit.catalog.town import Town
+from yunduan.runtime.settings import MarketSettings
 from yunduan.testing import World
 
 __all__ = ["cluster"]
@@ -23,14 +24,21 @@ def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
 
 
 @pytest.fixture
+def reviewing_town(tmp_path: Path) -> Iterator[Town]:
+    """The same where operators look at goods before they are sold."""
+    with World.at(tmp_path, market=MarketSettings(reviews_goods=True)) as world:
+        yield Town(world)
+
+
+@pytest.fixture
 def postgresql_town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
     """The same on PostgreSQL, for the stories that are told there every time."""
     yield from on_postgresql(request, tmp_path)
 
 
-def on_postgresql(request: pytest.FixtureRequest, folder: Path) -> Iterator[Town]:
+def on_postgresql(request: pytest.FixtureRequest, folder: Path, market: MarketSettings | None = None) -> Iterator[Town]:
     """A town in a schema of its own."""
     here = PostgresqlPlace(request.getfixturevalue("cluster"))
-    with World(here.open(), folder=folder) as world:
+    with World(here.open(), folder=folder, market=market) as world:
         yield Town(world)
     here.cluster.drop(here.schema)

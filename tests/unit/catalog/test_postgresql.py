@@ -1,16 +1,21 @@
 """The stories that between them touch every statement of the catalog, on PostgreSQL; `make soak` tells all the others there too."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from unit.catalog import test_applications, test_goods, test_lists, test_shops, test_stock
+from unit.catalog import test_applications, test_goods, test_life, test_lists, test_shops, test_stock
+from unit.catalog.conftest import on_postgresql
 from unit.catalog.town import Town
+from yunduan.runtime.settings import MarketSettings
 
 STORIES = (
     test_applications.test_a_rejected_applicant_reads_why_and_may_apply_again,
     test_applications.test_a_shops_own_people_read_why_it_was_suspended,
     test_applications.test_of_many_who_wait_each_is_listed_once,
+    test_life.test_banned_goods_are_frozen_and_come_back_off_sale,
+    test_life.test_goods_go_on_sale_at_their_time_and_once,
     test_goods.test_a_retired_variants_sku_is_free_again,
     test_goods.test_another_shop_cannot_touch_goods,
     test_goods.test_only_goods_on_sale_are_shown,
@@ -24,6 +29,13 @@ STORIES = (
     test_stock.test_of_200_that_race_for_ten_pieces_by_threes_three_have_them,
     test_stock.test_pieces_come_from_the_first_place_that_has_them_all,
 )
+
+
+@pytest.mark.slow
+def test_a_review_is_the_same_on_postgresql(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Goods wait, are sent back, and come again."""
+    for town in on_postgresql(request, tmp_path, MarketSettings(reviews_goods=True)):
+        test_life.test_what_is_sent_back_says_why_and_waits_at_the_end_when_it_comes_again(town)
 
 
 @pytest.mark.slow

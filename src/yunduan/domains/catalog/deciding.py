@@ -1,4 +1,4 @@
-"""What is asked about decisions: applications for shops by applicants and operators, rulings by a shop's own people and operators."""
+"""What is asked about decisions: applications for shops, goods in review, and what operators have decided."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from yunduan.domains.catalog.model import CatalogRefusal
 from yunduan.domains.catalog.queries import PageSize
 from yunduan.domains.catalog.rulings import Ruled
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.kernel.ids import ApplicationId, PersonId, ShopId
+from yunduan.kernel.ids import ApplicationId, GoodsId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import answers
@@ -102,6 +102,31 @@ class RulingsOnShop(Query[RulingList], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
     limit: PageSize = 20
 
 
+class GoodsWaiting(Struct, frozen=True, kw_only=True):
+    """Goods that wait for a review, as they are described in this version, since when."""
+
+    place: int
+    shop_id: ShopId
+    goods_id: GoodsId
+    version: int
+    title: str
+    since: int
+
+
+class ReviewQueue(Struct, frozen=True, kw_only=True):
+    """One page of goods in review; `after` asks for the next, nothing when there is none."""
+
+    items: tuple[GoodsWaiting, ...]
+    after: int | None
+
+
+class GoodsInReview(Query[ReviewQueue]):
+    """Goods that wait for an operator, who has waited longest first."""
+
+    after: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    limit: PageSize = 20
+
+
 @answers(MyApplications)
 def my_applications(at: Asking, ask: MyApplications) -> MyApplicationsAnswer:  # noqa: ARG001 - every query has this form
     """Whoever asks."""
@@ -157,3 +182,14 @@ def rulings_on_shop(at: Asking, ask: RulingsOnShop) -> RulingList:
         for seq, one in found[: ask.limit]
     )
     return RulingList(items=items, before=items[-1].seq if len(found) > ask.limit else None)
+
+
+@answers(GoodsInReview)
+def goods_in_review(at: Asking, ask: GoodsInReview) -> ReviewQueue:
+    """One more than asked for tells whether there is a next page."""
+    found = store_rulings.in_review(at, ask.after or 0, ask.limit + 1)
+    items = tuple(
+        GoodsWaiting(place=seq, shop_id=goods.shop_id, goods_id=goods.id, version=goods.version, title=goods.form.title, since=since)
+        for seq, since, goods in found[: ask.limit]
+    )
+    return ReviewQueue(items=items, after=items[-1].place if len(found) > ask.limit else None)

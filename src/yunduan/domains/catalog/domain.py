@@ -1,7 +1,7 @@
 """What the catalog shows to the composition root."""
 
 from yunduan.domains.catalog import deciding, facts, queries
-from yunduan.domains.catalog.commands import applying, categories, goods, shipping, shops, standings, stock
+from yunduan.domains.catalog.commands import applying, categories, goods, reviewing, scheduling, shipping, shops, standings, stock
 from yunduan.domains.catalog.followers import FOLLOWERS
 from yunduan.domains.catalog.routes import ROUTES
 from yunduan.runtime.registry import Domain
@@ -30,6 +30,12 @@ DOMAIN = Domain(
         goods.set_price,
         goods.publish_goods,
         goods.withdraw_goods,
+        scheduling.schedule_goods,
+        scheduling.open_scheduled,
+        reviewing.approve_goods,
+        reviewing.reject_goods,
+        reviewing.ban_goods,
+        reviewing.lift_ban,
         standings.count_sale,
         standings.uncount_sale,
         standings.rate_goods,
@@ -64,6 +70,7 @@ DOMAIN = Domain(
         deciding.application_of,
         deciding.applications,
         deciding.rulings_on_shop,
+        deciding.goods_in_review,
     ),
     facts=(
         facts.ShopApplied,

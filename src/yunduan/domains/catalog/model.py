@@ -73,7 +73,8 @@ class CatalogRefusal(RefusalCode):
     CATEGORIES_FULL = "categories_full", "There are as many categories as there may be."
     GOODS_NOT_FOUND = "goods_not_found", "There are no such goods, or they are not this shop's, or not on sale."
     GOODS_CHANGED = "goods_changed", "Somebody has changed the goods meanwhile: read them, and send the version that they have now."
-    GOODS_STATE = "goods_state_forbids", "Goods in this state cannot become what was asked."
+    GOODS_STATE = "goods_state_forbids", "Goods in this state cannot become what was asked; `figures` say what they can."
+    SCHEDULE = "schedule_out_of_range", "Goods go on sale after now, and within ninety days."
     VARIANT_NOT_FOUND = "variant_not_found", "There is no such variant, or it is not of these goods, or of this shop."
     OPTIONS = "options_do_not_match", "Each variant chooses one value of every option, and no two choose the same."
     PRICE = "price_not_allowed", "A price is in the shop's currency, is more than nothing, and is below what it is compared with."
@@ -220,21 +221,20 @@ def below(parent: Category | None, *, id: CategoryId, name: str, name_en: str) -
 
 
 class GoodsState(StrEnum):
-    """Where goods stand; only those on sale are shown and sold."""
+    """Where goods stand; only those on sale are shown and sold. What leads from one to another is in `life`."""
 
     DRAFT = "draft"
+    IN_REVIEW = "in_review"
     ON_SALE = "on_sale"
     OFF_SALE = "off_sale"
+    BANNED = "banned"
 
 
-GOODS_MOVES: Mapping[GoodsState, frozenset[GoodsState]] = MappingProxyType(
-    {
-        GoodsState.DRAFT: frozenset({GoodsState.ON_SALE}),
-        GoodsState.ON_SALE: frozenset({GoodsState.OFF_SALE}),
-        GoodsState.OFF_SALE: frozenset({GoodsState.ON_SALE}),
-    }
-)
-"""From each state, the states that may follow; to stay is no move and always harmless."""
+class CatalogSettings(Struct, frozen=True, kw_only=True):
+    """What the composition root decides for this domain: a port."""
+
+    reviews_goods: bool = False
+    """Whether operators look at goods before they are sold, and again after they have been described anew."""
 
 
 class OptionValue(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
@@ -300,6 +300,10 @@ class Goods(Struct, frozen=True, kw_only=True):
     created_at: int
     listed_at: int = 0
     """When it first went on sale, in milliseconds since 1970; 0 before."""
+    on_sale_at: int = 0
+    """When it goes on sale by itself; 0 when that has no time."""
+    reviewed: bool = False
+    """Whether an operator has approved it as it is described now; prices apart."""
 
 
 class Variant(Struct, frozen=True, kw_only=True, gc=False):
@@ -359,11 +363,6 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
     def rating_hundredths(self) -> int | None:
         """The average of the stars in hundredths, half up; nothing before the first review."""
         return (200 * self.stars + self.reviews) // (2 * self.reviews) if self.reviews else None
-
-
-def may_move(state: GoodsState, to: GoodsState) -> bool:
-    """Whether goods may go from one state to another; true when they are there already."""
-    return state is to or to in GOODS_MOVES[state]
 
 
 def check_form(form: GoodsForm, currency: str) -> None:

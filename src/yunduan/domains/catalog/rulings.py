@@ -25,6 +25,9 @@ class Ruled(StrEnum):
 
     SHOP_SUSPENDED = "shop_suspended"
     SHOP_REOPENED = "shop_reopened"
+    GOODS_REJECTED = "goods_rejected"
+    GOODS_BANNED = "goods_banned"
+    BAN_LIFTED = "ban_lifted"
 
 
 class Ruling(Struct, frozen=True, gc=False):

@@ -1,11 +1,11 @@
-"""The statements on what operators decide: applications for shops, and rulings with their reasons."""
+"""The statements on what operators decide: applications for shops, goods in review, and rulings with their reasons."""
 
 from collections.abc import Sequence
 
 import msgspec
 
 from yunduan.domains.catalog.applications import Application, ApplicationForm, ApplicationState
-from yunduan.domains.catalog.model import CatalogRefusal
+from yunduan.domains.catalog.model import CatalogRefusal, Goods
 from yunduan.domains.catalog.rulings import Ruled, Ruling
 from yunduan.domains.identity.model import Vault
 from yunduan.kernel.ids import ApplicationId, PersonId, ShopId
@@ -14,6 +14,7 @@ from yunduan.runtime.ports import Row, Table
 from yunduan.runtime.transaction import Asking, Tx
 
 _form = msgspec.json.Decoder(ApplicationForm).decode
+_goods = msgspec.json.Decoder(Goods).decode
 
 APPLICATION: Table[ApplicationId, Application] = Table(
     name="shop_application",
@@ -40,6 +41,10 @@ _RULE = "INSERT INTO ruling (shop_id, subject, ruled, person, reason, ruled_by, 
 _RULINGS = "SELECT seq, shop_id, subject, ruled, person, reason, ruled_by, at FROM ruling WHERE shop_id = ?"
 _RULINGS_LAST = _RULINGS + " ORDER BY seq DESC LIMIT ?"
 _RULINGS_BEFORE = _RULINGS + " AND seq < ? ORDER BY seq DESC LIMIT ?"
+
+_BEGIN_REVIEW = "INSERT INTO goods_review (goods_id, shop_id, at) VALUES (?, ?, ?)"
+_END_REVIEW = "DELETE FROM goods_review WHERE goods_id = ?"
+_IN_REVIEW = "SELECT r.seq, r.at, g.body FROM goods_review r JOIN goods g ON g.id = r.goods_id WHERE r.seq > ? ORDER BY r.seq LIMIT ?"
 
 
 def vault(at: Asking) -> Vault:
@@ -93,3 +98,18 @@ def rulings(at: Asking, shop_id: ShopId, *, before: int | None, limit: int) -> l
     """(number, ruling) about a shop and its goods, the latest first."""
     rows = at.rows(_RULINGS_LAST, (shop_id, limit)) if before is None else at.rows(_RULINGS_BEFORE, (shop_id, before, limit))
     return [(row[0], Ruling(row[1], row[2], Ruled(row[3]), *row[4:])) for row in rows]
+
+
+def begin_review(tx: Tx, goods: Goods) -> None:
+    """Let goods wait for an operator."""
+    tx.append(_BEGIN_REVIEW, (goods.id, goods.shop_id, tx.now))
+
+
+def end_review(tx: Tx, goods: Goods) -> None:
+    """They wait no more."""
+    tx.write_one(_END_REVIEW, (goods.id,))
+
+
+def in_review(at: Asking, after: int, limit: int) -> list[tuple[int, int, Goods]]:
+    """(place, since when, goods) of those that wait, who has waited longest first."""
+    return [(row[0], row[1], _goods(row[2])) for row in at.rows(_IN_REVIEW, (after, limit))]

@@ -9,6 +9,8 @@ from yunduan.domains.catalog.commands.applying import (
 )
 from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCategory
 from yunduan.domains.catalog.commands.goods import ChangeGoods, CreateGoods, GoodsKept, PublishGoods, SetPrice, WithdrawGoods
+from yunduan.domains.catalog.commands.reviewing import ApproveGoods, BanGoods, LiftBan, RejectGoods
+from yunduan.domains.catalog.commands.scheduling import OpenScheduled, ScheduleGoods
 from yunduan.domains.catalog.commands.shipping import CreateLocation, SetShippingTemplate
 from yunduan.domains.catalog.commands.shops import (
     REFRESHED_AT_ONCE,
@@ -31,6 +33,8 @@ __all__ = [
     "ApplicationNow",
     "ApplyForShop",
     "ApproveApplication",
+    "ApproveGoods",
+    "BanGoods",
     "ChangeCategory",
     "ChangeGoods",
     "ChangeShop",
@@ -41,13 +45,17 @@ __all__ = [
     "CreateShop",
     "GoodsKept",
     "HoldStock",
+    "LiftBan",
+    "OpenScheduled",
     "PublishGoods",
     "RateGoods",
     "RejectApplication",
+    "RejectGoods",
     "ReleaseStock",
     "ReopenShop",
     "ReturnStock",
     "SaleLine",
+    "ScheduleGoods",
     "SetCommission",
     "SetHoliday",
     "SetPrice",

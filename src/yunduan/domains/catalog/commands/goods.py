@@ -1,14 +1,15 @@
 """Goods: described, priced, put on sale and taken off, each change the next version of the whole."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog import store
+from yunduan.domains.catalog import store, store_rulings
 from yunduan.domains.catalog.commands import showing
 from yunduan.domains.catalog.facts import GoodsChanged
-from yunduan.domains.catalog.model import CatalogRefusal, Goods, GoodsForm, GoodsState, Shop, check_form, check_price, may_move
+from yunduan.domains.catalog.life import GoodsStep, GoodsWho, after
+from yunduan.domains.catalog.model import CatalogRefusal, CatalogSettings, Goods, GoodsForm, GoodsState, Shop, check_form, check_price
 from yunduan.kernel.ids import GoodsId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
@@ -24,7 +25,7 @@ _OF_FORM = {
     CatalogRefusal.SKU_TAKEN,
     CatalogRefusal.VARIANT_NOT_FOUND,
 }
-_OF_CHANGE = {CatalogRefusal.GOODS_NOT_FOUND, CatalogRefusal.GOODS_CHANGED}
+_OF_CHANGE = {CatalogRefusal.GOODS_NOT_FOUND, CatalogRefusal.GOODS_CHANGED, CatalogRefusal.GOODS_STATE}
 Version = Annotated[int, Meta(ge=1, le=2**53, description="The version that was read; a newer one refuses.")]
 
 
@@ -38,7 +39,7 @@ class GoodsKept(Struct, frozen=True, kw_only=True):
 
 
 class CreateGoods(Command[GoodsKept], refuses={CatalogRefusal.SHOP_NOT_FOUND, *_OF_FORM}):
-    """Make goods, as a draft or on sale at once."""
+    """Make goods, as a draft or on sale at once; where the marketplace reviews goods, they wait for that first."""
 
     shop_id: ShopId
     form: GoodsForm
@@ -46,7 +47,10 @@ class CreateGoods(Command[GoodsKept], refuses={CatalogRefusal.SHOP_NOT_FOUND, *_
 
 
 class ChangeGoods(Command[GoodsKept], refuses={CatalogRefusal.SHOP_NOT_FOUND, *_OF_FORM, *_OF_CHANGE}):
-    """Describe goods anew, whole; variants that are no longer named are retired."""
+    """Describe goods anew, whole; variants that are no longer named are retired.
+
+    Where the marketplace reviews goods, those that are described otherwise than by their prices are reviewed before they are sold again.
+    """
 
     shop_id: ShopId
     goods_id: GoodsId
@@ -82,7 +86,7 @@ class PublishGoods(
         CatalogRefusal.CATEGORY_NOT_FOUND,
     },
 ):
-    """Put goods on sale; harmless when they are."""
+    """Put goods on sale at once, or have them reviewed first where the marketplace does that; harmless when they are."""
 
     shop_id: ShopId
     goods_id: GoodsId
@@ -112,20 +116,16 @@ def create_goods(tx: Tx, ask: CreateGoods) -> GoodsKept:
         raise Refused(CatalogRefusal.VARIANT_NOT_FOUND, "new goods have new variants")
     if store.sku_holders(tx, shop.id, [variant.sku for variant in ask.form.variants]):
         raise Refused(CatalogRefusal.SKU_TAKEN)
-    on_sale = ask.publish
-    goods = Goods(
-        id=GoodsId(tx.id("gds")),
-        shop_id=shop.id,
-        form=_with_ids(tx, ask.form),
-        state=GoodsState.ON_SALE if on_sale else GoodsState.DRAFT,
-        created_at=tx.now,
-        listed_at=tx.now if on_sale else 0,
-    )
+    goods = Goods(id=GoodsId(tx.id("gds")), shop_id=shop.id, form=_with_ids(tx, ask.form), created_at=tx.now)
+    if ask.publish:
+        goods = replace(stepped(tx, goods, GoodsStep.PUBLISH, GoodsWho.SHOP), version=1)
     store.add_goods(tx, goods)
     for variant in showing.variants_of(shop, goods):
         tx.add(store.VARIANT, variant.id, variant)
         store.claim_sku(tx, variant)
-    if on_sale:
+    if goods.state is GoodsState.IN_REVIEW:
+        store_rulings.begin_review(tx, goods)
+    if goods.state is GoodsState.ON_SALE:
         store.show_page(tx, showing.page_of(tx, goods))
         showing.show(tx, shop, goods)
     return _told(tx, goods)
@@ -136,8 +136,7 @@ def change_goods(tx: Tx, ask: ChangeGoods) -> GoodsKept:
     """Decide about the form and the SKUs, then write the goods, what became of each variant, and the card."""
     shop = store.shop(tx, ask.shop_id)
     goods = store.goods(tx, ask.goods_id, shop_id=shop.id)
-    if goods.version != ask.version:
-        raise Refused(CatalogRefusal.GOODS_CHANGED, f"version {goods.version} is the latest")
+    refuse_other_version(goods, ask.version)
     _check(tx, shop, ask.form)
     old = {variant.id: variant for variant in goods.form.variants if variant.id}
     if any(variant.id and variant.id not in old for variant in ask.form.variants):
@@ -145,9 +144,11 @@ def change_goods(tx: Tx, ask: ChangeGoods) -> GoodsKept:
     holders = store.sku_holders(tx, shop.id, [variant.sku for variant in ask.form.variants])
     if any(holder not in old for holder in holders.values()):
         raise Refused(CatalogRefusal.SKU_TAKEN)
-    changed = replace(goods, form=_with_ids(tx, ask.form), version=goods.version + 1)
+    form = _with_ids(tx, ask.form)
+    said = replace(goods, reviewed=goods.reviewed and without_prices(form) == without_prices(goods.form))
+    changed = replace(stepped(tx, said, GoodsStep.CHANGE, GoodsWho.SHOP, form=form), version=goods.version + 1)
     _move_skus(tx, shop, goods, changed)
-    return _keep_goods(tx, shop, changed)
+    return keep(tx, shop, goods, changed)
 
 
 @handles(SetPrice)
@@ -162,19 +163,20 @@ def set_price(tx: Tx, ask: SetPrice) -> GoodsKept:
         replace(variant, price=ask.price, compare_at=ask.compare_at) if variant.id == ask.variant_id else variant
         for variant in goods.form.variants
     )
-    return _keep_goods(tx, shop, replace(goods, form=replace(goods.form, variants=variants), version=goods.version + 1))
+    priced = stepped(tx, goods, GoodsStep.PRICE, GoodsWho.SHOP, form=replace(goods.form, variants=variants))
+    return kept(goods) if priced is goods else keep(tx, shop, goods, priced)
 
 
 @handles(PublishGoods)
 def publish_goods(tx: Tx, ask: PublishGoods) -> GoodsKept:
-    """Move the goods to being on sale; the first time is when they are new."""
-    return _move_goods(tx, ask.shop_id, ask.goods_id, GoodsState.ON_SALE)
+    """A time that was set is not waited for."""
+    return _moved(tx, ask.shop_id, ask.goods_id, GoodsStep.PUBLISH)
 
 
 @handles(WithdrawGoods)
 def withdraw_goods(tx: Tx, ask: WithdrawGoods) -> GoodsKept:
-    """Move the goods off sale."""
-    return _move_goods(tx, ask.shop_id, ask.goods_id, GoodsState.OFF_SALE)
+    """Nor do they go on sale by themselves any more."""
+    return _moved(tx, ask.shop_id, ask.goods_id, GoodsStep.WITHDRAW)
 
 
 def _check(tx: Tx, shop: Shop, form: GoodsForm) -> None:
@@ -190,20 +192,39 @@ def _with_ids(tx: Tx, form: GoodsForm) -> GoodsForm:
     return replace(form, variants=variants)
 
 
-def _move_goods(tx: Tx, shop_id: ShopId, goods_id: GoodsId, to: GoodsState) -> GoodsKept:
+def refuse_other_version(goods: Goods, version: int) -> None:
+    """Refuse who has read another version than the latest."""
+    if goods.version != version:
+        raise Refused(CatalogRefusal.GOODS_CHANGED, f"version {goods.version} is the latest")
+
+
+def without_prices(form: GoodsForm) -> GoodsForm:
+    """What a review is about: everything but what things cost."""
+    nothing = Money(amount=0, currency=form.variants[0].price.currency)
+    return replace(form, variants=tuple(replace(variant, price=nothing, compare_at=None) for variant in form.variants))
+
+
+def stepped(tx: Tx, goods: Goods, step: GoodsStep, who: GoodsWho, **changes: Any) -> Goods:
+    """Goods after a step that the table of steps has: the very same when it changes nothing, else their next version."""
+    unreviewed = tx.port(CatalogSettings).reviews_goods and not goods.reviewed
+    state = after(goods.state, step, who, unreviewed=unreviewed, scheduled=goods.on_sale_at > tx.now)
+    listed_at = goods.listed_at or (tx.now if state is GoodsState.ON_SALE else 0)
+    moved = replace(goods, **({"state": state, "listed_at": listed_at} | changes))
+    return goods if moved == goods else replace(moved, version=goods.version + 1)
+
+
+def _moved(tx: Tx, shop_id: ShopId, goods_id: GoodsId, step: GoodsStep) -> GoodsKept:
     shop = store.shop(tx, shop_id)
     goods = store.goods(tx, goods_id, shop_id=shop.id)
-    if goods.state is to:
-        return _kept(goods)
-    if not may_move(goods.state, to):
-        raise Refused(CatalogRefusal.GOODS_STATE, f"{goods.state.value} goods cannot be {to.value}")
-    listed_at = goods.listed_at or (tx.now if to is GoodsState.ON_SALE else 0)
-    return _keep_goods(tx, shop, replace(goods, state=to, version=goods.version + 1, listed_at=listed_at))
+    moved = stepped(tx, goods, step, GoodsWho.SHOP, on_sale_at=0)
+    return kept(goods) if moved is goods else keep(tx, shop, goods, moved)
 
 
-def _keep_goods(tx: Tx, shop: Shop, goods: Goods) -> GoodsKept:
+def keep(tx: Tx, shop: Shop, before: Goods, goods: Goods) -> GoodsKept:
     """Write the next version of goods and everything that shows it."""
     store.change_goods(tx, goods)
+    if goods.state is not before.state and GoodsState.IN_REVIEW in (goods.state, before.state):
+        (store_rulings.begin_review if goods.state is GoodsState.IN_REVIEW else store_rulings.end_review)(tx, goods)
     if goods.state is GoodsState.ON_SALE:
         store.show_page(tx, showing.page_of(tx, goods))
     else:
@@ -223,10 +244,11 @@ def _told(tx: Tx, goods: Goods) -> GoodsKept:
             version=goods.version,
         )
     )
-    return _kept(goods)
+    return kept(goods)
 
 
-def _kept(goods: Goods) -> GoodsKept:
+def kept(goods: Goods) -> GoodsKept:
+    """What whoever keeps goods is answered."""
     return GoodsKept(
         goods_id=goods.id,
         version=goods.version,
