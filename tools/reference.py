@@ -13,12 +13,14 @@ from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import APPLICATION_MOVES
 from yunduan.domains.catalog.life import GOODS_MOVES
 from yunduan.domains.catalog.model import HOLD_MOVES
+from yunduan.domains.orders.cases import BY_SILENCE, CASE_MOVES, DEADLINES_MS
 from yunduan.domains.orders.model import MOVES
 from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
 from yunduan.kernel.refusals import KeyRefusal, RefusalCode
 from yunduan.runtime.registry import Domain, Registry, Route
 from yunduan.runtime.settings import reference as settings_reference
 
+DAY_MS = 86_400_000
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- Made by tools/reference.py from the code: change the code, then `make docs`. -->\n"
 
@@ -142,12 +144,18 @@ def states() -> str:
         "Application for a shop": ("waiting", [(move.state, move.next, label(move.step, move.who)) for move in APPLICATION_MOVES]),
         "Hold of stock": ("held", [(state, to, "") for state, all_of in HOLD_MOVES.items() for to in sorted(all_of)]),
         "Order": ("placed", [(move.state, move.next, label(move.step, move.who)) for move in MOVES]),
+        "Case after the sale": ("asked", [(move.state, move.next, label(move.event, move.who)) for move in CASE_MOVES]),
     }
     parts = ["# States\n", "Every step that there is, and in brackets who takes it; whatever is not drawn is refused.\n"]
     for name, (first, moves) in machines.items():
         lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
         lines += [f"    {state} --> {to}{f': {text}' if text else ''}" for state, to, text in moves]
         parts += [f"\n## {name}\n", "\n".join([*lines, "```\n"])]
+    days = [
+        (f"`{state}`", str(ms // DAY_MS), " or ".join(f"`{event}`" for event in BY_SILENCE[state])) for state, ms in DEADLINES_MS.items()
+    ]
+    parts += ["\nWhen nobody has said anything in a case for so long, the cloud takes the step:\n"]
+    parts += [table(("in the state", "days", "step of the cloud"), days)]
     return "\n".join(parts)
 
 

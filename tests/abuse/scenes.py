@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from support.asgi import Client, Heard, call
 from support.town import Town
+from unit.orders.casebook import Claim
 from unit.orders.market import Buyer
 from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import ApplicationForm
@@ -17,7 +18,10 @@ from yunduan.domains.catalog.model import CatalogSettings
 from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.identity.queries import Mailbox
+from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseState
+from yunduan.domains.orders.claiming import PassDeadline
 from yunduan.domains.orders.commands import Placed, ReviewOrder
+from yunduan.domains.orders.model import Who
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.deposits import PledgeDeposit
 from yunduan.edges.http.openapi import openapi_document
@@ -502,6 +506,59 @@ def _refunded(stage: Stage, name: str) -> Scene:
     return stage.made(name, caller, {"order_id": placed.orders[0].order_id}, body, {"amount": {"amount": 200, "currency": "CNY"}})
 
 
+_CASE_IN = {
+    "/cases": None,
+    "/acceptance": CaseState.OFFERED,
+    "/withdrawal": CaseState.ASKED,
+    "/shipment": CaseState.TO_SEND,
+    "/dispute": CaseState.REFUSED,
+    "/evidence": CaseState.DISPUTED,
+    "/agreement": CaseState.ASKED,
+    "/refusal": CaseState.ASKED,
+    "/offer": CaseState.ASKED,
+    "/arrival": CaseState.SENT,
+    "/ruling": CaseState.HEARD,
+}
+"""In which state a case is for each step, by the end of its path."""
+_CASE_SAYS: dict[str, dict[str, Any]] = {
+    "/shipment": {"carrier": "SF Express", "tracking": "SF1"},
+    "/dispute": {"text": "请评理"},
+    "/evidence": {"text": "见照片"},
+    "/refusal": {"text": "没有问题"},
+    "/offer": {"amount": {"amount": 1000, "currency": "CNY"}, "returns": False, "text": ""},
+    "/arrival": {"restock": True},
+    "/ruling": {"to_buyer": {"amount": 1000, "currency": "CNY"}, "text": "各担一半"},
+}
+_CASE_SAYS_OTHERWISE: dict[str, dict[str, Any]] = {
+    "/shipment": {"tracking": "SF2"},
+    "/offer": {"returns": True},
+    "/arrival": {"restock": False},
+}
+
+
+def _case(stage: Stage, name: str) -> Scene:
+    """A step of a case about goods that have left, or its opening."""
+    buyer, token = stage.newcomer(100_000)
+    end = name[name.rindex("/") :]
+    state = CaseState.SENT if name == "POST /shops/{shop_id}/cases/{case_id}/dispute" else _CASE_IN[end]
+    kind = CaseKind.RETURN if state in (CaseState.TO_SEND, CaseState.SENT) else CaseKind.REFUND
+    made = Claim(stage.market, buyer, kind=kind)
+    stage.world.settle()
+    if state is None:
+        made.take(CaseEvent.WITHDRAW, Who.BUYER)
+        line = {"variant_id": made.variant, "quantity": 1}
+        body = {"kind": "refund", "reason": "damaged", "lines": [line], "text": "碎了", "amount": None}
+        return stage.made(name, token, {"order_id": made.order}, body, body | {"reason": "wrong_goods"})
+    if state is CaseState.HEARD:  # without letting days pass for everybody else
+        made.lead_to(CaseState.DISPUTED)
+        stage.world.send(PassDeadline(case_id=made.case, due=made.due))
+    else:
+        made.lead_to(state)
+    said = _CASE_SAYS.get(end)
+    caller = "shop owner" if "/shops/" in name else "operator service" if "/operator/" in name else token
+    return stage.made(name, caller, {"case_id": made.case}, said, said and said | _CASE_SAYS_OTHERWISE.get(end, {"text": "另有原因"}))
+
+
 _PRICE = {"amount": 2099, "currency": "CNY"}
 SCENES: dict[str, Make] = {
     "POST /sessions/codes": _asking_for_a_code,
@@ -596,6 +653,19 @@ SCENES: dict[str, Make] = {
     "POST /shops/{shop_id}/orders/{order_id}/decline": _of_paid,
     "POST /shops/{shop_id}/orders/{order_id}/refunds": _refunded,
     "POST /operator/shops/{shop_id}/orders/{order_id}/refunds": _refunded,
+    "POST /orders/{order_id}/cases": _case,
+    "POST /cases/{case_id}/acceptance": _case,
+    "POST /cases/{case_id}/withdrawal": _case,
+    "POST /cases/{case_id}/shipment": _case,
+    "POST /cases/{case_id}/dispute": _case,
+    "POST /cases/{case_id}/evidence": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/agreement": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/refusal": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/offer": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/arrival": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/dispute": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/evidence": _case,
+    "POST /operator/disputes/{case_id}/ruling": _case,
 }
 
 

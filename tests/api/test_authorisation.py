@@ -29,7 +29,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
 SHARED = {"channel": "sandbox", "currency": "CNY", "role": "packer"}
 PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "alert_id", "parent"}
 """Ids that anybody may name (what is offered to everybody), or that only operators can (they see all tenants)."""
-MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id", "review_id"}
+MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id", "review_id", "case_id"}
 """Records of a shop: named beside another shop's id, they are not there."""
 
 SEEN_BY_OPERATORS = {
@@ -39,6 +39,8 @@ SEEN_BY_OPERATORS = {
     "GET /orders/{order_id}/money": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/refunds": set(OPERATOR_ROLES),
     "GET /order-numbers/{number}": set(OPERATOR_ROLES),
+    "GET /orders/{order_id}/cases": set(OPERATOR_ROLES),
+    "GET /cases/{case_id}": set(OPERATOR_ROLES),
 }
 """Records that the marketplace's own people may look at, by their roles: they answer for what went wrong with them."""
 BOSSES = {"shop owner", "shop manager"}

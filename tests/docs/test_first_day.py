@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RUN = ("README.md", "docs/first-day.md", "docs/operations.md")
+RUN = ("README.md", "docs/first-day.md", "docs/returns.md", "docs/operations.md")
 READ = (*RUN, "CONTRIBUTING.md", "docs/architecture.md", "docs/notices.md")
 BIN = Path(sys.executable).parent
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

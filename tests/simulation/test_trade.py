@@ -10,7 +10,10 @@ import pytest
 from yunduan.backends.sqlite.store import SqliteReader
 from yunduan.backends.vault import FileVault
 from yunduan.domains.catalog.model import Stock
+from yunduan.domains.orders import casework
+from yunduan.domains.orders.casework import PassDeadline
 from yunduan.domains.orders.commands import OrderPayments
+from yunduan.runtime.transaction import Tx
 from yunduan.testing.checkers import ViolationError
 from yunduan.testing.trade import TradeSimulation
 
@@ -69,7 +72,20 @@ def end_without_looking(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqliteReader, "end", lambda self: self._execute("COMMIT") and None)
 
 
+def let_go_of_the_order_and_not_tell_it(patch: pytest.MonkeyPatch) -> None:
+    """A case is closed, and its order waits for it all the same."""
+    patch.setattr(casework, "released", lambda _tx, order: order)
+
+
+def nobody_minds_the_time(patch: pytest.MonkeyPatch) -> None:
+    """Deadlines of cases are set and never ring."""
+    at = Tx.at
+    patch.setattr(Tx, "at", lambda self, due, command: None if isinstance(command, PassDeadline) else at(self, due, command))
+
+
 PLANTS = {
+    let_go_of_the_order_and_not_tell_it: r"cas_\w+ is \w+, its order does not know that",
+    nobody_minds_the_time: r"cases that nothing ends: \['cas_\w+'",
     end_without_looking: r"cannot commit - no transaction is active",
     keys_after_the_commit: r"the key of per_\w+ is lost",
     paid_and_not_told: r"ord_\w+ is placed, its escrow holds \d+ and not 0",

@@ -22,6 +22,8 @@ from yunduan.domains.identity.commands import (
 )
 from yunduan.domains.identity.model import OperatorRole, Postal, ShopRole, Vault
 from yunduan.domains.identity.queries import Mailbox
+from yunduan.domains.orders.cases import CaseKind, CaseLine, Reason
+from yunduan.domains.orders.claiming import OpenCase
 from yunduan.domains.orders.commands import AddToCart, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TakeNotification
@@ -29,7 +31,7 @@ from yunduan.domains.payments.model import wallet_account
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import ApplicationId, PersonId, ReviewId, ShopId, VariantId
+from yunduan.kernel.ids import ApplicationId, CaseId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.settings import MailboxSettings, Settings
 
 SHOP_ROLES = tuple(role.value for role in ShopRole)
@@ -146,6 +148,7 @@ class Town:
             "alert_id": self._alert(),
             "application_id": self._applied(buyer),
             "review_id": self._review(variant, shop_id),
+            "case_id": self._case(buyer, variant),
         }
 
     def _applied(self, buyer: Buyer) -> ApplicationId:
@@ -153,6 +156,14 @@ class Town:
         licence = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X")
         form = ApplicationForm(name="茶庄", country="CN", currency="CNY", documents=(licence,))
         return self.world.send(ApplyForShop(form=form), actor=buyer.actor).application_id
+
+    def _case(self, buyer: Buyer, variant: VariantId) -> CaseId:
+        """Another order of this buyer, whose shop has been asked for the money."""
+        placed = buyer.buy()
+        buyer.want(variant, 2)
+        lines = (CaseLine(variant_id=variant, quantity=1),)
+        ask = OpenCase(order_id=placed.orders[0].order_id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=lines)
+        return self.world.send(ask, actor=buyer.actor).case_id
 
     def _review(self, variant: VariantId, shop_id: ShopId) -> ReviewId:
         """What somebody else has bought of this shop, received and reviewed."""

@@ -213,6 +213,15 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
     reviews_goods: Annotated[
         bool, Meta(description="Whether operators approve goods before they are sold, and again after they were described anew.")
     ] = False
+    return_days: Annotated[
+        int, Meta(ge=0, le=365, description="How long after their receipt goods may be given back.", extra=_unit("days"))
+    ] = 7
+    return_excluded: Annotated[
+        tuple[str, ...], Meta(description="Categories, by id, whose goods are given back only for a fault of them; all below them too.")
+    ] = ()
+    return_paid_by: Annotated[
+        Literal["buyer", "shop"], Meta(description="Who pays the way back of goods that have no fault; for a fault it is the shop.")
+    ] = "buyer"
 
     def __post_init__(self) -> None:
         """Refuse a currency or a time zone that does not exist."""

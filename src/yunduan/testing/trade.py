@@ -26,6 +26,18 @@ from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import IdentitySettings, Postal, Vault
 from yunduan.domains.ledger.audit import audit
 from yunduan.domains.notices.model import NoticeSettings
+from yunduan.domains.orders.cases import CaseKind, CaseLine, CaseState, Reason, case_id_of, order_of, refund_of
+from yunduan.domains.orders.casework import CaseStands
+from yunduan.domains.orders.claiming import (
+    AcceptOffer,
+    AgreeToCase,
+    ConfirmReturn,
+    OfferInCase,
+    OpenCase,
+    RefuseCase,
+    SendBack,
+    WithdrawCase,
+)
 from yunduan.domains.orders.commands import (
     AddToCart,
     CancelOrder,
@@ -36,22 +48,23 @@ from yunduan.domains.orders.commands import (
     RefundOrder,
     ReviewOrder,
 )
-from yunduan.domains.orders.model import OrderSettings, OrderState
+from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
+from yunduan.domains.orders.model import GoodsCharge, OrderSettings, OrderState
 from yunduan.domains.orders.numbering import Numbering
-from yunduan.domains.orders.queries import PreviewCheckout
+from yunduan.domains.orders.queries import OrderOf, PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
-from yunduan.domains.orders.store import ORDER, terms
+from yunduan.domains.orders.store import CASE, ORDER, terms
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.model import Channels, PaymentListener, PaymentStarted, Tender, TenderKind, channel_account, escrow_account
 from yunduan.kernel.actors import SYSTEM, Actor
-from yunduan.kernel.ids import AddressId, OrderId, PersonId, VariantId
+from yunduan.kernel.ids import AddressId, CaseId, OrderId, PersonId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import FaultError, Refused
-from yunduan.runtime.answers import Answered
-from yunduan.runtime.clock import SeededEntropy
+from yunduan.runtime.answers import KEPT_MS, Answered
+from yunduan.runtime.clock import Clock, SeededEntropy, VirtualClock
 from yunduan.runtime.ports import Reader, Snapshots
 from yunduan.testing.checkers import Told, claim
 from yunduan.testing.disk import DiskFile
@@ -65,12 +78,18 @@ BUYERS = 6
 GOODS = 4
 ON_HAND = 12
 PURSE = 60_000
-SOON_MS = 30 * 60_000
+HOUR_MS = 3_600_000
+WAIT_MS = 4 * 86_400_000
+"""How long people wait until the evidence in a dispute is closed."""
+SOON_MS = 120 * 86_400_000
+"""At the end of a run time passes until nothing rings any more: whatever is held then is held for ever."""
 HOLDING = (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED)
 """The states in which an escrow holds what is left of an order."""
 HOME = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", lines=("文一西路969号",))
 _FACTS = "SELECT seq, kind, body, cause, at FROM fact WHERE seq > ? ORDER BY seq"
 _ORDERS = f"SELECT {', '.join(ORDER.columns)} FROM orders"  # noqa: S608 - names from code
+_CASES = f"SELECT {', '.join(CASE.columns)} FROM order_case"  # noqa: S608 - names from code
+_REFUNDED = "SELECT id FROM payment_refund"
 _BALANCE = "SELECT a.id, c.credits_posted - c.debits_posted FROM account a JOIN counter c ON c.number = a.number"
 
 
@@ -148,11 +167,22 @@ class Bought(Struct):
     variant: VariantId
 
 
+class Disputed(Struct):
+    """A case that somebody knows of, and where it stood when they last heard."""
+
+    id: CaseId
+    buyer: Actor
+    total: int
+    state: CaseState
+
+
 class Shoppers:
     """Draws what is asked next; keeps what has no answer yet."""
 
-    def __init__(self, chance: random.Random, sandbox: Sandbox) -> None:
+    def __init__(self, chance: random.Random, sandbox: Sandbox, clock: VirtualClock) -> None:
         """Nobody has asked anything."""
+        self._clock = clock
+        self._has_waited = False
         self._chance = chance
         self._sandbox = sandbox
         self._market = market()
@@ -162,6 +192,8 @@ class Shoppers:
         self.done: list[Asked] = []
         self.mistakes: set[str] = set()
         self._orders: list[Bought] = []
+        self._cases: dict[CaseId, Disputed] = {}
+        self._operator = Actor(person=PersonId("per_operator"), operator_roles=frozenset({"service"}))
         self._staff = Actor(person=PersonId("per_staff"), shop_roles={self._market.shop.shop_id: frozenset({"manager"})})
 
     def meet(self, cloud: Cloud) -> None:
@@ -209,8 +241,15 @@ class Shoppers:
                     Bought(order.order_id, asked.actor, order.total.amount, self._market.variants[0]) for order in placed.orders
                 ]
                 self._go_to_pay(placed.payment)
+            if isinstance(asked.command, _CASE_COMMANDS):
+                self._heard_of(msgspec.json.decode(answered.body, type=CaseStands))
             if isinstance(asked.command, TopUpWallet):
                 self._go_to_pay(msgspec.json.decode(answered.body, type=PaymentStarted))
+
+    def _heard_of(self, stands: CaseStands) -> None:
+        """Where a case stands now; one that has ended is remembered too, for those who ask too late."""
+        order = next(order for order in self._orders if order.id == order_of(stands.case_id))
+        self._cases[stands.case_id] = Disputed(stands.case_id, order.buyer, order.total, stands.state)
 
     def _go_to_pay(self, started: PaymentStarted) -> None:
         for redirect in started.redirects:
@@ -273,6 +312,43 @@ class Shoppers:
         amount = yuan(self._chance.choice((order.total, self._chance.randrange(1, order.total))))
         return RefundOrder(shop_id=self._market.shop.shop_id, order_id=order.id, amount=amount), self._staff
 
+    def _claim(self) -> "Drawn":
+        order = self._order()
+        if order is None or self._cloud is None:
+            return None
+        try:
+            bought = self._cloud.ask(OrderOf(order_id=order.id), actor=order.buyer).lines
+        except (Refused, FaultError):
+            return None
+        goods = self._chance.choice([line for line in bought if isinstance(line, GoodsCharge)])
+        kind, reason = self._chance.choice(tuple(CaseKind)), self._chance.choice(tuple(Reason))
+        lines = (CaseLine(variant_id=goods.variant_id, quantity=self._chance.randrange(1, goods.quantity + 1)),)
+        amount = yuan(self._chance.randrange(1, order.total)) if self._chance.random() < 0.3 else None
+        return OpenCase(order_id=order.id, kind=kind, reason=reason, lines=lines, text="坏了", amount=amount), order.buyer
+
+    def _answer(self) -> "Drawn":
+        """Mostly a step that fits where the case stood when its people last heard of it; else any of them."""
+        if not self._cases:
+            return None
+        case = self._chance.choice(list(self._cases.values())[-20:])
+        if case.state is CaseState.DISPUTED and not self._has_waited and self._chance.random() < 0.3:
+            self._has_waited = True  # once: keys are kept for seven days, and these people repeat themselves
+            self._clock.advance(WAIT_MS)
+            return None
+        fitting = _ANSWERS[case.state] if self._chance.random() < 0.8 else ()
+        return self._chance.choice(fitting or _ALL_ANSWERS)(self, case)
+
+    def _by_shop(self, command: type[Command[Any]], case: Disputed, **more: Any) -> "Drawn":
+        return command(shop_id=self._market.shop.shop_id, case_id=case.id, **more), self._staff
+
+    def _offer(self, case: Disputed) -> "Drawn":
+        amount = yuan(self._chance.randrange(1, case.total))
+        return self._by_shop(OfferInCase, case, amount=amount, returns=self._chance.random() < 0.3, text="一半")
+
+    def _rule(self, case: Disputed) -> "Drawn":
+        to_buyer = yuan(self._chance.choice((0, case.total, self._chance.randrange(1, case.total))))
+        return RuleCase(case_id=case.id, to_buyer=to_buyer, text="各担一半"), self._operator
+
     def _review(self) -> "Drawn":
         order = self._order()
         return None if order is None else (ReviewOrder(order_id=order.id, variant_id=order.variant, stars=5), order.buyer)
@@ -305,8 +381,37 @@ _DRAWS: tuple[Callable[[Shoppers], Drawn], ...] = (
     Shoppers._restock,
     Shoppers._register,
     Shoppers._move,
+    Shoppers._claim,
+    Shoppers._answer,
 )
-_WEIGHTS = (24, 28, 8, 6, 2, 9, 7, 5, 3, 5, 4, 3, 2)
+_WEIGHTS = (24, 28, 9, 4, 2, 7, 6, 5, 3, 5, 4, 3, 2, 9, 16)
+Answer = Callable[[Shoppers, Disputed], Drawn]
+_AGREE: Answer = lambda it, case: it._by_shop(AgreeToCase, case)  # noqa: E731 - rows of the table below
+_REFUSE: Answer = lambda it, case: it._by_shop(RefuseCase, case, text="没有问题")  # noqa: E731
+_ARRIVE: Answer = lambda it, case: it._by_shop(ConfirmReturn, case, restock=it._chance.random() < 0.5)  # noqa: E731
+_CONTEST: Answer = lambda it, case: it._by_shop(ContestReturn, case, text="盒子是空的")  # noqa: E731
+_SHOP_SAYS: Answer = lambda it, case: it._by_shop(GiveShopEvidence, case, text="发出时完好")  # noqa: E731
+_ACCEPT: Answer = lambda _, case: (AcceptOffer(case_id=case.id), case.buyer)  # noqa: E731
+_WITHDRAW: Answer = lambda _, case: (WithdrawCase(case_id=case.id), case.buyer)  # noqa: E731
+_SEND: Answer = lambda _, case: (SendBack(case_id=case.id, carrier="SF Express", tracking="SF2"), case.buyer)  # noqa: E731
+_CALL: Answer = lambda _, case: (CallOperator(case_id=case.id, text="请评理"), case.buyer)  # noqa: E731
+_BUYER_SAYS: Answer = lambda _, case: (GiveEvidence(case_id=case.id, text="收到时已碎"), case.buyer)  # noqa: E731
+_ANSWERS: Mapping[CaseState, tuple[Answer, ...]] = {
+    CaseState.ASKED: (_AGREE, _REFUSE, Shoppers._offer, _WITHDRAW),
+    CaseState.OFFERED: (_ACCEPT, _CALL, _AGREE),
+    CaseState.REFUSED: (_CALL, Shoppers._offer, _WITHDRAW),
+    CaseState.TO_SEND: (_SEND, _SEND, _WITHDRAW),
+    CaseState.SENT: (_ARRIVE, _CONTEST),
+    CaseState.DISPUTED: (_BUYER_SAYS, _SHOP_SAYS, _WITHDRAW, _AGREE, Shoppers._rule),
+    CaseState.HEARD: (Shoppers._rule,),
+    CaseState.REFUNDED: (),
+    CaseState.CLOSED: (),
+}
+_ALL_ANSWERS = tuple(answer for answers in _ANSWERS.values() for answer in answers)
+_CASE_COMMANDS = (
+    OpenCase, AgreeToCase, RefuseCase, OfferInCase, AcceptOffer, WithdrawCase, SendBack, ConfirmReturn, CallOperator, ContestReturn,
+    GiveEvidence, GiveShopEvidence, RuleCase,
+)  # fmt: skip
 
 
 class TradeAuditor:
@@ -314,8 +419,10 @@ class TradeAuditor:
 
     decoders: Mapping[str, msgspec.json.Decoder[Any]] = {fact.__name__: msgspec.json.Decoder(fact) for d in DOMAINS for fact in d.facts}
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, clock: Clock) -> None:
         """Nothing has happened and nobody has been answered."""
+        self._clock = clock
+        self._answered_at: dict[str, int] = {}
         self.facts: list[Told] = []
         self.told: list[tuple[Told, object]] = []
         self.answered: dict[str, Answered] = {}
@@ -357,6 +464,7 @@ class TradeAuditor:
     def answer_left(self, asked: Asked, answered: Answered) -> None:
         """An answer has reached whoever asked; from now on it must stand."""
         before = self.answered.setdefault(asked.name, answered)
+        self._answered_at.setdefault(asked.name, self._clock.wall_ms())
         claim(before == answered, f"{asked.name} was answered {before}, then {answered}")
         if not answered.accepted:
             claim(asked.key not in self._roots, f"{asked.name} was refused and took effect all the same")
@@ -381,13 +489,18 @@ class TradeAuditor:
         proof = audit(reader)
         claim(proof.faults_found == 0, f"the books do not balance: {proof.faults}")
         self._orders(reader)
+        self._cases(reader)
         self._sealed(reader)
 
     def _answers(self, reader: Reader) -> None:
         kept = {name: Answered(bool(accepted), body) for name, accepted, body in reader.rows("SELECT name, accepted, body FROM answer")}
+        long_ago = self._clock.wall_ms() - (KEPT_MS - WAIT_MS - HOUR_MS)  # what is heard late was answered before
+        forgotten = {name for name, at in self._answered_at.items() if at < long_ago}
         for name, answered in self.answered.items():
-            claim(kept.get(name) == answered, f"{name} was answered {answered}, the store has {kept.get(name)}")
+            stands = kept.get(name) == answered or name in forgotten
+            claim(stands, f"{name} was answered {answered}, the store has {kept.get(name)}")
         keys = {name.partition(" ")[0] for name, answered in kept.items() if answered.accepted}
+        keys |= {name.partition(" ")[0] for name in forgotten}
         for root in self._roots:
             claim(not root.startswith("k") or root in keys, f"{root} took effect and has no answer")
 
@@ -412,6 +525,42 @@ class TradeAuditor:
         ):
             claim(0 <= kept <= on_hand, f"{variant} is oversold: {kept} of {on_hand}")
             claim(kept == held.get(variant, 0), f"{kept} of {variant} are held, orders wait for {held.get(variant, 0)}")
+
+    def _cases(self, reader: Reader) -> None:
+        """An open case is its order's last, and nothing of that order was settled; each that came to money came to it once."""
+        orders = {order.id: order for order in [ORDER.value(row) for row in reader.rows(_ORDERS)]}
+        cases = {case.id: case for case in [CASE.value(row) for row in reader.rows(_CASES)]}
+        claim(len(cases) == sum(order.progress.cases for order in orders.values()), "orders have other cases than there are")
+        claimed = dict.fromkeys(orders, 0)
+        refunds = {id for (id,) in reader.rows(_REFUNDED)}
+        for case in cases.values():
+            order = orders[case.order_id]
+            is_last = case.id == case_id_of(order.id, order.progress.cases - 1)
+            claim(case.is_open == (is_last and order.progress.in_case), f"{case.id} is {case.state}, its order does not know that")
+            claim(not case.is_open or order.state in HOLDING, f"{case.id} is open, {order.id} {order.state}")
+            paid = case.details.agreed if case.state is CaseState.REFUNDED else 0
+            claim((refund_of(case.id) in refunds) == bool(paid), f"{case.id} is {case.state} with {paid}, and its refund says otherwise")
+            claimed[order.id] += paid
+        for id, sum_ in claimed.items():
+            claim(sum_ <= orders[id].progress.refunded <= orders[id].total, f"cases of {id} gave back {sum_}, more than it did")
+        told = self._told_states()
+        claim(told == {id: case.state for id, case in cases.items()}, "cases stand elsewhere than was told")
+
+    def _told_states(self) -> dict[CaseId, str]:
+        """Where each case stands by the facts."""
+        found: dict[CaseId, str] = {}
+        for told in self.facts:
+            if told.kind in ("CaseOpened", "CaseMoved"):
+                fact = self.decoders[told.kind].decode(told.body)
+                found[fact.case_id] = fact.state if told.kind == "CaseMoved" else "asked"
+        return found
+
+    def nothing_is_held_for_ever(self, reader: Reader) -> None:
+        """When time has passed and nobody has said anything, no case waits and what has left is received."""
+        open_cases = [case.id for case in [CASE.value(row) for row in reader.rows(_CASES)] if case.is_open]
+        claim(not open_cases, f"cases that nothing ends: {open_cases}")
+        stuck = [order.id for order in [ORDER.value(row) for row in reader.rows(_ORDERS)] if order.state is OrderState.SHIPPED]
+        claim(not stuck, f"orders whose money is held for ever: {stuck}")
 
     def _sealed(self, reader: Reader) -> None:
         if self.vault is not None:
@@ -446,8 +595,8 @@ class TradeSimulation(Simulation):
         outside.mkdir(parents=True)
         (outside / "sandbox.sqlite").write_bytes(files["sandbox.sqlite"])
         self.sandbox = Sandbox(files["sandbox.secret"], clock=self.clock, entropy=SeededEntropy(seed + 2), path=outside / "sandbox.sqlite")
-        self.people = Shoppers(self.chance, self.sandbox)  # type: ignore[assignment]
-        self.auditor = TradeAuditor(self.sandbox)  # type: ignore[assignment]
+        self.people = Shoppers(self.chance, self.sandbox, self.clock)  # type: ignore[assignment]
+        self.auditor = TradeAuditor(self.sandbox, self.clock)  # type: ignore[assignment]
 
     def run(self) -> Report:
         """Run, then close the channel's books."""
@@ -497,5 +646,6 @@ class TradeSimulation(Simulation):
         return False
 
     def at_the_end(self, eye: SqliteReader) -> None:
-        """The channel and we agree."""
+        """The channel and we agree, and what time settles is settled."""
         self.auditor.reconcile(eye)  # type: ignore[attr-defined]
+        self.auditor.nothing_is_held_for_ever(eye)  # type: ignore[attr-defined]

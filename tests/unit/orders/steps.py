@@ -5,14 +5,15 @@ from yunduan.domains.orders.model import OrderState, Step, Who
 WRITTEN = {
     "cloud": {
         "placed": {"pay": "paid", "lapse": "cancelled"},
-        "partly_shipped": {"refund_rest": "refunded"},
-        "shipped": {"receive": "received"},
+        "paid": {"refund_part": "paid", "refund_rest": "refunded"},
+        "partly_shipped": {"refund_part": "partly_shipped", "refund_rest": "refunded"},
+        "shipped": {"receive": "received", "refund_part": "shipped", "refund_rest": "refunded"},
     },
     "buyer": {
         "placed": {"cancel": "cancelled"},
-        "paid": {"cancel": "cancelled"},
-        "partly_shipped": {"cancel_rest": "shipped"},
-        "shipped": {"receive": "received", "extend": "shipped"},
+        "paid": {"cancel": "cancelled", "claim": "paid"},
+        "partly_shipped": {"cancel_rest": "shipped", "claim": "partly_shipped"},
+        "shipped": {"receive": "received", "extend": "shipped", "claim": "shipped", "claim_return": "shipped"},
         "received": {"review": "received"},
     },
     "shop": {
@@ -35,7 +36,7 @@ WRITTEN = {
     "operator": {
         "paid": {"refund_part": "paid", "refund_rest": "refunded"},
         "partly_shipped": {"refund_part": "partly_shipped", "refund_rest": "refunded"},
-        "shipped": {"refund_part": "shipped", "refund_rest": "refunded"},
+        "shipped": {"refund_part": "shipped", "refund_rest": "refunded", "receive": "received"},
     },
 }
 """Who may do what where, and where that leads; nothing else is possible."""

@@ -53,6 +53,7 @@ DOMAIN = Domain(
         queries.titles_of,
         queries.terms_of,
         queries.shipping_for,
+        queries.categories_of,
         queries.hold_of,
         queries.stock_audit,
         queries.goods_page,

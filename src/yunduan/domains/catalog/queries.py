@@ -60,6 +60,12 @@ class ShippingFor(Query[Money], refuses={CatalogRefusal.TEMPLATE_NOT_FOUND, Cata
     goods: Money
 
 
+class CategoriesOf(Query[dict[GoodsId, tuple[CategoryId, ...]]]):
+    """The category that goods stand in, and all above it, from the root; nothing of goods that are not there."""
+
+    goods_ids: Annotated[tuple[GoodsId, ...], Meta(max_length=500)]
+
+
 class HoldOf(Query[Hold | None]):
     """Where a hold stands."""
 
@@ -360,6 +366,13 @@ def shipping_for(at: Asking, ask: ShippingFor) -> Money:
     if template is None:
         raise Refused(CatalogRefusal.TEMPLATE_NOT_FOUND)
     return shipping_cost(template, country=ask.country, region=ask.region, pieces=ask.pieces, weight_g=ask.weight_g, goods=ask.goods)
+
+
+@answers(CategoriesOf)
+def categories_of(at: Asking, ask: CategoriesOf) -> dict[GoodsId, tuple[CategoryId, ...]]:
+    """Read the goods and their categories."""
+    found = [store.goods_if_any(at, id) for id in ask.goods_ids]
+    return {goods.id: store.category(at, goods.form.category_id).path for goods in found if goods is not None}
 
 
 @answers(HoldOf)

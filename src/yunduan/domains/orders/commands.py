@@ -13,15 +13,9 @@ from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole
 from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
 from yunduan.domains.ledger.commands import counters_of, wanted
 from yunduan.domains.orders import model, parcels, queries, store
-from yunduan.domains.orders.facts import (
-    OrderCancelled,
-    OrderPaid,
-    OrderPlaced,
-    OrderRefunded,
-    OrderRestCancelled,
-    OrderReviewed,
-    SoldLine,
-)
+from yunduan.domains.orders.casework import overtaken
+from yunduan.domains.orders.facts import OrderCancelled, OrderPaid, OrderPlaced, OrderRestCancelled, OrderReviewed, SoldLine
+from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back, tell_refunded
 from yunduan.domains.orders.model import (
     CART_LINES_MAX,
     UNPAID_MAX,
@@ -421,7 +415,7 @@ class DeclineOrder(
 
 class RefundOrder(
     Command[OrderGivenBack],
-    refuses={*STEP_REFUSALS, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, *RefundEscrow.refuses, *ReleaseStock.refuses},
+    refuses={*STEP_REFUSALS, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, *GIVING_BACK_REFUSALS},
     spends_key=True,
 ):
     """Give the buyer a part of an order's money back, or all that is left of it, which ends the order.
@@ -451,7 +445,8 @@ def _tell_cancelled(tx: Tx, order: Order, who: Who, *, was_paid: bool, refunded:
 def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
     """End a paid order that has not been shipped: the money, if there is any, goes back, the stock is free again."""
     left = Money(amount=order.left, currency=order.currency)
-    ended = moved(tx, order, Step.CANCEL, who, ended_at=tx.now, refunded=order.total)
+    model.after(order.id, order.state, Step.CANCEL, who)
+    ended = moved(tx, overtaken(tx, order), Step.CANCEL, who, ended_at=tx.now, refunded=order.total)
     if left or store.terms(order).promoted:
         tx.send(RefundEscrow(refund_id=RefundId(tx.id("rfd")), order_id=order.id, amount=left))
     tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
@@ -470,6 +465,7 @@ def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
     refund = Money(amount=amount, currency=order.currency)
     if agreed.promoted and not order.total:  # the marketplace paid all of it, and is given back the whole or nothing: operators rule
         raise Refused(OrderRefusal.NOT_A_REFUND, "nothing was paid", figures=LeftToRefund(left=refund))
+    order = overtaken(tx, order)
     whole, id, refunded = bool(amount) and amount == order.left, RefundId(tx.id("rfd")), order.progress.refunded + amount
     if whole:
         after = moved(tx, order, Step.REFUND_REST, Who.CLOUD, refunded=refunded, ended_at=tx.now)
@@ -479,7 +475,7 @@ def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
         tx.send(RefundEscrow(refund_id=id, order_id=order.id, amount=refund))
     tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
     if whole:
-        _tell_refunded(tx, order, id, refund, who, whole=True)
+        tell_refunded(tx, order, id, refund, who, whole=True)
     else:
         _tell_rest_cancelled(tx, order, rest, refund, who)
     return after
@@ -519,24 +515,14 @@ def decline_order(tx: Tx, ask: DeclineOrder) -> OrderMoved:
 
 @handles(RefundOrder)
 def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
-    """Give it back over the tenders it came from; the last of it ends the order, and stock that has not left is free again."""
+    """Give it back; the last of it ends the order, and a case that is open about it."""
     order, who = _for_refund(tx, ask)
-    whole = _refundable(order, ask.amount)
+    if _refundable(order, ask.amount):
+        order = overtaken(tx, order)
     id = RefundId(tx.id("rfd"))
-    changes = {"refunded": order.progress.refunded + ask.amount.amount} | ({"ended_at": tx.now} if whole else {})
-    after = moved(tx, order, Step.REFUND_REST if whole else Step.REFUND_PART, who, **changes)
-    tx.send(RefundEscrow(refund_id=id, order_id=order.id, amount=ask.amount))
-    if whole and order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED):
-        tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
-    _tell_refunded(tx, order, id, ask.amount, who, whole=whole)
+    after = give_back(tx, order, ask.amount, who, refund_id=id)
     left = Money(amount=after.left, currency=order.currency)
     return OrderGivenBack(order_id=order.id, state=after.state, refund_id=id, amount=ask.amount, left=left)
-
-
-def _tell_refunded(tx: Tx, order: Order, id: RefundId, amount: Money, who: Who, *, whole: bool) -> None:
-    tx.tell(
-        OrderRefunded(order_id=order.id, refund_id=id, buyer=order.buyer, shop_id=order.shop_id, amount=amount, whole=whole, by=who.value)
-    )
 
 
 def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:

@@ -1,6 +1,18 @@
 """Everything that orders show to the composition root."""
 
-from yunduan.domains.orders import agreed, commands, facts, queries, receiving, reviewing, shipping, whereabouts
+from yunduan.domains.orders import (
+    agreed,
+    caselists,
+    claiming,
+    commands,
+    disputes,
+    facts,
+    queries,
+    receiving,
+    reviewing,
+    shipping,
+    whereabouts,
+)
 from yunduan.domains.orders.followers import FOLLOWERS
 from yunduan.domains.orders.routes import ROUTES
 from yunduan.runtime.registry import Domain
@@ -26,6 +38,20 @@ DOMAIN = Domain(
         commands.review_order,
         reviewing.follow_up_review,
         reviewing.answer_review,
+        claiming.open_case,
+        claiming.agree_to_case,
+        claiming.refuse_case,
+        claiming.offer_in_case,
+        claiming.accept_offer,
+        claiming.withdraw_case,
+        claiming.send_back,
+        claiming.confirm_return,
+        claiming.pass_deadline,
+        disputes.call_operator,
+        disputes.contest_return,
+        disputes.give_evidence,
+        disputes.give_shop_evidence,
+        disputes.rule_case,
     ),
     queries=(
         queries.cart_of,
@@ -42,6 +68,11 @@ DOMAIN = Domain(
         queries.names_of,
         whereabouts.order_money,
         whereabouts.shop_order_money,
+        caselists.case_of,
+        caselists.shop_case_of,
+        caselists.cases_of_order,
+        caselists.shop_cases,
+        caselists.disputes,
     ),
     facts=(
         facts.OrderPlaced,
@@ -55,6 +86,8 @@ DOMAIN = Domain(
         facts.OrderRefunded,
         facts.OrderReviewed,
         facts.ReviewAddedTo,
+        facts.CaseOpened,
+        facts.CaseMoved,
     ),
     followers=FOLLOWERS,
     routes=ROUTES,

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from yunduan.kernel.ids import CheckoutId, GoodsId, OrderId, PersonId, RefundId, ReviewId, ShopId, VariantId
+from yunduan.kernel.ids import CaseId, CheckoutId, GoodsId, OrderId, PersonId, RefundId, ReviewId, ShopId, VariantId
 from yunduan.kernel.messages import Fact
 from yunduan.kernel.money import Money
 
@@ -139,3 +139,33 @@ class OrderReviewed(Fact):
     variant_id: VariantId
     author: PersonId
     stars: int
+
+
+class CaseOpened(Fact):
+    """A buyer wants something after the sale; unless the shop answers by `due` (milliseconds since 1970), it agrees."""
+
+    case_id: CaseId
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    case_kind: str
+    reason: str
+    asked: Money
+    due: int
+
+
+class CaseMoved(Fact):
+    """Something has happened in a case (`event`), by whom, and where it stands since; `due` is 0 once it is closed.
+
+    `amount` is what is on offer, agreed to or, at the end, given back.
+    """
+
+    case_id: CaseId
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    event: str
+    by: str
+    state: str
+    amount: Money
+    due: int

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import Offer
 from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
@@ -40,7 +41,10 @@ class OrderRefusal(RefusalCode):
     EXCEEDS_UNSHIPPED = "more_than_is_left_to_ship", "A parcel holds no more pieces than are left to ship; `figures` say how many that is."
     PARCELS_FULL = "parcels_full", "An order travels in no more parcels: ship all that is left in the next one."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
-    NOT_EXTENDABLE = "receipt_not_extendable", "The receipt was put off once already, or does not come by itself."
+    NOT_EXTENDABLE = (
+        "receipt_not_extendable",
+        "The receipt was put off once already, or does not come by itself, or waits for a case to be closed.",
+    )
     REVIEW_NOT_FOUND = "review_not_found", "There is no such review, or it is of another shop's goods."
     SAID = "said_already", "An author adds to a review once, and a shop answers it once."
     REVIEWED = "already_reviewed", "What was bought is reviewed once."
@@ -51,6 +55,12 @@ class OrderSettings(Struct, frozen=True, kw_only=True):
 
     time_zone: str = "Asia/Shanghai"
     """Whose days are meant when a day is named."""
+    return_days: int = 7
+    """How long after their receipt goods may be given back."""
+    return_excluded: frozenset[str] = frozenset()
+    """Categories of goods that are given back only for a fault of them, with all below them."""
+    return_paid_by: str = "buyer"
+    """Who pays the way back when only the buyer's mind has changed; for a fault it is the shop."""
 
 
 # States as data
@@ -85,6 +95,8 @@ class Step(StrEnum):
     REFUND_PART = "refund_part"
     REFUND_REST = "refund_rest"
     REVIEW = "review"
+    CLAIM = "claim"
+    CLAIM_RETURN = "claim_return"
 
 
 class Who(StrEnum):
@@ -117,6 +129,11 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PAID, Step.REFUND_PART, Who.OPERATOR, OrderState.PAID),
     Move(OrderState.PAID, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
     Move(OrderState.PAID, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
+    Move(OrderState.PAID, Step.CLAIM, Who.BUYER, OrderState.PAID),
+    Move(OrderState.PAID, Step.REFUND_PART, Who.CLOUD, OrderState.PAID),
+    Move(OrderState.PAID, Step.REFUND_REST, Who.CLOUD, OrderState.REFUNDED),
+    Move(OrderState.PARTLY_SHIPPED, Step.CLAIM, Who.BUYER, OrderState.PARTLY_SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.REFUND_PART, Who.CLOUD, OrderState.PARTLY_SHIPPED),
     Move(OrderState.PARTLY_SHIPPED, Step.SHIP_PART, Who.SHOP, OrderState.PARTLY_SHIPPED),
     Move(OrderState.PARTLY_SHIPPED, Step.SHIP, Who.SHOP, OrderState.SHIPPED),
     Move(OrderState.PARTLY_SHIPPED, Step.CANCEL_REST, Who.BUYER, OrderState.SHIPPED),
@@ -133,12 +150,18 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.SHIPPED, Step.REFUND_PART, Who.OPERATOR, OrderState.SHIPPED),
     Move(OrderState.SHIPPED, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
     Move(OrderState.SHIPPED, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
+    Move(OrderState.SHIPPED, Step.CLAIM, Who.BUYER, OrderState.SHIPPED),
+    Move(OrderState.SHIPPED, Step.CLAIM_RETURN, Who.BUYER, OrderState.SHIPPED),
+    Move(OrderState.SHIPPED, Step.REFUND_PART, Who.CLOUD, OrderState.SHIPPED),
+    Move(OrderState.SHIPPED, Step.REFUND_REST, Who.CLOUD, OrderState.REFUNDED),
+    Move(OrderState.SHIPPED, Step.RECEIVE, Who.OPERATOR, OrderState.RECEIVED),
     Move(OrderState.RECEIVED, Step.REVIEW, Who.BUYER, OrderState.RECEIVED),
 )
 """Every step that there is; whatever is not here is refused.
 
 A shop cannot cancel what is not paid: one payment covers the whole checkout, other shops' orders too, and lapses by itself. The cloud
 ends an order of which a part has left when all that is left of its money comes back with the part that is called off.
+What a case comes to (`cases`) is given back by the cloud, and what an operator rules about goods that have left ends their order.
 """
 _NEXT: Mapping[tuple[OrderState, Step, Who], OrderState] = MappingProxyType({(m.state, m.step, m.who): m.next for m in MOVES})
 
@@ -653,6 +676,10 @@ class Progress(Struct, frozen=True, array_like=True, gc=False):
     parcels: tuple[Parcel, ...] = ()
     is_short: bool = False
     """Whether what had not left was called off: only what is in its parcels was sold."""
+    cases: int = 0
+    """How many cases have been opened about it."""
+    in_case: bool = False
+    """Whether the last of them is open: no receipt, by nobody, until it is closed."""
 
 
 class Order(Struct, frozen=True, gc=False):
@@ -673,6 +700,11 @@ class Order(Struct, frozen=True, gc=False):
     def left(self) -> int:
         """What has been paid and not given back."""
         return self.total - self.progress.refunded
+
+
+def in_case(order: Order) -> Order:
+    """The order with one more case, which is open."""
+    return replace(order, progress=replace(order.progress, cases=order.progress.cases + 1, in_case=True))
 
 
 # What waits for its payment

@@ -10,7 +10,7 @@ from yunduan.domains.catalog.model import CatalogRefusal, Left, Offer, ShopTerms
 from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
 from yunduan.domains.identity.model import IdentityRefusal, Outstanding, Postal, SealedAddress, ShopRole, Vault
 from yunduan.domains.identity.queries import SealedAddressOf
-from yunduan.domains.orders import model, parcels, store
+from yunduan.domains.orders import cases, model, parcels, store
 from yunduan.domains.orders.model import (
     Away,
     CartLine,
@@ -32,6 +32,7 @@ from yunduan.domains.payments.model import PieceState, Refund, RefundState, Tend
 from yunduan.domains.payments.queries import MoneyOf, RefundsOf
 from yunduan.kernel.ids import (
     AddressId,
+    CaseId,
     CheckoutId,
     GoodsId,
     OrderId,
@@ -175,6 +176,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     """When a shipped order counts as received if the buyer says nothing; 0 when that does not come by itself."""
     may_extend: bool
     """Whether the buyer may still put that off."""
+    case_id: CaseId | None
+    """The case that is open about it: until it is closed, nothing is received."""
     reviewed: tuple[VariantId, ...]
     commission: Money | None
     """What the marketplace keeps; for the shop and the operators."""
@@ -569,7 +572,7 @@ def _note(at: Asking, order: Order, agreed: Terms) -> str | None:
 
 def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
     agreed, progress = store.terms(order), order.progress
-    is_on_its_way = order.state is OrderState.SHIPPED
+    receive_by = progress.receive_by if order.state is OrderState.SHIPPED and not progress.in_case else 0
     currency = order.currency
     return OrderView(
         order_id=order.id,
@@ -588,8 +591,9 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         ended_at=progress.ended_at,
         parcels=_parcels(at, order, agreed),
         unshipped=_unshipped(order, agreed),
-        receive_by=progress.receive_by if is_on_its_way else 0,
-        may_extend=is_on_its_way and progress.receive_by > 0 and not progress.extended,
+        receive_by=receive_by,
+        may_extend=receive_by > 0 and not progress.extended,
+        case_id=cases.case_id_of(order.id, progress.cases - 1) if progress.in_case else None,
         reviewed=store.reviewed(at, order.id) if progress.received_at else (),
         commission=Money(amount=model.commission_now(order, agreed), currency=currency) if inside else None,
     )

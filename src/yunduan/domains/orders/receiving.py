@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from yunduan.domains.catalog.queries import TermsOf
 from yunduan.domains.orders import model, queries, store
+from yunduan.domains.orders.cases import CaseRefusal
 from yunduan.domains.orders.facts import OrderReceived, ReceiptExtended
 from yunduan.domains.orders.model import EXTENSION_MS, Order, OrderRefusal, OrderState, Step, Who
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer
@@ -18,7 +19,7 @@ from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
 
-class ConfirmReceipt(Command[OrderMoved], refuses={*STEP_REFUSALS, *SettleEscrow.refuses}, spends_key=True):
+class ConfirmReceipt(Command[OrderMoved], refuses={*STEP_REFUSALS, CaseRefusal.OPEN, *SettleEscrow.refuses}, spends_key=True):
     """Say that the goods have arrived: the shop gets its money."""
 
     order_id: OrderId
@@ -60,23 +61,29 @@ def _receive_by(tx: Tx, order: Order) -> int:
 
 @handles(ConfirmReceipt)
 def confirm_receipt(tx: Tx, ask: ConfirmReceipt) -> OrderMoved:
-    """Pay the shop what is left, less the commission on it."""
-    received = _receive(tx, of_buyer(tx, ask.order_id), Who.BUYER)
+    """Pay the shop what is left, less the commission on it; not while a case is open, which its buyer may withdraw."""
+    order = of_buyer(tx, ask.order_id)
+    if order.progress.in_case:
+        raise Refused(CaseRefusal.OPEN)
+    received = receive(tx, order, Who.BUYER)
     return OrderMoved(order_id=received.id, state=received.state)
 
 
 @handles(ReceiveUnasked)
 def receive_unasked(tx: Tx, ask: ReceiveUnasked) -> None:
-    """The same, unless there is nothing to receive any more; what was put off is waited for anew."""
+    """The same, unless there is nothing to receive any more; what was put off is waited for anew.
+
+    An open case stops it: whatever closes the case sets another alarm (`casework.released`).
+    """
     invariant(tx.actor.is_system, "an order is received unasked by its own alarm")
     order = tx.get(store.ORDER, ask.order_id)
-    if order is None or order.state is not OrderState.SHIPPED:
+    if order is None or order.state is not OrderState.SHIPPED or order.progress.in_case:
         return
     due = order.progress.receive_by
     if tx.now < due:
         tx.at(due, ask)
     elif due:
-        _receive(tx, order, Who.CLOUD)
+        receive(tx, order, Who.CLOUD)
 
 
 @handles(ExtendReceipt)
@@ -84,7 +91,7 @@ def extend_receipt(tx: Tx, ask: ExtendReceipt) -> ReceiptPutOff:
     """Once, and only what comes by itself; the alarm that is set finds the new time."""
     order = of_buyer(tx, ask.order_id)
     model.after(order.id, order.state, Step.EXTEND, Who.BUYER)
-    if order.progress.extended or not order.progress.receive_by:
+    if order.progress.extended or order.progress.in_case or not order.progress.receive_by:
         raise Refused(OrderRefusal.NOT_EXTENDABLE)
     receive_by = order.progress.receive_by + EXTENSION_MS
     moved(tx, order, Step.EXTEND, Who.BUYER, receive_by=receive_by, extended=True)
@@ -92,7 +99,8 @@ def extend_receipt(tx: Tx, ask: ExtendReceipt) -> ReceiptPutOff:
     return ReceiptPutOff(order_id=order.id, receive_by=receive_by)
 
 
-def _receive(tx: Tx, order: Order, who: Who) -> Order:
+def receive(tx: Tx, order: Order, who: Who) -> Order:
+    """The goods are the buyer's, and what is left of the money the shop's and the marketplace's."""
     received = moved(tx, order, Step.RECEIVE, who, received_at=tx.now, ended_at=tx.now)
     commission = Money(amount=model.commission_now(order, store.terms(order)), currency=order.currency)
     tx.send(SettleEscrow(order_id=order.id, shop_id=order.shop_id, commission=commission))

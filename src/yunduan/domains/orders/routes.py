@@ -1,12 +1,15 @@
 """Where orders are reached, and by whom."""
 
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.domains.orders import commands, queries, receiving, reviewing, shipping, whereabouts
+from yunduan.domains.orders import caselists, claiming, commands, disputes, queries, receiving, reviewing, shipping, whereabouts
 from yunduan.domains.orders.commands import GIVES_BACK, PACKS, RULES, SERVES
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
 _STAFF = Owner.shop("owner", "manager", "service", "packer", "finance")
 _PAGE = ("state", "before", "limit")
+_SAYS = ("text",)
+_CASE, _SHOP_CASE = "/cases/{case_id}", "/shops/{shop_id}/cases/{case_id}"
+_SERVES, _GIVES_BACK = Owner.shop(*SERVES), Owner.shop(*GIVES_BACK)
 
 ROUTES = (
     Route("GET", "/cart", queries.CartOf, "cart:read", SELF, summary="The cart at today's prices"),
@@ -136,5 +139,52 @@ ROUTES = (
         Owner.operator(*RULES),
         ("amount",),
         "Give money back for a shop",
+    ),
+    # After the sale
+    Route(
+        "POST",
+        "/orders/{order_id}/cases",
+        claiming.OpenCase,
+        "orders:write",
+        RECORD,
+        ("kind", "reason", "lines", "text", "amount"),
+        "Ask for money back",
+    ),
+    Route("GET", "/orders/{order_id}/cases", caselists.CasesOfOrder, "orders:read", RECORD, summary="The cases about an order"),
+    Route("GET", _CASE, caselists.CaseOf, "orders:read", RECORD, summary="One case"),
+    Route("POST", f"{_CASE}/acceptance", claiming.AcceptOffer, "orders:write", RECORD, summary="Take what the shop offers"),
+    Route("POST", f"{_CASE}/withdrawal", claiming.WithdrawCase, "orders:write", RECORD, summary="Want nothing any more"),
+    Route(
+        "POST", f"{_CASE}/shipment", claiming.SendBack, "orders:write", RECORD, ("carrier", "tracking"), "The goods are on their way back"
+    ),
+    Route("POST", f"{_CASE}/dispute", disputes.CallOperator, "orders:write", RECORD, _SAYS, "Call the operator"),
+    Route("POST", f"{_CASE}/evidence", disputes.GiveEvidence, "orders:write", RECORD, _SAYS, "Give evidence"),
+    Route("GET", "/shops/{shop_id}/cases", caselists.ShopCases, "shop:read", _STAFF, _PAGE, "The cases about a shop's orders"),
+    Route("GET", _SHOP_CASE, caselists.ShopCaseOf, "shop:read", _STAFF, summary="One case about an order of a shop"),
+    Route("POST", f"{_SHOP_CASE}/agreement", claiming.AgreeToCase, "shop:write", _GIVES_BACK, summary="Give what is asked"),
+    Route("POST", f"{_SHOP_CASE}/refusal", claiming.RefuseCase, "shop:write", _SERVES, _SAYS, "Give nothing"),
+    Route(
+        "POST",
+        f"{_SHOP_CASE}/offer",
+        claiming.OfferInCase,
+        "shop:write",
+        _GIVES_BACK,
+        ("amount", "returns", "text"),
+        "Propose something else",
+    ),
+    Route("POST", f"{_SHOP_CASE}/arrival", claiming.ConfirmReturn, "shop:write", _SERVES, ("restock",), "The goods have come back"),
+    Route("POST", f"{_SHOP_CASE}/dispute", disputes.ContestReturn, "shop:write", _SERVES, _SAYS, "Call the operator about what came back"),
+    Route("POST", f"{_SHOP_CASE}/evidence", disputes.GiveShopEvidence, "shop:write", _SERVES, _SAYS, "Give evidence for the shop"),
+    Route(
+        "GET",
+        "/operator/disputes",
+        caselists.Disputes,
+        "operate",
+        Owner.operator(*RULES, OperatorRole.ADMIN),
+        _PAGE,
+        "Cases that wait for a ruling",
+    ),
+    Route(
+        "POST", "/operator/disputes/{case_id}/ruling", disputes.RuleCase, "operate", Owner.operator(*RULES), ("to_buyer", "text"), "Rule"
     ),
 )

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from yunduan.domains.orders.model import Cart, CartLine, Order, OrderState, Progress, Review, Terms, Waiting, Word, WordKind
-from yunduan.kernel.ids import CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShopId, VariantId
+from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said
+from yunduan.domains.orders.model import Cart, CartLine, Order, OrderState, Progress, Review, Terms, Waiting, Who, Word, WordKind
+from yunduan.kernel.ids import CaseId, CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking, Tx
 
@@ -72,6 +73,36 @@ WAITING: Table[PersonId, Waiting] = Table(
     remembered=1_000,
 )
 
+_details = msgspec.msgpack.Decoder(Details).decode
+CASE: Table[CaseId, Case] = Table(
+    name="order_case",
+    columns={
+        "id": str,
+        "order_id": str,
+        "buyer": str,
+        "shop_id": str,
+        "state": str,
+        "due": int,
+        "currency": str,
+        "details": bytes,
+    },
+    value=lambda row: Case(row[0], row[1], row[2], row[3], CaseState(row[4]), row[5], row[6], _details(row[7])),
+    row=lambda case: (
+        case.id, case.order_id, case.buyer, case.shop_id, case.state, case.due, case.currency, _encode(case.details),
+    ),
+    updates=("state", "due", "details"),
+    remembered=1_000,
+)  # fmt: skip
+
+SAID: Table[tuple[CaseId, int], Said] = Table(
+    name="case_statement",
+    columns={"case_id": str, "number": int, "who": str, "event": str, "speaker": str, "sealed": bytes, "at": int},
+    value=lambda row: Said(row[0], row[1], Who(row[2]), CaseEvent(row[3]) if row[3] else None, *row[4:]),
+    row=lambda said: (said.case_id, said.number, said.who, said.event or "", said.speaker, said.sealed, said.at),
+    keys=2,
+    remembered=1_000,
+)
+
 COUNT: Table[str, tuple[str, int]] = Table(name="order_count", columns={"name": str, "last": int}, value=tuple, row=tuple)
 
 REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
@@ -128,6 +159,10 @@ _REVIEWS = (
 )
 _REVIEW_BY_ID = "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at FROM review WHERE id = ?"
 _REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_id"
+_OPEN_STATES = ", ".join(f"'{state}'" for state in DEADLINES_MS)
+_CASES_OF_SHOP = "SELECT id FROM order_case WHERE shop_id = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?"
+_CASES_IN = "SELECT id FROM order_case WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?"
+_IN_CASE = f"SELECT order_id FROM order_case WHERE buyer = ? AND state IN ({_OPEN_STATES})"  # noqa: S608 - names from code
 
 
 def terms(order: Order) -> Terms:
@@ -202,10 +237,10 @@ def page_of_buyer(at: Asking, buyer: PersonId, state: OrderState | None, before:
 
 
 def open_orders_of(at: Asking, buyer: PersonId) -> set[OrderId]:
-    """A person's orders that are not at their end: those filed, and all that are not filed yet, however far the follower is behind."""
+    """A person's orders that are not at their end, or in a case: filed or not filed yet, however far the follower is behind."""
     filed, through = at.rows(_OPEN_FILED, (buyer,)), at.row(_THROUGH)
     new = at.rows(_OPEN_NEW, (through[0] if through else "", buyer))
-    return {row[0] for row in (*filed, *new)}
+    return {row[0] for row in (*filed, *new, *at.rows(_IN_CASE, (buyer,)))}
 
 
 def page_of_shop(at: Asking, shop_id: ShopId, states: Sequence[OrderState], before: str, limit: int) -> list[OrderId]:
@@ -244,3 +279,23 @@ def reviewed(at: Asking, order_id: OrderId) -> tuple[VariantId, ...]:
 def by_state(reader: Reader) -> list[tuple[str, str, int, int]]:
     """Of each state and currency: how many orders there are, and what they come to."""
     return [(row[0], row[1], row[2], row[3]) for row in reader.rows(_BY_STATE)]
+
+
+# Cases
+
+
+def said_in(at: Asking, case: Case) -> list[Said]:
+    """What was said in a case, from its opening on."""
+    return list(at.get_many(SAID, [(case.id, number) for number in range(case.details.statements)]).values())
+
+
+def cases_of_shop(at: Asking, shop_id: ShopId, states: Sequence[CaseState], before: str, limit: int) -> list[CaseId]:
+    """The cases of a shop's orders in some states, those of the latest orders first."""
+    rows = [row for state in states for row in at.rows(_CASES_OF_SHOP, (shop_id, state, before, limit))]
+    return sorted({row[0] for row in rows}, reverse=True)[:limit]
+
+
+def cases_in(at: Asking, states: Sequence[CaseState], before: str, limit: int) -> list[CaseId]:
+    """The same of every shop."""
+    rows = [row for state in states for row in at.rows(_CASES_IN, (state, before, limit))]
+    return sorted({row[0] for row in rows}, reverse=True)[:limit]

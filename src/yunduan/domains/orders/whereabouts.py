@@ -108,7 +108,7 @@ def _parts(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
         due = at.ask(PaymentDue(payment_id=model.payment_of(model.checkout_of(order.id))))
         rest = (MoneyPart(where=Whereabouts.UNPAID, amount=left, until=due),)
     elif order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED) and left:
-        until = order.progress.receive_by if order.state is OrderState.SHIPPED else 0
+        until = order.progress.receive_by if order.state is OrderState.SHIPPED and not order.progress.in_case else 0
         rest = (MoneyPart(where=Whereabouts.HELD, amount=left, until=until),)
     elif order.state is OrderState.RECEIVED and left:
         rest = (MoneyPart(where=Whereabouts.EARNED, amount=left),)
@@ -156,6 +156,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{amount} 由平台担保；如无异议，{month}月{day}日付给商家。",
             "{amount} is held; it goes to the shop on {day} {month_en} unless you say otherwise.",
         ),
+        "held_in_case": (
+            "{amount} 由平台担保；售后处理中，处理完毕前不会付给商家。",
+            "{amount} is held; a case about it is open, and nothing goes to the shop before it is closed.",
+        ),
         "earned": ("{amount} 已付给商家。", "{amount} has gone to the shop."),
         "returning": ("{amount} 正在原路退回。", "{amount} is on its way back."),
         "returned": ("{amount} 已原路退回。", "{amount} has come back the way it was paid."),
@@ -175,6 +179,8 @@ def _said(part: MoneyPart, order: Order, zone: ZoneInfo) -> tuple[str, str]:
 def _situation(part: MoneyPart, order: Order) -> str:
     if part.where is Whereabouts.UNPAID:
         return "unpaid" if part.until else "never_paid"
+    if part.where is Whereabouts.HELD and order.progress.in_case:
+        return "held_in_case"
     if part.where is Whereabouts.HELD and order.state in (OrderState.PARTLY_SHIPPED, OrderState.SHIPPED):
         return "held_until" if part.until else "held_on_the_way"
     return part.where.value

@@ -1,0 +1,214 @@
+"""What can be asked of cases: one of them as its buyer, its shop or an operator sees it, and lists of those that wait."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from yunduan.domains.identity.model import Vault
+from yunduan.domains.orders import cases, queries, store
+from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said
+from yunduan.domains.orders.model import OrderRefusal, Who
+from yunduan.kernel.ids import CaseId, OrderId, ShopId
+from yunduan.kernel.messages import Query
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import answers
+from yunduan.runtime.transaction import Asking
+
+CASES_SHOWN_MAX = 50
+PageSize = Annotated[int, Meta(ge=1, le=CASES_SHOWN_MAX)]
+
+
+class StatementView(Struct, frozen=True, kw_only=True):
+    """What somebody said, with which step (nothing: as it was opened); the text is nothing once the speaker has been erased."""
+
+    who: Who
+    event: CaseEvent | None
+    text: str | None
+    at: int
+
+
+class ParcelBack(Struct, frozen=True, kw_only=True):
+    """How goods travel back; `tracking` is nothing once the buyer has been erased."""
+
+    carrier: str
+    tracking: str | None
+    shipped_at: int
+
+
+class CaseView(Struct, frozen=True, kw_only=True):
+    """A case; times are milliseconds since 1970, 0 for not yet. `steps` are those that the caller may take now.
+
+    `due` is when silence answers for whoever is waited for. `agreed` is what the shop has agreed to and, of a case that has ended,
+    what was given back.
+    """
+
+    case_id: CaseId
+    order_id: OrderId
+    shop_id: ShopId
+    kind: CaseKind
+    reason: Reason
+    state: CaseState
+    due: int
+    steps: tuple[CaseEvent, ...]
+    lines: tuple[CaseLine, ...]
+    asked: Money
+    offered: Money | None
+    offer_returns: bool
+    """Whether what is offered is for goods that are sent back."""
+    agreed: Money | None
+    way_back: Payer
+    """Who pays it, where goods are sent back."""
+    shipment: ParcelBack | None
+    """How they travel."""
+    opened_at: int
+    moved_at: int
+    statements: tuple[StatementView, ...]
+
+
+class CaseLineView(Struct, frozen=True, kw_only=True):
+    """A case in a list."""
+
+    case_id: CaseId
+    order_id: OrderId
+    shop_id: ShopId
+    kind: CaseKind
+    reason: Reason
+    state: CaseState
+    due: int
+    asked: Money
+    opened_at: int
+
+
+class CasePage(Struct, frozen=True, kw_only=True):
+    """One page of cases, those of the latest orders first; `before` asks for the next, nothing when there is none."""
+
+    items: tuple[CaseLineView, ...]
+    before: CaseId | None
+
+
+class CaseOf(Query[CaseView], refuses={CaseRefusal.NOT_FOUND}):
+    """One case, for its buyer and for operators."""
+
+    case_id: CaseId
+
+
+class ShopCaseOf(Query[CaseView], refuses={CaseRefusal.NOT_FOUND}):
+    """One case about an order of a shop, for its staff."""
+
+    shop_id: ShopId
+    case_id: CaseId
+
+
+class CasesOfOrder(Query[CasePage], refuses={OrderRefusal.NOT_FOUND}):
+    """Every case that there has been about an order, the latest first, for its buyer and for operators."""
+
+    order_id: OrderId
+
+
+class ShopCases(Query[CasePage]):
+    """A shop's cases: those that are open, or those in a state."""
+
+    shop_id: ShopId
+    state: CaseState | None = None
+    before: CaseId | None = None
+    limit: PageSize = 20
+
+
+class Disputes(Query[CasePage]):
+    """Cases of every shop: those that wait for a ruling, or those in a state."""
+
+    state: CaseState = CaseState.HEARD
+    before: CaseId | None = None
+    limit: PageSize = 20
+
+
+@answers(CaseOf)
+def case_of(at: Asking, ask: CaseOf) -> CaseView:
+    """To whom it is a case of their own, and to operators."""
+    case = at.get(store.CASE, ask.case_id)
+    if case is None or not (at.actor.owns(case.buyer) or at.actor.operates()):
+        raise Refused(CaseRefusal.NOT_FOUND)
+    return _view(at, case, Who.BUYER if at.actor.owns(case.buyer) else Who.OPERATOR)
+
+
+@answers(ShopCaseOf)
+def shop_case_of(at: Asking, ask: ShopCaseOf) -> CaseView:
+    """Of this very shop."""
+    case = at.get(store.CASE, ask.case_id)
+    if case is None or case.shop_id != ask.shop_id or not at.actor.serves(ask.shop_id):
+        raise Refused(CaseRefusal.NOT_FOUND)
+    return _view(at, case, Who.SHOP)
+
+
+@answers(CasesOfOrder)
+def cases_of_order(at: Asking, ask: CasesOfOrder) -> CasePage:
+    """All of them: there are few."""
+    order = queries.seen(at, at.get(store.ORDER, ask.order_id))
+    ids = [cases.case_id_of(order.id, number) for number in reversed(range(order.progress.cases))]
+    return _page(at, ids, len(ids))
+
+
+@answers(ShopCases)
+def shop_cases(at: Asking, ask: ShopCases) -> CasePage:
+    """One page by the index of shops and states."""
+    states = (ask.state,) if ask.state else tuple(cases.DEADLINES_MS)
+    return _page(at, store.cases_of_shop(at, ask.shop_id, states, ask.before or store.LAST, ask.limit + 1), ask.limit)
+
+
+@answers(Disputes)
+def disputes(at: Asking, ask: Disputes) -> CasePage:
+    """One page by the index of states."""
+    return _page(at, store.cases_in(at, (ask.state,), ask.before or store.LAST, ask.limit + 1), ask.limit)
+
+
+def _page(at: Asking, found: Sequence[CaseId], limit: int) -> CasePage:
+    """One more than asked for tells whether there is a next page."""
+    there = at.get_many(store.CASE, found[:limit])
+    return CasePage(items=tuple([_line(there[id]) for id in found[:limit]]), before=found[limit - 1] if len(found) > limit else None)
+
+
+def _line(case: Case) -> CaseLineView:
+    details = case.details
+    return CaseLineView(
+        case_id=case.id,
+        order_id=case.order_id,
+        shop_id=case.shop_id,
+        kind=details.kind,
+        reason=details.reason,
+        state=case.state,
+        due=case.due,
+        asked=case.money(details.asked),
+        opened_at=details.opened_at,
+    )
+
+
+def _view(at: Asking, case: Case, who: Who) -> CaseView:
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    details = case.details
+    tracking = vault.unseal(case.buyer, details.tracking) if details.sent_at else None
+    return CaseView(
+        case_id=case.id,
+        order_id=case.order_id,
+        shop_id=case.shop_id,
+        kind=details.kind,
+        reason=details.reason,
+        state=case.state,
+        due=case.due,
+        steps=cases.steps_from(case.state, who),
+        lines=tuple([CaseLine(variant_id=variant_id, quantity=quantity) for variant_id, quantity in details.lines]),
+        asked=case.money(details.asked),
+        offered=case.money(details.offered) if details.offered else None,
+        offer_returns=details.offer_returns,
+        agreed=case.money(details.agreed) if details.agreed else None,
+        way_back=details.way_back,
+        shipment=ParcelBack(carrier=details.carrier, tracking=tracking, shipped_at=details.sent_at) if details.sent_at else None,
+        opened_at=details.opened_at,
+        moved_at=details.moved_at,
+        statements=tuple([_statement(vault, one) for one in store.said_in(at, case)]),
+    )
+
+
+def _statement(vault: Vault, one: Said) -> StatementView:
+    return StatementView(who=one.who, event=one.event, text=vault.unseal(one.speaker, one.sealed), at=one.at)

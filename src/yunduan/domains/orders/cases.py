@@ -1,0 +1,366 @@
+"""What a case after the sale is, which step of it may follow which and until when, and what may be asked back: pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from yunduan.domains.orders import parcels
+from yunduan.domains.orders.model import QUANTITY_MAX, SHIPPING_TAX_CLASS, Order, OrderRefusal, OrderState, Terms, Who
+from yunduan.kernel.ids import CaseId, OrderId, PersonId, RefundId, ShopId, VariantId, sibling
+from yunduan.kernel.money import Money, share, split
+from yunduan.kernel.refusals import RefusalCode, Refused, invariant
+
+CASES_MAX = 16
+"""How many cases one order may have, one after the other."""
+STATEMENTS_MAX = 10
+"""How often each side may speak in a case."""
+LINES_MAX = 100
+_DAY_MS = 86_400_000
+_LINES = r"^(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
+Statement = Annotated[
+    str,
+    Meta(max_length=1000, pattern=_LINES, description="For the other side and operators; line feeds are its only control characters."),
+]
+Reasons = Annotated[Statement, Meta(min_length=1)]
+
+
+class CaseRefusal(RefusalCode):
+    """What cases refuse."""
+
+    NOT_FOUND = "case_not_found", "There is no such case, or it is about somebody else's order."
+    OTHER_STATE = "case_in_other_state", "The case is in no state for this step; `figures` say in which, and which steps there are."
+    OPEN = "order_in_case", "A case is open about this order, whose money stays where it is until the case is closed."
+    FULL = "cases_full", "There have been as many cases about this order as there may be."
+    REASON = "reason_does_not_fit", "What has not come cannot be sent back: ask for a refund only."
+    PIECES = "pieces_not_bought", "So many pieces were not bought, or they were called off or given back already."
+    EXCEEDS = "amount_exceeds_case", "This is more than can be given back for it; `left` of `figures` says how much that is."
+    TOO_LATE = "right_of_return_ended", "The time in which this could be given back has passed."
+    EXCLUDED = "goods_not_returnable", "These goods are given back only for a fault of them."
+    STATEMENTS_FULL = "statements_full", "Each side has said as much in a case as it may."
+
+
+class CaseKind(StrEnum):
+    """What a buyer wants."""
+
+    REFUND = "refund"
+    """Money back, and the goods stay where they are."""
+    RETURN = "return"
+    """Money back for goods that are sent back."""
+
+
+class Reason(StrEnum):
+    """Why: a closed list."""
+
+    CHANGED_MIND = "changed_mind"
+    NOT_ARRIVED = "not_arrived"
+    PIECES_MISSING = "pieces_missing"
+    DAMAGED = "damaged"
+    NOT_AS_DESCRIBED = "not_as_described"
+    WRONG_GOODS = "wrong_goods"
+
+
+NEVER_CAME = frozenset({Reason.NOT_ARRIVED, Reason.PIECES_MISSING})
+"""For these nothing can be sent back. All but a change of mind are a fault of the goods or of the shop."""
+
+
+class Payer(StrEnum):
+    """Who pays the way back of goods."""
+
+    BUYER = "buyer"
+    SHOP = "shop"
+    """The parcel is sent freight collect."""
+
+
+class CaseState(StrEnum):
+    """Where a case stands, and so whom it waits for."""
+
+    ASKED = "asked"
+    OFFERED = "offered"
+    REFUSED = "refused"
+    TO_SEND = "to_send"
+    SENT = "sent"
+    DISPUTED = "disputed"
+    HEARD = "heard"
+    REFUNDED = "refunded"
+    CLOSED = "closed"
+
+
+class CaseEvent(StrEnum):
+    """What can happen to a case."""
+
+    AGREE = "agree"
+    AGREE_TO_RETURN = "agree_to_return"
+    OFFER = "offer"
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+    ACCEPT_TO_RETURN = "accept_to_return"
+    SEND_BACK = "send_back"
+    ARRIVE = "arrive"
+    CALL_OPERATOR = "call_operator"
+    GIVE_EVIDENCE = "give_evidence"
+    CLOSE_EVIDENCE = "close_evidence"
+    RULE = "rule"
+    DISMISS = "dismiss"
+    WITHDRAW = "withdraw"
+    END = "end"
+
+
+class CaseMove(Struct, frozen=True):
+    """One row of the table of cases."""
+
+    state: CaseState
+    event: CaseEvent
+    who: Who
+    next: CaseState
+
+
+_OPEN = (CaseState.ASKED, CaseState.OFFERED, CaseState.REFUSED, CaseState.TO_SEND, CaseState.SENT, CaseState.DISPUTED, CaseState.HEARD)
+_BEFORE_AGREEMENT = (CaseState.ASKED, CaseState.OFFERED, CaseState.REFUSED, CaseState.DISPUTED, CaseState.HEARD)
+
+CASE_MOVES: tuple[CaseMove, ...] = (
+    # The shop gives what was asked, for the goods or without them, as long as nothing else was agreed
+    *(CaseMove(state, CaseEvent.AGREE, Who.SHOP, CaseState.REFUNDED) for state in _BEFORE_AGREEMENT),
+    *(CaseMove(state, CaseEvent.AGREE_TO_RETURN, Who.SHOP, CaseState.TO_SEND) for state in _BEFORE_AGREEMENT),
+    CaseMove(CaseState.ASKED, CaseEvent.OFFER, Who.SHOP, CaseState.OFFERED),
+    CaseMove(CaseState.REFUSED, CaseEvent.OFFER, Who.SHOP, CaseState.OFFERED),
+    CaseMove(CaseState.ASKED, CaseEvent.REFUSE, Who.SHOP, CaseState.REFUSED),
+    CaseMove(CaseState.OFFERED, CaseEvent.ACCEPT, Who.BUYER, CaseState.REFUNDED),
+    CaseMove(CaseState.OFFERED, CaseEvent.ACCEPT_TO_RETURN, Who.BUYER, CaseState.TO_SEND),
+    # The way back
+    CaseMove(CaseState.TO_SEND, CaseEvent.SEND_BACK, Who.BUYER, CaseState.SENT),
+    CaseMove(CaseState.SENT, CaseEvent.ARRIVE, Who.SHOP, CaseState.REFUNDED),
+    # When they do not agree
+    CaseMove(CaseState.OFFERED, CaseEvent.CALL_OPERATOR, Who.BUYER, CaseState.DISPUTED),
+    CaseMove(CaseState.REFUSED, CaseEvent.CALL_OPERATOR, Who.BUYER, CaseState.DISPUTED),
+    CaseMove(CaseState.SENT, CaseEvent.CALL_OPERATOR, Who.SHOP, CaseState.DISPUTED),
+    CaseMove(CaseState.DISPUTED, CaseEvent.GIVE_EVIDENCE, Who.BUYER, CaseState.DISPUTED),
+    CaseMove(CaseState.DISPUTED, CaseEvent.GIVE_EVIDENCE, Who.SHOP, CaseState.DISPUTED),
+    CaseMove(CaseState.HEARD, CaseEvent.RULE, Who.OPERATOR, CaseState.REFUNDED),
+    CaseMove(CaseState.HEARD, CaseEvent.DISMISS, Who.OPERATOR, CaseState.CLOSED),
+    # Who wants nothing any more; what is on its way back is waited for
+    *(CaseMove(state, CaseEvent.WITHDRAW, Who.BUYER, CaseState.CLOSED) for state in _OPEN if state is not CaseState.SENT),
+    # Time passes: silence of the shop agrees, silence of the buyer withdraws, and silence of the operator gives what was asked
+    CaseMove(CaseState.ASKED, CaseEvent.AGREE, Who.CLOUD, CaseState.REFUNDED),
+    CaseMove(CaseState.ASKED, CaseEvent.AGREE_TO_RETURN, Who.CLOUD, CaseState.TO_SEND),
+    CaseMove(CaseState.OFFERED, CaseEvent.WITHDRAW, Who.CLOUD, CaseState.CLOSED),
+    CaseMove(CaseState.REFUSED, CaseEvent.WITHDRAW, Who.CLOUD, CaseState.CLOSED),
+    CaseMove(CaseState.TO_SEND, CaseEvent.WITHDRAW, Who.CLOUD, CaseState.CLOSED),
+    CaseMove(CaseState.SENT, CaseEvent.ARRIVE, Who.CLOUD, CaseState.REFUNDED),
+    CaseMove(CaseState.DISPUTED, CaseEvent.CLOSE_EVIDENCE, Who.CLOUD, CaseState.HEARD),
+    CaseMove(CaseState.HEARD, CaseEvent.RULE, Who.CLOUD, CaseState.REFUNDED),
+    CaseMove(CaseState.HEARD, CaseEvent.AGREE_TO_RETURN, Who.CLOUD, CaseState.TO_SEND),
+    # The order was called off, or given back whole, meanwhile
+    *(CaseMove(state, CaseEvent.END, Who.CLOUD, CaseState.CLOSED) for state in _OPEN),
+)
+"""Every step that there is; whatever is not here is refused."""
+_NEXT: Mapping[tuple[CaseState, CaseEvent, Who], CaseState] = MappingProxyType(
+    {(move.state, move.event, move.who): move.next for move in CASE_MOVES}
+)
+
+DEADLINES_MS: Mapping[CaseState, int] = MappingProxyType(
+    {
+        CaseState.ASKED: 3 * _DAY_MS,
+        CaseState.OFFERED: 5 * _DAY_MS,
+        CaseState.REFUSED: 5 * _DAY_MS,
+        CaseState.TO_SEND: 7 * _DAY_MS,
+        CaseState.SENT: 10 * _DAY_MS,
+        CaseState.DISPUTED: 3 * _DAY_MS,
+        CaseState.HEARD: 14 * _DAY_MS,
+    }
+)
+"""How long a case may stand in each state that it does not end in: what happens then is what `CASE_MOVES` has for the cloud."""
+BY_SILENCE: Mapping[CaseState, tuple[CaseEvent, ...]] = MappingProxyType(
+    {
+        state: tuple([m.event for m in CASE_MOVES if m.state is state and m.who is Who.CLOUD and m.event is not CaseEvent.END])
+        for state in DEADLINES_MS
+    }
+)
+"""What happens when nobody has said anything: two events where it depends on whether goods come back, without them first."""
+
+
+class CaseLine(Struct, frozen=True, kw_only=True):
+    """So many pieces of a variant that a case is about."""
+
+    variant_id: VariantId
+    quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX, examples=[1])]
+
+
+class Details(Struct, frozen=True, array_like=True, gc=False):
+    """What a case is about and what became of it; amounts in minor units of the order's currency, times in milliseconds since 1970.
+
+    The number by which the parcel back is tracked is sealed under the buyer's key.
+    """
+
+    kind: CaseKind
+    reason: Reason
+    lines: tuple[tuple[VariantId, int], ...]
+    asked: int
+    way_back: Payer
+    opened_at: int
+    moved_at: int
+    offered: int = 0
+    offer_returns: bool = False
+    """Whether the shop wants the goods back for what it offers."""
+    agreed: int = 0
+    """What the shop has agreed to, or what was given back in the end."""
+    carrier: str = ""
+    tracking: bytes = b""
+    sent_at: int = 0
+    statements: int = 0
+
+
+class Case(Struct, frozen=True, gc=False):
+    """What a buyer wants after the sale, until it is settled; `due` is when silence settles the next step, 0 once it is closed."""
+
+    id: CaseId
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    state: CaseState
+    due: int
+    currency: str
+    details: Details
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for somebody."""
+        return self.state in DEADLINES_MS
+
+    @property
+    def wants_goods(self) -> bool:
+        """Whether goods have to come back first, and have not been sent, for what was asked."""
+        return self.details.kind is CaseKind.RETURN and not self.details.sent_at
+
+    @property
+    def claim(self) -> int:
+        """What the buyer is to have: what was agreed to, or else what they asked."""
+        return self.details.agreed or self.details.asked
+
+    def money(self, amount: int) -> Money:
+        """An amount of it."""
+        return Money(amount=amount, currency=self.currency)
+
+
+class Said(Struct, frozen=True, gc=False):
+    """What somebody said in a case; the text is sealed under the key of who said it."""
+
+    case_id: CaseId
+    number: int
+    who: Who
+    event: CaseEvent | None
+    """With which step; nothing for the opening."""
+    speaker: PersonId
+    sealed: bytes
+    at: int
+
+
+class CaseNow(Struct, frozen=True, kw_only=True):
+    """What a refused step is told: where the case stands, and what its caller may do from there."""
+
+    case_id: CaseId
+    state: CaseState
+    steps: tuple[CaseEvent, ...]
+
+
+class LeftForCase(Struct, frozen=True, kw_only=True):
+    """How much can be given back for what a case is about."""
+
+    left: Money
+
+
+def case_id_of(order_id: OrderId, number: int) -> CaseId:
+    """The id of an order's case number `number`, from 0: cases are found from their order, and it from any of them, without an index."""
+    invariant(0 <= number < CASES_MAX, "a case's number takes one digit")
+    return CaseId(f"{sibling(order_id, 'cas')}{number:x}")
+
+
+def order_of(case_id: CaseId) -> OrderId:
+    """The order that a case is about."""
+    return OrderId(sibling(case_id[:-1], "ord"))
+
+
+def refund_of(case_id: CaseId) -> RefundId:
+    """The one refund that a case can come to: whatever is asked twice, it is paid once."""
+    return RefundId(sibling(case_id, "rfd"))
+
+
+def steps_from(state: CaseState, who: Who) -> tuple[CaseEvent, ...]:
+    """What somebody may do with a case."""
+    return tuple([move.event for move in CASE_MOVES if move.state is state and move.who is who])
+
+
+def after(case: Case, event: CaseEvent, who: Who) -> CaseState:
+    """The state that an event leads to; refuses one that the table does not have."""
+    found = _NEXT.get((case.state, event, who))
+    if found is None:
+        figures = CaseNow(case_id=case.id, state=case.state, steps=steps_from(case.state, who))
+        raise Refused(CaseRefusal.OTHER_STATE, f"the case is {case.state.value}", figures=figures)
+    return found
+
+
+def claimed_before(cases: Iterable[Case]) -> dict[VariantId, int]:
+    """The pieces for which something has been given back already."""
+    found: dict[VariantId, int] = {}
+    for case in cases:
+        if case.state is CaseState.REFUNDED:
+            for variant_id, quantity in case.details.lines:
+                found[variant_id] = found.get(variant_id, 0) + quantity
+    return found
+
+
+def lines_of(lines: Sequence[CaseLine]) -> tuple[tuple[VariantId, int], ...]:
+    """Pieces by variant, each named once."""
+    found: dict[VariantId, int] = {}
+    for line in lines:
+        found[line.variant_id] = found.get(line.variant_id, 0) + line.quantity
+    return tuple(found.items())
+
+
+def worth(order: Order, agreed: Terms) -> dict[VariantId, tuple[int, int]]:
+    """Of each variant of an order: how many pieces it has, and what its buyer paid for them all, to the last unit.
+
+    What was paid for sending belongs to no line; what was taken off, and taxes that were added, are divided by the lines' prices.
+    """
+    added = sum([tax.amount for tax in agreed.taxes if not tax.included and tax.of == SHIPPING_TAX_CLASS])
+    goods = Money(amount=order.total - agreed.shipping - added, currency=order.currency)
+    found: dict[VariantId, tuple[int, int]] = {}
+    for item, part in zip(agreed.items, split(goods, [item.amount for item in agreed.items]), strict=True):
+        pieces, paid = found.get(item.variant_id, (0, 0))
+        found[item.variant_id] = pieces + item.quantity, paid + part.amount
+    return found
+
+
+def most(order: Order, agreed: Terms, lines: Sequence[tuple[VariantId, int]], reason: Reason, before: Mapping[VariantId, int]) -> int:
+    """What can be given back for some pieces at most; refuses pieces that were not bought, or were given back `before`.
+
+    What was paid for sending goes back as well when nothing of the order is left to the buyer, unless the goods have left and
+    only the buyer's mind has changed. Never more than is left of the order.
+    """
+    paid, sold = worth(order, agreed), parcels.sold_for_good(order, agreed.items)
+    amount = 0
+    for variant_id, quantity in lines:
+        if variant_id not in paid:
+            raise Refused(OrderRefusal.ITEM_NOT_FOUND, "not bought with this order")
+        pieces, whole = paid[variant_id]
+        first = before.get(variant_id, 0)
+        if first + quantity > sold.get(variant_id, 0):
+            raise Refused(CaseRefusal.PIECES, f"{sold.get(variant_id, 0) - first} of {variant_id}")
+        price = Money(amount=whole, currency=order.currency)
+        amount += share(price, parts=first + quantity, of=pieces).amount - share(price, parts=first, of=pieces).amount
+    asked = dict(lines)
+    keeps = any(asked.get(variant_id, 0) + before.get(variant_id, 0) < pieces for variant_id, pieces in sold.items())
+    if not keeps and (reason is not Reason.CHANGED_MIND or order.state is OrderState.PAID):
+        return order.left
+    return min(amount, order.left)
+
+
+def checked(amount: Money, left: Money) -> Money:
+    """An amount that is asked, offered or ruled; refuses nothing, another currency, and more than can be given back."""
+    if not amount:
+        raise Refused(OrderRefusal.NOT_A_REFUND, figures=LeftForCase(left=left))
+    if amount.currency != left.currency or amount > left:
+        raise Refused(CaseRefusal.EXCEEDS, f"{left} can be given back", figures=LeftForCase(left=left))
+    return amount

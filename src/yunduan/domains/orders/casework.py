@@ -1,0 +1,140 @@
+"""What every step of a case begins and ends with: whose case it is, what the table makes of it, and what becomes of its order."""
+
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from yunduan.domains.identity.model import ShopRole
+from yunduan.domains.orders import cases, store
+from yunduan.domains.orders.cases import DEADLINES_MS, STATEMENTS_MAX, Case, CaseEvent, CaseRefusal, CaseState, Said
+from yunduan.domains.orders.facts import CaseMoved
+from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back
+from yunduan.domains.orders.model import Order, OrderState, Who
+from yunduan.domains.orders.receiving import ReceiveUnasked
+from yunduan.domains.orders.steps import sealed
+from yunduan.kernel.ids import CaseId, OrderId, ShopId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.transaction import Tx
+
+CASE_REFUSALS = frozenset({CaseRefusal.NOT_FOUND, CaseRefusal.OTHER_STATE})
+SPOKEN_REFUSALS = frozenset({*CASE_REFUSALS, CaseRefusal.STATEMENTS_FULL})
+
+
+class CaseStands(Struct, frozen=True, kw_only=True):
+    """Where a case stands now, and until when somebody else may answer (milliseconds since 1970; 0 once it is closed)."""
+
+    case_id: CaseId
+    order_id: OrderId
+    state: CaseState
+    due: int
+
+    @classmethod
+    def of(cls, case: Case) -> "CaseStands":
+        """Of this one."""
+        return cls(case_id=case.id, order_id=case.order_id, state=case.state, due=case.due)
+
+
+class PassDeadline(Command[None], refuses=GIVING_BACK_REFUSALS):
+    """Take silence for an answer. An alarm; harmless when the case has moved on since it was set."""
+
+    case_id: CaseId
+    due: int
+
+
+def of_buyer(tx: Tx, id: CaseId) -> Case:
+    """The caller's own case."""
+    case = tx.get(store.CASE, id)
+    if case is None or not tx.actor.owns(case.buyer):
+        raise Refused(CaseRefusal.NOT_FOUND)
+    return case
+
+
+def of_shop(tx: Tx, shop_id: ShopId, id: CaseId, *roles: ShopRole) -> Case:
+    """A case about an order of this very shop, for its staff in some roles."""
+    case = tx.get(store.CASE, id)
+    if case is None or case.shop_id != shop_id or not tx.actor.serves(shop_id, *roles):
+        raise Refused(CaseRefusal.NOT_FOUND)
+    return case
+
+
+def order_in(tx: Tx, case: Case) -> Order:
+    """The order that a case is about, as it is now."""
+    order = tx.get(store.ORDER, case.order_id)
+    invariant(order is not None, "a case is about an order")
+    return order  # type: ignore[return-value] # the line above says so
+
+
+def said(tx: Tx, case: Case, who: Who, event: CaseEvent | None, text: str) -> Case:
+    """The case with what somebody says, kept under their key; refuses whoever has said enough. Silence is not kept."""
+    if not text:
+        return case
+    number = case.details.statements
+    if who is not Who.OPERATOR and sum(one.who is who for one in store.said_in(tx, case)) >= STATEMENTS_MAX:
+        raise Refused(CaseRefusal.STATEMENTS_FULL, f"{STATEMENTS_MAX} of each side")
+    speaker = tx.actor.person
+    tx.add(store.SAID, (case.id, number), Said(case.id, number, who, event, speaker, sealed(tx, speaker, text), tx.now))
+    return replace(case, details=replace(case.details, statements=number + 1))
+
+
+def stepped(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "", **changes: Any) -> Case:
+    """The case after an event that the table has: written down, told, and with an alarm for what it waits for now."""
+    state = cases.after(case, event, who)
+    case = said(tx, case, who, event, text)
+    due = case.due if state is case.state else tx.now + DEADLINES_MS[state] if state in DEADLINES_MS else 0
+    moved: Case = replace(case, state=state, due=due, details=replace(case.details, moved_at=tx.now, **changes))
+    tx.put(store.CASE, case.id, moved)
+    if due and due != case.due:
+        tx.at(due, PassDeadline(case_id=case.id, due=due))
+    amount = moved.details.offered if state is CaseState.OFFERED else moved.details.agreed
+    tx.tell(
+        CaseMoved(
+            case_id=case.id, order_id=case.order_id, buyer=case.buyer, shop_id=case.shop_id, event=event.value, by=who.value,
+            state=state.value, amount=case.money(amount), due=due,
+        )
+    )  # fmt: skip
+    return moved
+
+
+def closed(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "") -> Case:
+    """The case comes to nothing, and its order goes on."""
+    ended = stepped(tx, case, event, who, text=text, agreed=0)
+    order = released(tx, order_in(tx, case))
+    tx.put(store.ORDER, order.id, order)
+    return ended
+
+
+def granted(tx: Tx, case: Case, event: CaseEvent, who: Who, amount: int, *, text: str = "") -> tuple[Case, Order]:
+    """The case comes to an amount, or to what is left of the order if that is less: given back once, under the one id that it has."""
+    cases.after(case, event, who)
+    order = released(tx, order_in(tx, case))
+    amount = min(amount, order.left)
+    ended = stepped(tx, case, event, who, text=text, agreed=amount)
+    money = Money(amount=amount, currency=order.currency)
+    return ended, give_back(tx, order, money, Who.CLOUD, refund_id=cases.refund_of(case.id))
+
+
+def released(tx: Tx, order: Order) -> Order:
+    """The order without its open case, to be written down: the time in which it counts as received stood still meanwhile."""
+    progress = order.progress
+    case = tx.get(store.CASE, cases.case_id_of(order.id, progress.cases - 1))
+    invariant(progress.in_case and case is not None, "an order in a case has one")
+    receive_by = progress.receive_by
+    if order.state is OrderState.SHIPPED and receive_by and case is not None:
+        later = receive_by + tx.now - max(case.details.opened_at, progress.shipped_at)
+        if receive_by <= tx.now:  # its alarm has rung, and found the case
+            tx.at(later, ReceiveUnasked(order_id=order.id))
+        receive_by = later
+    return replace(order, progress=replace(progress, in_case=False, receive_by=receive_by))
+
+
+def overtaken(tx: Tx, order: Order) -> Order:
+    """The same when the order itself comes to its end: a case that is open about it is closed; without one, the order as it is."""
+    if not order.progress.in_case:
+        return order
+    case = tx.get(store.CASE, cases.case_id_of(order.id, order.progress.cases - 1))
+    if case is not None:
+        stepped(tx, case, CaseEvent.END, Who.CLOUD, agreed=0)
+    return replace(order, progress=replace(order.progress, in_case=False))

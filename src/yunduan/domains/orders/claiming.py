@@ -1,0 +1,272 @@
+"""A case after the sale, from what the buyer asks to what the two agree on; silence answers for whoever does not."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from yunduan.domains.catalog.commands import ReturnStock
+from yunduan.domains.catalog.model import HoldLine
+from yunduan.domains.catalog.queries import CategoriesOf
+from yunduan.domains.orders import cases, casework, model, store
+from yunduan.domains.orders.cases import (
+    BY_SILENCE,
+    CASES_MAX,
+    LINES_MAX,
+    NEVER_CAME,
+    Case,
+    CaseEvent,
+    CaseKind,
+    CaseLine,
+    CaseRefusal,
+    CaseState,
+    Details,
+    Payer,
+    Reason,
+    Reasons,
+    Statement,
+)
+from yunduan.domains.orders.casework import CASE_REFUSALS, SPOKEN_REFUSALS, CaseStands, PassDeadline
+from yunduan.domains.orders.commands import GIVES_BACK, SERVES
+from yunduan.domains.orders.facts import CaseOpened
+from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS
+from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState, Step, Who
+from yunduan.domains.orders.shipping import Carrier, Tracking
+from yunduan.domains.orders.steps import STEP_REFUSALS, of_buyer, sealed
+from yunduan.kernel.ids import CaseId, OrderId, ShopId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+_DAY_MS = 86_400_000
+_OF_AMOUNT = frozenset({OrderRefusal.NOT_A_REFUND, CaseRefusal.EXCEEDS})
+
+
+class OpenCase(
+    Command[CaseStands],
+    refuses={
+        *STEP_REFUSALS,
+        *_OF_AMOUNT,
+        OrderRefusal.ITEM_NOT_FOUND,
+        CaseRefusal.OPEN,
+        CaseRefusal.FULL,
+        CaseRefusal.REASON,
+        CaseRefusal.PIECES,
+        CaseRefusal.TOO_LATE,
+        CaseRefusal.EXCLUDED,
+    },
+):
+    """Ask for money back for some pieces of an order, with or without sending them back; one case at a time.
+
+    Without an amount it is all that can be given back for them. Unless the shop answers in time, it has agreed.
+    """
+
+    order_id: OrderId
+    kind: CaseKind
+    reason: Reason
+    lines: Annotated[tuple[CaseLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    text: Statement = ""
+    amount: Money | None = None
+
+
+class AgreeToCase(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS}, spends_key=True):
+    """Give what the buyer asks: at once, or when the goods have come back where they are to be sent back."""
+
+    shop_id: ShopId
+    case_id: CaseId
+
+
+class RefuseCase(Command[CaseStands], refuses=SPOKEN_REFUSALS):
+    """Give nothing, and say why; the buyer may call the operator then."""
+
+    shop_id: ShopId
+    case_id: CaseId
+    text: Reasons
+
+
+class OfferInCase(Command[CaseStands], refuses={*SPOKEN_REFUSALS, *_OF_AMOUNT, CaseRefusal.REASON}):
+    """Propose another amount, for the goods sent back or without."""
+
+    shop_id: ShopId
+    case_id: CaseId
+    amount: Money
+    returns: bool = False
+    text: Statement = ""
+
+
+class AcceptOffer(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS}, spends_key=True):
+    """Take what the shop proposes."""
+
+    case_id: CaseId
+
+
+class WithdrawCase(Command[CaseStands], refuses=CASE_REFUSALS):
+    """Want nothing any more: the order goes on. What is on its way back to the shop is waited for."""
+
+    case_id: CaseId
+
+
+class SendBack(Command[CaseStands], refuses=CASE_REFUSALS):
+    """Say that the goods are on their way back, and by whom they travel."""
+
+    case_id: CaseId
+    carrier: Carrier
+    tracking: Tracking
+
+
+class ConfirmReturn(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS, *ReturnStock.refuses}, spends_key=True):
+    """Say that the goods have come back, and whether they are sold again: the buyer gets what was agreed on."""
+
+    shop_id: ShopId
+    case_id: CaseId
+    restock: bool = True
+
+
+# The buyer asks
+
+
+@handles(OpenCase)
+def open_case(tx: Tx, ask: OpenCase) -> CaseStands:
+    """See what it is about and what it can come to; from now on the order's money stays where it is."""
+    order = of_buyer(tx, ask.order_id)
+    model.after(order.id, order.state, Step.CLAIM_RETURN if ask.kind is CaseKind.RETURN else Step.CLAIM, Who.BUYER)
+    number = order.progress.cases
+    if order.progress.in_case:
+        raise Refused(CaseRefusal.OPEN)
+    if number >= CASES_MAX:
+        raise Refused(CaseRefusal.FULL, f"{CASES_MAX} of an order")
+    if ask.kind is CaseKind.RETURN and ask.reason in NEVER_CAME:
+        raise Refused(CaseRefusal.REASON)
+    lines = cases.lines_of(ask.lines)
+    asked = _askable(tx, order, ask, lines)
+    _see_right_of_return(tx, order, ask.reason, lines)
+    id, due = cases.case_id_of(order.id, number), tx.now + cases.DEADLINES_MS[CaseState.ASKED]
+    fault = ask.reason is not Reason.CHANGED_MIND
+    way_back = Payer.SHOP if fault else Payer(tx.port(OrderSettings).return_paid_by)
+    details = Details(ask.kind, ask.reason, lines, asked.amount, way_back, tx.now, tx.now)
+    case = Case(id, order.id, order.buyer, order.shop_id, CaseState.ASKED, due, order.currency, details)
+    case = casework.said(tx, case, Who.BUYER, None, ask.text)
+    tx.add(store.CASE, id, case)
+    tx.put(store.ORDER, order.id, model.in_case(order))
+    tx.at(due, PassDeadline(case_id=id, due=due))
+    kind, reason = ask.kind.value, ask.reason.value
+    opened = CaseOpened(
+        case_id=id, order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, case_kind=kind, reason=reason, asked=asked, due=due
+    )
+    tx.tell(opened)
+    return CaseStands.of(case)
+
+
+def _askable(tx: Tx, order: Order, ask: OpenCase, lines: tuple[tuple[str, int], ...]) -> Money:
+    """What is asked, or all that can be; refuses more than that."""
+    earlier = tx.get_many(store.CASE, [cases.case_id_of(order.id, number) for number in range(order.progress.cases)])
+    before = cases.claimed_before(earlier.values())
+    most = cases.most(order, store.terms(order), lines, ask.reason, before)  # type: ignore[arg-type] # ids are texts
+    left = Money(amount=most, currency=order.currency)
+    return cases.checked(left if ask.amount is None else ask.amount, left)
+
+
+def _see_right_of_return(tx: Tx, order: Order, reason: Reason, lines: tuple[tuple[str, int], ...]) -> None:
+    """Refuse what comes too late after the receipt, and a change of mind about goods that are never taken back once they have left."""
+    settings = tx.port(OrderSettings)
+    if order.state is OrderState.RECEIVED and tx.now > order.progress.received_at + settings.return_days * _DAY_MS:
+        raise Refused(CaseRefusal.TOO_LATE, f"{settings.return_days} days after the receipt")
+    if reason is Reason.CHANGED_MIND and order.state is not OrderState.PAID and settings.return_excluded:
+        asked = dict(lines)
+        goods = tuple({item.goods_id: None for item in store.terms(order).items if item.variant_id in asked})
+        for path in tx.ask(CategoriesOf(goods_ids=goods)).values():
+            if not settings.return_excluded.isdisjoint(path):
+                raise Refused(CaseRefusal.EXCLUDED)
+
+
+@handles(WithdrawCase)
+def withdraw_case(tx: Tx, ask: WithdrawCase) -> CaseStands:
+    """Close it, and let the order go on."""
+    return CaseStands.of(casework.closed(tx, casework.of_buyer(tx, ask.case_id), CaseEvent.WITHDRAW, Who.BUYER))
+
+
+@handles(AcceptOffer)
+def accept_offer(tx: Tx, ask: AcceptOffer) -> CaseStands:
+    """Give back what is on offer, or have the goods sent back first."""
+    case = casework.of_buyer(tx, ask.case_id)
+    if case.details.offer_returns:
+        return CaseStands.of(casework.stepped(tx, case, CaseEvent.ACCEPT_TO_RETURN, Who.BUYER, agreed=case.details.offered))
+    return CaseStands.of(casework.granted(tx, case, CaseEvent.ACCEPT, Who.BUYER, case.details.offered)[0])
+
+
+@handles(SendBack)
+def send_back(tx: Tx, ask: SendBack) -> CaseStands:
+    """Keep by what they travel, sealed, and wait for the shop to have them."""
+    case = casework.of_buyer(tx, ask.case_id)
+    tracking = sealed(tx, case.buyer, ask.tracking)
+    sent = casework.stepped(tx, case, CaseEvent.SEND_BACK, Who.BUYER, carrier=ask.carrier, tracking=tracking, sent_at=tx.now)
+    return CaseStands.of(sent)
+
+
+# The shop answers
+
+
+@handles(AgreeToCase)
+def agree_to_case(tx: Tx, ask: AgreeToCase) -> CaseStands:
+    """Give it back, or have the goods sent back first."""
+    case = casework.of_shop(tx, ask.shop_id, ask.case_id, *GIVES_BACK)
+    return CaseStands.of(_agreed(tx, case, Who.SHOP))
+
+
+def _agreed(tx: Tx, case: Case, who: Who) -> Case:
+    if case.wants_goods:
+        return casework.stepped(tx, case, CaseEvent.AGREE_TO_RETURN, who, agreed=case.claim)
+    return casework.granted(tx, case, CaseEvent.AGREE, who, case.claim)[0]
+
+
+@handles(RefuseCase)
+def refuse_case(tx: Tx, ask: RefuseCase) -> CaseStands:
+    """Wait for what the buyer makes of that."""
+    case = casework.of_shop(tx, ask.shop_id, ask.case_id, *SERVES)
+    return CaseStands.of(casework.stepped(tx, case, CaseEvent.REFUSE, Who.SHOP, text=ask.text))
+
+
+@handles(OfferInCase)
+def offer_in_case(tx: Tx, ask: OfferInCase) -> CaseStands:
+    """No more than is left of the order, and back only what has come."""
+    case = casework.of_shop(tx, ask.shop_id, ask.case_id, *GIVES_BACK)
+    order = casework.order_in(tx, case)
+    cases.after(case, CaseEvent.OFFER, Who.SHOP)
+    if ask.returns and (order.state not in (OrderState.SHIPPED, OrderState.RECEIVED) or case.details.reason in NEVER_CAME):
+        raise Refused(CaseRefusal.REASON)
+    offered = cases.checked(ask.amount, Money(amount=order.left, currency=order.currency)).amount
+    made = casework.stepped(tx, case, CaseEvent.OFFER, Who.SHOP, text=ask.text, offered=offered, offer_returns=ask.returns)
+    return CaseStands.of(made)
+
+
+@handles(ConfirmReturn)
+def confirm_return(tx: Tx, ask: ConfirmReturn) -> CaseStands:
+    """Put the pieces back on hand, if they are to be sold again, and give back what was agreed on."""
+    case = casework.of_shop(tx, ask.shop_id, ask.case_id, *SERVES)
+    ended, order = casework.granted(tx, case, CaseEvent.ARRIVE, Who.SHOP, case.claim)
+    if ask.restock:
+        back = tuple([HoldLine(variant_id=variant_id, quantity=quantity) for variant_id, quantity in case.details.lines])
+        tx.send(ReturnStock(hold_id=model.hold_of(order.id), lines=back))
+    return CaseStands.of(ended)
+
+
+# Nobody says anything
+
+
+@handles(PassDeadline)
+def pass_deadline(tx: Tx, ask: PassDeadline) -> None:
+    """What `cases.BY_SILENCE` has for the state; nothing when the case has moved on."""
+    invariant(tx.actor.is_system, "time passes by an alarm alone")
+    case = tx.get(store.CASE, ask.case_id)
+    if case is None or case.due != ask.due:
+        return
+    event = BY_SILENCE[case.state][-1 if case.wants_goods else 0]
+    if event in (CaseEvent.AGREE, CaseEvent.AGREE_TO_RETURN):
+        _agreed(tx, case, Who.CLOUD)
+    elif event is CaseEvent.WITHDRAW:
+        casework.closed(tx, case, event, Who.CLOUD)
+    elif event is CaseEvent.CLOSE_EVIDENCE:
+        casework.stepped(tx, case, event, Who.CLOUD)
+    else:
+        casework.granted(tx, case, event, Who.CLOUD, case.claim)

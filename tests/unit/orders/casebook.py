@@ -1,0 +1,167 @@
+"""The life of a case as the tests have it, written out by who acts, and how to bring a case into each of its states."""
+
+from collections.abc import Callable
+from typing import Any
+
+from unit.orders.market import Buyer, Market, yuan
+from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseLine, CaseState, Reason
+from yunduan.domains.orders.claiming import (
+    AcceptOffer,
+    AgreeToCase,
+    ConfirmReturn,
+    OfferInCase,
+    OpenCase,
+    PassDeadline,
+    RefuseCase,
+    SendBack,
+    WithdrawCase,
+)
+from yunduan.domains.orders.commands import RefundOrder
+from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
+from yunduan.domains.orders.model import Who
+from yunduan.kernel.actors import SYSTEM, Actor
+from yunduan.kernel.ids import CaseId, OrderId
+from yunduan.kernel.messages import Command
+
+DAY_MS = 86_400_000
+TOTAL = 2 * 1999 + 800
+"""Two pieces for 19.99, sent for 8.00: what every order of these tests costs."""
+WRITTEN = {
+    "buyer": {
+        "asked": {"withdraw": "closed"},
+        "offered": {"accept": "refunded", "accept_to_return": "to_send", "call_operator": "disputed", "withdraw": "closed"},
+        "refused": {"call_operator": "disputed", "withdraw": "closed"},
+        "to_send": {"send_back": "sent", "withdraw": "closed"},
+        "disputed": {"give_evidence": "disputed", "withdraw": "closed"},
+        "heard": {"withdraw": "closed"},
+    },
+    "shop": {
+        "asked": {"agree": "refunded", "agree_to_return": "to_send", "offer": "offered", "refuse": "refused"},
+        "offered": {"agree": "refunded", "agree_to_return": "to_send"},
+        "refused": {"agree": "refunded", "agree_to_return": "to_send", "offer": "offered"},
+        "sent": {"arrive": "refunded", "call_operator": "disputed"},
+        "disputed": {"agree": "refunded", "agree_to_return": "to_send", "give_evidence": "disputed"},
+        "heard": {"agree": "refunded", "agree_to_return": "to_send"},
+    },
+    "operator": {"heard": {"rule": "refunded", "dismiss": "closed"}},
+    "cloud": {
+        "asked": {"agree": "refunded", "agree_to_return": "to_send", "end": "closed"},
+        "offered": {"withdraw": "closed", "end": "closed"},
+        "refused": {"withdraw": "closed", "end": "closed"},
+        "to_send": {"withdraw": "closed", "end": "closed"},
+        "sent": {"arrive": "refunded", "end": "closed"},
+        "disputed": {"close_evidence": "heard", "end": "closed"},
+        "heard": {"rule": "refunded", "agree_to_return": "to_send", "end": "closed"},
+    },
+}
+"""Who may do what where, and where that leads; nothing else is possible."""
+DAYS = {"asked": 3, "offered": 5, "refused": 5, "to_send": 7, "sent": 10, "disputed": 3, "heard": 14}
+"""How long a case stands in each state that it does not end in."""
+EDGES = {
+    (CaseState(state), CaseEvent(event), Who(who)): CaseState(after)
+    for who, states in WRITTEN.items()
+    for state, events in states.items()
+    for event, after in events.items()
+}
+
+
+class Claim:
+    """A case about an order that has left, or has not, and its people."""
+
+    def __init__(self, market: Market, buyer: Buyer, *, kind: CaseKind = CaseKind.REFUND, shipped: bool = True, **more: Any) -> None:
+        """Buy two pieces for `TOTAL`, and ask for money back for both of them."""
+        self.market = market
+        self.buyer = buyer
+        self.variant = market.offer(5)
+        buyer.want(self.variant, 2)
+        (order,) = buyer.buy(more.pop("tenders", None)).orders
+        self.order: OrderId = order.order_id
+        self.began = market.world.clock.wall_ms()
+        if shipped:
+            market.ship(self.order)
+        self.case: CaseId = market.world.send(self.asking(kind=kind, **more), actor=buyer.actor).case_id
+
+    def asking(self, **more: Any) -> OpenCase:
+        """The command that opens it."""
+        fault = {"kind": CaseKind.REFUND, "reason": Reason.DAMAGED, "text": "碎了"}
+        lines = (CaseLine(variant_id=self.variant, quantity=more.pop("quantity", 2)),)
+        return OpenCase(**{"order_id": self.order, "lines": lines} | fault | more)
+
+    @property
+    def state(self) -> str:
+        """Where it stands."""
+        ((state,),) = self.market.world.rows("SELECT state FROM order_case WHERE id = ?", self.case)
+        return str(state)
+
+    @property
+    def due(self) -> int:
+        """When silence answers."""
+        ((due,),) = self.market.world.rows("SELECT due FROM order_case WHERE id = ?", self.case)
+        return int(due)
+
+    def does(self, command: Command[Any], actor: Actor) -> None:
+        """Take a step."""
+        self.market.world.send(command, actor=actor)
+
+    def wait(self) -> None:
+        """Let the deadline pass."""
+        self.market.world.pass_time(self.due - self.market.world.clock.wall_ms())
+
+    def lead_to(self, state: CaseState) -> "Claim":
+        """Bring it into a state that waits for somebody."""
+        for event, who in PATHS[state]:
+            self.take(event, who)
+        assert self.state == state
+        return self
+
+    def take(self, event: CaseEvent, who: Who) -> None:
+        """Have an event happen."""
+        if who is Who.CLOUD and event is not CaseEvent.END:
+            self.wait()
+            return
+        command, actor = self.command(event, who)
+        self.does(command, actor)
+
+    def command(self, event: CaseEvent, who: Who) -> tuple[Command[Any], Actor]:
+        """The command by which somebody has an event happen."""
+        return _COMMANDS[event, who](self), {Who.BUYER: self.buyer.actor, Who.OPERATOR: self.market.operator("service")}.get(
+            who, self.market.staff("manager") if who is Who.SHOP or event is CaseEvent.END else SYSTEM
+        )
+
+    @property
+    def shop(self) -> dict[str, Any]:
+        """What every command of the shop names."""
+        return {"shop_id": self.market.shop.shop_id, "case_id": self.case}
+
+
+_E, _S = CaseEvent, CaseState
+PATHS: dict[CaseState, tuple[tuple[CaseEvent, Who], ...]] = {
+    _S.ASKED: (),
+    _S.OFFERED: ((_E.OFFER, Who.SHOP),),
+    _S.REFUSED: ((_E.REFUSE, Who.SHOP),),
+    _S.TO_SEND: ((_E.AGREE_TO_RETURN, Who.SHOP),),
+    _S.SENT: ((_E.AGREE_TO_RETURN, Who.SHOP), (_E.SEND_BACK, Who.BUYER)),
+    _S.DISPUTED: ((_E.REFUSE, Who.SHOP), (_E.CALL_OPERATOR, Who.BUYER)),
+    _S.HEARD: ((_E.REFUSE, Who.SHOP), (_E.CALL_OPERATOR, Who.BUYER), (_E.CLOSE_EVIDENCE, Who.CLOUD)),
+    _S.REFUNDED: ((_E.OFFER, Who.SHOP), (_E.ACCEPT, Who.BUYER)),
+    _S.CLOSED: ((_E.WITHDRAW, Who.BUYER),),
+}
+_COMMANDS: dict[tuple[CaseEvent, Who], Callable[[Claim], Command[Any]]] = {
+    (_E.AGREE, Who.SHOP): lambda it: AgreeToCase(**it.shop),
+    (_E.AGREE_TO_RETURN, Who.SHOP): lambda it: AgreeToCase(**it.shop),
+    (_E.OFFER, Who.SHOP): lambda it: OfferInCase(**it.shop, amount=yuan(1000), returns=False, text="一半"),
+    (_E.REFUSE, Who.SHOP): lambda it: RefuseCase(**it.shop, text="没有问题"),
+    (_E.ACCEPT, Who.BUYER): lambda it: AcceptOffer(case_id=it.case),
+    (_E.ACCEPT_TO_RETURN, Who.BUYER): lambda it: AcceptOffer(case_id=it.case),
+    (_E.SEND_BACK, Who.BUYER): lambda it: SendBack(case_id=it.case, carrier="SF Express", tracking="BACK-1"),
+    (_E.ARRIVE, Who.SHOP): lambda it: ConfirmReturn(**it.shop),
+    (_E.CALL_OPERATOR, Who.BUYER): lambda it: CallOperator(case_id=it.case, text="请评理"),
+    (_E.CALL_OPERATOR, Who.SHOP): lambda it: ContestReturn(**it.shop, text="盒子是空的"),
+    (_E.GIVE_EVIDENCE, Who.BUYER): lambda it: GiveEvidence(case_id=it.case, text="收到时已碎"),
+    (_E.GIVE_EVIDENCE, Who.SHOP): lambda it: GiveShopEvidence(**it.shop, text="发出时完好"),
+    (_E.RULE, Who.OPERATOR): lambda it: RuleCase(case_id=it.case, to_buyer=yuan(1500), text="各担一半"),
+    (_E.DISMISS, Who.OPERATOR): lambda it: RuleCase(case_id=it.case, to_buyer=yuan(0), text="证据不足"),
+    (_E.WITHDRAW, Who.BUYER): lambda it: WithdrawCase(case_id=it.case),
+    (_E.END, Who.CLOUD): lambda it: RefundOrder(shop_id=it.shop["shop_id"], order_id=it.order, amount=yuan(TOTAL)),
+    **{(event, Who.CLOUD): lambda it: PassDeadline(case_id=it.case, due=it.due) for event in (_E.AGREE, _E.AGREE_TO_RETURN)},
+}

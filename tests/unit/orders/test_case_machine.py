@@ -1,0 +1,98 @@
+"""Every step that a case can take, walked by the real commands; and every one that it cannot, refused with nothing changed."""
+
+import msgspec
+import pytest
+
+from unit.orders.casebook import DAY_MS, DAYS, EDGES, PATHS, Claim
+from unit.orders.market import Buyer, Market
+from yunduan.domains.orders.cases import BY_SILENCE, CASE_MOVES, DEADLINES_MS, CaseEvent, CaseKind, CaseState
+from yunduan.domains.orders.claiming import OfferInCase
+from yunduan.domains.orders.model import Who
+from yunduan.kernel.money import Money
+
+OPEN = tuple(DEADLINES_MS)
+RETURNING = {CaseEvent.AGREE_TO_RETURN, CaseEvent.ACCEPT_TO_RETURN, CaseEvent.SEND_BACK, CaseEvent.ARRIVE}
+COMMANDS = sorted({(event, who) for _, event, who in EDGES if who is not Who.CLOUD})
+
+
+@pytest.fixture
+def buyer(market: Market) -> Buyer:
+    """Somebody with money."""
+    return market.buyer(10_000)
+
+
+def claim(market: Market, buyer: Buyer, state: CaseState, event: CaseEvent) -> Claim:
+    """A case in a state in which an event may come; of goods that are sent back where that is what it is about."""
+    is_return = event in RETURNING or state in (CaseState.TO_SEND, CaseState.SENT)
+    made = Claim(market, buyer, kind=CaseKind.RETURN if is_return else CaseKind.REFUND)
+    made.lead_to(state)
+    if event is CaseEvent.ACCEPT_TO_RETURN and state is CaseState.OFFERED:
+        return offered_for_the_goods(market, buyer)
+    return made
+
+
+def offered_for_the_goods(market: Market, buyer: Buyer) -> Claim:
+    """The shop wants the goods back for what it offers."""
+    market.top_up(buyer, 10_000)
+    made = Claim(market, buyer, kind=CaseKind.RETURN)
+    made.does(OfferInCase(**made.shop, amount=Money(amount=1000, currency="CNY"), returns=True), market.staff("manager"))
+    return made
+
+
+def test_the_table_is_the_one_that_is_written_down() -> None:
+    """No row is there twice, and each open state ends by itself in a known time."""
+    assert {(move.state, move.event, move.who): move.next for move in CASE_MOVES} == EDGES
+    assert len(CASE_MOVES) == len(EDGES)
+    assert {state.value: ms // DAY_MS for state, ms in DEADLINES_MS.items()} == DAYS
+    assert all(1 <= len(events) <= 2 for events in BY_SILENCE.values())
+    assert {move.state for move in CASE_MOVES} == set(OPEN) == set(CaseState) - {CaseState.REFUNDED, CaseState.CLOSED}
+
+
+@pytest.mark.parametrize(("state", "event", "who"), EDGES, ids=lambda part: str(part.value))
+def test_every_edge_leads_where_it_should(state: CaseState, event: CaseEvent, who: Who, market: Market, buyer: Buyer) -> None:
+    """By the command, or by time alone; the fact says the same, and the next deadline is set."""
+    made = claim(market, buyer, state, event)
+    made.take(event, who)
+    after = EDGES[state, event, who]
+    assert made.state == after
+    facts = [msgspec.json.decode(body) for (body,) in market.world.rows("SELECT body FROM fact WHERE kind = 'CaseMoved' ORDER BY seq")]
+    assert (facts[-1]["event"], facts[-1]["by"], facts[-1]["state"], facts[-1]["due"]) == (event, who, after, made.due)
+    if after is state:
+        assert made.due <= market.world.clock.wall_ms() + DEADLINES_MS[state]
+    else:
+        assert made.due == (market.world.clock.wall_ms() + DEADLINES_MS[after] if after in DEADLINES_MS else 0)
+    market.assert_balanced()
+
+
+@pytest.mark.parametrize("state", PATHS, ids=lambda state: str(state.value))
+def test_what_is_no_edge_is_refused(state: CaseState, market: Market, buyer: Buyer) -> None:
+    """Every command by whoever may send it, in a state that does not have it: the answer says what there is, and nothing has changed."""
+    for kind in CaseKind:
+        if (kind is CaseKind.REFUND) == (state in (CaseState.TO_SEND, CaseState.SENT)):
+            continue
+        market.top_up(buyer, 10_000)
+        made = Claim(market, buyer, kind=kind).lead_to(state)
+        for event, who in COMMANDS:
+            twins = {CaseEvent.AGREE: CaseEvent.AGREE_TO_RETURN, CaseEvent.ACCEPT: CaseEvent.ACCEPT_TO_RETURN}
+            same = {event, twins.get(event, event), *(one for one, other in twins.items() if other is event)}
+            if not any((state, one, who) in EDGES for one in same):
+                command, actor = made.command(event, who)
+                market.assert_refused("case_in_other_state", command, actor)
+
+
+@pytest.mark.parametrize("state", OPEN, ids=lambda state: str(state.value))
+def test_a_deadline_rings_at_its_time_and_once(state: CaseState, market: Market, buyer: Buyer) -> None:
+    """Not a moment before; what silence comes to, nobody has to say again, and no alarm is left."""
+    is_return = state in (CaseState.TO_SEND, CaseState.SENT)
+    made = Claim(market, buyer, kind=CaseKind.RETURN if is_return else CaseKind.REFUND).lead_to(state)
+    market.world.pass_time(made.due - market.world.clock.wall_ms() - 1)
+    assert made.state == state
+    market.world.pass_time(1)
+    assert made.state == EDGES[state, BY_SILENCE[state][0], Who.CLOUD]
+    market.world.pass_time(90 * DAY_MS)
+    assert made.state in ("refunded", "closed")
+    assert market.state(made.order) in ("received", "refunded")
+    assert market.world.rows("SELECT count(*) FROM alarm") == [(0,)]
+    assert market.world.cloud.writer.alarms_refused == 0
+    assert buyer.money() + market.earned() + market.commission() == 10_000
+    assert market.escrow(made.order) == 0
