@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 import pytest
 
-from support.asgi import Client
+from support.asgi import Client, call
 from support.serving import read_all, request, served
 from support.town import Town
 from unit.orders.market import MINUTE_MS, yuan
@@ -152,6 +152,8 @@ def test_what_is_told_comes_to_whoever_listens(town: Town) -> None:
         assert phone.numbers == [begin + 1, begin + 2]
         assert (phone.events[0]["title"], phone.events[0]["text"]) == ("充值未成功", "充值 1.00 CNY 未完成，没有扣款。")
         assert other.events == []
+        metrics = await call(town.application, "GET", "/metrics")
+        assert b"\nyunduan_streams 3.0\n" in metrics.body
         for listener in (phone, tablet, other):
             await listener.hang_up()
 

@@ -10,6 +10,7 @@ import pytest
 from yunduan.backends.sqlite.store import SqliteReader
 from yunduan.backends.vault import FileVault
 from yunduan.domains.catalog.model import Stock
+from yunduan.domains.notices import followers
 from yunduan.domains.orders import casework
 from yunduan.domains.orders.casework import PassDeadline
 from yunduan.domains.orders.commands import OrderPayments
@@ -83,9 +84,23 @@ def nobody_minds_the_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Tx, "at", lambda self, due, command: None if isinstance(command, PassDeadline) else at(self, due, command))
 
 
+def told_twice(patch: pytest.MonkeyPatch) -> None:
+    """The first of what is due is given once more."""
+    give = followers.give
+    patch.setattr(followers, "give", lambda tx, dues: give(tx, [*dues, *dues[:1]]))
+
+
+def not_told(patch: pytest.MonkeyPatch) -> None:
+    """The last of what is due is left out, now and then."""
+    give = followers.give
+    patch.setattr(followers, "give", lambda tx, dues: give(tx, dues[:-1] if len(dues) > 1 else dues))
+
+
 PLANTS = {
     let_go_of_the_order_and_not_tell_it: r"cas_\w+ is \w+, its order does not know that",
     nobody_minds_the_time: r"cases that nothing ends: \['cas_\w+'",
+    told_twice: r"told without a cause, or twice: {\('\w+', '\w+'\): 1",
+    not_told: r"never told: {\('\w+', '\w+'\): 1",
     end_without_looking: r"cannot commit - no transaction is active",
     keys_after_the_commit: r"the key of per_\w+ is lost",
     paid_and_not_told: r"ord_\w+ is placed, its escrow holds \d+ and not 0",

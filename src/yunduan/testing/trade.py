@@ -68,6 +68,7 @@ from yunduan.runtime.clock import Clock, SeededEntropy, VirtualClock
 from yunduan.runtime.ports import Reader, Snapshots
 from yunduan.testing.checkers import Told, claim
 from yunduan.testing.disk import DiskFile
+from yunduan.testing.noticing import compare_notices
 from yunduan.testing.people import Asked
 from yunduan.testing.simulator import FILE, Report, Simulation
 from yunduan.testing.world import World
@@ -491,6 +492,7 @@ class TradeAuditor:
         self._orders(reader)
         self._cases(reader)
         self._sealed(reader)
+        compare_notices(reader, [self.decoders[told.kind].decode(told.body) for told in self.facts])
 
     def _answers(self, reader: Reader) -> None:
         kept = {name: Answered(bool(accepted), body) for name, accepted, body in reader.rows("SELECT name, accepted, body FROM answer")}

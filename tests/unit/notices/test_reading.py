@@ -137,7 +137,7 @@ def test_how_somebody_is_told_things(house: House) -> None:
 
 
 def test_notices_are_forgotten_after_half_a_year(house: House) -> None:
-    """The numbers go on."""
+    """The numbers go on, and nobody has still to read what is not there any more."""
     buyer = house.buyer(1000)
     house.world.pass_time(DAY_MS)
     house.market.top_up(buyer, 2000)
@@ -145,5 +145,11 @@ def test_notices_are_forgotten_after_half_a_year(house: House) -> None:
     house.world.send(StartJob(kind="forget_notices"))
     house.world.settle()
     assert house.told(buyer.person) == [(2, "wallet_topped_up")]
+    assert house.page(buyer.person).unread == 1
     house.market.top_up(buyer, 3000)
     assert house.told(buyer.person) == [(2, "wallet_topped_up"), (3, "wallet_topped_up")]
+    assert house.world.send(ReadNotices(through=2), actor=buyer.actor).unread == 1
+    house.world.pass_time(KEPT_MS + 1)
+    house.world.send(StartJob(kind="forget_notices"))
+    house.world.settle()
+    assert (house.page(buyer.person).unread, house.page(buyer.person).last, house.told(buyer.person)) == (0, 3, [])

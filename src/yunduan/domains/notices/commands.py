@@ -60,7 +60,7 @@ def read_notices(tx: Tx, ask: ReadNotices) -> Unread:
     if ask.through > box.seen:
         box = store.Box(box.person, box.last, ask.through)
         store.keep_box(tx, box)
-    return Unread(unread=box.last - box.seen)
+    return Unread(unread=store.unread(tx, box))
 
 
 @handles(ChooseWays)

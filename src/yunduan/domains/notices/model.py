@@ -124,7 +124,8 @@ class Preferences(Struct, frozen=True, kw_only=True):
 
     def ways(self, kind: NoticeKind) -> tuple[Way, ...]:
         """How a kind of notice comes."""
-        return self.chosen.get(kind.value, usual_ways(kind))
+        found = self.chosen.get(kind)
+        return usual_ways(kind) if found is None else found
 
 
 class NoticeSettings(Struct, frozen=True, kw_only=True):

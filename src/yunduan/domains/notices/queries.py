@@ -120,7 +120,7 @@ def my_notices(at: Asking, ask: MyNotices) -> NoticePage:
     found = store.page_of(at, person, store.NEWEST if ask.before is None else ask.before, ask.limit + 1)
     items = _shown(at, found[: ask.limit], box)
     before = items[-1].number if len(found) > ask.limit else None
-    return NoticePage(items=items, before=before, unread=box.last - box.seen, last=box.last)
+    return NoticePage(items=items, before=before, unread=store.unread(at, box), last=box.last)
 
 
 @answers(NoticesAfter)

@@ -116,6 +116,7 @@ LETTER: Table[NoticeLetterId, Letter] = Table(
 _KEEP = "INSERT INTO notice (seq, person, number, kind, about, at) VALUES (?, ?, ?, ?, ?, ?)"
 _PAGE = "SELECT seq, person, number, kind, about, at FROM notice WHERE person = ? AND number < ? ORDER BY number DESC LIMIT ?"
 _AFTER = "SELECT seq, person, number, kind, about, at FROM notice WHERE person = ? AND number > ? ORDER BY number LIMIT ?"
+_FIRST = "SELECT CAST(min(number) AS INTEGER) FROM notice WHERE person = ?"
 _TOLD = "SELECT seq, person FROM notice WHERE seq > ? ORDER BY seq LIMIT ?"
 _LAST = "SELECT last FROM notice_count WHERE name = 'notices'"
 _OLD = "SELECT seq FROM notice WHERE at < ? ORDER BY seq LIMIT ?"
@@ -147,6 +148,15 @@ def choose(tx: Tx, person: PersonId, preferences: Preferences) -> None:
 def box_of(at: Asking, person: PersonId) -> Box:
     """Where somebody's notices stand."""
     return at.get(BOX, person) or Box(person)
+
+
+def unread(at: Asking, box: Box) -> int:
+    """How many notices somebody has still to read; those that have been forgotten are not among them."""
+    if box.seen == box.last:
+        return 0
+    row = at.row(_FIRST, (box.person,))
+    first = row[0] if row and row[0] is not None else box.last + 1
+    return box.last - max(box.seen, first - 1)
 
 
 def keep_box(tx: Tx, box: Box) -> None:

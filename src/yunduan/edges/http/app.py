@@ -33,11 +33,13 @@ def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
     """The whole web edge as one ASGI application; whoever serves it starts and stops the cloud."""
     bounds = Bounds(body_bytes_max=settings.http.body_bytes_max, body_ms_max=settings.http.body_ms_max)
     endpoints = [Endpoint(route, cloud, admits=admits) for route in cloud.registry.routes]
+    events = next((endpoint for endpoint in endpoints if endpoint.route.streams), None)
+    streams = Streams(cloud, events, admits=admits) if events else None
     sandbox, elsewhere = _sandbox(cloud), Meter("", "elsewhere")
     rest = Litestar(
         [
             *_pages(cloud, settings),
-            *_watched(cloud, [*(endpoint.meter for endpoint in endpoints), elsewhere]),
+            *_watched(cloud, [*(endpoint.meter for endpoint in endpoints), elsewhere], streams),
             *mailbox_pages(cloud),
             *sandbox_pages(sandbox),
             *media_pages(),
@@ -47,8 +49,6 @@ def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
         logging_config=None,
         request_max_body_size=bounds.body_bytes_max,
     )
-    events = next((endpoint for endpoint in endpoints if endpoint.route.streams), None)
-    streams = Streams(cloud, events, admits=admits) if events else None
     return Front(endpoints, rest, bounds=bounds, elsewhere=elsewhere, streams=streams, slow_ms=settings.log.slow_ms)
 
 
@@ -98,8 +98,8 @@ def _pages(cloud: Cloud, settings: Settings) -> list[Any]:
     return [start, openapi, documentation, style]
 
 
-def _watched(cloud: Cloud, meters: list[Meter]) -> list[Any]:
-    metrics = Metrics(cloud, meters)
+def _watched(cloud: Cloud, meters: list[Meter], streams: Streams | None) -> list[Any]:
+    metrics = Metrics(cloud, meters, streams)
 
     @get("/health/live", sync_to_thread=False)
     def live() -> Response[bytes]:

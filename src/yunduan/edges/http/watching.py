@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from yunduan.cloud import Cloud
+from yunduan.edges.http.events import Streams
 from yunduan.edges.http.meters import BOUNDS_S, Meter
 
 LAG_MAX = 100_000
@@ -54,9 +55,10 @@ def readiness(cloud: Cloud) -> Readiness:
 class _Figures:
     """Reads the counters that others keep anyway."""
 
-    def __init__(self, cloud: Cloud, meters: Sequence[Meter]) -> None:
+    def __init__(self, cloud: Cloud, meters: Sequence[Meter], streams: Streams | None) -> None:
         self._cloud = cloud
         self._meters = meters
+        self._streams = streams
 
     def collect(self) -> Iterator[Metric]:
         """Every family."""
@@ -106,15 +108,17 @@ class _Figures:
                 times.add_metric((meter.method, meter.path), list(zip(bounds, accumulate(meter.buckets), strict=True)), meter.seconds)
         yield counts
         yield times
+        if self._streams is not None:
+            yield GaugeMetricFamily("yunduan_streams", "Streams of events that are open.", value=self._streams.open)
 
 
 class Metrics:
     """The scrape."""
 
-    def __init__(self, cloud: Cloud, meters: Sequence[Meter]) -> None:
-        """Look at a cloud and at the front's meters, in a registry of its own."""
+    def __init__(self, cloud: Cloud, meters: Sequence[Meter], streams: Streams | None = None) -> None:
+        """Look at a cloud and at the front's meters and streams, in a registry of its own."""
         self._registry = CollectorRegistry()
-        self._registry.register(_Figures(cloud, meters))
+        self._registry.register(_Figures(cloud, meters, streams))
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:

@@ -1,0 +1,100 @@
+"""What must be true of notices whatever happens: a second bookkeeper who works out from the facts alone what was to be told."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from yunduan.domains.catalog.facts import StockRanLow
+from yunduan.domains.notices.model import About
+from yunduan.domains.orders.facts import (
+    OrderCancelled,
+    OrderPaid,
+    OrderPartlyShipped,
+    OrderReceived,
+    OrderRefunded,
+    OrderRestCancelled,
+    OrderReviewed,
+    OrderShipped,
+    ReceiptExtended,
+)
+from yunduan.domains.payments.facts import CaptureReturned, EscrowSettled, PaymentEnded, RefundFinished, WalletToppedUp
+from yunduan.kernel.messages import Fact
+from yunduan.runtime.ports import Reader
+from yunduan.testing.checkers import claim
+
+Cause = tuple[str, str]
+"""A kind of notice, and the id that it is about."""
+_about = msgspec.msgpack.Decoder(About).decode
+_NOTICES = "SELECT seq, person, number, kind, about FROM notice ORDER BY seq"
+_BOXES = "SELECT person, last FROM notice_box ORDER BY person"
+_COUNT = "SELECT last FROM notice_count"
+_CURSOR = "SELECT seq FROM cursor WHERE follower = 'notices'"
+_PARKED = "SELECT seq FROM parked WHERE follower = 'notices'"
+_AFTER_A_REFUND = ("refund_arrived", "refund_diverted")
+"""Which of the two, and whether any, hangs on how the order was paid, which the facts do not say."""
+_OF_A_REFUND = {*_AFTER_A_REFUND, "order_refunded", "sale_refunded"}
+
+
+def _if(holds: bool, kind: str, subject: str) -> list[Cause]:
+    return [(kind, subject)] if holds else []
+
+
+def _cancelled(it: OrderCancelled) -> list[Cause]:
+    if it.by == "buyer":
+        return _if(it.was_paid, "sale_cancelled", it.order_id)
+    return [("order_declined" if it.was_paid else "order_lapsed", it.order_id)]
+
+
+_TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
+    OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid", it.order_id)],
+    OrderShipped: lambda it: [("order_shipped", it.order_id)],
+    OrderPartlyShipped: lambda it: [("order_partly_shipped", it.order_id)],
+    OrderRestCancelled: lambda it: [("sale_cancelled" if it.by == "buyer" else "order_rest_cancelled", it.order_id)],
+    OrderReceived: lambda it: _if(it.by == "cloud", "order_received", it.order_id),
+    OrderCancelled: _cancelled,
+    OrderRefunded: lambda it: [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)],
+    OrderReviewed: lambda it: [("sale_reviewed", it.review_id)],
+    ReceiptExtended: lambda it: [("sale_put_off", it.order_id)],
+    EscrowSettled: lambda it: [("sale_received", it.order_id)],
+    WalletToppedUp: lambda it: [("wallet_topped_up", it.payment_id)],
+    PaymentEnded: lambda it: _if(it.checkout_id is None, "top_up_failed", it.payment_id),
+    CaptureReturned: lambda it: [("payment_returned", it.payment_id)],
+    StockRanLow: lambda it: [("stock_low" if it.available else "stock_out", it.goods_id)],
+}
+"""What follows from a fact, to somebody; in a shop where one person works, and bears every role."""
+
+
+def _subject(kind: str, about: About) -> str:
+    """The id by which the facts know what a notice is about."""
+    first = about.refund_id if kind in _OF_A_REFUND else None
+    return str(first or about.order_id or about.payment_id or about.review_id or about.goods_id)
+
+
+def compare_notices(reader: Reader, facts: Sequence[Fact]) -> None:
+    """What follows from the facts up to the follower's cursor was told, each once, and nothing else; numbers have no gaps."""
+    heard = reader.rows(_CURSOR)
+    parked = {seq for (seq,) in reader.rows(_PARKED)}
+    facts = [fact for seq, fact in enumerate(facts[: heard[0][0] if heard else 0], 1) if seq not in parked]
+    due = Counter(cause for fact in facts if type(fact) in _TOLD for cause in _TOLD[type(fact)](fact))
+    finished = Counter(str(fact.refund_id) for fact in facts if isinstance(fact, RefundFinished))
+    given: Counter[Cause] = Counter()
+    arrived: Counter[str] = Counter()
+    last: dict[str, int] = {}
+    seq = 0
+    for place, person, number, kind, about in reader.rows(_NOTICES):
+        seq += 1
+        claim(place == seq, f"notice {seq} is missing before {place}")
+        claim(number == last.get(person, 0) + 1, f"{person} was told number {number} after {last.get(person, 0)}")
+        last[person] = number
+        subject = _subject(kind, _about(about))
+        if kind in _AFTER_A_REFUND:
+            arrived[subject] += 1
+        else:
+            given[kind, subject] += 1
+    claim(dict(reader.rows(_BOXES)) == last, "a box says another last number than its notices")
+    claim(reader.rows(_COUNT) == ([(seq,)] if seq else []), f"there are {seq} notices, and the count says otherwise")
+    claim(not given - due, f"told without a cause, or twice: {dict(given - due)}")
+    claim(not arrived - finished, f"refunds told to have arrived that had not, or twice: {dict(arrived - finished)}")
+    claim(not due - given, f"never told: {dict(due - given)}")
