@@ -6,7 +6,7 @@ dies and its disk loses what was not synced. The channel is somebody else's serv
 
 import random
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,7 @@ from yunduan.backends.sqlite.store import SqliteReader
 from yunduan.backends.vault import FileVault
 from yunduan.cloud import DOMAINS, Cloud, Parts, SandboxDeliveries
 from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetShippingTemplate, SetStock, ShopCreatedAnswer
-from yunduan.domains.catalog.model import CatalogSettings, GoodsForm, Measure, Place, Rate, StockReason, VariantForm, Zone
+from yunduan.domains.catalog.model import BuyerLimit, CatalogSettings, GoodsForm, Measure, Place, Rate, StockReason, VariantForm, Zone
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import IdentitySettings, Postal, Vault
 from yunduan.domains.ledger.audit import audit
@@ -46,10 +46,11 @@ from yunduan.domains.orders.commands import (
     OrderPayments,
     Placed,
     RefundOrder,
+    RemoveFromCart,
     ReviewOrder,
 )
 from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
-from yunduan.domains.orders.model import GoodsCharge, OrderSettings, OrderState
+from yunduan.domains.orders.model import GoodsCharge, Order, OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries import OrderOf, PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
@@ -84,6 +85,8 @@ WAIT_MS = 4 * 86_400_000
 """How long people wait until the evidence in a dispute is closed."""
 SOON_MS = 120 * 86_400_000
 """At the end of a run time passes until nothing rings any more: whatever is held then is held for ever."""
+LIMITED_PIECES = 5
+"""Of the last of the goods one buyer may have no more in a year, which is longer than any run."""
 HOLDING = (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED)
 """The states in which an escrow holds what is left of an order."""
 HOME = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", lines=("文一西路969号",))
@@ -116,9 +119,9 @@ def market() -> Market:
         with World.at(folder) as world:
             shop, variants = _shop(world), []
             for number in range(GOODS):
-                form = GoodsForm(
-                    title="龙井", variants=(VariantForm(sku=f"T{number}", price=yuan(1_999 + number), weight_g=250),), **_category(world)
-                )
+                variant = VariantForm(sku=f"T{number}", price=yuan(1_999 + number), weight_g=250)
+                limit = BuyerLimit(pieces=LIMITED_PIECES, days=365) if number == GOODS - 1 else None
+                form = GoodsForm(title="龙井", variants=(variant,), limit=limit, **_category(world))
                 made = world.send(CreateGoods(shop_id=shop.shop_id, form=form, publish=True))
                 variants.append(made.variant_ids[0])
                 world.send(_stock(shop, made.variant_ids[0], ON_HAND))
@@ -272,13 +275,20 @@ class Shoppers:
             return None
         try:
             total = self._cloud.ask(PreviewCheckout(address_id=address), actor=actor).total.amount
-        except (Refused, FaultError):
-            return None
+        except (Refused, FaultError) as no:
+            return self._too_many(actor, address) if isinstance(no, Refused) and no.code is OrderRefusal.BUYER_LIMIT else None
         by_wallet = self._chance.randrange(1, total) if self._chance.random() < 0.2 else total if self._chance.random() < 0.6 else 0
         tenders = [Tender(kind=TenderKind.WALLET, amount=yuan(by_wallet))] if by_wallet else []
         if by_wallet < total:
             tenders.append(Tender(kind=TenderKind.CHANNEL, amount=yuan(total - by_wallet), channel="sandbox"))
         return Checkout(address_id=address, total=yuan(total), tenders=tuple(tenders)), actor
+
+    def _too_many(self, actor: Actor, address: AddressId) -> "Drawn":
+        """Try it all the same, or give it up."""
+        if self._chance.random() < 0.5:
+            some = yuan(1_999)
+            return Checkout(address_id=address, total=some, tenders=(Tender(kind=TenderKind.WALLET, amount=some),)), actor
+        return RemoveFromCart(variant_id=self._market.variants[-1]), actor
 
     def _order(self) -> Bought | None:
         return self._chance.choice(self._orders[-20:]) if self._orders else None
@@ -512,6 +522,7 @@ class TradeAuditor:
         held: dict[str, int] = {}
         orders = [ORDER.value(row) for row in reader.rows(_ORDERS)]
         kept_ids = {order.id for order in orders}
+        self._limits(orders)
         claim(kept_ids == told, f"orders that differ from what was told: {kept_ids ^ told}")
         for order in orders:
             left = order.total - order.progress.refunded if order.state in HOLDING else 0
@@ -563,6 +574,14 @@ class TradeAuditor:
         claim(not open_cases, f"cases that nothing ends: {open_cases}")
         stuck = [order.id for order in [ORDER.value(row) for row in reader.rows(_ORDERS)] if order.state is OrderState.SHIPPED]
         claim(not stuck, f"orders whose money is held for ever: {stuck}")
+
+    def _limits(self, orders: Sequence[Order]) -> None:
+        """Nobody has more of the limited goods than one may, by what the orders themselves say."""
+        limited, had = market().variants[-1], dict[PersonId, int]()
+        for order in orders:
+            if order.state not in (OrderState.CANCELLED, OrderState.REFUNDED):
+                had[order.buyer] = had.get(order.buyer, 0) + sum(it.quantity for it in terms(order).items if it.variant_id == limited)
+        claim(all(pieces <= LIMITED_PIECES for pieces in had.values()), f"somebody has more than {LIMITED_PIECES}: {had}")
 
     def _sealed(self, reader: Reader) -> None:
         if self.vault is not None:

@@ -16,6 +16,7 @@ from msgspec import Meta, Raw, Struct
 
 from yunduan.domains.catalog.model import (
     PRICE_MAX,
+    BuyerLimit,
     CatalogRefusal,
     Category,
     GoodsOption,
@@ -87,7 +88,7 @@ class PageVariant(Struct, frozen=True, kw_only=True):
     weight_g: int
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the product page says of goods, as long as their shop does not change it."""
 
     id: GoodsId
@@ -100,6 +101,8 @@ class Page(Struct, frozen=True, kw_only=True):
     pictures: tuple[str, ...]
     options: tuple[GoodsOption, ...]
     variants: tuple[PageVariant, ...]
+    limit: BuyerLimit | None = None
+    """How many one buyer may have; not there where anybody may have any number."""
 
 
 def described(kind: Any) -> dict[str, Any]:

@@ -32,6 +32,7 @@ PICTURES_MAX = 20
 ZONES_MAX = 50
 PLACES_MAX = 100
 LINES_MAX = 500
+LIMIT_DAYS_MAX = 365
 
 _PLAIN = r"(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
 _LINES = r"(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
@@ -273,6 +274,15 @@ class TaxClass(StrEnum):
     EXEMPT = "exempt"
 
 
+class BuyerLimit(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """How many pieces of goods, all variants together, one buyer may have: in one order, and within some days; 0 for no such limit."""
+
+    per_order: Annotated[int, Meta(ge=0, le=QUANTITY_MAX, examples=[2])] = 0
+    pieces: Annotated[int, Meta(ge=0, le=QUANTITY_MAX, examples=[5])] = 0
+    days: Annotated[int, Meta(ge=1, le=LIMIT_DAYS_MAX, examples=[30])] = 30
+    """The days within which no more than `pieces` are bought."""
+
+
 class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Goods as their shop describes them, whole."""
 
@@ -286,6 +296,7 @@ class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tax_class: TaxClass = TaxClass.STANDARD
     pictures: Annotated[tuple[Picture, ...], Meta(max_length=PICTURES_MAX)] = ()
     options: Annotated[tuple[GoodsOption, ...], Meta(max_length=OPTIONS_MAX)] = ()
+    limit: BuyerLimit | None = None
     variants: Annotated[tuple[VariantForm, ...], Meta(min_length=1, max_length=VARIANTS_MAX)]
 
 
@@ -306,7 +317,7 @@ class Goods(Struct, frozen=True, kw_only=True):
     """Whether an operator has approved it as it is described now; prices apart."""
 
 
-class Variant(Struct, frozen=True, kw_only=True, gc=False):
+class Variant(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """What is counted and bought: everything a checkout reads about a line, in one row."""
 
     id: VariantId
@@ -325,6 +336,7 @@ class Variant(Struct, frozen=True, kw_only=True, gc=False):
     on_sale: bool
     retired: bool = False
     """No longer among its goods' variants; kept because orders and holds may name it."""
+    limit: BuyerLimit | None = None
 
 
 class Offer(Struct, frozen=True, kw_only=True, gc=False):
@@ -345,6 +357,7 @@ class Offer(Struct, frozen=True, kw_only=True, gc=False):
     picture: str
     on_sale: bool
     available: int
+    limit: BuyerLimit | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True, gc=False):

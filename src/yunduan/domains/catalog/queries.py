@@ -339,6 +339,7 @@ def offer(variant: Variant, available: int) -> Offer:
         picture=variant.picture,
         on_sale=variant.on_sale,
         available=available,
+        limit=variant.limit,
     )
 
 

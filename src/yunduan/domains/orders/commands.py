@@ -12,7 +12,7 @@ from yunduan.domains.catalog.queries import OffersOf, TermsOf, stock_of, wanted_
 from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole
 from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
 from yunduan.domains.ledger.commands import counters_of, wanted
-from yunduan.domains.orders import model, parcels, queries, store
+from yunduan.domains.orders import limiting, model, parcels, queries, store
 from yunduan.domains.orders.casework import overtaken
 from yunduan.domains.orders.facts import OrderCancelled, OrderPaid, OrderPlaced, OrderRestCancelled, OrderReviewed, SoldLine
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back, tell_refunded
@@ -216,6 +216,9 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     quotes = queries.quote(tx, wanted, address)
     _agree(quotes, ask.total)
     placed = place(tx, quotes, address, tenders=ask.tenders, pay_by=_pay_by(tx, ask.tenders), note=ask.note)
+    for order, quote in zip(placed.orders, quotes, strict=True):
+        if quote.limited:
+            limiting.note(tx, order.order_id, quote)
     store.keep_cart(tx, cart, model.without(cart.lines, [line.variant_id for line in wanted]))
     return placed
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog.model import Offer
+from yunduan.domains.catalog.model import BuyerLimit, Offer
 from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
 from yunduan.kernel.money import AMOUNT_MAX, Currency, Money, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
@@ -40,6 +40,7 @@ class OrderRefusal(RefusalCode):
     ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order, or was called off."
     EXCEEDS_UNSHIPPED = "more_than_is_left_to_ship", "A parcel holds no more pieces than are left to ship; `figures` say how many that is."
     PARCELS_FULL = "parcels_full", "An order travels in no more parcels: ship all that is left in the next one."
+    BUYER_LIMIT = "buyer_limit", "One buyer may have no more pieces of these goods now; `figures` say how many, and when there may be more."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
     NOT_EXTENDABLE = (
         "receipt_not_extendable",
@@ -387,6 +388,8 @@ class Priced(Struct, frozen=True, gc=False):
     promoted: int
     commission_ppm: int
     commission: int
+    limited: tuple[tuple[GoodsId, BuyerLimit], ...] = ()
+    """Of which goods one buyer may have so many within some days."""
 
 
 def half_up(amount: int, *, parts: int, of: int) -> int:
@@ -718,6 +721,25 @@ class Waiting(Struct, frozen=True, gc=False):
 
     buyer: PersonId
     checkouts: tuple[CheckoutId, ...]
+
+
+# What a buyer may have no more of
+
+
+class LimitedPurchase(Struct, frozen=True, array_like=True, gc=False):
+    """So many pieces, in this order, then."""
+
+    order_id: OrderId
+    at: int
+    quantity: int
+
+
+class LimitedPurchases(Struct, frozen=True, gc=False):
+    """What a buyer has bought of goods that have a limit, the oldest first."""
+
+    buyer: PersonId
+    goods_id: GoodsId
+    purchases: tuple[LimitedPurchase, ...]
 
 
 # The receipt

@@ -10,7 +10,7 @@ from yunduan.domains.catalog.model import CatalogRefusal, Left, Offer, ShopTerms
 from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
 from yunduan.domains.identity.model import IdentityRefusal, Outstanding, Postal, SealedAddress, ShopRole, Vault
 from yunduan.domains.identity.queries import SealedAddressOf
-from yunduan.domains.orders import cases, model, parcels, store
+from yunduan.domains.orders import cases, limiting, model, parcels, store
 from yunduan.domains.orders.model import (
     Away,
     CartLine,
@@ -70,6 +70,7 @@ QUOTE_REFUSALS = frozenset(
         OrderRefusal.SHOP_AWAY,
         OrderRefusal.MIXED_CURRENCIES,
         OrderRefusal.TOO_LARGE,
+        OrderRefusal.BUYER_LIMIT,
         CatalogRefusal.SOLD_OUT,
         CatalogRefusal.REGION_NOT_SERVED,
         IdentityRefusal.ADDRESS_NOT_FOUND,
@@ -399,9 +400,13 @@ def _check(shops: dict[ShopId, Wanted], terms: dict[ShopId, ShopTerms]) -> None:
 
 def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) -> list[Priced]:
     """What lines of a cart cost now, shop by shop: prices are read here, whatever was seen before."""
-    shops = _by_shop(lines, at.ask(OffersOf(variant_ids=tuple([line.variant_id for line in lines]))))
+    offers = at.ask(OffersOf(variant_ids=tuple([line.variant_id for line in lines])))
+    shops = _by_shop(lines, offers)
     terms = {shop_id: at.ask(TermsOf(shop_id=shop_id)) for shop_id in shops}
     _check(shops, terms)
+    limits = limiting.limits_of(offers)
+    if limits:
+        limiting.refuse_beyond(at, lines, offers, limits)
     found = [
         model.priced(
             tuple([model.sold(line, offer) for line, offer in wanted]),
@@ -417,7 +422,7 @@ def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) 
     ]
     if sum([each.total for each in found]) > AMOUNT_MAX:
         raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
-    return found
+    return [limiting.marked(each, limits) for each in found] if limits else found
 
 
 def preview(found: Sequence[Priced], *, complete: bool) -> CheckoutPreview:

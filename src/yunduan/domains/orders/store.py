@@ -5,7 +5,21 @@ from collections.abc import Sequence
 import msgspec
 
 from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said
-from yunduan.domains.orders.model import Cart, CartLine, Order, OrderState, Progress, Review, Terms, Waiting, Who, Word, WordKind
+from yunduan.domains.orders.model import (
+    Cart,
+    CartLine,
+    LimitedPurchase,
+    LimitedPurchases,
+    Order,
+    OrderState,
+    Progress,
+    Review,
+    Terms,
+    Waiting,
+    Who,
+    Word,
+    WordKind,
+)
 from yunduan.kernel.ids import CaseId, CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking, Tx
@@ -99,6 +113,16 @@ SAID: Table[tuple[CaseId, int], Said] = Table(
     columns={"case_id": str, "number": int, "who": str, "event": str, "speaker": str, "sealed": bytes, "at": int},
     value=lambda row: Said(row[0], row[1], Who(row[2]), CaseEvent(row[3]) if row[3] else None, *row[4:]),
     row=lambda said: (said.case_id, said.number, said.who, said.event or "", said.speaker, said.sealed, said.at),
+    keys=2,
+    remembered=1_000,
+)
+
+_limited = msgspec.msgpack.Decoder(tuple[LimitedPurchase, ...]).decode
+LIMITED: Table[tuple[PersonId, GoodsId], LimitedPurchases] = Table(
+    name="limited_purchase",
+    columns={"buyer": str, "goods_id": str, "purchases": bytes},
+    value=lambda row: LimitedPurchases(row[0], row[1], _limited(row[2])),
+    row=lambda one: (one.buyer, one.goods_id, _encode(one.purchases)),
     keys=2,
     remembered=1_000,
 )

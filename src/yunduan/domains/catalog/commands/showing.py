@@ -2,7 +2,7 @@
 
 from yunduan.domains.catalog import store
 from yunduan.domains.catalog.lists import Card, Page, PageVariant
-from yunduan.domains.catalog.model import Goods, GoodsState, Shop, Standing, Variant, VariantForm, option_texts
+from yunduan.domains.catalog.model import BuyerLimit, Goods, GoodsForm, GoodsState, Shop, Standing, Variant, VariantForm, option_texts
 from yunduan.kernel.ids import VariantId
 from yunduan.kernel.refusals import invariant
 from yunduan.runtime.transaction import Tx
@@ -12,6 +12,11 @@ def id_of(variant: VariantForm) -> VariantId:
     """The id of a variant that was kept."""
     invariant(variant.id is not None, "a kept variant has an id")
     return variant.id or VariantId("")
+
+
+def limit_of(form: GoodsForm) -> BuyerLimit | None:
+    """How many one buyer may have; nothing where the shop has said no number."""
+    return form.limit if form.limit and (form.limit.per_order or form.limit.pieces) else None
 
 
 def keep_variants(tx: Tx, shop: Shop, goods: Goods) -> None:
@@ -41,6 +46,7 @@ def variants_of(shop: Shop, goods: Goods) -> list[Variant]:
             tax_class=form.tax_class,
             picture=form.pictures[0] if form.pictures else "",
             on_sale=goods.state is GoodsState.ON_SALE,
+            limit=limit_of(form),
         )
         variants.append(row)
     return variants
@@ -71,6 +77,7 @@ def page_of(tx: Tx, goods: Goods) -> Page:
         pictures=form.pictures,
         options=form.options,
         variants=variants,
+        limit=limit_of(form),
     )
 
 
