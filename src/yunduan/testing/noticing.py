@@ -9,6 +9,8 @@ import msgspec
 from yunduan.domains.catalog.facts import StockRanLow
 from yunduan.domains.notices.model import About
 from yunduan.domains.orders.facts import (
+    CaseMoved,
+    CaseOpened,
     OrderCancelled,
     OrderPaid,
     OrderPartlyShipped,
@@ -47,6 +49,27 @@ def _cancelled(it: OrderCancelled) -> list[Cause]:
     return [("order_declined" if it.was_paid else "order_lapsed", it.order_id)]
 
 
+def _moved(it: CaseMoved) -> list[Cause]:
+    """To the other side, or to both; the market has no operators who could be told to rule."""
+    sides = (it.by != "buyer") + (it.by != "shop")
+    return [(_CASE[it.event], it.case_id)] * sides if it.event in _CASE else []
+
+
+_CASE = {
+    "agree": "case_agreed",
+    "agree_to_return": "case_return_agreed",
+    "accept_to_return": "case_return_agreed",
+    "offer": "case_offered",
+    "refuse": "case_refused",
+    "accept": "case_accepted",
+    "send_back": "case_sent_back",
+    "arrive": "case_arrived",
+    "call_operator": "case_disputed",
+    "give_evidence": "case_evidence",
+    "rule": "case_ruled",
+    "dismiss": "case_dismissed",
+    "withdraw": "case_withdrawn",
+}
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid", it.order_id)],
     OrderShipped: lambda it: [("order_shipped", it.order_id)],
@@ -61,6 +84,8 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     WalletToppedUp: lambda it: [("wallet_topped_up", it.payment_id)],
     PaymentEnded: lambda it: _if(it.checkout_id is None, "top_up_failed", it.payment_id),
     CaptureReturned: lambda it: [("payment_returned", it.payment_id)],
+    CaseOpened: lambda it: [("case_opened", it.case_id)],
+    CaseMoved: _moved,
     StockRanLow: lambda it: [("stock_low" if it.available else "stock_out", it.goods_id)],
 }
 """What follows from a fact, to somebody; in a shop where one person works, and bears every role."""
@@ -69,7 +94,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
 def _subject(kind: str, about: About) -> str:
     """The id by which the facts know what a notice is about."""
     first = about.refund_id if kind in _OF_A_REFUND else None
-    return str(first or about.order_id or about.payment_id or about.review_id or about.goods_id)
+    return str(first or about.case_id or about.order_id or about.payment_id or about.review_id or about.goods_id)
 
 
 def compare_notices(reader: Reader, facts: Sequence[Fact]) -> None:

@@ -9,8 +9,10 @@ from yunduan.domains.identity.queries import WorkersOf
 from yunduan.domains.notices import store
 from yunduan.domains.notices.giving import give
 from yunduan.domains.notices.model import About, Due, NoticeKind
-from yunduan.domains.orders.commands import GIVES_BACK, MANAGES, PACKS, SERVES
+from yunduan.domains.orders.commands import GIVES_BACK, MANAGES, PACKS, RULES, SERVES
 from yunduan.domains.orders.facts import (
+    CaseMoved,
+    CaseOpened,
     OrderCancelled,
     OrderPaid,
     OrderPartlyShipped,
@@ -47,6 +49,24 @@ EARNS = (ShopRole.OWNER, ShopRole.FINANCE)
 DECIDES = (OperatorRole.ADMIN, OperatorRole.RISK)
 """Who among the operators decides applications for shops."""
 _DECIDED = {"approved": NoticeKind.APPLICATION_APPROVED, "rejected": NoticeKind.APPLICATION_REJECTED}
+
+_CASE = {
+    "agree": NoticeKind.CASE_AGREED,
+    "agree_to_return": NoticeKind.CASE_RETURN_AGREED,
+    "offer": NoticeKind.CASE_OFFERED,
+    "refuse": NoticeKind.CASE_REFUSED,
+    "accept": NoticeKind.CASE_ACCEPTED,
+    "accept_to_return": NoticeKind.CASE_RETURN_AGREED,
+    "send_back": NoticeKind.CASE_SENT_BACK,
+    "arrive": NoticeKind.CASE_ARRIVED,
+    "call_operator": NoticeKind.CASE_DISPUTED,
+    "give_evidence": NoticeKind.CASE_EVIDENCE,
+    "close_evidence": NoticeKind.CASE_TO_RULE,
+    "rule": NoticeKind.CASE_RULED,
+    "dismiss": NoticeKind.CASE_DISMISSED,
+    "withdraw": NoticeKind.CASE_WITHDRAWN,
+}
+"""What is told of what happens in a case."""
 
 
 class _Telling:
@@ -320,6 +340,35 @@ def on_notification_mismatched(tx: Tx, facts: list[NotificationMismatched]) -> N
     telling.give()
 
 
+@hears(CaseOpened)
+def on_case_opened(tx: Tx, facts: list[CaseOpened]) -> None:
+    """To whoever answers buyers."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(case_id=fact.case_id, order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.asked, until=fact.due)
+        telling.staff(fact.shop_id, SERVES, NoticeKind.CASE_OPENED, about)
+    telling.give()
+
+
+@hears(CaseMoved)
+def on_case_moved(tx: Tx, facts: list[CaseMoved]) -> None:
+    """To the side that has not done it, or to both; to operators when they are to rule. What ends with its order is told of that."""
+    telling = _Telling(tx)
+    for fact in facts:
+        kind = _CASE.get(fact.event)
+        if kind is None:
+            continue
+        about = About(case_id=fact.case_id, order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.amount, until=fact.due or None)
+        if kind is NoticeKind.CASE_TO_RULE:
+            telling.operators(RULES, kind, about)
+            continue
+        if fact.by != Who.BUYER:
+            telling.person(fact.buyer, kind, about)
+        if fact.by != Who.SHOP:
+            telling.staff(fact.shop_id, SERVES, kind, about)
+    telling.give()
+
+
 @hears(PersonErased)
 def on_person_erased(tx: Tx, facts: list[PersonErased]) -> None:
     """What somebody was told goes with them."""
@@ -354,6 +403,8 @@ FOLLOWERS = (
             on_shop_applied,
             on_shop_application_decided,
             on_notification_mismatched,
+            on_case_opened,
+            on_case_moved,
             on_person_erased,
         ),
     ),

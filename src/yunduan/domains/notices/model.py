@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from yunduan.domains.identity.model import DAY_MS, HOUR_MS, MINUTE_MS, Language
-from yunduan.kernel.ids import ApplicationId, GoodsId, NoticeLetterId, OrderId, PaymentId, PersonId, RefundId, ReviewId, ShopId
+from yunduan.kernel.ids import ApplicationId, CaseId, GoodsId, NoticeLetterId, OrderId, PaymentId, PersonId, RefundId, ReviewId, ShopId
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import RefusalCode
 
 
 class NoticeKind(StrEnum):
-    """What is told: first to buyers, then to those who work in a shop, then to operators."""
+    """What is told: first to buyers, then to both sides of a case, then to those who work in a shop, then to operators."""
 
     ORDER_PAID = "order_paid"
     ORDER_SHIPPED = "order_shipped"
@@ -32,6 +32,19 @@ class NoticeKind(StrEnum):
     PAYMENT_RETURNED = "payment_returned"
     APPLICATION_APPROVED = "application_approved"
     APPLICATION_REJECTED = "application_rejected"
+    CASE_OPENED = "case_opened"
+    CASE_AGREED = "case_agreed"
+    CASE_RETURN_AGREED = "case_return_agreed"
+    CASE_OFFERED = "case_offered"
+    CASE_REFUSED = "case_refused"
+    CASE_ACCEPTED = "case_accepted"
+    CASE_SENT_BACK = "case_sent_back"
+    CASE_ARRIVED = "case_arrived"
+    CASE_DISPUTED = "case_disputed"
+    CASE_EVIDENCE = "case_evidence"
+    CASE_RULED = "case_ruled"
+    CASE_DISMISSED = "case_dismissed"
+    CASE_WITHDRAWN = "case_withdrawn"
     SALE_PAID = "sale_paid"
     SALE_CANCELLED = "sale_cancelled"
     SALE_RECEIVED = "sale_received"
@@ -47,6 +60,7 @@ class NoticeKind(StrEnum):
     SHOP_SUSPENDED = "shop_suspended"
     SHOP_REOPENED = "shop_reopened"
     SHOP_APPLIED = "shop_applied"
+    CASE_TO_RULE = "case_to_rule"
     PAYMENT_MISMATCHED = "payment_mismatched"
 
 
@@ -71,10 +85,17 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.PAYMENT_RETURNED,
         NoticeKind.APPLICATION_APPROVED,
         NoticeKind.APPLICATION_REJECTED,
+        NoticeKind.CASE_OPENED,
+        NoticeKind.CASE_RETURN_AGREED,
+        NoticeKind.CASE_OFFERED,
+        NoticeKind.CASE_REFUSED,
+        NoticeKind.CASE_DISPUTED,
+        NoticeKind.CASE_RULED,
+        NoticeKind.CASE_DISMISSED,
         NoticeKind.SHOP_SUSPENDED,
     }
 )
-"""What an e-mail is written about unless somebody says otherwise: what changes a person's plans while they look elsewhere."""
+"""What an e-mail is written about unless somebody says otherwise: what changes a person's plans, or whose answer has a deadline."""
 
 
 class NoticeRefusal(RefusalCode):
@@ -93,9 +114,12 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refund_id: RefundId | None = None
     payment_id: PaymentId | None = None
     application_id: ApplicationId | None = None
+    case_id: CaseId | None = None
     amount: Money | None = None
     number: int | None = None
     """Stars of a review, pieces that are left, or which parcel of its order."""
+    until: int | None = None
+    """When silence settles it, in milliseconds since 1970."""
 
 
 class Due(Struct, frozen=True):

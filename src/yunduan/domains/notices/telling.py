@@ -1,13 +1,15 @@
 """How notices become words: in the language of whoever reads them, from what orders, goods and shops are called today."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from yunduan.domains.catalog.queries import TermsOf, TitlesOf
 from yunduan.domains.identity.model import Language
-from yunduan.domains.notices.model import About, NoticeKind
+from yunduan.domains.notices.model import About, NoticeKind, NoticeSettings
 from yunduan.domains.notices.templates import Words, said
 from yunduan.domains.orders.queries import NamesOf
 from yunduan.kernel.ids import GoodsId, OrderId, ShopId
@@ -45,6 +47,7 @@ class Names:
 
     def __init__(self, at: Asking, notices: Sequence[Tellable]) -> None:
         """Look it up."""
+        self._zone = ZoneInfo(at.port(NoticeSettings).time_zone)
         abouts = [notice.about for notice in notices]
         self._orders = at.ask(NamesOf(order_ids=_each(abouts, lambda it: it.order_id)))
         self._goods = at.ask(TitlesOf(goods_ids=_each(abouts, lambda it: it.goods_id)))
@@ -63,8 +66,14 @@ class Names:
                 "shop": self._shops[about.shop_id].in_(language) if about.shop_id else "",
                 "amount": str(about.amount or ""),
                 "number": str(about.number or 0),
+                "until": self._day(about.until, language) if about.until else "",
             },
         )
+
+    def _day(self, at_ms: int, language: Language) -> str:
+        """By the market's calendar."""
+        day = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone)
+        return f"{day.month} 月 {day.day} 日" if language is Language.ZH else f"{day.day} {day:%B}"
 
     def _number(self, id: OrderId | None) -> str:
         """In fours, as it is read out."""

@@ -94,6 +94,76 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("开店申请未通过", "您的开店申请未通过，原因见申请详情。"),
             _EN: Words("Your application was rejected", "Your application for a shop was rejected. It says why."),
         },
+        _KIND.CASE_OPENED: {
+            _ZH: Words("买家申请售后", "{shop}：订单 {order}（{goods}）的买家申请退款 {amount}。请在{until}前处理，逾期视为同意。"),
+            _EN: Words(
+                "A buyer asks for money back",
+                "{shop}: the buyer of order {order} ({goods}) asks for {amount} back. Answer by {until}, or it counts as agreed.",
+            ),
+        },
+        _KIND.CASE_AGREED: {
+            _ZH: Words("售后已同意", "订单 {order}（{goods}）的售后已同意，{amount} 将退给买家。"),
+            _EN: Words("A case is agreed", "The case about order {order} ({goods}) is agreed: {amount} goes back to the buyer."),
+        },
+        _KIND.CASE_RETURN_AGREED: {
+            _ZH: Words("同意退货", "订单 {order}（{goods}）同意退货，买家请在{until}前寄回；{shop}收到后退款 {amount}。"),
+            _EN: Words(
+                "A return is agreed",
+                "The goods of order {order} ({goods}) are to be sent back by {until}; {amount} goes back when {shop} has them.",
+            ),
+        },
+        _KIND.CASE_OFFERED: {
+            _ZH: Words("商家提出方案", "{shop}就订单 {order}（{goods}）提出退款 {amount}，请在{until}前答复，逾期视为撤销申请。"),
+            _EN: Words(
+                "The shop makes an offer",
+                "{shop} offers {amount} for order {order} ({goods}). Answer by {until}, or the case is withdrawn.",
+            ),
+        },
+        _KIND.CASE_REFUSED: {
+            _ZH: Words("商家拒绝了申请", "{shop}拒绝了订单 {order}（{goods}）的售后申请。您可在{until}前请平台介入，逾期视为撤销申请。"),
+            _EN: Words(
+                "The shop refuses",
+                "{shop} refuses what was asked for order {order} ({goods}). Call an operator by {until}, or it is withdrawn.",
+            ),
+        },
+        _KIND.CASE_ACCEPTED: {
+            _ZH: Words("买家接受了方案", "{shop}：买家接受了订单 {order}（{goods}）退款 {amount} 的方案。"),
+            _EN: Words("The buyer accepts", "{shop}: the buyer of order {order} ({goods}) accepts {amount}."),
+        },
+        _KIND.CASE_SENT_BACK: {
+            _ZH: Words("退货已寄出", "{shop}：订单 {order}（{goods}）的退货已寄出，请在{until}前确认收货。"),
+            _EN: Words(
+                "Goods are on their way back",
+                "{shop}: the goods of order {order} ({goods}) were sent back. Say by {until} whether they have arrived.",
+            ),
+        },
+        _KIND.CASE_ARRIVED: {
+            _ZH: Words("退货已签收", "订单 {order}（{goods}）的退货已签收，{amount} 将退给买家。"),
+            _EN: Words("The goods are back", "The goods of order {order} ({goods}) are back, and {amount} goes back to the buyer."),
+        },
+        _KIND.CASE_DISPUTED: {
+            _ZH: Words("平台已介入", "订单 {order}（{goods}）的售后已请平台介入，双方请在{until}前举证。"),
+            _EN: Words(
+                "An operator was called",
+                "An operator was called about order {order} ({goods}). Both sides may give evidence until {until}.",
+            ),
+        },
+        _KIND.CASE_EVIDENCE: {
+            _ZH: Words("对方提交了证据", "订单 {order}（{goods}）的售后中，对方提交了新的说明。"),
+            _EN: Words("The other side has spoken", "The other side has given evidence in the case about order {order} ({goods})."),
+        },
+        _KIND.CASE_RULED: {
+            _ZH: Words("平台已裁决", "订单 {order}（{goods}）的售后已裁决：{amount} 退给买家。"),
+            _EN: Words("The case is ruled", "The case about order {order} ({goods}) is ruled: {amount} goes back to the buyer."),
+        },
+        _KIND.CASE_DISMISSED: {
+            _ZH: Words("售后申请被驳回", "平台驳回了订单 {order}（{goods}）的售后申请。"),
+            _EN: Words("The case is dismissed", "The marketplace has dismissed the case about order {order} ({goods})."),
+        },
+        _KIND.CASE_WITHDRAWN: {
+            _ZH: Words("售后已撤销", "订单 {order}（{goods}）的售后申请已撤销。"),
+            _EN: Words("A case is withdrawn", "The case about order {order} ({goods}) is withdrawn."),
+        },
         _KIND.SALE_PAID: {
             _ZH: Words("新订单", "{shop}：订单 {order}（{goods}）已付款 {amount}，请发货。"),
             _EN: Words("A new order", "{shop}: order {order} ({goods}) is paid, {amount}. Please ship it."),
@@ -161,6 +231,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("新的开店申请", "有人申请开店，请审核。"),
             _EN: Words("An application for a shop", "Somebody has applied for a shop and waits for a decision."),
         },
+        _KIND.CASE_TO_RULE: {
+            _ZH: Words("售后待裁决", "订单 {order}（{goods}）的举证期已结束，请在{until}前裁决，逾期按买家申请处理。"),
+            _EN: Words(
+                "A case is to be ruled",
+                "Evidence about order {order} ({goods}) is closed. Rule by {until}, or the buyer is given what they ask.",
+            ),
+        },
         _KIND.PAYMENT_MISMATCHED: {
             _ZH: Words("渠道通知与账目不符", "支付渠道的一条通知（{amount}）与账目不符，请核对。"),
             _EN: Words(
@@ -169,7 +246,7 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         },
     }
 )
-"""Every kind in every language. The gaps: `order` (its number in fours), `goods`, `shop`, `amount`, `number`."""
+"""Every kind in every language. The gaps: `order` (its number in fours), `goods`, `shop`, `amount`, `number`, `until` (a day)."""
 
 
 def said(kind: NoticeKind, language: Language, gaps: Mapping[str, str]) -> Words:

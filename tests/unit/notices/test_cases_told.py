@@ -1,0 +1,102 @@
+"""Whatever happens in a case is told to the side that has not done it, with the day on which silence settles it."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from unit.notices.told import House
+from unit.orders.casebook import TOTAL, Claim
+from unit.orders.market import yuan
+from yunduan.domains.identity.commands import GrantRole, RegisterPerson
+from yunduan.domains.identity.model import OperatorRole, ShopRole
+from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseState
+from yunduan.domains.orders.model import Who
+
+E, S = CaseEvent, CaseState
+BUYER, SHOP, OPERATOR, CLOUD = Who.BUYER, Who.SHOP, Who.OPERATOR, Who.CLOUD
+
+
+def claim(house: House, **more: CaseKind) -> Claim:
+    """A case that a buyer has just opened."""
+    return Claim(house.market, house.buyer(10_000), **more)
+
+
+def said(house: House, made: Claim) -> tuple[list[str], list[str]]:
+    """What the buyer was told of the case, and what whoever answers buyers was."""
+    people = made.buyer.person, house.staff[ShopRole.SERVICE]
+    buyer, shop = ([kind[5:] for kind in house.kinds(person) if kind.startswith("case_")] for person in people)
+    return buyer, shop
+
+
+@pytest.mark.parametrize(
+    ("steps", "buyer", "shop"),
+    [
+        ([(E.OFFER, SHOP), (E.ACCEPT, BUYER)], ["offered"], ["opened", "accepted"]),
+        ([(E.AGREE, SHOP)], ["agreed"], ["opened"]),
+        ([(E.AGREE, CLOUD)], ["agreed"], ["opened", "agreed"]),
+        ([(E.WITHDRAW, BUYER)], [], ["opened", "withdrawn"]),
+        ([(E.OFFER, SHOP), (E.WITHDRAW, CLOUD)], ["offered", "withdrawn"], ["opened", "withdrawn"]),
+        (
+            [(E.REFUSE, SHOP), (E.CALL_OPERATOR, BUYER), (E.GIVE_EVIDENCE, SHOP), (E.GIVE_EVIDENCE, BUYER),
+             (E.CLOSE_EVIDENCE, CLOUD), (E.RULE, OPERATOR)],
+            ["refused", "evidence", "ruled"],
+            ["opened", "disputed", "evidence", "ruled"],
+        ),
+        (
+            [(E.REFUSE, SHOP), (E.CALL_OPERATOR, BUYER), (E.CLOSE_EVIDENCE, CLOUD), (E.DISMISS, OPERATOR)],
+            ["refused", "dismissed"],
+            ["opened", "disputed", "dismissed"],
+        ),
+        ([(E.END, CLOUD)], [], ["opened"]),
+    ],
+)  # fmt: skip
+def test_each_step_is_told_to_the_other_side(house: House, steps: list[tuple[CaseEvent, Who]], buyer: list[str], shop: list[str]) -> None:
+    """To both what time or an operator does."""
+    made = claim(house)
+    for event, who in steps:
+        made.take(event, who)
+    assert said(house, made) == (buyer, shop)
+    assert house.roles_told("case_opened") == {"owner", "manager", "service"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "buyer", "shop"),
+    [
+        ([(E.ARRIVE, SHOP)], ["return_agreed", "arrived"], ["opened", "sent_back"]),
+        ([(E.ARRIVE, CLOUD)], ["return_agreed", "arrived"], ["opened", "sent_back", "arrived"]),
+        ([(E.CALL_OPERATOR, SHOP)], ["return_agreed", "disputed"], ["opened", "sent_back"]),
+    ],
+)
+def test_what_comes_back_is_told_too(house: House, steps: list[tuple[CaseEvent, Who]], buyer: list[str], shop: list[str]) -> None:
+    """From the agreement on."""
+    made = claim(house, kind=CaseKind.RETURN).lead_to(S.SENT)
+    for event, who in steps:
+        made.take(event, who)
+    assert said(house, made) == (buyer, shop)
+
+
+def test_it_says_how_much_and_until_when(house: House) -> None:
+    """By the market's calendar, and never what either side has written."""
+    made = claim(house)
+    opened = house.last(house.staff[ShopRole.SERVICE])
+    day = datetime.fromtimestamp(made.due / 1000, UTC).astimezone(ZoneInfo("Asia/Shanghai"))
+    assert (opened.about.case_id, opened.about.until, opened.about.amount) == (made.case, made.due, yuan(TOTAL))
+    assert opened.text.endswith(f"的买家申请退款 47.98 CNY。请在{day.month} 月 {day.day} 日前处理，逾期视为同意。")
+    made.take(E.OFFER, SHOP)
+    offered = house.last(made.buyer.person)
+    assert (offered.about.amount, offered.about.until) == (yuan(1000), made.due)
+    assert not house.market.holds("碎了")
+
+
+def test_operators_hear_when_they_are_to_rule(house: House) -> None:
+    """Those who may, each once."""
+    people = {}
+    for number, role in enumerate(OperatorRole):
+        people[role.value] = house.world.send(RegisterPerson(phone=f"+861360000{number:04d}")).person_id
+        house.world.send(GrantRole(person_id=people[role.value], role=role))
+    claim(house).lead_to(S.HEARD)
+    assert {role: house.kinds(person) for role, person in people.items() if house.kinds(person)} == {
+        "service": ["case_to_rule"],
+        "finance": ["case_to_rule"],
+    }
