@@ -9,7 +9,7 @@ from yunduan.domains.catalog.lists import page_of
 from yunduan.domains.catalog.model import BuyerLimit, GoodsForm, GoodsOption, OptionValue, VariantForm
 from yunduan.domains.catalog.queries import GoodsOnDesk, GoodsPage
 from yunduan.domains.orders.commands import CancelOrder, Placed, RefundOrder, RemoveFromCart
-from yunduan.domains.orders.limiting import OverLimit
+from yunduan.domains.orders.limits import OverLimit
 from yunduan.domains.orders.queries import PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.store import LIMITED

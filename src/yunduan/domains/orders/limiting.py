@@ -6,26 +6,18 @@ or given back whole does not. Goods without a limit cost neither a row nor a sta
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import BuyerLimit, Offer
 from yunduan.domains.orders import store
-from yunduan.domains.orders.model import CartLine, LimitedPurchase, LimitedPurchases, OrderRefusal, OrderState, Priced
+from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases, OverLimit
+from yunduan.domains.orders.model import CartLine, OrderRefusal, OrderState, Priced
 from yunduan.kernel.ids import GoodsId, OrderId, PersonId, VariantId
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.transaction import Asking, Tx
 
 _DAY_MS = 86_400_000
 _CAME_TO_NOTHING = (OrderState.CANCELLED, OrderState.REFUNDED)
-
-
-class OverLimit(Struct, frozen=True, kw_only=True):
-    """How many pieces of these goods may still be bought now, and when more may be (milliseconds since 1970; 0 for in another order)."""
-
-    goods_id: GoodsId
-    left: int
-    again_at: int
 
 
 def limits_of(offers: Mapping[VariantId, Offer]) -> dict[GoodsId, BuyerLimit]:

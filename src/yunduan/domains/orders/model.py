@@ -723,25 +723,6 @@ class Waiting(Struct, frozen=True, gc=False):
     checkouts: tuple[CheckoutId, ...]
 
 
-# What a buyer may have no more of
-
-
-class LimitedPurchase(Struct, frozen=True, array_like=True, gc=False):
-    """So many pieces, in this order, then."""
-
-    order_id: OrderId
-    at: int
-    quantity: int
-
-
-class LimitedPurchases(Struct, frozen=True, gc=False):
-    """What a buyer has bought of goods that have a limit, the oldest first."""
-
-    buyer: PersonId
-    goods_id: GoodsId
-    purchases: tuple[LimitedPurchase, ...]
-
-
 # The receipt
 
 _DAY_MS = 86_400_000

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import msgspec
 
 from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said
+from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases
 from yunduan.domains.orders.model import (
     Cart,
     CartLine,
-    LimitedPurchase,
-    LimitedPurchases,
     Order,
     OrderState,
     Progress,
