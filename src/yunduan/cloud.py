@@ -36,6 +36,7 @@ from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
 from yunduan.domains.payments.model import Channels, PaymentListener
+from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import FaultError, Refused
@@ -216,7 +217,7 @@ def join(
     runners: list[Callable[[Cloud], Runner]] = [
         lambda cloud: Letters(cloud, carrier or KeepInMailbox()),
         lambda cloud: NoticeCouriers(cloud, {way: KeepForReading() for way in LETTER_WAYS} | dict(senders or {})),
-        lambda cloud: Errands(cloud.writer, cloud.behind, channels),
+        lambda cloud: Errands(cloud.writer, cloud.behind, channels, vault),
     ]
     if sandbox:
         runners.append(lambda cloud: SandboxDeliveries(cloud, sandbox))
@@ -236,6 +237,7 @@ def join(
             Numbering: Numbering(vault.lookup("order numbers", "")),
             Channels: channels,
             PaymentListener: OrderPayments(),
+            PaymentSettings: PaymentSettings(approve_above=settings.payouts.approve_above),
             Sandbox: sandbox,
         },
         secret=vault.lookup("fingerprint", ""),
@@ -374,5 +376,10 @@ def _sandbox(folder: Path, settings: Settings, clock: Clock, entropy: Entropy) -
 def _misbehaviour(settings: Settings) -> Misbehaviour:
     said = settings.sandbox
     return Misbehaviour(
-        loses=said.loses, doubles=said.doubles, delays=said.delays, unreachable=said.unreachable, refuses_refunds=said.refuses_refunds
+        loses=said.loses,
+        doubles=said.doubles,
+        delays=said.delays,
+        unreachable=said.unreachable,
+        refuses_refunds=said.refuses_refunds,
+        refuses_payouts=said.refuses_payouts,
     )

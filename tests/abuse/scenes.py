@@ -24,7 +24,10 @@ from yunduan.domains.orders.commands import Placed, ReviewOrder
 from yunduan.domains.orders.model import Who
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.deposits import PledgeDeposit
+from yunduan.domains.payments.model import BankAccount
+from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
 from yunduan.edges.http.openapi import openapi_document
+from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import ShopId
 from yunduan.kernel.money import Money
 from yunduan.runtime.registry import Registry
@@ -416,13 +419,52 @@ def _told(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {}, {"through": 1}, {"through": 0})
 
 
+def _earned(stage: Stage) -> None:
+    """An order has been received, so that the shop has money."""
+    buyer, _, placed = stage.shipped()
+    stage.world.send(ConfirmReceipt(order_id=placed.orders[0].order_id), actor=buyer.actor)
+
+
 def _deposit(stage: Stage, name: str) -> Scene:
     shop_id = ShopId(stage.town.ours["shop_id"])
-    if "releases" in name:
-        stage.world.send(PledgeDeposit(shop_id=shop_id, amount=Money(amount=2, currency="CNY")))
+    _earned(stage)
+    stage.world.send(PledgeDeposit(shop_id=shop_id, amount=Money(amount=2_000, currency="CNY")))
     body = {"amount": {"amount": 1, "currency": "CNY"}}
     caller = "operator finance" if "releases" in name else "shop finance"
     return stage.made(name, caller, {}, body, {"amount": {"amount": 2, "currency": "CNY"}})
+
+
+_ACCOUNT = {"bank": "中国工商银行", "holder": "林美", "number": "6222020200012345670"}
+
+
+def _payee(stage: Stage, name: str) -> Scene:
+    body = {"channel": "sandbox", "account": _ACCOUNT}
+    other = {"channel": "sandbox", "account": _ACCOUNT | {"bank": "招商银行"}}
+    if "shops" in name:
+        _shops_payee(stage)
+    return stage.made(name, "shop owner" if "shops" in name else stage.newcomer()[1], {}, body, other)
+
+
+def _shops_payee(stage: Stage) -> None:
+    owner = Actor(person=stage.town.people["shop owner"])
+    ask = NameShopPayee(shop_id=ShopId(stage.town.ours["shop_id"]), channel="sandbox", account=BankAccount(**_ACCOUNT))
+    stage.world.send(ask, actor=owner)
+
+
+def _withdrawal(stage: Stage, name: str) -> Scene:
+    """Money that is there, and an account that the channel has confirmed."""
+    buyer, token = stage.newcomer(10_000)
+    stage.world.send(NamePayee(channel="sandbox", account=BankAccount(**_ACCOUNT)), actor=buyer.actor)
+    if "shops" in name:
+        _earned(stage)
+        _shops_payee(stage)
+    stage.world.settle()
+    body = {"amount": {"amount": 1, "currency": "CNY"}}
+    return stage.made(name, "shop finance" if "shops" in name else token, {}, body, {"amount": {"amount": 2, "currency": "CNY"}})
+
+
+def _awaited(stage: Stage, name: str) -> Scene:
+    return stage.made(name, "operator finance", {"payout_id": stage.town.awaited(stage.market.buyer(6_000_000))})
 
 
 def _alert(stage: Stage, name: str) -> Scene:
@@ -633,6 +675,12 @@ SCENES: dict[str, Make] = {
         caller="operator admin",
     ),
     "POST /payments/top-ups": _top_up,
+    "PUT /wallet/payee": _payee,
+    "PUT /shops/{shop_id}/payee": _payee,
+    "POST /wallet/withdrawals": _withdrawal,
+    "POST /shops/{shop_id}/payouts": _withdrawal,
+    "POST /operator/payouts/{payout_id}/approvals": _awaited,
+    "POST /operator/payouts/{payout_id}/decline": _awaited,
     "POST /shops/{shop_id}/deposit": _deposit,
     "POST /operator/shops/{shop_id}/deposit/releases": _deposit,
     "POST /operator/payment-alerts/{alert_id}/resolution": _alert,

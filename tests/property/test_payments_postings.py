@@ -11,15 +11,13 @@ from msgspec.structs import replace
 
 from support.payments import BUYER, SECOND_SHOP, SHOP, by_channel, by_difference, by_wallet, checkout, cny, order, payment_of, refund_id
 from yunduan.domains.ledger.model import Kind, Transfer
-from yunduan.domains.payments import drawing, model, postings
+from yunduan.domains.payments import drawing, model, payees, postings
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import (
     Charge,
     ChargeState,
     Escrow,
     EscrowState,
-    Outgoing,
-    OutgoingKind,
-    OutgoingState,
     PartOfPayment,
     Payment,
     PaymentKind,
@@ -29,6 +27,8 @@ from yunduan.domains.payments.model import (
     Tender,
     TenderKind,
 )
+from yunduan.domains.payments.payees import Payout, PayoutState
+from yunduan.kernel.ids import PersonId, ShopId
 from yunduan.kernel.money import split
 from yunduan.kernel.refusals import Refused
 
@@ -417,6 +417,28 @@ def test_what_moves_whole_moves_what_it_says(amount: int) -> None:
         model.shop_account(SHOP, "CNY"): -amount,
         drawing.deposit_account(SHOP, "CNY"): amount,
     }
+
+
+@given(amount=st.integers(1, 10**12), owner=st.sampled_from([BUYER, SHOP]), is_paid=st.booleans())
+def test_a_payout_is_paid_or_comes_back(amount: int, owner: PersonId | ShopId, is_paid: bool) -> None:
+    """Nothing stays on its way; its owner has less by what the channel has paid, or as much as before."""
+    book = Book()
+    payout = Payout(
+        id="pyo_1",
+        owner=owner,
+        asked_by=BUYER,
+        amount=cny(amount),
+        channel="sandbox",
+        person=BUYER,
+        sealed=b"",
+        state=PayoutState.SENT,
+        at=0,
+    )
+    book.post(postings.pay_out(payout))
+    book.post(postings.paid_out(payout) if is_paid else postings.pay_back(payout))
+    source = model.shop_account(SHOP, "CNY") if owner == SHOP else model.wallet_account(BUYER, "CNY")
+    assert book.balances[payees.paying_account("sandbox", "CNY")] == 0
+    assert book.balances[payees.paid_out_account("sandbox", "CNY")] == -book.balances[source] == (amount if is_paid else 0)
 
 
 @given(now=st.integers(0, 10**9), started=st.integers(0, 10**6), due=st.integers(0, 10**7))

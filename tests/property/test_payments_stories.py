@@ -5,6 +5,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from support.payments import (
+    APPROVE_ABOVE,
     BUYER,
+    KEEPER,
     MINUTE,
     OTHER,
     SHOP,
@@ -28,19 +31,24 @@ from support.payments import (
 )
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
-from yunduan.domains.payments import commands, drawing, model, postings, recourse
+from yunduan.domains.payments import commands, drawing, model, payouts, recourse
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SetAsideForPromotions, SettleEscrow
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import ChargeState, EscrowState, PaymentStarted, PaymentState, PieceState, RefundState, TenderKind
+from yunduan.domains.payments.payees import Payout, PayoutState
+from yunduan.domains.payments.payouts import ApprovePayout, DeclinePayout, PayOutShop, Withdraw
 from yunduan.domains.payments.queries import PaymentOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
-from yunduan.kernel.actors import SYSTEM
-from yunduan.kernel.ids import PersonId, RefundId
+from yunduan.domains.payments.store import PAYOUTS
+from yunduan.kernel.actors import SYSTEM, Actor
+from yunduan.kernel.ids import PersonId, RefundId, ShopId
 from yunduan.kernel.money import Money, split
 from yunduan.kernel.refusals import BrokenError, Refused
 from yunduan.runtime.transaction import Tx
 
 PEOPLE = (BUYER, OTHER)
+OPERATORS = tuple(Actor(person=PersonId(f"per_{n:026x}"), operator_roles=frozenset({"finance"})) for n in (14, 15))
 SET_ASIDE = 2_000
 AMOUNTS = st.integers(1, 5_000)
 
@@ -64,7 +72,8 @@ class Payments(RuleBasedStateMachine):
         self.taken_back: dict[int, int] = defaultdict(int)
         self.fees_back: dict[int, int] = defaultdict(int)
         self.drawn: list[model.Drawn] = []
-        self.set_aside = self.promised = self.gone = self.left_for_elsewhere = 0
+        self.set_aside = self.promised = 0
+        self.payout_ids: list[str] = []
 
     @initialize(
         seed=st.integers(0, 2**32),
@@ -75,7 +84,9 @@ class Payments(RuleBasedStateMachine):
     )
     def open(self, seed: int, loses: int, refuses: int, unreachable: int, owes: bool) -> None:
         """How badly the channels behave is a part of the story, and whether the shop has spent what it has to give back."""
-        misbehaves = Misbehaviour(loses=loses, doubles=300, delays=300, unreachable=unreachable, refuses_refunds=refuses)
+        misbehaves = Misbehaviour(
+            loses=loses, doubles=300, delays=300, unreachable=unreachable, refuses_refunds=refuses, refuses_payouts=refuses
+        )
         self.market = Market(self.folder, seed=seed)
         for person in PEOPLE:
             started = self.market.top_up(person, 20_000)
@@ -83,10 +94,12 @@ class Payments(RuleBasedStateMachine):
             self.top_ups.append(started)
         self.market.tell()
         self.market.set_aside(SET_ASIDE)
+        for owner in (SHOP, *PEOPLE):
+            self.market.name_payee(owner)
         self.pay([1_700, 2_300], "wcx", BUYER, at_once=True, promoted=300)
         if owes:
             self._settle(1, 100)
-            self.leave(1_500)
+            self.leave(1_500, SHOP)
             self._refund_settled(1, [800])
         for sandbox in self.market.sandboxes.values():
             sandbox.misbehaviour = misbehaves
@@ -239,20 +252,45 @@ class Payments(RuleBasedStateMachine):
                 self.fees_back[number] += again.drawn.commission.amount + again.drawn.shortfall.amount
                 self.refund_ids.append(ask.refund_id)
 
-    @rule(amount=AMOUNTS)
-    def leave(self, amount: int) -> None:
-        """What a shop has earned leaves for elsewhere, if it is there."""
-        self.gone += 1
-        source, target = postings.shop(SHOP, "CNY"), postings.difference("CNY")
-        id = model.step_id(f"tst_{self.gone}", "out")
-        moved = postings.DIFFERENCE.move(id, cny(amount), source=source.id, target=target.id)
-        has = self._posted(source.id)
+    @rule(amount=AMOUNTS | st.integers(APPROVE_ABOVE + 1, 9_000), owner=st.sampled_from((SHOP, *PEOPLE)))
+    def leave(self, amount: int, owner: PersonId | ShopId) -> None:
+        """What a shop has earned or a person has in the wallet is paid out, if it is there."""
+        source = model.shop_account(SHOP, "CNY") if owner == SHOP else model.wallet_account(PersonId(owner), "CNY")
+        account = self.market.world.ask(AccountOf(id=source))
+        has = account.available().amount if account else 0
+        ask = PayOutShop(shop_id=SHOP, amount=cny(amount)) if owner == SHOP else Withdraw(amount=cny(amount))
         try:
-            self.market.world.send(postings.Movement(transfers=moved, opening=(source, target)).command())
-        except Refused:
-            assert amount > has
+            asked = self.market.world.send(ask, actor=Actor(person=KEEPER if owner == SHOP else PersonId(owner)))
+        except Refused as no:
+            owed = owner == SHOP and self._posted(drawing.receivable_account(SHOP, "CNY")) < 0
+            assert no.code == ("shop_owes" if owed else "insufficient_funds")  # noqa: PT017 - which, is the claim
+            assert owed or amount > has
         else:
-            self.left_for_elsewhere += amount
+            assert amount <= has
+            assert asked.state is (PayoutState.AWAITED if amount > APPROVE_ABOVE else PayoutState.SENT)
+            self.payout_ids.append(asked.payout_id)
+
+    @precondition(lambda self: self.payout_ids)
+    @rule(data=st.data(), who=st.sampled_from(OPERATORS), agrees=st.booleans())
+    def rule_on_payout(self, data: st.DataObject, who: Actor, agrees: bool) -> None:
+        """An operator agrees, or does not; most are on their way already."""
+        id = data.draw(st.sampled_from(self.payout_ids))
+        before = self._payout(id)
+        try:
+            self.market.world.send(ApprovePayout(payout_id=id) if agrees else DeclinePayout(payout_id=id), actor=who)
+        except Refused as no:
+            assert (no.code == "payout_not_awaited") == (before.state is not PayoutState.AWAITED)  # noqa: PT017 - the same
+            assert no.code == "payout_not_awaited" or (agrees and who.person in before.approvals)  # noqa: PT017 - the same
+
+    def _payout(self, id: str) -> Payout:
+        ((body,),) = self.market.world.rows("SELECT body FROM payment_payout WHERE id = ?", id)
+        return msgspec.json.decode(body, type=Payout)
+
+    def _left_for_elsewhere(self, owner: str) -> int:
+        """What has been taken from somebody for payouts and has not come back."""
+        gone = (PayoutState.AWAITED, PayoutState.SENT, PayoutState.PAID)
+        found = [self._payout(id) for id in self.payout_ids]
+        return sum(payout.amount.amount for payout in found if payout.owner == owner and payout.state in gone)
 
     @rule(amount=st.integers(1, 2_000), releases=st.booleans())
     def pledge(self, amount: int, releases: bool) -> None:
@@ -296,7 +334,7 @@ class Payments(RuleBasedStateMachine):
         assert balance >= 0 >= claim
         earned = sum(held - self.fees[number] for number, held in self.settled.items())
         paid = sum(self.taken_back.values()) - sum(self.fees_back.values())
-        assert balance + claim == earned - paid - self.left_for_elsewhere
+        assert balance + claim == earned - paid - self._left_for_elsewhere(SHOP)
         for number, whole in self.settled.items():
             if whole:
                 kept = (2 * self.fees[number] * (whole - self.taken_back[number]) + whole) // (2 * whole)
@@ -367,6 +405,9 @@ class Payments(RuleBasedStateMachine):
     def _drain(self) -> None:
         for sandbox in self.market.sandboxes.values():
             sandbox.misbehaviour = replace(sandbox.misbehaviour, loses=0, unreachable=0, refuses_refunds=0)
+        for id in self.payout_ids:
+            if self._payout(id).state is PayoutState.AWAITED:
+                self.market.world.send(DeclinePayout(payout_id=id), actor=OPERATORS[0])
         for _ in range(3):
             self.market.pass_time(20 * MINUTE, step=5 * MINUTE)
         self.market.pass_time(26 * 60 * MINUTE, step=13 * 60 * MINUTE)
@@ -375,7 +416,7 @@ class Payments(RuleBasedStateMachine):
     def _compare(self) -> None:
         assert self.market.balanced()
         for channel in self.market.sandboxes:
-            assert self.market.returning(channel) == 0
+            assert self.market.returning(channel) == self.market.leaving(channel) == 0
             assert self.market.reconciles(channel)
         for person in PEOPLE:
             assert self.market.wallet(person) == self._wallet_by_documents(person)
@@ -396,7 +437,7 @@ class Payments(RuleBasedStateMachine):
         ids = [started.payment_id for started in (*self.top_ups, *self.started)]
         payments = [self.market.world.ask(PaymentOf(payment_id=id)) for id in ids]
         mine = [payment for payment in payments if payment.payer == person]
-        has = 0
+        has = -self._left_for_elsewhere(person)
         for payment in mine:
             assert payment.state is not PaymentState.PENDING
             has += sum(charge.amount.amount for charge in payment.charges if charge.state is ChargeState.DIVERTED)
@@ -407,6 +448,9 @@ class Payments(RuleBasedStateMachine):
         for id in self.refund_ids:
             refunded = self.market.world.ask(RefundOf(refund_id=id))
             assert refunded.state is RefundState.DONE
+        assert not any(self._payout(id).is_open for id in self.payout_ids)
+        for id in self.refund_ids:
+            refunded = self.market.world.ask(RefundOf(refund_id=id))
             if refunded.payer == person:
                 has += sum(
                     piece.amount.amount
@@ -468,7 +512,21 @@ def _forgets_the_claim(*_: object, **__: object) -> None:
     """Nobody looks for it when money comes in."""
 
 
+def _pays_and_gives_back(tx: Tx, outgoing: Outgoing) -> None:
+    """What was paid out is in the wallet as well."""
+    payouts.refused(tx, outgoing)
+
+
+def _forgets_what_comes_back(tx: Tx, outgoing: Outgoing) -> None:
+    """A payout that the channel refuses is nobody's."""
+    payout = tx.get(PAYOUTS, outgoing.id)
+    assert payout is not None
+    tx.put(commands.OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
+    tx.put(PAYOUTS, payout.id, replace(payout, state=PayoutState.RETURNED))
+
+
 REFUND, CAPTURED = model.refund, commands._captured
+PAID, NOT_PAID = ((OutgoingKind.PAYOUT, state) for state in (OutgoingState.DONE, OutgoingState.REFUSED))
 FAULTS = {
     "late money is kept": (commands, "_send_back", _forgets_to_send_back),
     "refunds are forgotten": (model, "after_refund", _forgets_what_went_back),
@@ -477,6 +535,8 @@ FAULTS = {
     "a discount is promised": (model, "_promoted", _promises_without_paying),
     "a discount goes to the buyer": (model, "refund", _gives_the_marketplaces_part_to_the_buyer),
     "the commission stays": (drawing, "commission_back", _keeps_the_commission),
+    "what is paid out comes back": (commands, "_ENDS", {**commands._ENDS, PAID: _pays_and_gives_back}),
+    "what comes back is lost": (commands, "_ENDS", {**commands._ENDS, NOT_PAID: _forgets_what_comes_back}),
     "a claim is never paid off": (recourse, "owes", _forgets_the_claim),
 }
 

@@ -6,13 +6,17 @@ from urllib.parse import parse_qsl, urlsplit
 
 from yunduan.backends.sandbox import Misbehaviour, Sandbox
 from yunduan.backends.sqlite import SqliteStore
+from yunduan.backends.vault import FileVault
+from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.domain import DOMAIN as LEDGER
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
-from yunduan.domains.payments import model
+from yunduan.domains.payments import model, payees
 from yunduan.domains.payments.commands import PayOrders, RefundEscrow, SetAsideForPromotions, SettleEscrow, TakeNotification, TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
-from yunduan.domains.payments.model import Channels, PartOfPayment, PaymentListener, PaymentStarted, Refund, Tender, TenderKind
+from yunduan.domains.payments.model import BankAccount, Channels, PartOfPayment, PaymentListener, PaymentStarted, Refund, Tender, TenderKind
+from yunduan.domains.payments.payees import PaymentSettings
+from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
 from yunduan.domains.payments.queries import EscrowOf, PaymentOf, ReconciliationOf, TheirLine
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId, sibling
@@ -31,6 +35,10 @@ SECRET = bytes(range(32))
 BUYER = PersonId("per_0000000000000000000000000a")
 OTHER = PersonId("per_0000000000000000000000000b")
 EARNER = PersonId("per_0000000000000000000000000c")
+KEEPER = PersonId("per_0000000000000000000000000d")
+"""Who owns the shop."""
+CARD = "6222020200012345670"
+APPROVE_ABOVE = 5_000
 SHOP = ShopId("shp_0000000000000000000000000a")
 SECOND_SHOP = ShopId("shp_0000000000000000000000000b")
 
@@ -110,17 +118,24 @@ class Market:
             for n, name in enumerate(names)
         }
         self.listener = Remembers()
+        self.vault = FileVault(folder / "keys.sqlite", entropy=SeededEntropy(seed + 9))
         channels = Channels(dict(self.sandboxes))
         self.world = World(
             store or SqliteStore(folder / "yunduan.sqlite"),
             domains=DOMAINS,
-            ports={Channels: channels, PaymentListener: self.listener},
+            ports={
+                Channels: channels,
+                PaymentListener: self.listener,
+                Vault: self.vault,
+                PaymentSettings: PaymentSettings(approve_above=APPROVE_ABOVE),
+            },
+            before_commit=(self.vault.make_durable,),
             seed=seed,
         )
         clock_of_world = self.world.clock
         for sandbox in self.sandboxes.values():
             sandbox._clock = clock_of_world
-        self.couriers = Couriers(self.world.cloud.writer, self.world.cloud.store.reader(), channels)
+        self.couriers = Couriers(self.world.cloud.writer, self.world.cloud.store.reader(), channels, self.vault)
         self.answers: list[str] = []
         self.earnings = 0
 
@@ -130,6 +145,7 @@ class Market:
     def __exit__(self, *_: object) -> None:
         self.couriers._reader.close()
         self.world.close()
+        self.vault.close()
         for sandbox in self.sandboxes.values():
             sandbox.close()
 
@@ -183,6 +199,23 @@ class Market:
         self.pay(number, [part(number, amount)], [by_wallet(amount)], buyer=EARNER)
         self.settle(number, amount)
         self.world.send(SetAsideForPromotions(promotion_id=f"prm_{number}", amount=cny(amount)))
+
+    def name_payee(self, owner: PersonId | ShopId, *, number: str = CARD, channel: str = "sandbox") -> None:
+        """Name an account that the channel will confirm, and let it; a shop's is named by its owner."""
+        account = BankAccount(bank="中国工商银行", holder="林美", number=number)
+        if owner.startswith("shp_"):
+            self.world.send(NameShopPayee(shop_id=ShopId(owner), channel=channel, account=account), actor=Actor(person=KEEPER))
+        else:
+            self.world.send(NamePayee(channel=channel, account=account), actor=Actor(person=PersonId(owner)))
+        self.run_errands()
+
+    def leaving(self, channel: str = "sandbox") -> int:
+        """What is on its way out."""
+        return self.balance(payees.paying_account(channel, "CNY"))
+
+    def paid_out(self, channel: str = "sandbox") -> int:
+        """What a channel has paid out."""
+        return self.balance(payees.paid_out_account(channel, "CNY"))
 
     # The payer and the channel
 
@@ -262,7 +295,8 @@ class Market:
 
     def everything(self) -> list[tuple[Any, ...]]:
         """Every row that payments and the ledger have, to show that nothing has changed."""
-        tables = ("payment", "escrow", "payment_refund", "channel_errand", "payment_alert", "payment_purse", "account", "transfer")
+        of_payments = "payment escrow payment_refund channel_errand payment_alert payment_purse payment_payee payment_payout"
+        tables = (*of_payments.split(), "account", "transfer")
         rows: list[tuple[Any, ...]] = []
         for table in tables:
             rows += [(table, *row) for row in self.world.rows(f"SELECT * FROM {table}")]

@@ -27,7 +27,8 @@ from yunduan.domains.orders.claiming import OpenCase
 from yunduan.domains.orders.commands import AddToCart, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TakeNotification
-from yunduan.domains.payments.model import wallet_account
+from yunduan.domains.payments.model import BankAccount, wallet_account
+from yunduan.domains.payments.payouts import NamePayee, Withdraw
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.kernel.actors import Actor
@@ -114,6 +115,13 @@ class Town:
         self.world.send(TakeNotification(channel="sandbox", body=body, headers=sandbox.signed(body)))
         return str(self.world.rows("SELECT max(id) FROM payment_alert")[0][0])
 
+    def awaited(self, buyer: Buyer) -> str:
+        """A withdrawal of so much that operators have to approve it."""
+        account = BankAccount(bank="中国工商银行", holder="林美", number="6222020200012345670")
+        self.world.send(NamePayee(channel="sandbox", account=account), actor=buyer.actor)
+        self.world.settle()
+        return self.world.send(Withdraw(amount=yuan(5_500_000)), actor=buyer.actor).payout_id
+
     def _tenant(self, buyer_name: str, owner_name: str, shop_id: ShopId) -> dict[str, str]:
         market = self.market
         shop = market.shop if shop_id == market.shop.shop_id else market.other
@@ -147,6 +155,7 @@ class Town:
             "number": placed.orders[0].number,
             "alert_id": self._alert(),
             "application_id": self._applied(buyer),
+            "payout_id": self.awaited(market.buyer(6_000_000)),
             "review_id": self._review(variant, shop_id),
             "case_id": self._case(buyer, variant),
         }

@@ -15,7 +15,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import urlencode
 
 import apsw
@@ -49,6 +49,10 @@ CREATE TABLE IF NOT EXISTS refund (
     decided_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS refund_of_charge ON refund (reference);
 CREATE INDEX IF NOT EXISTS refund_open ON refund (decided_at) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS payout (
+    request TEXT PRIMARY KEY, account TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
+    verdict TEXT NOT NULL, decided_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS payout_open ON payout (decided_at) WHERE state = 'waiting';
 CREATE TABLE IF NOT EXISTS delivery (
     number INTEGER PRIMARY KEY, body BLOB NOT NULL, tries INTEGER NOT NULL, next_at INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS delivery_due ON delivery (next_at, number);
@@ -64,6 +68,8 @@ class Said(StrEnum):
     EXPIRED = "expired"
     REFUNDED = "refunded"
     REFUND_REFUSED = "refund_refused"
+    PAID_OUT = "paid_out"
+    PAYOUT_REFUSED = "payout_refused"
     UNKNOWN = "unknown"
 
 
@@ -89,7 +95,7 @@ class Page(Struct, frozen=True, kw_only=True):
 
 
 class StatementLine(Struct, frozen=True, kw_only=True):
-    """One movement in the sandbox's own books: collected, or given back when `request` names a refund."""
+    """One movement in the sandbox's own books: collected, or when there is a `request` given back or paid out."""
 
     reference: str
     amount: Money
@@ -109,6 +115,26 @@ class Misbehaviour(Struct, frozen=True, kw_only=True):
     refuses_refunds: int = 0
     refund_ms: int = 2_000
     """How long a refund takes."""
+    refuses_payouts: int = 0
+    payout_ms: int = 5_000
+    """How long a payout takes."""
+
+
+class Account(Protocol):
+    """A bank account."""
+
+    @property
+    def holder(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def number(self) -> str: ...  # noqa: D102 - said above
+
+
+def checks(number: str) -> bool:
+    """Whether a number is all digits and its last one checks the others (ISO/IEC 7812)."""
+    if not number.isdecimal() or not number.isascii():
+        return False
+    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(number))]
+    return sum(digit - 9 if digit > 9 else digit for digit in doubled) % 10 == 0
 
 
 class Sandbox:
@@ -239,17 +265,61 @@ class Sandbox:
             )
         return "accepted"
 
+    async def verify(self, request: str, account: Account) -> Asked:
+        """Whether an account is its holder's: here, when the last digit of its number checks the others, as that of a bank card does."""
+        del request
+        if self._happens(self.misbehaviour.unreachable):
+            return "unreachable"
+        return "accepted" if account.holder and checks(account.number) else "refused"
+
+    async def pay_out(self, request: str, account: Account, amount: Money) -> Asked:
+        """Pay to a bank account, a little later; never more than it has of ours, and once for each request."""
+        if self._happens(self.misbehaviour.unreachable):
+            return "unreachable"
+        with self._books:
+            known = self._row("SELECT account, amount FROM payout WHERE request = ?", request)
+            if known is not None:
+                return "accepted" if known == (account.number, amount.amount) else "refused"
+            if not checks(account.number) or self._has(amount.currency) < amount.amount:
+                return "refused"
+            verdict = Said.PAYOUT_REFUSED if self._happens(self.misbehaviour.refuses_payouts) else Said.PAID_OUT
+            self._books.execute(
+                "INSERT INTO payout VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    request,
+                    account.number,
+                    amount.amount,
+                    amount.currency,
+                    Said.WAITING,
+                    verdict,
+                    self._now() + self.misbehaviour.payout_ms,
+                ),
+            )
+        return "accepted"
+
+    def _has(self, currency: str) -> int:
+        """What it has collected for us and neither given back nor paid out, nor is about to."""
+        (sum_,) = self._rows(
+            "SELECT (SELECT coalesce(sum(amount), 0) FROM charge WHERE currency = ?1 AND state = 'captured')"
+            " - (SELECT coalesce(sum(r.amount), 0) FROM refund r JOIN charge c ON c.reference = r.reference"
+            " WHERE c.currency = ?1 AND r.verdict = 'refunded')"
+            " - (SELECT coalesce(sum(amount), 0) FROM payout WHERE currency = ?1 AND verdict = 'paid_out')",
+            currency,
+        )[0]
+        return int(sum_)
+
     async def query(self, reference: str, request: str = "") -> Event | None:
-        """What became of a charge, or of a refund of it; nothing when it cannot be reached."""
+        """What became of a charge, of a refund of it, or of a payout; nothing when it cannot be reached."""
         if self._happens(self.misbehaviour.unreachable):
             return None
         with self._books:
             self._expire(reference)
             self._finish_refunds()
+            self._finish_payouts()
         return self._event(reference, request)
 
     def statement(self, currency: str) -> list[StatementLine]:
-        """Everything it has collected and given back in a currency, as its own books have it."""
+        """Everything it has collected, given back and paid out in a currency, as its own books have it."""
         collected = self._books.execute(
             "SELECT reference, amount FROM charge WHERE currency = ? AND state = 'captured' ORDER BY reference", (currency,)
         )
@@ -259,7 +329,12 @@ class Sandbox:
             " WHERE c.currency = ? AND r.state = 'refunded' ORDER BY r.request",
             (currency,),
         )
-        return lines + [StatementLine(reference=row[0], amount=Money(amount=row[1], currency=currency), request=row[2]) for row in returned]
+        paid = self._books.execute(
+            "SELECT request, amount, request FROM payout WHERE currency = ? AND state = 'paid_out' ORDER BY request", (currency,)
+        )
+        return lines + [
+            StatementLine(reference=row[0], amount=Money(amount=row[1], currency=currency), request=row[2]) for row in (*returned, *paid)
+        ]
 
     # What it does by itself
 
@@ -269,6 +344,7 @@ class Sandbox:
             for (reference,) in self._rows("SELECT reference FROM charge WHERE state = 'waiting' AND due <= ?", self._now()):
                 self._expire(reference)
             self._finish_refunds()
+            self._finish_payouts()
         due = self._rows(
             "SELECT number, body, tries FROM delivery WHERE next_at <= ? ORDER BY next_at, number LIMIT ?", self._now(), DELIVERIES_AT_ONCE
         )
@@ -296,6 +372,7 @@ class Sandbox:
                 "SELECT min(next_at) FROM delivery",
                 "SELECT min(due) FROM charge WHERE state = 'waiting'",
                 "SELECT min(decided_at) FROM refund WHERE state = 'waiting'",
+                "SELECT min(decided_at) FROM payout WHERE state = 'waiting'",
             )
             for row in self._rows(sql)
         ]
@@ -343,7 +420,25 @@ class Sandbox:
         for reference, request in sorted(finished):
             self._tell(self._event(reference, request))
 
+    def _finish_payouts(self) -> None:
+        finished = self._rows(
+            "UPDATE payout SET state = verdict WHERE state = 'waiting' AND decided_at <= ? RETURNING request", self._now()
+        )
+        for (request,) in sorted(finished):
+            self._tell(self._event(request, request))
+
     def _event(self, reference: str, request: str = "") -> Event:
+        payout = self._row("SELECT amount, currency, state FROM payout WHERE request = ?", request)
+        if payout is not None:
+            amount, outcome = Money(amount=payout[0], currency=payout[1]), Said(payout[2])
+            return Event(
+                event=f"{request}.{outcome}",
+                merchant=self.merchant,
+                reference=reference,
+                request=request,
+                outcome=outcome,
+                amount=amount,
+            )
         amount, outcome = self._charge(reference)
         row = self._row("SELECT merchant FROM charge WHERE reference = ?", reference)
         if request:

@@ -254,11 +254,26 @@ class SandboxSettings(Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, le=1000, description="Questions and requests that find nobody there, of a thousand.", extra=_unit("permille"))
     ] = 0
     refuses_refunds: Annotated[int, Meta(ge=0, le=1000, description="Refunds that it refuses, of a thousand.", extra=_unit("permille"))] = 0
+    refuses_payouts: Annotated[int, Meta(ge=0, le=1000, description="Payouts that it refuses, of a thousand.", extra=_unit("permille"))] = 0
 
     @property
     def is_on(self) -> bool:
         """Whether it can be paid with."""
         return self.enabled is not False
+
+
+class PayoutSettings(Struct, frozen=True, kw_only=True):
+    """Money that leaves."""
+
+    approve_above: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10**15,
+            description="A payout of more has to be approved by two operators; in the minor unit of its currency.",
+            extra=_unit("minor units"),
+        ),
+    ] = 5_000_000
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -275,6 +290,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     mailbox: MailboxSettings = MailboxSettings()
     phone: PhoneSettings = PhoneSettings()
     market: MarketSettings = MarketSettings()
+    payouts: PayoutSettings = PayoutSettings()
     sandbox: SandboxSettings = SandboxSettings()
 
     def sqlite_path(self) -> Path | None:

@@ -10,6 +10,8 @@ from yunduan.domains.identity.model import OperatorRole, Outstanding
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TopUpWallet
+from yunduan.domains.payments.model import BankAccount
+from yunduan.domains.payments.payouts import NamePayee, Withdraw
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.ids import OrderId
 
@@ -110,6 +112,19 @@ def test_a_top_up_that_may_still_come_binds(market: Market) -> None:
     market.world.send(TopUpWallet(amount=yuan(500), channel="sandbox"), actor=buyer.actor)
     assert_bound(market, buyer, "money_on_its_way", Outstanding(on_its_way=(yuan(500),)))
     market.world.pass_time(30 * 60_000)
+    erase(market, buyer)
+
+
+def test_whoever_withdraws_their_money_can_go(market: Market) -> None:
+    """While it is on its way it binds like any other."""
+    buyer = market.buyer(PRICE)
+    assert_bound(market, buyer, "money_in_wallet", Outstanding(in_wallet=(yuan(PRICE),)))
+    account = BankAccount(bank="中国工商银行", holder="林美", number="6222020200012345670")
+    market.world.send(NamePayee(channel="sandbox", account=account), actor=buyer.actor)
+    market.world.settle()
+    market.world.send(Withdraw(amount=yuan(PRICE)), actor=buyer.actor)
+    assert_bound(market, buyer, "money_on_its_way", Outstanding(on_its_way=(yuan(PRICE),)))
+    market.world.pass_time(60_000)
     erase(market, buyer)
 
 

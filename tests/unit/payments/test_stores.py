@@ -5,6 +5,7 @@ from typing import Any
 
 from support.payments import (
     BUYER,
+    KEEPER,
     MINUTE,
     OTHER,
     SHOP,
@@ -22,6 +23,7 @@ from support.stores import Place, cluster, place
 from yunduan.domains.ledger.queries import TrialBalance
 from yunduan.domains.payments import model
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow
+from yunduan.domains.payments.payouts import PayOutShop
 from yunduan.domains.payments.queries import OpenAlertsOf, ShopBalanceOf, StatementOfShop, WalletOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.kernel.actors import SYSTEM, Actor
@@ -49,6 +51,8 @@ def told(market: Market) -> dict[str, Any]:
     market.refund(20, of=4, amount=301)
     settled = [(RefundSettled(refund_id=refund_id(n), order_id=order(1), amount=cny(500)), SYSTEM) for n in range(31, 34)]
     outcomes += market.world.send_all(settled)
+    market.name_payee(SHOP)
+    market.world.send(PayOutShop(shop_id=SHOP, amount=cny(100)), actor=Actor(person=KEEPER))
     market.pass_time(30 * MINUTE)
     trial = market.world.run(market.world.cloud.ask_slow(TrialBalance()))
     return {
@@ -63,6 +67,7 @@ def told(market: Market) -> dict[str, Any]:
         "held": [market.escrow(number).held.amount for number in (2, 3, 4)],
         "heard": [verdict for verdict, _ in market.listener.heard],
         "alerts": len(market.world.ask(OpenAlertsOf()).alerts),
+        "payouts": market.world.rows("SELECT state FROM payment_payout"),
         "errands": sorted(market.world.rows("SELECT state FROM channel_errand")),
         "balanced": trial.balanced,
         "reconciles": [market.reconciles(name) for name in market.sandboxes],
@@ -77,7 +82,13 @@ def test_the_story_ends_the_same_on_every_store(place: Place, tmp_path: Path) ->
     assert end["balanced"]
     assert end["reconciles"] == [True, True]
     assert end["returning"] == [0, 0]
-    assert (end["shop"], end["statement"], end["purses"], end["alerts"]) == (190, [("draw", -475), ("draw", -475), ("settle", 1_140)], 1, 0)
+    assert (end["shop"], end["statement"], end["purses"], end["alerts"]) == (
+        90,
+        [("pay_out", -100), ("draw", -475), ("draw", -475), ("settle", 1_140)],
+        1,
+        0,
+    )
+    assert end["payouts"] == [("paid",)]
     assert end["held"] == [800, 7, 0]
     assert end["heard"] == ["paid", "not_paid"]
     assert end["wallets"][1] == 500

@@ -1,6 +1,7 @@
 """What payments can be asked to do. Whoever moves money here does it by a template of `postings`, in the same transaction."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -8,7 +9,8 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import model, postings, recourse, store
+from yunduan.domains.payments import errands, model, payouts, postings, recourse, store
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     DifferenceBooked,
@@ -36,9 +38,6 @@ from yunduan.domains.payments.model import (
     Mismatch,
     NotificationTaken,
     Outcome,
-    Outgoing,
-    OutgoingKind,
-    OutgoingState,
     PartOfPayment,
     Payment,
     PaymentKind,
@@ -359,7 +358,7 @@ _FLAWS = {
     "stale": PaymentRefusal.NOTIFICATION_STALE,
     "malformed": PaymentRefusal.NOTIFICATION_MALFORMED,
 }
-_SAID = {Outcome.CAPTURED, Outcome.DECLINED, Outcome.EXPIRED, Outcome.REFUNDED, Outcome.REFUND_REFUSED}
+_SAID = set(Outcome) - {Outcome.WAITING, Outcome.UNKNOWN}
 
 
 def _hear(tx: Tx, channel: str, told: Told) -> NotificationTaken:
@@ -534,18 +533,20 @@ def report_outgoing(tx: Tx, ask: ReportOutgoing) -> None:
         tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
         if ask.saying is not None and ask.saying.outcome in _SAID:
             _hear(tx, outgoing.channel, ask.saying)
+    elif outgoing.kind is OutgoingKind.VERIFY:
+        payouts.checked(tx, outgoing, is_theirs=ask.asked == "accepted")
     elif outgoing.state is OutgoingState.ASKED:
         _report_of_asked(tx, outgoing, ask.saying)
     elif ask.asked == "accepted":
-        next_at = tx.now + model.ASKED_MS
+        next_at = tx.now + errands.ASKED_MS
         tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.ASKED, tries=outgoing.tries + 1, next_at=next_at))
     else:
-        _return_refused(tx, outgoing)
+        _ENDS[outgoing.kind, OutgoingState.REFUSED](tx, outgoing)
 
 
 def _try_again(tx: Tx, outgoing: Outgoing, state: OutgoingState) -> None:
     tries = outgoing.tries + 1
-    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=state, tries=tries, next_at=tx.now + model.back_off(tries)))
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=state, tries=tries, next_at=tx.now + errands.back_off(tries)))
 
 
 def _report_of_asked(tx: Tx, outgoing: Outgoing, saying: Saying | None) -> None:
@@ -557,9 +558,9 @@ def _report_of_asked(tx: Tx, outgoing: Outgoing, saying: Saying | None) -> None:
 
 
 def _hear_of_return(tx: Tx, channel: str, told: Told) -> Mismatch | None:
-    """What became of a return; answers why it was not believed."""
+    """What became of a return or of a payout; answers why it was not believed."""
     outgoing = tx.get(OUTGOING, told.request)
-    known = outgoing if outgoing and outgoing.kind is OutgoingKind.REFUND and outgoing.reference == told.reference else None
+    known = outgoing if outgoing and outgoing.kind in _WORDS and outgoing.reference == told.reference else None
     reason = model.mismatch(
         told,
         channel=channel,
@@ -569,12 +570,18 @@ def _hear_of_return(tx: Tx, channel: str, told: Told) -> Mismatch | None:
     )
     if reason is not None or known is None:
         return reason
-    said = {Outcome.REFUNDED: OutgoingState.DONE, Outcome.REFUND_REFUSED: OutgoingState.REFUSED}.get(Outcome(told.outcome))
+    said = _WORDS[known.kind].get(Outcome(told.outcome))
     if said is None or (known.state in (OutgoingState.DONE, OutgoingState.REFUSED) and known.state is not said):
         return Mismatch.CONTRADICTS
     if known.state is not said:
-        (_returned if said is OutgoingState.DONE else _return_refused)(tx, known)
+        _ENDS[known.kind, said](tx, known)
     return None
+
+
+_WORDS = {
+    OutgoingKind.REFUND: {Outcome.REFUNDED: OutgoingState.DONE, Outcome.REFUND_REFUSED: OutgoingState.REFUSED},
+    OutgoingKind.PAYOUT: {Outcome.PAID_OUT: OutgoingState.DONE, Outcome.PAYOUT_REFUSED: OutgoingState.REFUSED},
+}
 
 
 def _returned(tx: Tx, outgoing: Outgoing) -> None:
@@ -612,6 +619,14 @@ def _conclude_return(tx: Tx, outgoing: Outgoing, piece: PieceState, charge_state
         refunded = model.after_piece(refunded, outgoing.id, piece)
         tx.put(REFUNDS, refunded.id, refunded)
         tell_if_finished(tx, refunded)
+
+
+_ENDS: Mapping[tuple[OutgoingKind, OutgoingState], Callable[[Tx, Outgoing], None]] = {
+    (OutgoingKind.REFUND, OutgoingState.DONE): _returned,
+    (OutgoingKind.REFUND, OutgoingState.REFUSED): _return_refused,
+    (OutgoingKind.PAYOUT, OutgoingState.DONE): payouts.paid,
+    (OutgoingKind.PAYOUT, OutgoingState.REFUSED): payouts.refused,
+}
 
 
 # Escrow

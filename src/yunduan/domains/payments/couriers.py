@@ -4,9 +4,15 @@ import asyncio
 
 import structlog
 
-from yunduan.domains.payments import store
+from yunduan.domains.identity.model import Vault
+from yunduan.domains.payments import payouts, store
 from yunduan.domains.payments.commands import ReportOutgoing, Saying
-from yunduan.domains.payments.model import Channel, Channels, Outgoing, OutgoingKind, OutgoingState
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
+from yunduan.domains.payments.model import (
+    Asked,
+    Channel,
+    Channels,
+)
 from yunduan.kernel.actors import SYSTEM
 from yunduan.runtime.answers import Answered
 from yunduan.runtime.ports import Reader
@@ -23,11 +29,12 @@ class Couriers:
     A courier that dies between the question and the report asks again: a channel knows each request by its id and does it once.
     """
 
-    def __init__(self, writer: Writer, reader: Reader, channels: Channels) -> None:
+    def __init__(self, writer: Writer, reader: Reader, channels: Channels, vault: Vault) -> None:
         """Read what is due through a connection of its own."""
         self._writer = writer
         self._reader = reader
         self._channels = channels
+        self._vault = vault
 
     async def run(self) -> None:
         """Run errands until cancelled."""
@@ -59,13 +66,27 @@ class Couriers:
         if channel is None:  # taken out of the settings: its errands wait until it is back
             log.error("channel_missing", channel=outgoing.channel)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
+        if outgoing.kind in (OutgoingKind.PAYOUT, OutgoingKind.VERIFY) and outgoing.state is OutgoingState.WAITING:
+            asked = await self._about_account(channel, outgoing)
+            return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         if outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.WAITING:
             asked = await channel.refund(outgoing.id, outgoing.reference, outgoing.amount)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         return await self._query(channel, outgoing)
 
+    async def _about_account(self, channel: Channel, outgoing: Outgoing) -> Asked:
+        """What concerns a bank account: it is opened only to be told to the channel; one that cannot be opened is nobody's."""
+        is_payout = outgoing.kind is OutgoingKind.PAYOUT
+        kept = store.payout(self._reader, outgoing.id) if is_payout else store.payee(self._reader, outgoing.cause)
+        account = payouts.opened(self._vault, kept.person, kept.sealed) if kept is not None and kept.id == outgoing.id else None
+        if account is None:
+            return "refused"
+        if is_payout:
+            return await channel.pay_out(outgoing.id, account, outgoing.amount)
+        return await channel.verify(outgoing.id, account)
+
     async def _query(self, channel: Channel, outgoing: Outgoing) -> ReportOutgoing:
-        request = outgoing.id if outgoing.kind is OutgoingKind.REFUND else ""
+        request = "" if outgoing.kind is OutgoingKind.QUERY else outgoing.id
         told = await channel.query(outgoing.reference, request)
         if told is None:
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")

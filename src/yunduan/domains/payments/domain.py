@@ -1,6 +1,6 @@
 """What payments shows to the composition root."""
 
-from yunduan.domains.payments import commands, deposits, queries, recourse
+from yunduan.domains.payments import commands, deposits, payouts, payouts_seen, queries, recourse
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     ClaimPaidOff,
@@ -10,8 +10,11 @@ from yunduan.domains.payments.facts import (
     EscrowRefunded,
     EscrowSettled,
     NotificationMismatched,
+    PayeeChecked,
     PaymentCaptured,
     PaymentEnded,
+    PayoutBegun,
+    PayoutEnded,
     RefundFinished,
     SettledRefunded,
     WalletToppedUp,
@@ -34,6 +37,12 @@ DOMAIN = Domain(
         recourse.refund_settled,
         deposits.pledge_deposit,
         deposits.release_deposit,
+        payouts.name_payee,
+        payouts.name_shop_payee,
+        payouts.withdraw,
+        payouts.pay_out_shop,
+        payouts.approve_payout,
+        payouts.decline_payout,
         commands.book_difference,
         commands.set_aside_for_promotions,
         commands.resolve_alert,
@@ -56,6 +65,9 @@ DOMAIN = Domain(
         queries.money_by_purpose,
         queries.open_alerts_of,
         queries.reconciliation_of,
+        payouts_seen.withdrawals,
+        payouts_seen.payouts_of_shop,
+        payouts_seen.awaited_payouts_of,
     ),
     facts=(
         PaymentCaptured,
@@ -68,6 +80,9 @@ DOMAIN = Domain(
         ClaimPaidOff,
         DepositPledged,
         DepositReleased,
+        PayeeChecked,
+        PayoutBegun,
+        PayoutEnded,
         RefundFinished,
         NotificationMismatched,
         DifferenceBooked,

@@ -1,6 +1,7 @@
 """What payments tells the others."""
 
 from yunduan.domains.payments.model import Drawn, Mismatch, PaymentState
+from yunduan.domains.payments.payees import PayoutState
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Fact
 from yunduan.kernel.money import Money
@@ -90,6 +91,31 @@ class DepositReleased(Fact):
 
     shop_id: ShopId
     amount: Money
+
+
+class PayeeChecked(Fact):
+    """A channel has said whether the account that somebody named is its holder's; `owner` is a person or a shop."""
+
+    owner: str
+    is_theirs: bool
+
+
+class PayoutBegun(Fact):
+    """Money has left a wallet or a shop's balance and is on its way out; above the limit operators have to approve it first."""
+
+    payout_id: str
+    owner: str
+    amount: Money
+    is_awaited: bool
+
+
+class PayoutEnded(Fact):
+    """A payout was paid, or all of it is back: the channel returned it, or an operator declined it."""
+
+    payout_id: str
+    owner: str
+    amount: Money
+    state: PayoutState
 
 
 class RefundFinished(Fact):

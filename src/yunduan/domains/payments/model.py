@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Protocol
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from yunduan.domains.identity.model import LINE
 from yunduan.kernel.ids import AccountId, CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId, sibling
 from yunduan.kernel.money import Currency, Money, split, zero
 from yunduan.kernel.money import share as share_of
@@ -54,6 +55,12 @@ class PaymentRefusal(RefusalCode):
     REFUND_EXISTS = "refund_exists", "There is a refund by this id, of another order or amount."
     OUTGOING_NOT_FOUND = "outgoing_not_found", "No such request to a channel was made."
     ALERT_NOT_FOUND = "alert_not_found", "There is no such alert."
+    PAYEE_NOT_FOUND = "payee_not_found", "No account has been named that could be paid out to."
+    PAYEE_NOT_VERIFIED = "payee_not_verified", "The channel has not confirmed that the account is its owner's."
+    PAYOUT_NOT_FOUND = "payout_not_found", "There is no such payout."
+    PAYOUT_NOT_AWAITED = "payout_not_awaited", "Nobody's approval is waited for: it is on its way, or has ended."
+    APPROVED_BY_THE_SAME = "approved_by_the_same", "Whoever asked for it, or has approved it already, cannot be the next to approve it."
+    SHOP_OWES = "shop_owes", "The shop owes the marketplace: its money pays that first."
     PROMOTIONS_EMPTY = "promotions_empty", "The marketplace has set nothing more aside for this discount."
 
 
@@ -604,13 +611,15 @@ def on_its_way(payments: Sequence[Payment], refunds: Sequence[Refund]) -> list[M
 
 
 class Outcome(StrEnum):
-    """What a channel says became of a charge or of a refund."""
+    """What a channel says became of a charge, of a refund or of a payout."""
 
     CAPTURED = "captured"
     DECLINED = "declined"
     EXPIRED = "expired"
     REFUNDED = "refunded"
     REFUND_REFUSED = "refund_refused"
+    PAID_OUT = "paid_out"
+    PAYOUT_REFUSED = "payout_refused"
     WAITING = "waiting"
     """Nothing yet; only ever the answer to a question."""
     UNKNOWN = "unknown"
@@ -638,6 +647,14 @@ class Told(Protocol):
     def amount(self) -> Money: ...  # noqa: D102 - said above
 
 
+class BankAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where money is paid out to; personal, so it is kept under seal."""
+
+    bank: Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, examples=["中国工商银行"])]
+    holder: Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, description="Whose account it is.", examples=["林美"])]
+    number: Annotated[str, Meta(pattern=r"^[0-9A-Z]{6,34}(?![\s\S])", description="Digits, or an IBAN.", examples=["6222020200012345678"])]
+
+
 Flaw = Literal["", "forged", "stale", "malformed"]
 Asked = Literal["accepted", "refused", "unreachable"]
 
@@ -645,7 +662,7 @@ Asked = Literal["accepted", "refused", "unreachable"]
 class Channel(Protocol):
     """Somebody else's payment service, as an adapter shows it.
 
-    The first three methods are pure and quick, and are called in transactions; the last two talk to the outside and are called
+    The first three methods are pure and quick, and are called in transactions; the others talk to the outside and are called
     by couriers alone.
     """
 
@@ -675,8 +692,16 @@ class Channel(Protocol):
         """Ask for a part of a charge to be given back; the same request asked again changes nothing."""
         ...
 
+    async def verify(self, request: str, account: BankAccount) -> Asked:
+        """Ask whether a bank account is there and its holder's: `accepted` when it is; the same request again is answered the same."""
+        ...
+
+    async def pay_out(self, request: str, account: BankAccount, amount: Money) -> Asked:
+        """Ask for money to be paid to a bank account; the same request asked again changes nothing."""
+        ...
+
     async def query(self, reference: str, request: str = "") -> Told | None:
-        """Ask what became of a charge, or of a refund; nothing when the channel cannot be reached."""
+        """Ask what became of a charge, of a refund, or of a payout (both are its id); nothing when the channel cannot be reached."""
         ...
 
 
@@ -727,41 +752,6 @@ class NotificationTaken(Struct, frozen=True, kw_only=True):
     believed: bool
 
 
-class OutgoingKind(StrEnum):
-    """What a channel is asked."""
-
-    REFUND = "refund"
-    QUERY = "query"
-
-
-class OutgoingState(StrEnum):
-    """Where a request to a channel stands."""
-
-    WAITING = "waiting"
-    """The channel has to be asked."""
-    ASKED = "asked"
-    """It has said that it will; when no notification comes it is asked what became of it."""
-    DONE = "done"
-    REFUSED = "refused"
-
-
-class Outgoing(Struct, frozen=True, kw_only=True):
-    """Something a channel has to be asked, at least once, after the commit that decided it.
-
-    Its id is the name by which the channel knows a refund; `cause` is the refund, or the ended payment, that it belongs to.
-    """
-
-    id: str
-    kind: OutgoingKind
-    state: OutgoingState
-    channel: str
-    reference: str
-    amount: Money
-    cause: str
-    tries: int = 0
-    next_at: int = 0
-
-
 class Alert(Struct, frozen=True, kw_only=True):
     """A genuine notification that did not match: somebody has to look at it."""
 
@@ -787,13 +777,3 @@ def next_check(payment: Payment, now: int) -> int | None:
     moments = [payment.started_at + wait for wait in CHECKS_MS if payment.started_at + wait < payment.due]
     moments += [payment.due + wait for wait in CHECKS_AFTER_DUE_MS]
     return next((moment for moment in moments if moment > now), None)
-
-
-ASKED_MS = 60_000
-"""How long an accepted refund may take before the channel is asked what became of it."""
-BACK_OFF_MS = (1_000, 5_000, 30_000, 120_000, 600_000, 3_600_000)
-
-
-def back_off(tries: int) -> int:
-    """How long to wait after so many tries, in milliseconds: longer each time, an hour at most, and never giving up."""
-    return BACK_OFF_MS[min(tries, len(BACK_OFF_MS)) - 1]

@@ -18,11 +18,14 @@
 | pay off | shop | receivable |
 | pledge | shop | deposit |
 | release deposit | deposit | shop |
+| pay out | wallet or shop | paying |
+| paid out | paying | paid out |
+| pay back | paying | wallet or shop |
 | book difference | channel | difference |
 | set aside | commission | promotions |
 | cover | commission | shortfall |
 
-Clearing, drawing and returning accounts are back at zero when the story that uses them has ended.
+Clearing, drawing, returning and paying accounts are back at zero when the story that uses them has ended.
 """
 
 from enum import IntEnum
@@ -32,6 +35,7 @@ from msgspec import Struct
 from yunduan.domains.ledger.commands import PostTransfers
 from yunduan.domains.ledger.model import AccountFlag, NewAccount, Posting, Transfer
 from yunduan.domains.payments.drawing import deposit_account, drawing_account, receivable_account, shortfall_account
+from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.model import (
     HOLD_GRACE_MS,
     Charge,
@@ -39,7 +43,6 @@ from yunduan.domains.payments.model import (
     Drawn,
     Escrow,
     Funding,
-    Outgoing,
     Payment,
     Refund,
     Settlement,
@@ -56,6 +59,7 @@ from yunduan.domains.payments.model import (
     step_id,
     wallet_account,
 )
+from yunduan.domains.payments.payees import Payout, paid_out_account, paying_account
 from yunduan.kernel.ids import AccountId, PaymentId, PersonId, ShopId, TransferId
 from yunduan.kernel.money import Money
 
@@ -71,7 +75,9 @@ class AccountCode(IntEnum):
     CLEARING = 21
     RETURNING = 22
     DRAWING = 23
+    PAYING = 24
     CHANNEL = 30
+    PAID_OUT = 31
     COMMISSION = 40
     DIFFERENCE = 41
     PROMOTIONS = 42
@@ -95,6 +101,9 @@ SET_ASIDE = Posting(name="set_aside", code=41)
 COVER = Posting(name="cover", code=42)
 PLEDGE = Posting(name="pledge", code=50)
 RELEASE_DEPOSIT = Posting(name="release_deposit", code=51)
+PAY_OUT = Posting(name="pay_out", code=60)
+PAID_OUT = Posting(name="paid_out", code=61)
+PAY_BACK = Posting(name="pay_back", code=62)
 TEMPLATES = (
     HOLD,
     FUND,
@@ -113,6 +122,9 @@ TEMPLATES = (
     COVER,
     PLEDGE,
     RELEASE_DEPOSIT,
+    PAY_OUT,
+    PAID_OUT,
+    PAY_BACK,
 )
 
 
@@ -385,6 +397,44 @@ def release_deposit(id: str, shop_id: ShopId, amount: Money) -> Movement:
     source, target = deposit(shop_id, amount.currency), shop(shop_id, amount.currency)
     moved = RELEASE_DEPOSIT.move(step_id(id, "rdp"), amount, source=source.id, target=target.id)
     return Movement(transfers=moved, opening=(source, target))
+
+
+# Payouts
+
+
+def pay_out(payout: Payout) -> Movement:
+    """Take what is paid out from its owner: it is on its way."""
+    source, target = _of_owner(payout), _paying(payout)
+    moved = PAY_OUT.move(step_id(payout.id, "pot"), payout.amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))
+
+
+def paid_out(payout: Payout) -> Movement:
+    """A channel has paid out what was on its way."""
+    source, target = _paying(payout), _account(_paid_out_id(payout), payout.amount.currency, AccountCode.PAID_OUT)
+    moved = PAID_OUT.move(step_id(payout.id, "pod"), payout.amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(target,))
+
+
+def pay_back(payout: Payout) -> Movement:
+    """It is not paid out: its owner has all of it back."""
+    source, target = _paying(payout), _of_owner(payout)
+    moved = PAY_BACK.move(step_id(payout.id, "pob"), payout.amount, source=source.id, target=target.id)
+    return Movement(transfers=moved)
+
+
+def _of_owner(payout: Payout) -> NewAccount:
+    if payout.shop_id is not None:
+        return shop(payout.shop_id, payout.amount.currency)
+    return wallet(PersonId(payout.owner), payout.amount.currency)
+
+
+def _paying(payout: Payout) -> NewAccount:
+    return _account(paying_account(payout.channel, payout.amount.currency), payout.amount.currency, AccountCode.PAYING)
+
+
+def _paid_out_id(payout: Payout) -> AccountId:
+    return paid_out_account(payout.channel, payout.amount.currency)
 
 
 # What goes back over a channel

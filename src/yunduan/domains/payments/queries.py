@@ -8,15 +8,13 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.ledger.model import Account, Block, Hash, Kind, LedgerRefusal, TransferRecord, leaf_of
 from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, ProofOf, StatementOf, TrialBalance
-from yunduan.domains.payments import drawing, model, postings, recourse, store
+from yunduan.domains.payments import drawing, model, payees, postings, recourse, store
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import (
     Alert,
     Channels,
     ChargeState,
     Escrow,
-    Outgoing,
-    OutgoingKind,
-    OutgoingState,
     Payment,
     PaymentRefusal,
     PaymentState,
@@ -94,7 +92,7 @@ class PersonalMoney(Struct, frozen=True, kw_only=True):
 
 
 class MoneyOf(Query[PersonalMoney]):
-    """Whether anything of somebody's is here or on its way; whoever asks answers for who may see it."""
+    """Whether anything of somebody's is here or on its way, in or out; whoever asks answers for who may see it."""
 
     person_id: PersonId
 
@@ -225,7 +223,7 @@ class PlatformAccounts(Struct, frozen=True, kw_only=True):
 
 
 class PlatformAccountsOf(Query[PlatformAccounts]):
-    """Commission and what is missing of it, difference, promotions; for each channel what it has collected and what is on its way back."""
+    """Commission and what is missing of it, difference, promotions; what each channel has collected and paid out, what is on its way."""
 
     currency: Currency
 
@@ -265,7 +263,7 @@ class OpenAlertsOf(Query[OpenAlerts]):
 
 
 class TheirLine(Struct, frozen=True, kw_only=True):
-    """One line of a channel's own statement: collected, or given back when `request` names a refund."""
+    """One line of a channel's own statement: collected, or given back or paid out when there is a `request`."""
 
     reference: str
     amount: Money
@@ -318,6 +316,7 @@ def money_of(at: Asking, ask: MoneyOf) -> PersonalMoney:
     in_wallet = [Money(amount=account.balance, currency=account.currency) for account in accounts if account is not None]
     payments, refunds = store.of_payer(at, ask.person_id)
     on_its_way = model.on_its_way(list(at.get_many(PAYMENTS, payments).values()), list(at.get_many(REFUNDS, refunds).values()))
+    on_its_way += [payout.amount for payout in store.open_payouts(at, ask.person_id)]
     return PersonalMoney(in_wallet=_by_currency(in_wallet), on_its_way=_by_currency(on_its_way))
 
 
@@ -506,6 +505,8 @@ def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccount
     for channel in sorted(at.port(Channels).by_name):
         named.append((f"channel {channel}", model.channel_account(channel, ask.currency)))
         named.append((f"returning {channel}", model.returning_account(channel, ask.currency)))
+        named.append((f"paying {channel}", payees.paying_account(channel, ask.currency)))
+        named.append((f"paid out {channel}", payees.paid_out_account(channel, ask.currency)))
     accounts = tuple(PlatformAccount(id=id, name=name, balance=_posted(at, id)) for name, id in named)
     return PlatformAccounts(currency=ask.currency, accounts=accounts)
 
@@ -554,6 +555,7 @@ def reconciliation_of(at: Asking, ask: ReconciliationOf) -> Reconciliation:
         if ours != line.amount.amount:
             found.append(Discrepancy(reference=line.reference, request=line.request, theirs=line.amount.amount, ours=ours))
     clearing = -_posted(at, model.channel_account(ask.channel, ask.currency))
+    clearing -= _posted(at, payees.paid_out_account(ask.channel, ask.currency))
     return Reconciliation(clearing=clearing, theirs=theirs, discrepancies=tuple(found))
 
 
@@ -569,5 +571,5 @@ def _collected(payment: Payment | None, line: TheirLine, channel: str) -> int:
 def _given_back(outgoing: Outgoing | None, line: TheirLine, channel: str) -> int:
     if outgoing is None or (outgoing.channel, outgoing.reference) != (channel, line.reference):
         return 0
-    is_done = outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.DONE
+    is_done = outgoing.kind in (OutgoingKind.REFUND, OutgoingKind.PAYOUT) and outgoing.state is OutgoingState.DONE
     return outgoing.amount.amount if is_done else 0

@@ -1,12 +1,10 @@
 """How a refund that has been decided goes back: written down, asked of the channels by couriers, told when every piece has arrived."""
 
 from yunduan.domains.payments import store
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import RefundFinished
 from yunduan.domains.payments.model import (
     Charge,
-    Outgoing,
-    OutgoingKind,
-    OutgoingState,
     PaymentRefusal,
     PieceState,
     Refund,

@@ -6,6 +6,8 @@ from typing import Any
 from yunduan.domains.payments.commands import ResolveAlert, TakeNotification, TopUpWallet
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
 from yunduan.domains.payments.model import Channels
+from yunduan.domains.payments.payouts import ApprovePayout, DeclinePayout, NamePayee, NameShopPayee, PayOutShop, Withdraw
+from yunduan.domains.payments.payouts_seen import AwaitedPayoutsOf, PayoutsOfShop, Withdrawals
 from yunduan.domains.payments.queries import (
     OpenAlertsOf,
     PaymentOf,
@@ -62,6 +64,33 @@ ROUTES = (
         summary="That a transfer of the caller's money is in the book",
     ),
     Route(
+        "PUT",
+        "/wallet/payee",
+        NamePayee,
+        "payments:write",
+        SELF,
+        client=("channel", "account"),
+        summary="Name the caller's own account, to which the wallet is paid out",
+    ),
+    Route(
+        "POST",
+        "/wallet/withdrawals",
+        Withdraw,
+        "payments:write",
+        SELF,
+        client=("amount",),
+        summary="Pay money of the caller's wallet out to their account",
+    ),
+    Route(
+        "GET",
+        "/wallet/withdrawals",
+        Withdrawals,
+        "payments:read",
+        SELF,
+        client=("before", "limit"),
+        summary="What the caller has had paid out, the latest first, and to which account",
+    ),
+    Route(
         "POST",
         "/channels/{channel}/notifications",
         TakeNotification,
@@ -73,6 +102,58 @@ ROUTES = (
         takes=notification,
     ),
     Route("GET", "/shops/{shop_id}/balance", ShopBalanceOf, "shop:read", _EARNS, summary="What a shop has earned"),
+    Route(
+        "PUT",
+        "/shops/{shop_id}/payee",
+        NameShopPayee,
+        "shop:write",
+        Owner.shop("owner"),
+        client=("channel", "account"),
+        summary="Name the account to which a shop is paid out",
+    ),
+    Route(
+        "POST",
+        "/shops/{shop_id}/payouts",
+        PayOutShop,
+        "shop:write",
+        _EARNS,
+        client=("amount",),
+        summary="Pay money of a shop's balance out to its account",
+    ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/payouts",
+        PayoutsOfShop,
+        "shop:read",
+        _EARNS,
+        client=("before", "limit"),
+        summary="What a shop has had paid out, the latest first, and to which account",
+    ),
+    Route(
+        "GET",
+        "/operator/payouts",
+        AwaitedPayoutsOf,
+        "operate",
+        _BOOKS,
+        client=("after", "limit"),
+        summary="Payouts above the limit that wait to be approved",
+    ),
+    Route(
+        "POST",
+        "/operator/payouts/{payout_id}/approvals",
+        ApprovePayout,
+        "operate",
+        _BOOKS,
+        summary="Agree to a payout above the limit",
+    ),
+    Route(
+        "POST",
+        "/operator/payouts/{payout_id}/decline",
+        DeclinePayout,
+        "operate",
+        _BOOKS,
+        summary="Do not agree to a payout above the limit: all of it goes back",
+    ),
     Route(
         "POST",
         "/shops/{shop_id}/deposit",

@@ -5,7 +5,14 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from yunduan.domains.payments.model import Alert, Escrow, Outgoing, Payment, Refund
+from yunduan.domains.payments.errands import Outgoing
+from yunduan.domains.payments.model import (
+    Alert,
+    Escrow,
+    Payment,
+    Refund,
+)
+from yunduan.domains.payments.payees import Payee, Payout
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Tx
@@ -52,6 +59,18 @@ OUTGOING: Table[str, Outgoing] = Table(
     row=lambda outgoing: (outgoing.id, outgoing.state.value, outgoing.next_at, _encode(outgoing)),
 )
 
+PAYEES: Table[str, Payee] = _documents(Payee, "payment_payee", "owner")
+
+_payout = msgspec.json.Decoder(Payout).decode
+PAYOUTS: Table[str, Payout] = Table(
+    name="payment_payout",
+    columns={"id": str, "owner": str, "state": str, "body": bytes},
+    value=lambda row: _payout(row[3]),
+    row=lambda payout: (payout.id, payout.owner, payout.state.value, _encode(payout)),
+    updates=("state", "body"),
+    remembered=DOCUMENTS_REMEMBERED,
+)
+
 _alert = msgspec.json.Decoder(Alert).decode
 ALERTS: Table[str, Alert] = Table(
     name="payment_alert",
@@ -88,6 +107,9 @@ _DUE = "SELECT body FROM channel_errand WHERE state IN ('waiting', 'asked') AND 
 _NEXT_DUE = "SELECT min(next_at) FROM channel_errand WHERE state IN ('waiting', 'asked')"
 _OPEN_ALERTS = "SELECT body FROM payment_alert WHERE resolved_at = 0 AND id > ? ORDER BY id LIMIT ?"
 _REFUNDS_OF = "SELECT body FROM payment_refund WHERE order_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+_PAYOUTS_OF = "SELECT body FROM payment_payout WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?"
+_AWAITED = "SELECT body FROM payment_payout WHERE state = 'awaited' AND id > ? ORDER BY id LIMIT ?"
+_OPEN_PAYOUTS = "SELECT body FROM payment_payout WHERE owner = ? AND state IN ('awaited', 'sent') ORDER BY id"
 _PURSES = "SELECT owner, currency, account, owes FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
@@ -110,6 +132,33 @@ def open_alerts(reader: Reader, after: str, limit: int) -> list[Alert]:
 def refunds_of(reader: Reader, order_id: OrderId, before: str, limit: int) -> list[Refund]:
     """Refunds of an order, the latest first."""
     return [_refund(body) for (body,) in reader.rows(_REFUNDS_OF, (order_id, before, limit))]
+
+
+def payouts_of(reader: Reader, owner: str, before: str, limit: int) -> list[Payout]:
+    """Payouts of a person or a shop, the latest first."""
+    return [_payout(body) for (body,) in reader.rows(_PAYOUTS_OF, (owner, before, limit))]
+
+
+def awaited_payouts(reader: Reader, after: str, limit: int) -> list[Payout]:
+    """Payouts that have to be approved, the longest waiting first."""
+    return [_payout(body) for (body,) in reader.rows(_AWAITED, (after, limit))]
+
+
+def open_payouts(reader: Reader, owner: str) -> list[Payout]:
+    """Payouts of somebody that have not ended."""
+    return [_payout(body) for (body,) in reader.rows(_OPEN_PAYOUTS, (owner,))]
+
+
+def payee(reader: Reader, owner: str) -> Payee | None:
+    """The account that somebody is paid out to."""
+    rows = reader.load(PAYEES, (owner,))
+    return PAYEES.value(rows[0]) if rows else None
+
+
+def payout(reader: Reader, id: str) -> Payout | None:
+    """A payout."""
+    rows = reader.load(PAYOUTS, (id,))
+    return PAYOUTS.value(rows[0]) if rows else None
 
 
 def file_payment(tx: Tx, payment: Payment) -> None:

@@ -41,6 +41,8 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "path": "cat",
         "payer": "per",
         "payment": "pay",
+        "payee": "bnk",
+        "payout": "pyo",
         "person": "per",
         "refund": "rfd",
         "review": "rev",
@@ -239,6 +241,16 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "StatementView.event": None,
         "StatementView.who": "buyer",
         "Payment.id": id_of("pay"),
+        "AwaitedPayout.asked_by": id_of("per"),
+        "AwaitedPayout.owner": id_of("per"),
+        "AwaitedPayout.approvals": [],
+        "BankAccount.bank": "中国工商银行",
+        "BankAccount.holder": "林美",
+        "BankAccount.number": "6222020200012345670",
+        "PayeeSeen.bank": "中国工商银行",
+        "PayeeSeen.number": "**** 5670",
+        "PayoutMoved.approvals": 0,
+        "PayoutLine.ended_at": 0,
         "Payment.due": AT_MS + 15 * MINUTE_MS,
         "PaymentStarted.redirects": [
             {
@@ -303,7 +315,9 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "Language": "zh",
         "OperatorRole": "service",
         "OrderState": "paid",
+        "PayeeState": "verified",
         "PaymentState": "pending",
+        "PayoutState": "sent",
         "ShopRole": "packer",
     }
 )

@@ -1,0 +1,236 @@
+"""Money that leaves: from a wallet or a shop's balance to its owner's own account, which the channel has confirmed to be theirs."""
+
+import msgspec
+from msgspec.structs import replace
+
+from yunduan.domains.identity.model import Vault
+from yunduan.domains.ledger.commands import POSTING_REFUSALS
+from yunduan.domains.payments import payees, postings, recourse
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
+from yunduan.domains.payments.facts import PayeeChecked, PayoutBegun, PayoutEnded
+from yunduan.domains.payments.model import BankAccount, ChannelName, Channels, PaymentRefusal
+from yunduan.domains.payments.payees import Payee, PayeeId, PayeeState, PaymentSettings, Payout, PayoutId, PayoutState
+from yunduan.domains.payments.store import OUTGOING, PAYEES, PAYOUTS
+from yunduan.kernel.ids import PersonId, ShopId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money, zero
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(BankAccount).decode
+
+
+class PayeeAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """An account has been named; the channel is asked whether it is its holder's."""
+
+    payee_id: PayeeId
+    state: PayeeState
+
+
+class PayoutMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a payout stands now."""
+
+    payout_id: PayoutId
+    amount: Money
+    state: PayoutState
+    approvals: int
+
+
+class NamePayee(Command[PayeeAsked], refuses={PaymentRefusal.CHANNEL_UNKNOWN}):
+    """Name the caller's own account, to which the wallet is paid out, in the place of the one before."""
+
+    channel: ChannelName
+    account: BankAccount
+
+
+class NameShopPayee(Command[PayeeAsked], refuses={PaymentRefusal.CHANNEL_UNKNOWN}):
+    """Name the account to which a shop is paid out, in the place of the one before; it is sealed as the caller's."""
+
+    shop_id: ShopId
+    channel: ChannelName
+    account: BankAccount
+
+
+_REFUSALS = {
+    PaymentRefusal.PAYEE_NOT_FOUND,
+    PaymentRefusal.PAYEE_NOT_VERIFIED,
+    PaymentRefusal.AMOUNT_OUT_OF_RANGE,
+    *POSTING_REFUSALS,
+}
+
+
+class Withdraw(Command[PayoutMoved], refuses=_REFUSALS, spends_key=True):
+    """Pay money of the caller's wallet out to the account that was named and confirmed."""
+
+    amount: Money
+
+
+class PayOutShop(Command[PayoutMoved], refuses={*_REFUSALS, PaymentRefusal.SHOP_OWES}, spends_key=True):
+    """Pay money of a shop's balance out to the account that was named and confirmed; not while the shop owes anything."""
+
+    shop_id: ShopId
+    amount: Money
+
+
+class ApprovePayout(
+    Command[PayoutMoved],
+    refuses={PaymentRefusal.PAYOUT_NOT_FOUND, PaymentRefusal.PAYOUT_NOT_AWAITED, PaymentRefusal.APPROVED_BY_THE_SAME},
+):
+    """Agree to a payout above the limit; it goes when two have, neither of whom asked for it."""
+
+    payout_id: PayoutId
+
+
+class DeclinePayout(Command[PayoutMoved], refuses={PaymentRefusal.PAYOUT_NOT_FOUND, PaymentRefusal.PAYOUT_NOT_AWAITED, *POSTING_REFUSALS}):
+    """Do not agree to a payout above the limit: all of it goes back."""
+
+    payout_id: PayoutId
+
+
+@handles(NamePayee)
+def name_payee(tx: Tx, ask: NamePayee) -> PayeeAsked:
+    """Whoever asks names their own."""
+    return _name(tx, tx.actor.person, ask.channel, ask.account)
+
+
+@handles(NameShopPayee)
+def name_shop_payee(tx: Tx, ask: NameShopPayee) -> PayeeAsked:
+    """The edge has looked at the caller's role in this shop."""
+    return _name(tx, ask.shop_id, ask.channel, ask.account)
+
+
+def _name(tx: Tx, owner: str, channel: str, account: BankAccount) -> PayeeAsked:
+    tx.port(Channels).named(channel)
+    vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    person, id = tx.actor.person, tx.id("bnk")
+    payee = Payee(
+        owner=owner,
+        id=id,
+        person=person,
+        channel=channel,
+        sealed=vault.seal(person, _encode(account).decode()),
+        state=PayeeState.CHECKING,
+        at=tx.now,
+    )
+    change = tx.add if tx.get(PAYEES, owner) is None else tx.put
+    change(PAYEES, owner, payee)
+    _have_asked(tx, OutgoingKind.VERIFY, id=id, channel=channel, amount=zero("CNY"), cause=owner)
+    return PayeeAsked(payee_id=payee.id, state=payee.state)
+
+
+def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, channel: str, amount: Money, cause: str) -> None:
+    errand = Outgoing(
+        id=id, kind=kind, state=OutgoingState.WAITING, channel=channel, reference=id, amount=amount, cause=cause, next_at=tx.now
+    )
+    tx.add(OUTGOING, id, errand)
+
+
+@handles(Withdraw)
+def withdraw(tx: Tx, ask: Withdraw) -> PayoutMoved:
+    """Whoever asks takes of their own."""
+    return _begin(tx, tx.actor.person, ask.amount)
+
+
+@handles(PayOutShop)
+def pay_out_shop(tx: Tx, ask: PayOutShop) -> PayoutMoved:
+    """The edge has looked at the caller's role in this shop."""
+    if recourse.standing(tx, ask.shop_id, ask.amount.currency).owed:
+        raise Refused(PaymentRefusal.SHOP_OWES)
+    return _begin(tx, ask.shop_id, ask.amount)
+
+
+def _begin(tx: Tx, owner: str, amount: Money) -> PayoutMoved:
+    """What is paid out leaves the account now, and is on its way until the channel has said what became of it."""
+    payee = payees.usable(tx.get(PAYEES, owner))
+    tx.port(Channels).named(payee.channel)
+    limit = tx.port(PaymentSettings).approve_above
+    payout = payees.begun(tx.id("pyo"), payee, amount, asked_by=tx.actor.person, approve_above=limit, now=tx.now)
+    tx.send(postings.pay_out(payout).command())
+    tx.add(PAYOUTS, payout.id, payout)
+    tx.tell(PayoutBegun(payout_id=payout.id, owner=owner, amount=amount, is_awaited=payout.state is PayoutState.AWAITED))
+    if payout.state is PayoutState.SENT:
+        _send(tx, payout)
+    return _moved(payout)
+
+
+def _send(tx: Tx, payout: Payout) -> None:
+    _have_asked(tx, OutgoingKind.PAYOUT, id=payout.id, channel=payout.channel, amount=payout.amount, cause=payout.owner)
+
+
+def _moved(payout: Payout) -> PayoutMoved:
+    return PayoutMoved(payout_id=payout.id, amount=payout.amount, state=payout.state, approvals=len(payout.approvals))
+
+
+@handles(ApprovePayout)
+def approve_payout(tx: Tx, ask: ApprovePayout) -> PayoutMoved:
+    """The second one sends it."""
+    payout = payees.approved(_found(tx, ask.payout_id), tx.actor.person)
+    tx.put(PAYOUTS, payout.id, payout)
+    if payout.state is PayoutState.SENT:
+        _send(tx, payout)
+    return _moved(payout)
+
+
+@handles(DeclinePayout)
+def decline_payout(tx: Tx, ask: DeclinePayout) -> PayoutMoved:
+    """One is enough."""
+    payout = _found(tx, ask.payout_id)
+    if payout.state is not PayoutState.AWAITED:
+        raise Refused(PaymentRefusal.PAYOUT_NOT_AWAITED, payout.state)
+    return _moved(_give_back(tx, payout, PayoutState.DECLINED))
+
+
+def _found(tx: Tx, id: PayoutId) -> Payout:
+    payout = tx.get(PAYOUTS, id)
+    if payout is None:
+        raise Refused(PaymentRefusal.PAYOUT_NOT_FOUND)
+    return payout
+
+
+def _give_back(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
+    """The whole of it, to where it came from; a shop that has come to owe something pays that first."""
+    tx.send(postings.pay_back(payout).command())
+    if payout.shop_id is not None:
+        recourse.credited(tx, payout.shop_id, payout.amount.currency, payout.id)
+    return _end(tx, payout, state)
+
+
+def _end(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
+    ended = replace(payout, state=state, ended_at=tx.now)
+    tx.put(PAYOUTS, payout.id, ended)
+    tx.tell(PayoutEnded(payout_id=payout.id, owner=payout.owner, amount=payout.amount, state=state))
+    return ended
+
+
+# What channels answer
+
+
+def checked(tx: Tx, outgoing: Outgoing, *, is_theirs: bool) -> None:
+    """A channel has said whether an account is its holder's; of one that another has taken the place of, nothing is kept."""
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE if is_theirs else OutgoingState.REFUSED))
+    payee = tx.get(PAYEES, outgoing.cause)
+    if payee is not None and payee.id == outgoing.id:
+        tx.put(PAYEES, payee.owner, replace(payee, state=PayeeState.VERIFIED if is_theirs else PayeeState.REFUSED))
+        tx.tell(PayeeChecked(owner=payee.owner, is_theirs=is_theirs))
+
+
+def paid(tx: Tx, outgoing: Outgoing) -> None:
+    """The channel has paid it out."""
+    payout = _found(tx, outgoing.id)
+    tx.send(postings.paid_out(payout).command())
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+    _end(tx, payout, PayoutState.PAID)
+
+
+def refused(tx: Tx, outgoing: Outgoing) -> None:
+    """The channel will not pay it out."""
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
+    _give_back(tx, _found(tx, outgoing.id), PayoutState.RETURNED)
+
+
+def opened(vault: Vault, person: PersonId, sealed: bytes) -> BankAccount | None:
+    """The account under a seal; nothing once the person has been erased."""
+    text = vault.unseal(person, sealed)
+    return _decode(text) if text is not None else None
