@@ -71,6 +71,19 @@ def people(data: Path) -> int:
     return int(count)
 
 
+def test_the_mailbox_holds_letters_about_notices(tmp_path: Path) -> None:
+    """Beside the codes, whether or not anybody may read it over HTTP."""
+    run("person", "register", "mei@example.com", data=tmp_path)
+    (shop,) = re.findall(r"shp_\w+", run("shop", "create", "mei@example.com", "茶铺", data=tmp_path))
+    with serving(tmp_path):
+        run("shop", "suspend", shop, "假货", data=tmp_path)
+        for _ in range(100):
+            shown = run("person", "mailbox", data=tmp_path)
+            if "茶铺" in shown:
+                break
+    assert re.search(r"mei@example\.com +平台已暂停茶铺营业", shown)
+
+
 def test_commands_work_with_and_without_a_server(tmp_path: Path) -> None:
     """Beside a server they go through its socket, since it holds the store; the effect is the same."""
     person = run("person", "register", ADMIN, data=tmp_path).strip()

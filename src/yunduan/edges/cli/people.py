@@ -7,11 +7,13 @@ import typer
 from rich.table import Table
 
 from yunduan.domains.identity.commands import GrantRole, RegisterPerson, WithdrawRole
-from yunduan.domains.identity.model import Language, OperatorRole, contact_of
+from yunduan.domains.identity.model import Language, Letter, OperatorRole, contact_of
 from yunduan.domains.identity.queries import Mailbox, PersonByContact
+from yunduan.domains.notices.model import NoticeLetter
+from yunduan.domains.notices.queries import NoticeMailbox
 from yunduan.edges.cli.screen import BAD, console, errors
 from yunduan.edges.cli.ways import DataFolder, settings_of, with_operator
-from yunduan.edges.operator import RefusedThereError
+from yunduan.edges.operator import Operator, RefusedThereError
 from yunduan.kernel.ids import PersonId
 from yunduan.kernel.refusals import Refused
 
@@ -74,12 +76,17 @@ def code(contact: Contact, data: DataFolder = None) -> None:
 
 @app.command()
 def mailbox(data: DataFolder = None) -> None:
-    """Show the last letters, with the codes to sign in by."""
+    """Show the last letters, with the codes to sign in by, and those about notices."""
     table = Table("at", "to", "code", "text", box=None)
-    for letter in with_operator(settings_of(data), lambda operator: operator.ask(Mailbox())):
-        at = datetime.fromtimestamp(letter.at / 1000, UTC).strftime("%H:%M:%S")
-        table.add_row(at, letter.contact, letter.code, letter.text)
+    codes, notices = with_operator(settings_of(data), _both)
+    rows = [(it.at, it.contact, it.code, it.text) for it in codes] + [(it.at, it.contact, "", it.text) for it in notices]
+    for at, *rest in sorted(rows, key=lambda row: row[0], reverse=True):
+        table.add_row(datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M:%S"), *rest)
     console.print(table)
+
+
+async def _both(operator: Operator) -> tuple[tuple[Letter, ...], tuple[NoticeLetter, ...]]:
+    return await operator.ask(Mailbox()), await operator.ask(NoticeMailbox())
 
 
 def _as_kept(contact: str, *, region: str) -> str:
