@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -9,19 +10,25 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
+import psutil
 import pytest
 
 from support.asgi import Client, call
 from support.serving import read_all, request, served
 from support.town import Town
 from unit.orders.market import MINUTE_MS, yuan
-from yunduan.domains.identity.commands import SignOut
+from yunduan.domains.identity.commands import OpenSession, RegisterPerson, RequestCode, SignOut
+from yunduan.domains.identity.model import Vault
+from yunduan.domains.identity.queries import Mailbox
 from yunduan.domains.notices.queries import NoticesAfter
 from yunduan.domains.payments.commands import TopUpWallet
+from yunduan.domains.payments.facts import WalletToppedUp
 from yunduan.edges.http import events
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import SessionId
+from yunduan.kernel.ids import PaymentId, SessionId
 from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.following import DeliverFacts, Heard
+from yunduan.testing import World
 
 SOON_S = 0.01
 
@@ -358,6 +365,34 @@ def test_whoever_does_not_ask_for_a_stream_has_a_list(town: Town) -> None:
     assert ([it["number"] for it in heard.json["items"]], heard.json["last"]) == ([end], end)
     assert client("HEAD", "/v1/events", headers={"accept": "text/event-stream"}).status == 200
     assert client("POST", "/v1/events", headers={"accept": "text/event-stream"}).code == "method_not_allowed"
+
+
+def test_whoever_never_reads_is_hung_up_on(tmp_path: Path) -> None:
+    """However much there is for them, little of it is held, and that not for long."""
+    with World.at(tmp_path, at_ms=time.time_ns() // 1_000_000) as world:
+        person = world.send(RegisterPerson(phone="+8613800000001")).person_id
+        challenge = world.send(RequestCode(contact="+8613800000001")).challenge_id
+        session = world.send(OpenSession(challenge_id=challenge, code=world.ask(Mailbox())[0].code)).session_id
+        assert session is not None
+        token = world.cloud.port(Vault).token(session)
+        world.settle()
+        ((cursor,),) = world.rows("SELECT seq FROM cursor WHERE follower = 'notices'")
+        fact = WalletToppedUp(payment_id=PaymentId("pay_1"), person=person, amount=yuan(100), channel="sandbox")
+        for _ in range(20):
+            world.send(DeliverFacts(follower="notices", after=cursor, through=cursor, facts=(Heard(cursor, fact),) * 1000))
+    with served("cloud", tmp_path, YUNDUAN_HTTP__STALL_MS_MAX="500") as server, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", server.port))
+        process = psutil.Process(server.process.pid)
+        before = process.memory_info().rss
+        deaf.sendall(request("GET", "/v1/events?after=0", accept="text/event-stream", authorization=f"Bearer {token}"))
+        until = time.monotonic() + 20
+        while b"yunduan_streams 1.0" not in server.ask("GET", "/metrics")[1]:
+            assert time.monotonic() < until
+        while b"yunduan_streams 0.0" not in server.ask("GET", "/metrics")[1]:
+            assert time.monotonic() < until, "the stream is still there"
+            time.sleep(0.1)
+        assert process.memory_info().rss - before < 20 * 2**20
 
 
 def test_over_a_real_connection(tmp_path: Path) -> None:
