@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from yunduan.backends import sqlite
 from yunduan.backends.sandbox import Misbehaviour, Sandbox
+from yunduan.backends.sandbox_carrier import SandboxCarrier
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.vault import FileVault
 from yunduan.domains.catalog.domain import DOMAIN as CATALOG
@@ -28,10 +29,12 @@ from yunduan.domains.notices.couriers import KeepForReading, NoticeCouriers
 from yunduan.domains.notices.domain import DOMAIN as NOTICES
 from yunduan.domains.notices.model import LETTER_WAYS, NoticeSender, NoticeSettings, Way
 from yunduan.domains.orders.commands import OrderPayments
+from yunduan.domains.orders.couriers import Couriers as Trackers
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
 from yunduan.domains.orders.model import OrderSettings
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries import BuyerObligations
+from yunduan.domains.orders.tracking import Carriers
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
@@ -219,6 +222,8 @@ def join(
         lambda cloud: NoticeCouriers(cloud, {way: KeepForReading() for way in LETTER_WAYS} | dict(senders or {})),
         lambda cloud: Errands(cloud.writer, cloud.behind, channels, vault),
     ]
+    carriers = Carriers({"sandbox": _sandbox_carrier(settings, clock, entropy)} if sandbox else {})
+    runners.append(lambda cloud: Trackers(cloud, cloud.behind, carriers))
     if sandbox:
         runners.append(lambda cloud: SandboxDeliveries(cloud, sandbox))
     return Parts(
@@ -236,6 +241,7 @@ def join(
             ),
             Numbering: Numbering(vault.lookup("order numbers", "")),
             Channels: channels,
+            Carriers: carriers,
             PaymentListener: OrderPayments(),
             PaymentSettings: PaymentSettings(approve_above=settings.payouts.approve_above),
             Sandbox: sandbox,
@@ -371,6 +377,10 @@ def _sandbox(folder: Path, settings: Settings, clock: Clock, entropy: Entropy) -
         page_url=f"{settings.public_url()}/sandbox/pay",
         misbehaviour=_misbehaviour(settings),
     )
+
+
+def _sandbox_carrier(settings: Settings, clock: Clock, entropy: Entropy) -> SandboxCarrier:
+    return SandboxCarrier(clock=clock, entropy=entropy, unreachable=settings.sandbox.unreachable)
 
 
 def _misbehaviour(settings: Settings) -> Misbehaviour:

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from yunduan.backends.sandbox import Sandbox
+from yunduan.backends.sandbox_carrier import SandboxCarrier
 from yunduan.backends.sqlite.store import SqliteReader
 from yunduan.backends.vault import FileVault
 from yunduan.cloud import DOMAINS, Cloud, Parts, SandboxDeliveries
@@ -49,6 +50,7 @@ from yunduan.domains.orders.commands import (
     RemoveFromCart,
     ReviewOrder,
 )
+from yunduan.domains.orders.couriers import Couriers as Trackers
 from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
 from yunduan.domains.orders.model import GoodsCharge, Order, OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.orders.numbering import Numbering
@@ -56,6 +58,7 @@ from yunduan.domains.orders.queries import OrderOf, PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.orders.store import CASE, ORDER, terms
+from yunduan.domains.orders.tracking import Carriers
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.model import (
@@ -304,16 +307,19 @@ class Shoppers:
     def _order(self) -> Bought | None:
         return self._chance.choice(self._orders[-20:]) if self._orders else None
 
+    def _waybill(self) -> dict[str, str]:
+        return {"carrier": self._chance.choice(("SF Express", "sandbox")), "tracking": f"SF{self._number}"}
+
     def _ship(self) -> "Drawn":
         order, shop_id = self._order(), self._market.shop.shop_id
-        return None if order is None else (ShipOrder(shop_id=shop_id, order_id=order.id, carrier="SF Express", tracking="SF1"), self._staff)
+        return None if order is None else (ShipOrder(shop_id=shop_id, order_id=order.id, **self._waybill()), self._staff)
 
     def _pack(self) -> "Drawn":
         order, shop_id = self._order(), self._market.shop.shop_id
         if order is None:
             return None
         lines = (PieceLine(variant_id=self._chance.choice(self._market.variants), quantity=self._chance.randrange(1, 3)),)
-        return ShipParcel(shop_id=shop_id, order_id=order.id, carrier="SF Express", tracking="SF2", lines=lines), self._staff
+        return ShipParcel(shop_id=shop_id, order_id=order.id, lines=lines, **self._waybill()), self._staff
 
     def _decline(self) -> "Drawn":
         order = self._order()
@@ -650,11 +656,13 @@ class TradeSimulation(Simulation):
         vault = FileVault(folder / KEYS, entropy=self.entropy, vfs=vfs)
         self.auditor.vault = vault  # type: ignore[attr-defined]
         channels = Channels({"sandbox": self.sandbox})
+        carriers = Carriers({"sandbox": SandboxCarrier(clock=self.clock, entropy=self.entropy)})
         return Parts(
             ports={
                 Vault: vault,
                 IdentitySettings: IdentitySettings(region="CN", mailbox_is_open=True),
                 Channels: channels,
+                Carriers: carriers,
                 PaymentListener: OrderPayments(),
                 CatalogSettings: CatalogSettings(),
                 PaymentSettings: PaymentSettings(),
@@ -668,6 +676,7 @@ class TradeSimulation(Simulation):
             before_commit=(vault.make_durable,),
             runners=(
                 lambda cloud: Couriers(cloud.writer, cloud.store.reader(), channels, vault),
+                lambda cloud: Trackers(cloud, cloud.store.reader(), carriers),
                 lambda cloud: SandboxDeliveries(cloud, self.sandbox),
             ),
             closing=(vault.close,),

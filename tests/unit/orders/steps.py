@@ -6,8 +6,8 @@ WRITTEN = {
     "cloud": {
         "placed": {"pay": "paid", "lapse": "cancelled"},
         "paid": {"refund_part": "paid", "refund_rest": "refunded"},
-        "partly_shipped": {"refund_part": "partly_shipped", "refund_rest": "refunded"},
-        "shipped": {"receive": "received", "refund_part": "shipped", "refund_rest": "refunded"},
+        "partly_shipped": {"arrive": "partly_shipped", "refund_part": "partly_shipped", "refund_rest": "refunded"},
+        "shipped": {"arrive": "shipped", "receive": "received", "refund_part": "shipped", "refund_rest": "refunded"},
     },
     "buyer": {
         "placed": {"cancel": "cancelled"},

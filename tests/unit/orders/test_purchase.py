@@ -412,7 +412,7 @@ def test_a_tracking_number_goes_with_the_buyer(market: Market) -> None:
     mine = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
     lines = (ParcelLine(variant_id=tea, quantity=1),)
     now = market.world.clock.wall_ms()
-    parcel = ParcelView(parcel=1, carrier="SF Express", tracking="SF-1234567890", shipped_at=now, lines=lines)
+    parcel = ParcelView(parcel=1, carrier="SF Express", tracking="SF-1234567890", shipped_at=now, arrived_at=0, lines=lines)
     assert (mine.parcels, mine.unshipped) == ((parcel,), ())
     asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=order.order_id)
     assert market.world.ask(asked, actor=market.staff("service")).parcels == mine.parcels

@@ -11,6 +11,7 @@ from yunduan.domains.orders import (
     receiving,
     reviewing,
     shipping,
+    tracking,
     whereabouts,
 )
 from yunduan.domains.orders.followers import FOLLOWERS
@@ -31,6 +32,7 @@ DOMAIN = Domain(
         commands.decline_order,
         shipping.ship_order,
         shipping.ship_parcel,
+        tracking.report_scans,
         receiving.confirm_receipt,
         receiving.receive_unasked,
         receiving.extend_receipt,
@@ -66,6 +68,9 @@ DOMAIN = Domain(
         queries.reviews_of_goods,
         queries.orders_by_state,
         queries.names_of,
+        tracking.parcels_to_ask_about,
+        tracking.order_tracking,
+        tracking.shop_order_tracking,
         whereabouts.order_money,
         whereabouts.shop_order_money,
         caselists.case_of,
@@ -78,6 +83,7 @@ DOMAIN = Domain(
         facts.OrderPlaced,
         facts.OrderPaid,
         facts.OrderPartlyShipped,
+        facts.ParcelScanned,
         facts.OrderShipped,
         facts.OrderRestCancelled,
         facts.OrderReceived,

@@ -67,6 +67,17 @@ class OrderRestCancelled(Fact):
     lines: tuple[SoldLine, ...]
 
 
+class ParcelScanned(Fact):
+    """A carrier has told of a parcel (`scan`, such as `delivered`), by its own clock at that time (milliseconds since 1970)."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    parcel: int
+    scan: str
+    scanned_at: int
+
+
 class OrderShipped(Fact):
     """The goods have left the shop, all of them."""
 

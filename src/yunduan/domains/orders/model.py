@@ -39,6 +39,7 @@ class OrderRefusal(RefusalCode):
     NOT_A_REFUND = "refund_of_nothing", "A refund gives something back; `left` of `figures` says how much it may be."
     ITEM_NOT_FOUND = "order_line_not_found", "This was not bought with this order, or was called off."
     EXCEEDS_UNSHIPPED = "more_than_is_left_to_ship", "A parcel holds no more pieces than are left to ship; `figures` say how many that is."
+    TRACKING_TAKEN = "tracking_number_taken", "Another shop's parcel, or one to somebody else, travels by this number of this carrier."
     PARCELS_FULL = "parcels_full", "An order travels in no more parcels: ship all that is left in the next one."
     BUYER_LIMIT = "buyer_limit", "One buyer may have no more pieces of these goods now; `figures` say how many, and when there may be more."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
@@ -93,6 +94,8 @@ class Step(StrEnum):
     """The last of it leaves."""
     RECEIVE = "receive"
     EXTEND = "extend"
+    ARRIVE = "arrive"
+    """A parcel of it has been delivered."""
     REFUND_PART = "refund_part"
     REFUND_REST = "refund_rest"
     REVIEW = "review"
@@ -144,6 +147,8 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
     Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
     Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.CLOUD, OrderState.REFUNDED),
+    Move(OrderState.PARTLY_SHIPPED, Step.ARRIVE, Who.CLOUD, OrderState.PARTLY_SHIPPED),
+    Move(OrderState.SHIPPED, Step.ARRIVE, Who.CLOUD, OrderState.SHIPPED),
     Move(OrderState.SHIPPED, Step.RECEIVE, Who.BUYER, OrderState.RECEIVED),
     Move(OrderState.SHIPPED, Step.RECEIVE, Who.CLOUD, OrderState.RECEIVED),
     Move(OrderState.SHIPPED, Step.EXTEND, Who.BUYER, OrderState.SHIPPED),
@@ -659,6 +664,8 @@ class Parcel(Struct, frozen=True, array_like=True, gc=False):
     shipped_at: int
     lines: tuple[PackedLine, ...] = ()
     """What is in it; nothing named when it is all of the order."""
+    arrived_at: int = 0
+    """When its carrier delivered it; 0 when that has not been heard."""
 
 
 class Progress(Struct, frozen=True, array_like=True, gc=False):
@@ -728,12 +735,21 @@ class Waiting(Struct, frozen=True, gc=False):
 _DAY_MS = 86_400_000
 HOME_MS, ABROAD_MS = 10 * _DAY_MS, 30 * _DAY_MS
 """How long after shipment an order counts as received by itself, at home and into another country."""
+AFTER_SCAN_MS = 7 * _DAY_MS
+"""How long after the last of its parcels was delivered."""
+NOTICE_MS = _DAY_MS
+"""What is left of that at least, however late the delivery is heard of."""
 EXTENSION_MS = 7 * _DAY_MS
 
 
 def receive_by(shipped_at: int, *, home: str, destination: str) -> int:
     """When an order that was shipped counts as received if its buyer says nothing."""
     return shipped_at + (HOME_MS if destination == home else ABROAD_MS)
+
+
+def receive_by_scan(arrived_at: int, *, now: int) -> int:
+    """When an order counts as received whose last parcel was delivered then."""
+    return max(arrived_at + AFTER_SCAN_MS, now + NOTICE_MS)
 
 
 def commission_now(order: Order, agreed: Terms) -> int:

@@ -1,12 +1,48 @@
-"""Parcels: what of an order is in which, what has not left, and what that is worth when it is called off."""
+"""Parcels: what of an order is in which, what has not left and what that is worth when it is called off, and what is told of them."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from msgspec import Struct
 
 from yunduan.domains.orders.model import Order, OrderRefusal, PackedLine, Parcel, SoldItem, Terms, half_up
-from yunduan.kernel.ids import VariantId
+from yunduan.kernel.ids import OrderId, VariantId
 from yunduan.kernel.refusals import Refused
+
+
+class ScanKind(StrEnum):
+    """What a carrier can tell of a parcel."""
+
+    COLLECTED = "collected"
+    IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    ATTEMPTED = "attempted"
+    """Nobody was there to take it."""
+    DELIVERED = "delivered"
+    RETURNED = "returned"
+    """It has gone back to the shop."""
+
+
+class Watch(Struct, frozen=True, gc=False):
+    """A parcel whose carrier is asked where it is; `asked` counts how often."""
+
+    order_id: OrderId
+    parcel: int
+    number: bytes
+    next_at: int
+    asked: int
+
+
+class Scan(Struct, frozen=True, gc=False):
+    """What a carrier has told of a parcel; where it was is sealed under the buyer's key."""
+
+    order_id: OrderId
+    parcel: int
+    id: str
+    kind: ScanKind
+    at: int
+    heard_at: int
+    sealed: bytes
 
 
 class PiecesLeft(Struct, frozen=True, kw_only=True):
@@ -28,6 +64,12 @@ def parcels_of(order: Order) -> tuple[Parcel, ...]:
     if progress.parcels or not progress.shipped_at:
         return progress.parcels
     return (Parcel(progress.carrier, progress.tracking, progress.shipped_at),)
+
+
+def arrived_at(order: Order) -> int:
+    """When the last of its parcels was delivered; 0 when one has not been, or nothing has left."""
+    gone = parcels_of(order)
+    return max([parcel.arrived_at for parcel in gone]) if gone and all(parcel.arrived_at for parcel in gone) else 0
 
 
 def packed(parcel: Parcel, items: Sequence[SoldItem]) -> tuple[PackedLine, ...]:

@@ -148,6 +148,8 @@ class ParcelView(Struct, frozen=True, kw_only=True):
     carrier: str
     tracking: str | None
     shipped_at: int
+    arrived_at: int
+    """When its carrier delivered it; 0 when that has not been heard."""
     lines: tuple[ParcelLine, ...]
 
 
@@ -613,6 +615,7 @@ def _parcels(at: Asking, order: Order, agreed: Terms) -> tuple[ParcelView, ...]:
                 carrier=parcel.carrier,
                 tracking=vault.unseal(order.buyer, parcel.tracking),
                 shipped_at=parcel.shipped_at,
+                arrived_at=parcel.arrived_at,
                 lines=tuple(
                     [ParcelLine(variant_id=line.variant_id, quantity=line.quantity) for line in parcels.packed(parcel, agreed.items)]
                 ),

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from yunduan.domains.catalog.queries import TermsOf
-from yunduan.domains.orders import model, queries, store
+from yunduan.domains.orders import model, parcels, queries, store
 from yunduan.domains.orders.cases import CaseRefusal
 from yunduan.domains.orders.facts import OrderReceived, ReceiptExtended
 from yunduan.domains.orders.model import EXTENSION_MS, Order, OrderRefusal, OrderState, Step, Who
@@ -46,11 +46,30 @@ class ExtendReceipt(Command[ReceiptPutOff], refuses={*STEP_REFUSALS, OrderRefusa
 
 def on_its_way(tx: Tx, order: Order, step: Step, who: Who, **changes: Any) -> Order:
     """The order once all that will leave has left: from now on its receipt is waited for."""
-    receive_by = 0 if order.progress.only_by_hand else _receive_by(tx, order)
+    last = parcels.arrived_at(order) if step is not Step.SHIP else 0
+    receive_by = model.receive_by_scan(last, now=tx.now) if last else _receive_by(tx, order)
+    if order.progress.only_by_hand:
+        receive_by = 0
     after = moved(tx, order, step, who, shipped_at=tx.now, receive_by=receive_by, **changes)
     if receive_by:
         tx.at(receive_by, ReceiveUnasked(order_id=order.id))
     return after
+
+
+def arrived(tx: Tx, order: Order) -> None:
+    """A parcel of an order that is on its way has been delivered. With the last of them the receipt comes of that, sooner or later.
+
+    What the buyer has put off is never brought forward.
+    """
+    last, due = parcels.arrived_at(order), order.progress.receive_by
+    if not last or not due:
+        return
+    receive_by = model.receive_by_scan(last, now=tx.now)
+    if order.progress.extended:
+        receive_by = max(receive_by, due)
+    moved(tx, order, Step.ARRIVE, Who.CLOUD, receive_by=receive_by)
+    if receive_by < due:  # what is later is found by the alarm that is set
+        tx.at(receive_by, ReceiveUnasked(order_id=order.id))
 
 
 def _receive_by(tx: Tx, order: Order) -> int:

@@ -1,7 +1,7 @@
 """Where orders are reached, and by whom."""
 
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.domains.orders import caselists, claiming, commands, disputes, queries, receiving, reviewing, shipping, whereabouts
+from yunduan.domains.orders import caselists, claiming, commands, disputes, queries, receiving, reviewing, shipping, tracking, whereabouts
 from yunduan.domains.orders.commands import GIVES_BACK, PACKS, RULES, SERVES
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -31,6 +31,7 @@ ROUTES = (
     Route("GET", "/order-numbers/{number}", queries.OrderNumbered, "orders:read", RECORD, summary="One order by its number"),
     Route("GET", "/orders/{order_id}/refunds", queries.OrderRefunds, "orders:read", RECORD, ("before", "limit"), "Where its refunds are"),
     Route("GET", "/orders/{order_id}/money", whereabouts.OrderMoney, "orders:read", RECORD, summary="Where is my money"),
+    Route("GET", "/orders/{order_id}/tracking", tracking.OrderTracking, "orders:read", RECORD, summary="Where its parcels are"),
     Route("POST", "/orders/{order_id}/cancel", commands.CancelOrder, "orders:write", RECORD, summary="Call off an order"),
     Route("POST", "/orders/{order_id}/receipt", receiving.ConfirmReceipt, "orders:write", RECORD, summary="The goods have arrived"),
     Route(
@@ -71,6 +72,14 @@ ROUTES = (
     Route("GET", "/goods/{goods_id}/reviews", queries.ReviewsOfGoods, None, ANYONE, ("before", "limit"), "What buyers say of goods"),
     Route("GET", "/shops/{shop_id}/orders", queries.ShopOrders, "shop:read", _STAFF, _PAGE, "A shop's orders"),
     Route("GET", "/shops/{shop_id}/orders/{order_id}", queries.ShopOrderOf, "shop:read", _STAFF, summary="One order of a shop"),
+    Route(
+        "GET",
+        "/shops/{shop_id}/orders/{order_id}/tracking",
+        tracking.ShopOrderTracking,
+        "shop:read",
+        _STAFF,
+        summary="Where the parcels of an order are",
+    ),
     Route(
         "GET",
         "/shops/{shop_id}/orders/{order_id}/money",

@@ -24,6 +24,7 @@ from yunduan.domains.orders.model import (
 )
 from yunduan.domains.orders.receiving import on_its_way
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_shop, sealed
+from yunduan.domains.orders.tracking import watch
 from yunduan.kernel.ids import OrderId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused
@@ -34,7 +35,7 @@ Carrier = Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN, exampl
 Tracking = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z-]+(?![\s\S])", examples=["SF1234567890"])]
 
 
-class ShipOrder(Command[OrderMoved], refuses={*STEP_REFUSALS, *TakeStock.refuses}):
+class ShipOrder(Command[OrderMoved], refuses={*STEP_REFUSALS, OrderRefusal.TRACKING_TAKEN, *TakeStock.refuses}):
     """Say that the goods have left the shop, all that had not before, and by whom they travel."""
 
     shop_id: ShopId
@@ -65,6 +66,7 @@ class ShipParcel(
         OrderRefusal.ITEM_NOT_FOUND,
         OrderRefusal.EXCEEDS_UNSHIPPED,
         OrderRefusal.PARCELS_FULL,
+        OrderRefusal.TRACKING_TAKEN,
         *TakePart.refuses,
         *TakeStock.refuses,
     },
@@ -82,8 +84,10 @@ class ShipParcel(
 def ship_order(tx: Tx, ask: ShipOrder) -> OrderMoved:
     """Let the goods go, and begin to wait for their receipt."""
     order = of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
+    model.after(order.id, order.state, Step.SHIP, Who.SHOP)
     rest = parcels.unshipped(order, store.terms(order).items) if order.state is OrderState.PARTLY_SHIPPED else {}
     lines = tuple([PackedLine(id, pieces) for id, pieces in rest.items()])
+    watch(tx, order, parcel=len(order.progress.parcels) + 1, carrier=ask.carrier, tracking=ask.tracking)
     shipped = _all_gone(tx, order, _parcel(tx, order, ask, lines))
     return OrderMoved(order_id=order.id, state=shipped.state)
 
@@ -98,6 +102,7 @@ def ship_parcel(tx: Tx, ask: ShipParcel) -> ParcelShipped:
     left = parcels.left_to_ship(order, store.terms(order).items, lines)
     if left and number >= PARCELS_MAX:
         raise Refused(OrderRefusal.PARCELS_FULL, f"{PARCELS_MAX} parcels at most")
+    watch(tx, order, parcel=number, carrier=ask.carrier, tracking=ask.tracking)
     parcel = _parcel(tx, order, ask, lines)
     after = _some_gone(tx, order, parcel, number) if left else _all_gone(tx, order, parcel)
     return ParcelShipped(order_id=order.id, state=after.state, parcel=number)

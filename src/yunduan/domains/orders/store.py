@@ -7,6 +7,7 @@ import msgspec
 from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said
 from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases
 from yunduan.domains.orders.model import (
+    PARCELS_MAX,
     Cart,
     CartLine,
     Order,
@@ -19,6 +20,7 @@ from yunduan.domains.orders.model import (
     Word,
     WordKind,
 )
+from yunduan.domains.orders.parcels import Scan, ScanKind, Watch
 from yunduan.kernel.ids import CaseId, CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking, Tx
@@ -126,6 +128,24 @@ LIMITED: Table[tuple[PersonId, GoodsId], LimitedPurchases] = Table(
     remembered=1_000,
 )
 
+WATCH: Table[tuple[OrderId, int], Watch] = Table(
+    name="parcel_watch",
+    columns={"order_id": str, "parcel": int, "number": bytes, "next_at": int, "asked": int},
+    value=lambda row: Watch(*row),
+    row=lambda one: (one.order_id, one.parcel, one.number, one.next_at, one.asked),
+    keys=2,
+    remembered=1_000,
+)
+
+SCAN: Table[tuple[OrderId, int, str], Scan] = Table(
+    name="parcel_scan",
+    columns={"order_id": str, "parcel": int, "id": str, "kind": str, "at": int, "heard_at": int, "sealed": bytes},
+    value=lambda row: Scan(row[0], row[1], row[2], ScanKind(row[3]), *row[4:]),
+    row=lambda one: (one.order_id, one.parcel, one.id, one.kind, one.at, one.heard_at, one.sealed),
+    keys=3,
+    remembered=1_000,
+)
+
 COUNT: Table[str, tuple[str, int]] = Table(name="order_count", columns={"name": str, "last": int}, value=tuple, row=tuple)
 
 REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
@@ -181,6 +201,13 @@ _REVIEWS = (
     " FROM review WHERE goods_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
 )
 _REVIEW_BY_ID = "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at FROM review WHERE id = ?"
+_ORDERS_BY_NUMBER = "SELECT DISTINCT order_id FROM parcel_watch WHERE number = ? ORDER BY order_id LIMIT ?"
+_WATCHES_DUE = (
+    "SELECT order_id, parcel, number, next_at, asked FROM parcel_watch"
+    " WHERE next_at > 0 AND next_at <= ? ORDER BY next_at, order_id, parcel LIMIT ?"
+)
+_NEXT_WATCH = "SELECT min(next_at) FROM parcel_watch WHERE next_at > 0"
+_SCANS = "SELECT order_id, parcel, id, kind, at, heard_at, sealed FROM parcel_scan WHERE order_id = ? AND parcel = ? ORDER BY at, id"
 _REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_id"
 _OPEN_STATES = ", ".join(f"'{state}'" for state in DEADLINES_MS)
 _CASES_OF_SHOP = "SELECT id FROM order_case WHERE shop_id = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?"
@@ -297,6 +324,31 @@ def words_of(at: Asking, reviews: Sequence[Review]) -> dict[tuple[ReviewId, Word
 def reviewed(at: Asking, order_id: OrderId) -> tuple[VariantId, ...]:
     """Which lines of an order have been reviewed."""
     return tuple(row[0] for row in at.rows(_REVIEWED, (order_id,)))
+
+
+ORDERS_OF_A_NUMBER = 2 * PARCELS_MAX
+"""How many orders of one shop to one buyer are looked at that travel by one number."""
+
+
+def orders_by_number(at: Asking, number: bytes) -> list[OrderId]:
+    """The orders of which a parcel travels by a number, given its hash."""
+    return [row[0] for row in at.rows(_ORDERS_BY_NUMBER, (number, ORDERS_OF_A_NUMBER))]
+
+
+def watches_due(at: Asking, now: int, limit: int) -> list[Watch]:
+    """The parcels whose carriers are to be asked now."""
+    return [Watch(*row) for row in at.rows(_WATCHES_DUE, (now, limit))]
+
+
+def next_watch(reader: Reader) -> int | None:
+    """When a carrier is to be asked next."""
+    row = reader.row(_NEXT_WATCH)
+    return row[0] if row else None
+
+
+def scans_of(at: Asking, order_id: OrderId, parcel: int) -> list[Scan]:
+    """What has been told of a parcel, by the carrier's clock."""
+    return [SCAN.value(row) for row in at.rows(_SCANS, (order_id, parcel))]
 
 
 def by_state(reader: Reader) -> list[tuple[str, str, int, int]]:
