@@ -494,6 +494,7 @@ def _checkout(stage: Stage, name: str) -> Scene:
         "total": total,
         "tenders": [{"kind": "wallet", "amount": total, "channel": ""}],
         "note": "",
+        "line_notes": [{"variant_id": variant, "text": "谢谢"}],
     }
     return stage.made(name, token, {}, body, body | {"note": "谢谢"})
 
@@ -504,6 +505,17 @@ def _of_paid(stage: Stage, name: str) -> Scene:
     body = {"carrier": "SF Express", "tracking": "SF1"} if name.endswith("shipment") else None
     other = body and body | {"tracking": "SF2"}
     return stage.made(name, caller, {"order_id": placed.orders[0].order_id}, body, other)
+
+
+def _redirected(stage: Stage, name: str) -> Scene:
+    buyer, token, placed = stage.placed()
+    there, elsewhere = buyer.move_to("江苏"), buyer.move_to("广东")
+    return stage.made(name, token, {"order_id": placed.orders[0].order_id}, {"address_id": there}, {"address_id": elsewhere})
+
+
+def _memo(stage: Stage, name: str) -> Scene:
+    _, _, placed = stage.placed()
+    return stage.made(name, "shop owner", {"order_id": placed.orders[0].order_id}, {"memo": "先发茶"}, {"memo": "客人催过"})
 
 
 def _packed(stage: Stage, name: str) -> Scene:
@@ -688,6 +700,8 @@ SCENES: dict[str, Make] = {
     "PUT /cart/lines/{variant_id}": _cart,
     "DELETE /cart/lines/{variant_id}": _cart,
     "POST /checkouts": _checkout,
+    "PUT /orders/{order_id}/destination": _redirected,
+    "PUT /shops/{shop_id}/orders/{order_id}/memo": _memo,
     "POST /orders/{order_id}/cancel": _of_paid,
     "POST /orders/{order_id}/receipt": _of_shipped,
     "POST /orders/{order_id}/receipt/extension": _of_shipped,

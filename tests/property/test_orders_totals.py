@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yunduan.domains.orders import model
+from yunduan.domains.orders.charges import charges, sum_of
 from yunduan.domains.orders.model import PPM, Discount, Funder, SoldItem, TaxRule
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.kernel.ids import GoodsId, ShopId, VariantId
@@ -45,8 +46,8 @@ def a_price(of, shipping, offered, rules, commission):
 def test_the_lines_are_the_total(of, shipping, offered, rules, commission):
     """What people see adds up to what they pay, and no line of it is below zero."""
     priced = a_price(of, shipping, offered, rules, commission)
-    lines = model.charges(priced.items, priced.shipping, priced.discounts, priced.taxes, "CNY")
-    assert model.sum_of(lines) == priced.total
+    lines = charges(priced.items, priced.shipping, priced.discounts, priced.taxes, "CNY")
+    assert sum_of(lines) == priced.total
     assert all(line.amount.amount >= 0 for line in lines)
     assert priced.total >= shipping >= 0
 

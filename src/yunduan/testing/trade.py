@@ -29,6 +29,7 @@ from yunduan.domains.ledger.audit import audit
 from yunduan.domains.notices.model import NoticeSettings
 from yunduan.domains.orders.cases import CaseKind, CaseLine, CaseState, Reason, case_id_of, order_of, refund_of
 from yunduan.domains.orders.casework import CaseStands
+from yunduan.domains.orders.charges import GoodsCharge
 from yunduan.domains.orders.claiming import (
     AcceptOffer,
     AgreeToCase,
@@ -52,7 +53,7 @@ from yunduan.domains.orders.commands import (
 )
 from yunduan.domains.orders.couriers import Couriers as Trackers
 from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
-from yunduan.domains.orders.model import GoodsCharge, Order, OrderRefusal, OrderSettings, OrderState
+from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries import OrderOf, PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt

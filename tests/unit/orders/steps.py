@@ -10,8 +10,8 @@ WRITTEN = {
         "shipped": {"arrive": "shipped", "receive": "received", "refund_part": "shipped", "refund_rest": "refunded"},
     },
     "buyer": {
-        "placed": {"cancel": "cancelled"},
-        "paid": {"cancel": "cancelled", "claim": "paid"},
+        "placed": {"cancel": "cancelled", "redirect": "placed"},
+        "paid": {"cancel": "cancelled", "redirect": "paid", "claim": "paid"},
         "partly_shipped": {"cancel_rest": "shipped", "claim": "partly_shipped"},
         "shipped": {"receive": "received", "extend": "shipped", "claim": "shipped", "claim_return": "shipped"},
         "received": {"review": "received"},

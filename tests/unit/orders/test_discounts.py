@@ -5,8 +5,9 @@ import pytest
 
 from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, channel, kept, wallet, yuan
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine, PlaceAgreed
+from yunduan.domains.orders.charges import DiscountCharge
 from yunduan.domains.orders.commands import CancelOrder, Checkout, RefundOrder
-from yunduan.domains.orders.model import DiscountCharge, Funder, OrderState
+from yunduan.domains.orders.model import Funder, OrderState
 from yunduan.domains.orders.queries import OrderOf, ShopOrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.model import Tender

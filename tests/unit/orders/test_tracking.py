@@ -9,6 +9,8 @@ import pytest
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.backends.sandbox_carrier import DAY_MS, HOUR_MS, SandboxCarrier, days, journey
 from yunduan.domains.identity.commands import ErasePerson
+from yunduan.domains.orders.cases import CaseKind, CaseLine, Reason
+from yunduan.domains.orders.claiming import OpenCase, WithdrawCase
 from yunduan.domains.orders.commands import DeclineOrder, RefundOrder
 from yunduan.domains.orders.couriers import Couriers
 from yunduan.domains.orders.facts import OrderReceived, ParcelScanned
@@ -177,6 +179,27 @@ def test_the_buyer_puts_off_what_a_delivery_has_brought_forward(market: Market, 
     wait_until(market, began + 60 * DAY_MS)
     assert market.world.rows("SELECT count(*) FROM alarm") == [(0,)]
     assert len(told(market, OrderReceived)) == 1
+
+
+def test_a_delivery_heard_of_while_a_case_is_open_is_not_forgotten(market: Market, buyer: Buyer) -> None:
+    """The alarm of the tenth day rings into the case; when that is withdrawn, the later time is still waited for."""
+    id, began = shipped(market, buyer, "MUTE1"), market.world.clock.wall_ms()
+    wait_until(market, began + 8 * DAY_MS)
+    line = CaseLine(variant_id=market.variants(id)[0], quantity=1)
+    ask = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=(line,), amount=yuan(100))
+    case = market.world.send(ask, actor=buyer.actor).case_id
+    wait_until(market, began + 9 * DAY_MS)
+    ((asked,),) = market.world.rows("SELECT asked FROM parcel_watch")
+    market.world.send(report(id, asked, saying("1", ScanKind.DELIVERED, began + 9 * DAY_MS)))
+    wait_until(market, began + 10 * DAY_MS)
+    market.world.send(WithdrawCase(case_id=case), actor=buyer.actor)
+    due = began + 9 * DAY_MS + AFTER_SCAN_MS + 2 * DAY_MS
+    assert market.world.ask(OrderOf(order_id=id), actor=buyer.actor).receive_by == due
+    wait_until(market, due - 1)
+    assert market.state(id) == "shipped"
+    wait_until(market, due)
+    assert market.state(id) == "received"
+    market.assert_balanced()
 
 
 def test_every_parcel_has_to_be_delivered(market: Market, buyer: Buyer) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
@@ -18,11 +19,13 @@ from yunduan.domains.orders.facts import OrderCancelled, OrderPaid, OrderPlaced,
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back, tell_refunded
 from yunduan.domains.orders.model import (
     CART_LINES_MAX,
+    PLAIN,
     UNPAID_MAX,
     Cart,
     CartLine,
     Gone,
     LeftToRefund,
+    LineNote,
     Order,
     OrderRefusal,
     OrderState,
@@ -56,7 +59,6 @@ GIVES_BACK = (*MANAGES, ShopRole.SERVICE, ShopRole.FINANCE)
 RULES = (OperatorRole.SERVICE, OperatorRole.FINANCE)
 """Which operators may give money back for a shop."""
 
-PLAIN = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
 _LINES = r"^(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
 Note = Annotated[str, Meta(max_length=300, pattern=PLAIN, description="A word to the shop; no control characters.")]
 Stars = Annotated[int, Meta(ge=1, le=5, examples=[5])]
@@ -187,6 +189,7 @@ class Checkout(
     tenders: Annotated[tuple[Tender, ...], Meta(min_length=1, max_length=8)]
     items: Annotated[tuple[VariantId, ...], Meta(max_length=CART_LINES_MAX)] = ()
     note: Note = ""
+    line_notes: Annotated[tuple[LineNote, ...], Meta(max_length=CART_LINES_MAX)] = ()
 
 
 class CancelUnpaid(Command[None], refuses={*ReleaseStock.refuses, *AbandonPayment.refuses}):
@@ -212,10 +215,11 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     buyer = _signed_in(tx)
     cart = tx.get(store.CART, buyer) or Cart(buyer)
     wanted = model.selected(cart.lines, ask.items)
+    model.selected(wanted, [said.variant_id for said in ask.line_notes])
     address = tx.ask(SealedAddressOf(person_id=buyer, address_id=ask.address_id))
     quotes = queries.quote(tx, wanted, address)
     _agree(quotes, ask.total)
-    placed = place(tx, quotes, address, tenders=ask.tenders, pay_by=_pay_by(tx, ask.tenders), note=ask.note)
+    placed = place(tx, quotes, address, tenders=ask.tenders, pay_by=_pay_by(tx, ask.tenders), note=ask.note, line_notes=ask.line_notes)
     for order, quote in zip(placed.orders, quotes, strict=True):
         if quote.limited:
             limiting.note(tx, order.order_id, quote)
@@ -231,6 +235,7 @@ def place(
     tenders: tuple[Tender, ...],
     pay_by: int,
     note: str = "",
+    line_notes: Sequence[LineNote] = (),
     only_by_hand: bool = False,
 ) -> Placed:
     """Hold the stock, take the money and write the orders, all of them or none; `pay_by` is 0 where nothing is waited for.
@@ -247,7 +252,9 @@ def place(
     payment = _pay(tx, checkout_id, parts, tenders, pay_by)
     paid = payment.state is PaymentState.CAPTURED
     progress = Progress(paid_at=tx.now if paid else 0, only_by_hand=only_by_hand)
-    orders = _write(tx, ids, quotes, address=address.sealed, note=sealed(tx, tx.actor.person, note), progress=progress)
+    orders = _write(
+        tx, ids, quotes, address=address.sealed, note=sealed(tx, tx.actor.person, note), line_notes=line_notes, progress=progress
+    )
     for order, quote, total in zip(orders, quotes, totals, strict=True):
         _tell_placed(tx, order, quote, total, checkout_id)
     numbering = tx.port(Numbering)
@@ -301,7 +308,16 @@ def _wait_no_more(tx: Tx, orders: Sequence[Order]) -> None:
         store.keep_waiting(tx, buyer, tuple([id for id in store.waiting(tx, buyer) if id != checkout_id]))
 
 
-def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], *, address: bytes, note: bytes, progress: Progress) -> list[Order]:
+def _write(
+    tx: Tx,
+    ids: Sequence[OrderId],
+    quotes: Sequence[Priced],
+    *,
+    address: bytes,
+    note: bytes,
+    line_notes: Sequence[LineNote],
+    progress: Progress,
+) -> list[Order]:
     """Write one order a shop, with everything that was agreed frozen in it; what is sealed is copied as it is."""
     seq = store.next_seq(tx, len(quotes))
     buyer, now, count = tx.actor.person, tx.now, len(quotes)
@@ -309,13 +325,21 @@ def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], *, address:
     orders = []
     for id, quote in zip(ids, quotes, strict=True):
         agreed = Terms(
-            quote.items, quote.shipping, quote.discounts, quote.taxes, quote.commission_ppm, quote.commission, address, note, count
-        )
+            quote.items, quote.shipping, quote.discounts, quote.taxes, quote.commission_ppm, quote.commission, address, note, count,
+            _noted(tx, quote, line_notes) if line_notes else b"",
+        )  # fmt: skip
         order = Order(seq, id, buyer, quote.shop_id, state, quote.total, quote.currency, now, progress, store.encoded(agreed))
         store.place(tx, order)
         orders.append(order)
         seq += 1
     return orders
+
+
+def _noted(tx: Tx, quote: Priced, line_notes: Sequence[LineNote]) -> bytes:
+    """What was said about the lines of one shop's order; of two words about one line the later stands."""
+    bought = {item.variant_id for item in quote.items}
+    own = {said.variant_id: said for said in line_notes if said.variant_id in bought}
+    return sealed(tx, tx.actor.person, msgspec.json.encode(tuple(own.values())).decode()) if own else b""
 
 
 def _tell_placed(tx: Tx, order: Order, quote: Priced, total: Money, checkout_id: CheckoutId) -> None:

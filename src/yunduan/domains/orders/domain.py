@@ -2,6 +2,7 @@
 
 from yunduan.domains.orders import (
     agreed,
+    arranging,
     caselists,
     claiming,
     commands,
@@ -30,6 +31,8 @@ DOMAIN = Domain(
         commands.cancel_unpaid,
         commands.cancel_order,
         commands.decline_order,
+        arranging.redirect_order,
+        arranging.note_order,
         shipping.ship_order,
         shipping.ship_parcel,
         tracking.report_scans,
@@ -83,6 +86,7 @@ DOMAIN = Domain(
         facts.OrderPlaced,
         facts.OrderPaid,
         facts.OrderPartlyShipped,
+        facts.OrderRedirected,
         facts.ParcelScanned,
         facts.OrderShipped,
         facts.OrderRestCancelled,

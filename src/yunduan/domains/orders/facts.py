@@ -67,6 +67,14 @@ class OrderRestCancelled(Fact):
     lines: tuple[SoldLine, ...]
 
 
+class OrderRedirected(Fact):
+    """The buyer has had an order sent to another address."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+
+
 class ParcelScanned(Fact):
     """A carrier has told of a parcel (`scan`, such as `delivered`), by its own clock at that time (milliseconds since 1970)."""
 

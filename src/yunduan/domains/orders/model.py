@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import BuyerLimit, Offer
 from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
-from yunduan.kernel.money import AMOUNT_MAX, Currency, Money, split
+from yunduan.kernel.money import AMOUNT_MAX, Money, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 CART_LINES_MAX = 100
@@ -42,6 +42,11 @@ class OrderRefusal(RefusalCode):
     TRACKING_TAKEN = "tracking_number_taken", "Another shop's parcel, or one to somebody else, travels by this number of this carrier."
     PARCELS_FULL = "parcels_full", "An order travels in no more parcels: ship all that is left in the next one."
     BUYER_LIMIT = "buyer_limit", "One buyer may have no more pieces of these goods now; `figures` say how many, and when there may be more."
+    SHIPPING_DIFFERS = (
+        "shipping_differs",
+        "Shipping there costs another sum than was agreed; `figures` say which. Call the order off and buy anew.",
+    )
+    COUNTRY_DIFFERS = "country_differs", "An order goes to no other country than was agreed. Call it off and buy anew."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
     NOT_EXTENDABLE = (
         "receipt_not_extendable",
@@ -89,6 +94,8 @@ class Step(StrEnum):
     CANCEL = "cancel"
     CANCEL_REST = "cancel_rest"
     """What has not left is called off; what is on its way stands."""
+    REDIRECT = "redirect"
+    """It goes to another address."""
     SHIP_PART = "ship_part"
     SHIP = "ship"
     """The last of it leaves."""
@@ -125,6 +132,8 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PLACED, Step.PAY, Who.CLOUD, OrderState.PAID),
     Move(OrderState.PLACED, Step.LAPSE, Who.CLOUD, OrderState.CANCELLED),
     Move(OrderState.PLACED, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
+    Move(OrderState.PLACED, Step.REDIRECT, Who.BUYER, OrderState.PLACED),
+    Move(OrderState.PAID, Step.REDIRECT, Who.BUYER, OrderState.PAID),
     Move(OrderState.PAID, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
     Move(OrderState.PAID, Step.CANCEL, Who.SHOP, OrderState.CANCELLED),
     Move(OrderState.PAID, Step.SHIP_PART, Who.SHOP, OrderState.PARTLY_SHIPPED),
@@ -489,112 +498,17 @@ def share_left(whole: int, *, total: int, refunded: int) -> int:
     return half_up(whole, parts=total - refunded, of=total) if total else whole
 
 
-# The same as people see it
+# What is said about it
+
+PLAIN = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
+"""A text without control characters."""
 
 
-class GoodsCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="goods"):
-    """A line of a total: so many pieces at a price."""
+class LineNote(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A word to the shop about one line, such as what is to be engraved."""
 
     variant_id: VariantId
-    goods_id: GoodsId
-    title: str
-    title_en: str
-    option_text: str
-    option_text_en: str
-    sku: str
-    picture: str
-    quantity: int
-    price: Money
-    amount: Money
-
-
-class ShippingCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="shipping"):
-    """A line of a total: what it costs to bring the goods."""
-
-    amount: Money
-
-
-class DiscountCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="discount"):
-    """A line of a total: what is taken off, and who pays for it."""
-
-    title: str
-    funder: Funder
-    amount: Money
-
-
-class TaxCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tax"):
-    """A line of a total: a tax on one of the others; an included one is already in that line and adds nothing."""
-
-    of: str
-    rate_ppm: int
-    included: bool
-    base: Money
-    amount: Money
-
-
-Charge = GoodsCharge | ShippingCharge | DiscountCharge | TaxCharge
-
-
-def charges(
-    items: Sequence[SoldItem], shipping: int | None, discounts: Sequence[Discount], taxes: Sequence[Tax], currency: Currency
-) -> tuple[Charge, ...]:
-    """The lines of a total; without shipping when it is not known yet."""
-
-    def money(amount: int) -> Money:
-        return Money(amount=amount, currency=currency)
-
-    lines: list[Charge] = [
-        GoodsCharge(
-            variant_id=item.variant_id,
-            goods_id=item.goods_id,
-            title=item.title,
-            title_en=item.title_en,
-            option_text=item.option_text,
-            option_text_en=item.option_text_en,
-            sku=item.sku,
-            picture=item.picture,
-            quantity=item.quantity,
-            price=money(item.price),
-            amount=money(item.amount),
-        )
-        for item in items
-    ]
-    lines += [DiscountCharge(title=discount.title, funder=discount.funder, amount=money(discount.amount)) for discount in discounts]
-    if shipping is not None:
-        lines.append(ShippingCharge(amount=money(shipping)))
-    lines += [
-        TaxCharge(of=tax.of, rate_ppm=tax.rate_ppm, included=tax.included, base=money(tax.base), amount=money(tax.amount)) for tax in taxes
-    ]
-    return tuple(lines)
-
-
-def sum_of(lines: Iterable[Charge]) -> int:
-    """What a list of lines adds up to: goods and shipping and added taxes, less discounts."""
-    total = 0
-    for line in lines:
-        if isinstance(line, DiscountCharge):
-            total -= line.amount.amount
-        elif not isinstance(line, TaxCharge) or not line.included:
-            total += line.amount.amount
-    return total
-
-
-class ShopPreview(Struct, frozen=True, kw_only=True):
-    """What one shop's part would cost."""
-
-    shop_id: ShopId
-    name: str
-    name_en: str
-    lines: tuple[Charge, ...]
-    total: Money
-
-
-class CheckoutPreview(Struct, frozen=True, kw_only=True):
-    """What a checkout would cost now. Without an address shipping is not known, and the total is not complete."""
-
-    shops: tuple[ShopPreview, ...]
-    total: Money
-    complete: bool
+    text: Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN, examples=["刻“平安”二字"])]
 
 
 # What refusals show
@@ -638,6 +552,8 @@ class Terms(Struct, frozen=True, array_like=True, gc=False):
     note: bytes
     orders: int
     """How many orders the checkout made."""
+    line_notes: bytes = b""
+    """What the buyer says about single lines, `LineNote`s as JSON, sealed under the buyer's key."""
 
     @property
     def promoted(self) -> int:
@@ -690,6 +606,11 @@ class Progress(Struct, frozen=True, array_like=True, gc=False):
     """How many cases have been opened about it."""
     in_case: bool = False
     """Whether the last of them is open: no receipt, by nobody, until it is closed."""
+    address: bytes = b""
+    """Where it goes now, sealed under the buyer's key, when that is not what was agreed; changed then:"""
+    redirected_at: int = 0
+    memo: bytes = b""
+    """What the shop notes for itself, sealed under the buyer's key."""
 
 
 class Order(Struct, frozen=True, gc=False):

@@ -11,17 +11,16 @@ from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
 from yunduan.domains.identity.model import IdentityRefusal, Outstanding, Postal, SealedAddress, ShopRole, Vault
 from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import cases, limiting, model, parcels, store
+from yunduan.domains.orders.charges import Charge, CheckoutPreview, ShopPreview, charges
 from yunduan.domains.orders.model import (
     Away,
     CartLine,
-    Charge,
-    CheckoutPreview,
     Gone,
+    LineNote,
     Order,
     OrderRefusal,
     OrderState,
     Priced,
-    ShopPreview,
     Terms,
     Word,
     WordKind,
@@ -78,6 +77,7 @@ QUOTE_REFUSALS = frozenset(
 )
 """Why a cart cannot be priced."""
 _postal = msgspec.json.Decoder(Postal).decode
+line_notes_from = msgspec.json.Decoder(tuple[LineNote, ...]).decode
 
 
 # The cart
@@ -166,7 +166,13 @@ class OrderView(Struct, frozen=True, kw_only=True):
     refunded: Money
     destination: Postal | None
     """Where it goes: for the buyer and for who ships; nothing for others, and once the buyer has been erased."""
+    redirected_at: int
+    """When the buyer has had it sent to another address."""
     note: str | None
+    line_notes: tuple[LineNote, ...]
+    """What the buyer says about single lines; seen like the note, by the buyer and by who ships."""
+    memo: str | None
+    """What the shop has noted for itself; for its staff."""
     placed_at: int
     paid_at: int
     received_at: int
@@ -360,7 +366,7 @@ def _by_shop(lines: Sequence[CartLine], offers: dict[VariantId, Offer]) -> dict[
     return shops
 
 
-def _shipping(at: Asking, wanted: Wanted, address: SealedAddress) -> int:
+def shipping(at: Asking, wanted: Wanted, address: SealedAddress) -> int:
     """What one shop's shipping costs: template by template, each for the goods that go by it."""
     by_template: dict[ShippingTemplateId, list[int]] = {}
     for line, offer in wanted:
@@ -416,7 +422,7 @@ def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) 
             name=terms[shop_id].name,
             name_en=terms[shop_id].name_en,
             currency=terms[shop_id].currency,
-            shipping=_shipping(at, wanted, address) if address else 0,
+            shipping=shipping(at, wanted, address) if address else 0,
             country=address.country if address else "",
             commission_ppm=terms[shop_id].commission_ppm,
         )
@@ -435,7 +441,7 @@ def preview(found: Sequence[Priced], *, complete: bool) -> CheckoutPreview:
             shop_id=each.shop_id,
             name=each.name,
             name_en=each.name_en,
-            lines=model.charges(each.items, each.shipping if complete else None, each.discounts, each.taxes, currency),
+            lines=charges(each.items, each.shipping if complete else None, each.discounts, each.taxes, currency),
             total=Money(amount=each.total, currency=currency),
         )
         for each in found
@@ -568,13 +574,24 @@ def _refund(refund: Refund) -> RefundView:
 def destination(at: Asking, order: Order) -> Postal | None:
     """Where an order goes; nothing once its buyer has been erased."""
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    postal = vault.unseal(order.buyer, store.terms(order).address)
+    postal = vault.unseal(order.buyer, order.progress.address or store.terms(order).address)
     return _postal(postal) if postal is not None else None
 
 
 def _note(at: Asking, order: Order, agreed: Terms) -> str | None:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
     return vault.unseal(order.buyer, agreed.note) if agreed.note else None
+
+
+def _line_notes(at: Asking, order: Order, agreed: Terms) -> tuple[LineNote, ...]:
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
+    found = vault.unseal(order.buyer, agreed.line_notes) if agreed.line_notes else None
+    return line_notes_from(found) if found is not None else ()
+
+
+def _memo(at: Asking, order: Order) -> str | None:
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
+    return vault.unseal(order.buyer, order.progress.memo) if order.progress.memo else None
 
 
 def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
@@ -587,11 +604,14 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         checkout_id=model.checkout_of(order.id),
         shop_id=order.shop_id,
         state=order.state,
-        lines=model.charges(agreed.items, agreed.shipping, agreed.discounts, agreed.taxes, currency),
+        lines=charges(agreed.items, agreed.shipping, agreed.discounts, agreed.taxes, currency),
         total=Money(amount=order.total, currency=currency),
         refunded=Money(amount=progress.refunded, currency=currency),
         destination=destination(at, order) if opened else None,
+        redirected_at=progress.redirected_at,
         note=_note(at, order, agreed) if opened else None,
+        line_notes=_line_notes(at, order, agreed) if opened else (),
+        memo=_memo(at, order) if at.actor.serves(order.shop_id) else None,
         placed_at=order.placed_at,
         paid_at=progress.paid_at,
         received_at=progress.received_at,

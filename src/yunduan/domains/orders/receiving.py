@@ -90,18 +90,18 @@ def confirm_receipt(tx: Tx, ask: ConfirmReceipt) -> OrderMoved:
 
 @handles(ReceiveUnasked)
 def receive_unasked(tx: Tx, ask: ReceiveUnasked) -> None:
-    """The same, unless there is nothing to receive any more; what was put off is waited for anew.
+    """The same, unless there is nothing to receive any more; what was put off is waited for anew, in an open case too.
 
-    An open case stops it: whatever closes the case sets another alarm (`casework.released`).
+    At its time an open case stops it: whatever closes the case then sets another alarm (`casework.released`).
     """
     invariant(tx.actor.is_system, "an order is received unasked by its own alarm")
     order = tx.get(store.ORDER, ask.order_id)
-    if order is None or order.state is not OrderState.SHIPPED or order.progress.in_case:
+    if order is None or order.state is not OrderState.SHIPPED:
         return
     due = order.progress.receive_by
     if tx.now < due:
         tx.at(due, ask)
-    elif due:
+    elif due and not order.progress.in_case:
         receive(tx, order, Who.CLOUD)
 
 

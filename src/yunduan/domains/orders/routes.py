@@ -1,7 +1,19 @@
 """Where orders are reached, and by whom."""
 
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.domains.orders import caselists, claiming, commands, disputes, queries, receiving, reviewing, shipping, tracking, whereabouts
+from yunduan.domains.orders import (
+    arranging,
+    caselists,
+    claiming,
+    commands,
+    disputes,
+    queries,
+    receiving,
+    reviewing,
+    shipping,
+    tracking,
+    whereabouts,
+)
 from yunduan.domains.orders.commands import GIVES_BACK, PACKS, RULES, SERVES
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -23,7 +35,7 @@ ROUTES = (
         commands.Checkout,
         "orders:write",
         SELF,
-        ("items", "address_id", "total", "tenders", "note"),
+        ("items", "address_id", "total", "tenders", "note", "line_notes"),
         "Buy what is in the cart",
     ),
     Route("GET", "/orders", queries.MyOrders, "orders:read", SELF, _PAGE, "The caller's orders"),
@@ -32,6 +44,15 @@ ROUTES = (
     Route("GET", "/orders/{order_id}/refunds", queries.OrderRefunds, "orders:read", RECORD, ("before", "limit"), "Where its refunds are"),
     Route("GET", "/orders/{order_id}/money", whereabouts.OrderMoney, "orders:read", RECORD, summary="Where is my money"),
     Route("GET", "/orders/{order_id}/tracking", tracking.OrderTracking, "orders:read", RECORD, summary="Where its parcels are"),
+    Route(
+        "PUT",
+        "/orders/{order_id}/destination",
+        arranging.RedirectOrder,
+        "orders:write",
+        RECORD,
+        ("address_id",),
+        "Have it sent to another address",
+    ),
     Route("POST", "/orders/{order_id}/cancel", commands.CancelOrder, "orders:write", RECORD, summary="Call off an order"),
     Route("POST", "/orders/{order_id}/receipt", receiving.ConfirmReceipt, "orders:write", RECORD, summary="The goods have arrived"),
     Route(
@@ -114,6 +135,15 @@ ROUTES = (
         Owner.shop(*PACKS),
         ("carrier", "tracking", "lines"),
         "Some of the goods have left",
+    ),
+    Route(
+        "PUT",
+        "/shops/{shop_id}/orders/{order_id}/memo",
+        arranging.NoteOrder,
+        "shop:write",
+        Owner.shop("owner", "manager", "packer", "service"),
+        ("memo",),
+        "Note something about an order",
     ),
     Route(
         "POST",

@@ -8,11 +8,12 @@ from msgspec import Meta, Struct
 from yunduan.domains.catalog.commands import TakePart, TakeStock
 from yunduan.domains.catalog.model import HoldLine
 from yunduan.domains.orders import model, parcels, store
-from yunduan.domains.orders.commands import PACKS, PLAIN
+from yunduan.domains.orders.commands import PACKS
 from yunduan.domains.orders.facts import OrderPartlyShipped, OrderShipped, PackedPieces
 from yunduan.domains.orders.model import (
     CART_LINES_MAX,
     PARCELS_MAX,
+    PLAIN,
     Order,
     OrderRefusal,
     OrderState,

@@ -30,6 +30,13 @@ def moved(tx: Tx, order: Order, step: Step, who: Who, **changes: Any) -> Order:
     return after
 
 
+def marked(tx: Tx, order: Order, **changes: Any) -> Order:
+    """The order with something kept on it that takes it nowhere; written down."""
+    after: Order = msgspec.structs.replace(order, progress=msgspec.structs.replace(order.progress, **changes))
+    tx.put(store.ORDER, order.id, after)
+    return after
+
+
 def of_buyer(tx: Tx, id: OrderId) -> Order:
     """The caller's own order."""
     order = tx.get(store.ORDER, id)

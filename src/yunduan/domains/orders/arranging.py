@@ -1,0 +1,113 @@
+"""What buyer and shop arrange before goods leave: that they go to another address, and what the shop notes for itself."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from yunduan.domains.catalog.model import CatalogRefusal
+from yunduan.domains.catalog.queries import OffersOf
+from yunduan.domains.identity.model import IdentityRefusal, SealedAddress
+from yunduan.domains.identity.queries import SealedAddressOf
+from yunduan.domains.orders import model, queries, store
+from yunduan.domains.orders.commands import PACKS, SERVES
+from yunduan.domains.orders.facts import OrderRedirected
+from yunduan.domains.orders.model import PLAIN, CartLine, Order, OrderRefusal, Step, Who
+from yunduan.domains.orders.steps import STEP_REFUSALS, marked, moved, of_buyer, of_shop, sealed
+from yunduan.kernel.ids import AddressId, OrderId, ShopId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused
+from yunduan.kernel.regions import region_of
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+Memo = Annotated[
+    str, Meta(max_length=300, pattern=PLAIN, description="For the shop's own people; empty to take it back.", examples=["先发茶"])
+]
+
+
+class ShippingNow(Struct, frozen=True, kw_only=True):
+    """What shipping was agreed to cost, and what it would."""
+
+    agreed: Money
+    now: Money
+
+
+class Redirected(Struct, frozen=True, kw_only=True):
+    """The order goes to the other address now."""
+
+    order_id: OrderId
+
+
+class RedirectOrder(
+    Command[Redirected],
+    refuses={
+        *STEP_REFUSALS,
+        OrderRefusal.SHIPPING_DIFFERS,
+        OrderRefusal.COUNTRY_DIFFERS,
+        IdentityRefusal.ADDRESS_NOT_FOUND,
+        CatalogRefusal.REGION_NOT_SERVED,
+        CatalogRefusal.TEMPLATE_NOT_FOUND,
+        *OffersOf.refuses,
+    },
+):
+    """Have an order sent to another of one's addresses, as long as nothing of it has left and shipping costs the same.
+
+    The address is copied as it is now: what becomes of it in the book later changes nothing.
+    """
+
+    order_id: OrderId
+    address_id: AddressId
+
+
+class MemoKept(Struct, frozen=True, kw_only=True):
+    """It stands on the order."""
+
+    order_id: OrderId
+
+
+class NoteOrder(Command[MemoKept], refuses={OrderRefusal.NOT_FOUND}):
+    """Keep a word about an order for the shop's own people, in the place of the one before; the buyer never sees it."""
+
+    shop_id: ShopId
+    order_id: OrderId
+    memo: Memo
+
+
+@handles(RedirectOrder)
+def redirect_order(tx: Tx, ask: RedirectOrder) -> Redirected:
+    """Shipping is reckoned by country and region: within one region anything goes, into another it has to cost what was agreed."""
+    order = of_buyer(tx, ask.order_id)
+    model.after(order.id, order.state, Step.REDIRECT, Who.BUYER)
+    address = tx.ask(SealedAddressOf(person_id=order.buyer, address_id=ask.address_id))
+    _check(tx, order, address)
+    moved(tx, order, Step.REDIRECT, Who.BUYER, address=address.sealed, redirected_at=tx.now)
+    tx.tell(OrderRedirected(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id))
+    return Redirected(order_id=order.id)
+
+
+def _check(tx: Tx, order: Order, address: SealedAddress) -> None:
+    """Taxes are the country's, and duties those of the way there: another country is another order."""
+    before = queries.destination(tx, order)
+    if before is None or before.country != address.country:
+        raise Refused(OrderRefusal.COUNTRY_DIFFERS, address.country)
+    if region_of(before.country, before.region) == address.region:
+        return
+    agreed = store.terms(order)
+    offers = tx.ask(OffersOf(variant_ids=tuple({item.variant_id for item in agreed.items})))
+    lines = [
+        (CartLine(item.variant_id, item.quantity, order.placed_at, item.price, order.currency), offers[item.variant_id])
+        for item in agreed.items
+    ]
+    cost = queries.shipping(tx, lines, address)
+    if cost != agreed.shipping:
+        now, then = (Money(amount=amount, currency=order.currency) for amount in (cost, agreed.shipping))
+        raise Refused(OrderRefusal.SHIPPING_DIFFERS, f"{now} there, {then} was agreed", figures=ShippingNow(agreed=then, now=now))
+
+
+@handles(NoteOrder)
+def note_order(tx: Tx, ask: NoteOrder) -> MemoKept:
+    """Under the buyer's key, whom it is about: it goes with them."""
+    order = of_shop(tx, ask.shop_id, ask.order_id, *PACKS, *SERVES)
+    marked(tx, order, memo=sealed(tx, order.buyer, ask.memo))
+    return MemoKept(order_id=order.id)
