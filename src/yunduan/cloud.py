@@ -243,7 +243,7 @@ def join(
             Channels: channels,
             Carriers: carriers,
             PaymentListener: OrderPayments(),
-            PaymentSettings: PaymentSettings(approve_above=settings.payouts.approve_above),
+            PaymentSettings: _payment_settings(settings),
             Sandbox: sandbox,
         },
         secret=vault.lookup("fingerprint", ""),
@@ -381,6 +381,18 @@ def _sandbox(folder: Path, settings: Settings, clock: Clock, entropy: Entropy) -
 
 def _sandbox_carrier(settings: Settings, clock: Clock, entropy: Entropy) -> SandboxCarrier:
     return SandboxCarrier(clock=clock, entropy=entropy, unreachable=settings.sandbox.unreachable)
+
+
+def _payment_settings(settings: Settings) -> PaymentSettings:
+    wallet = settings.wallet
+    return PaymentSettings(
+        approve_above=settings.payouts.approve_above,
+        wallet_is_on=wallet.enabled,
+        in_a_day_basic=wallet.in_a_day_basic,
+        in_a_day_verified=wallet.in_a_day_verified,
+        out_a_day=wallet.out_a_day,
+        time_zone=settings.market.time_zone,
+    )
 
 
 def _misbehaviour(settings: Settings) -> Misbehaviour:

@@ -107,7 +107,15 @@ class Remembers:
 class Market:
     """Everything joined, under virtual time."""
 
-    def __init__(self, folder: Path, *, store: Store | None = None, misbehaviour: Misbehaviour | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        store: Store | None = None,
+        misbehaviour: Misbehaviour | None = None,
+        seed: int = 0,
+        settings: PaymentSettings | None = None,
+    ) -> None:
         """An empty one, on the embedded store in a folder unless another is given."""
         clock = VirtualClock(START_MS)
         names = ("sandbox", "second")
@@ -127,7 +135,7 @@ class Market:
                 Channels: channels,
                 PaymentListener: self.listener,
                 Vault: self.vault,
-                PaymentSettings: PaymentSettings(approve_above=APPROVE_ABOVE),
+                PaymentSettings: settings or PaymentSettings(approve_above=APPROVE_ABOVE),
             },
             before_commit=(self.vault.make_durable,),
             seed=seed,
@@ -295,7 +303,7 @@ class Market:
 
     def everything(self) -> list[tuple[Any, ...]]:
         """Every row that payments and the ledger have, to show that nothing has changed."""
-        of_payments = "payment escrow payment_refund channel_errand payment_alert payment_purse payment_payee payment_payout"
+        of_payments = "payment escrow payment_refund channel_errand payment_alert payment_purse payment_payee payment_payout payment_day"
         tables = (*of_payments.split(), "account", "transfer")
         rows: list[tuple[Any, ...]] = []
         for table in tables:

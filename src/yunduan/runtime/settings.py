@@ -276,6 +276,22 @@ class PayoutSettings(Struct, frozen=True, kw_only=True):
     ] = 5_000_000
 
 
+class WalletSettings(Struct, frozen=True, kw_only=True):
+    """Wallets of people, and what may go into and out of each in one business day."""
+
+    enabled: Annotated[bool, Meta(description="Whether wallets are topped up and paid with; what is in one can be withdrawn.")] = True
+    in_a_day_basic: Annotated[
+        int,
+        Meta(ge=0, le=10**15, description="Topped up by somebody of whom no bank account has been confirmed.", extra=_unit("minor units")),
+    ] = 100_000_000
+    in_a_day_verified: Annotated[
+        int, Meta(ge=0, le=10**15, description="Topped up by somebody who has a confirmed bank account.", extra=_unit("minor units"))
+    ] = 1_000_000_000
+    out_a_day: Annotated[int, Meta(ge=0, le=10**15, description="Withdrawn, to a confirmed bank account.", extra=_unit("minor units"))] = (
+        1_000_000_000
+    )
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be set."""
 
@@ -291,6 +307,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     phone: PhoneSettings = PhoneSettings()
     market: MarketSettings = MarketSettings()
     payouts: PayoutSettings = PayoutSettings()
+    wallet: WalletSettings = WalletSettings()
     sandbox: SandboxSettings = SandboxSettings()
 
     def sqlite_path(self) -> Path | None:

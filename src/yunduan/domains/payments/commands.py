@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import errands, model, payouts, postings, recourse, store
+from yunduan.domains.payments import errands, limits, model, payouts, postings, recourse, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import (
     CaptureReturned,
@@ -21,6 +21,7 @@ from yunduan.domains.payments.facts import (
     PaymentEnded,
     WalletToppedUp,
 )
+from yunduan.domains.payments.limits import Way
 from yunduan.domains.payments.model import (
     BODY_BYTES_MAX,
     PARTS_MAX,
@@ -72,6 +73,7 @@ class PayOrders(
         PaymentRefusal.CHANNEL_UNKNOWN,
         PaymentRefusal.EXISTS,
         PaymentRefusal.PROMOTIONS_EMPTY,
+        PaymentRefusal.WALLET_OFF,
         *POSTING_REFUSALS,
     },
 ):
@@ -92,7 +94,13 @@ class PayOrders(
 
 class TopUpWallet(
     Command[PaymentStarted],
-    refuses={PaymentRefusal.AMOUNT_OUT_OF_RANGE, PaymentRefusal.CHANNEL_UNKNOWN, *POSTING_REFUSALS},
+    refuses={
+        PaymentRefusal.AMOUNT_OUT_OF_RANGE,
+        PaymentRefusal.CHANNEL_UNKNOWN,
+        PaymentRefusal.WALLET_OFF,
+        PaymentRefusal.EXCEEDS_DAY,
+        *POSTING_REFUSALS,
+    },
     spends_key=True,
 ):
     """Bring money into the caller's wallet over a channel, which it names a page of to go to."""
@@ -239,6 +247,8 @@ class ResolveAlert(Command[Alert], refuses=(PaymentRefusal.ALERT_NOT_FOUND,)):
 def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
     """Decide whether anything has to be waited for."""
     currency = model.check_tenders(ask.parts, ask.tenders, is_system=tx.actor.is_system)
+    if any(tender.kind is TenderKind.WALLET for tender in ask.tenders) and not tx.actor.is_system:
+        limits.check_on(tx)
     if tx.get(PAYMENTS, ask.payment_id) is not None:
         raise Refused(PaymentRefusal.EXISTS)
     _check_promotions(tx, ask.parts, currency)
@@ -280,6 +290,9 @@ def top_up_wallet(tx: Tx, ask: TopUpWallet) -> PaymentStarted:
     """A payment without orders."""
     if not 0 < ask.amount.amount <= TOP_UP_MAX:
         raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, f"1 to {TOP_UP_MAX} minor units at once")
+    limits.check_on(tx)
+    tx.port(Channels).named(ask.channel)
+    limits.use(tx, tx.actor.person, Way.IN, ask.amount)
     id = PaymentId(tx.id("pay"))
     tenders = (Tender(kind=TenderKind.CHANNEL, amount=ask.amount, channel=ask.channel),)
     payment = Payment(
@@ -490,6 +503,8 @@ def _end(tx: Tx, payment: Payment, state: PaymentState, *, says_so: bool) -> Pay
     payment = replace(payment, state=state, charges=charges)
     tx.put(PAYMENTS, payment.id, payment)
     tx.tell(PaymentEnded(payment_id=payment.id, checkout_id=payment.checkout_id, state=state))
+    if payment.checkout_id is None:
+        limits.free(tx, payment.payer, Way.IN, payment.total, asked_at=payment.started_at)
     if says_so and payment.checkout_id is not None:
         tx.port(PaymentListener).not_paid(tx, payment.checkout_id)  # type: ignore[type-abstract] # a port is found by its protocol
     return payment

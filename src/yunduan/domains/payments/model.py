@@ -60,6 +60,8 @@ class PaymentRefusal(RefusalCode):
     PAYOUT_NOT_FOUND = "payout_not_found", "There is no such payout."
     PAYOUT_NOT_AWAITED = "payout_not_awaited", "Nobody's approval is waited for: it is on its way, or has ended."
     APPROVED_BY_THE_SAME = "approved_by_the_same", "Whoever asked for it, or has approved it already, cannot be the next to approve it."
+    WALLET_OFF = "wallet_off", "This market has no wallets; what is in one can be withdrawn."
+    EXCEEDS_DAY = "exceeds_day", "More than may go into or out of this wallet in one day."
     SHOP_OWES = "shop_owes", "The shop owes the marketplace: its money pays that first."
     PROMOTIONS_EMPTY = "promotions_empty", "The marketplace has set nothing more aside for this discount."
 

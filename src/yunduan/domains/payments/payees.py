@@ -25,6 +25,15 @@ class PaymentSettings(Struct, frozen=True, kw_only=True):
 
     approve_above: int = 5_000_000
     """A payout of more than this, in minor units, has to be approved."""
+    wallet_is_on: bool = True
+    """Whether wallets are topped up and paid with."""
+    in_a_day_basic: int = 100_000_000
+    """How much may be topped up in a business day by somebody of whom no account has been confirmed, in minor units."""
+    in_a_day_verified: int = 1_000_000_000
+    out_a_day: int = 1_000_000_000
+    """How much may be withdrawn from a wallet in a business day; only to a confirmed account, so there is one level."""
+    time_zone: str = "Asia/Shanghai"
+    """Of the business day."""
 
 
 class PayeeState(StrEnum):

@@ -5,9 +5,10 @@ from msgspec.structs import replace
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
-from yunduan.domains.payments import payees, postings, recourse
+from yunduan.domains.payments import limits, payees, postings, recourse
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import PayeeChecked, PayoutBegun, PayoutEnded
+from yunduan.domains.payments.limits import Way
 from yunduan.domains.payments.model import BankAccount, ChannelName, Channels, PaymentRefusal
 from yunduan.domains.payments.payees import Payee, PayeeId, PayeeState, PaymentSettings, Payout, PayoutId, PayoutState
 from yunduan.domains.payments.store import OUTGOING, PAYEES, PAYOUTS
@@ -61,7 +62,7 @@ _REFUSALS = {
 }
 
 
-class Withdraw(Command[PayoutMoved], refuses=_REFUSALS, spends_key=True):
+class Withdraw(Command[PayoutMoved], refuses={*_REFUSALS, PaymentRefusal.EXCEEDS_DAY}, spends_key=True):
     """Pay money of the caller's wallet out to the account that was named and confirmed."""
 
     amount: Money
@@ -130,6 +131,8 @@ def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, channel: str, amount: Mo
 @handles(Withdraw)
 def withdraw(tx: Tx, ask: Withdraw) -> PayoutMoved:
     """Whoever asks takes of their own."""
+    payees.usable(tx.get(PAYEES, tx.actor.person))
+    limits.use(tx, tx.actor.person, Way.OUT, ask.amount)
     return _begin(tx, tx.actor.person, ask.amount)
 
 
@@ -194,6 +197,8 @@ def _give_back(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
     tx.send(postings.pay_back(payout).command())
     if payout.shop_id is not None:
         recourse.credited(tx, payout.shop_id, payout.amount.currency, payout.id)
+    else:
+        limits.free(tx, PersonId(payout.owner), Way.OUT, payout.amount, asked_at=payout.at)
     return _end(tx, payout, state)
 
 

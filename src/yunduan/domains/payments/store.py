@@ -59,6 +59,23 @@ OUTGOING: Table[str, Outgoing] = Table(
     row=lambda outgoing: (outgoing.id, outgoing.state.value, outgoing.next_at, _encode(outgoing)),
 )
 
+
+class Day(Struct, frozen=True, gc=False):
+    """How much has gone into or out of somebody's wallet on a business day; `slot` says which way, in which currency and when."""
+
+    person: PersonId
+    slot: str
+    amount: int
+
+
+DAYS: Table[tuple[str, str], Day] = Table(
+    name="payment_day",
+    columns={"person": str, "slot": str, "amount": int},
+    value=lambda row: Day(*row),
+    row=lambda day: (day.person, day.slot, day.amount),
+    keys=2,
+)
+
 PAYEES: Table[str, Payee] = _documents(Payee, "payment_payee", "owner")
 
 _payout = msgspec.json.Decoder(Payout).decode
