@@ -21,7 +21,15 @@ from yunduan.domains.orders.facts import (
     OrderShipped,
     ReceiptExtended,
 )
-from yunduan.domains.payments.facts import CaptureReturned, EscrowSettled, PaymentEnded, RefundFinished, WalletToppedUp
+from yunduan.domains.payments.facts import (
+    CaptureReturned,
+    EscrowSettled,
+    PayeeChecked,
+    PaymentEnded,
+    PayoutEnded,
+    RefundFinished,
+    WalletToppedUp,
+)
 from yunduan.kernel.messages import Fact
 from yunduan.runtime.ports import Reader
 from yunduan.testing.checkers import claim
@@ -84,6 +92,8 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     WalletToppedUp: lambda it: [("wallet_topped_up", it.payment_id)],
     PaymentEnded: lambda it: _if(it.checkout_id is None, "top_up_failed", it.payment_id),
     CaptureReturned: lambda it: [("payment_returned", it.payment_id)],
+    PayeeChecked: lambda it: [("payee_confirmed" if it.is_theirs else "payee_refused", "")],
+    PayoutEnded: lambda it: [(f"payout_{it.state.value}", it.payout_id)],
     CaseOpened: lambda it: [("case_opened", it.case_id)],
     CaseMoved: _moved,
     StockRanLow: lambda it: [("stock_low" if it.available else "stock_out", it.goods_id)],
@@ -94,7 +104,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
 def _subject(kind: str, about: About) -> str:
     """The id by which the facts know what a notice is about."""
     first = about.refund_id if kind in _OF_A_REFUND else None
-    return str(first or about.case_id or about.order_id or about.payment_id or about.review_id or about.goods_id)
+    return str(first or about.case_id or about.order_id or about.payment_id or about.review_id or about.payout_id or about.goods_id or "")
 
 
 def compare_notices(reader: Reader, facts: Sequence[Fact]) -> None:

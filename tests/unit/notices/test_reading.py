@@ -20,7 +20,15 @@ from yunduan.kernel.actors import ANONYMOUS, SYSTEM
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.jobs import StartJob
 
-GAPS = {"order": "1234 5678 9012", "goods": "{shop}", "shop": "云茶", "amount": "19.99 CNY", "number": "4", "until": "3 December"}
+GAPS = {
+    "order": "1234 5678 9012",
+    "goods": "{shop}",
+    "shop": "云茶",
+    "amount": "19.99 CNY",
+    "number": "4",
+    "until": "3 December",
+    "whose": "your wallet",
+}
 
 
 def test_every_kind_is_said_in_every_language() -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from yunduan.domains.catalog.facts import ShopApplicationDecided, ShopApplied, ShopStateChanged, StockRanLow
 from yunduan.domains.identity.facts import PersonErased
 from yunduan.domains.identity.model import OperatorRole, ShopRole
@@ -31,7 +33,10 @@ from yunduan.domains.payments.facts import (
     DepositReleased,
     EscrowSettled,
     NotificationMismatched,
+    PayeeChecked,
     PaymentEnded,
+    PayoutBegun,
+    PayoutEnded,
     RefundFinished,
     SettledRefunded,
     WalletToppedUp,
@@ -50,6 +55,9 @@ DECIDES = (OperatorRole.ADMIN, OperatorRole.RISK)
 """Who among the operators decides applications for shops."""
 _DECIDED = {"approved": NoticeKind.APPLICATION_APPROVED, "rejected": NoticeKind.APPLICATION_REJECTED}
 
+APPROVES = (OperatorRole.ADMIN, OperatorRole.FINANCE)
+"""Who among the operators approves payouts above the limit."""
+_PAID_OUT = {"paid": NoticeKind.PAYOUT_PAID, "returned": NoticeKind.PAYOUT_RETURNED, "declined": NoticeKind.PAYOUT_DECLINED}
 _CASE = {
     "agree": NoticeKind.CASE_AGREED,
     "agree_to_return": NoticeKind.CASE_RETURN_AGREED,
@@ -90,6 +98,14 @@ class _Telling:
     def operators(self, roles: Iterable[OperatorRole], kind: NoticeKind, about: About) -> None:
         """Due to everybody who has one of these roles among the operators: the marketplace's staff is that of no shop."""
         self.staff(ShopId(""), roles, kind, about)
+
+    def owner(self, owner: str, kind: NoticeKind, about: About) -> None:
+        """Due to whoever has this money: a person, or those who mind a shop's."""
+        if owner.startswith("shp_"):
+            shop = ShopId(owner)
+            self.staff(shop, EARNS, kind, replace(about, shop_id=shop))
+        else:
+            self.person(PersonId(owner), kind, about)
 
     def give(self) -> None:
         """Give all of it."""
@@ -340,6 +356,34 @@ def on_notification_mismatched(tx: Tx, facts: list[NotificationMismatched]) -> N
     telling.give()
 
 
+@hears(PayeeChecked)
+def on_payee_checked(tx: Tx, facts: list[PayeeChecked]) -> None:
+    """To whoever is paid out to it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.owner(fact.owner, NoticeKind.PAYEE_CONFIRMED if fact.is_theirs else NoticeKind.PAYEE_REFUSED, About())
+    telling.give()
+
+
+@hears(PayoutBegun)
+def on_payout_begun(tx: Tx, facts: list[PayoutBegun]) -> None:
+    """To operators who have to approve it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        if fact.is_awaited:
+            telling.operators(APPROVES, NoticeKind.PAYOUT_AWAITED, About(payout_id=fact.payout_id, amount=fact.amount))
+    telling.give()
+
+
+@hears(PayoutEnded)
+def on_payout_ended(tx: Tx, facts: list[PayoutEnded]) -> None:
+    """To whoever waits for the money."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.owner(fact.owner, _PAID_OUT[fact.state], About(payout_id=fact.payout_id, amount=fact.amount))
+    telling.give()
+
+
 @hears(CaseOpened)
 def on_case_opened(tx: Tx, facts: list[CaseOpened]) -> None:
     """To whoever answers buyers."""
@@ -403,6 +447,9 @@ FOLLOWERS = (
             on_shop_applied,
             on_shop_application_decided,
             on_notification_mismatched,
+            on_payee_checked,
+            on_payout_begun,
+            on_payout_ended,
             on_case_opened,
             on_case_moved,
             on_person_erased,

@@ -14,7 +14,7 @@ from yunduan.kernel.refusals import RefusalCode
 
 
 class NoticeKind(StrEnum):
-    """What is told: first to buyers, then to both sides of a case, then to those who work in a shop, then to operators."""
+    """What is told: to buyers and whoever has money here, to both sides of a case, to those who work in a shop, to operators."""
 
     ORDER_PAID = "order_paid"
     ORDER_SHIPPED = "order_shipped"
@@ -30,6 +30,11 @@ class NoticeKind(StrEnum):
     WALLET_TOPPED_UP = "wallet_topped_up"
     TOP_UP_FAILED = "top_up_failed"
     PAYMENT_RETURNED = "payment_returned"
+    PAYEE_CONFIRMED = "payee_confirmed"
+    PAYEE_REFUSED = "payee_refused"
+    PAYOUT_PAID = "payout_paid"
+    PAYOUT_RETURNED = "payout_returned"
+    PAYOUT_DECLINED = "payout_declined"
     APPLICATION_APPROVED = "application_approved"
     APPLICATION_REJECTED = "application_rejected"
     CASE_OPENED = "case_opened"
@@ -60,6 +65,7 @@ class NoticeKind(StrEnum):
     SHOP_SUSPENDED = "shop_suspended"
     SHOP_REOPENED = "shop_reopened"
     SHOP_APPLIED = "shop_applied"
+    PAYOUT_AWAITED = "payout_awaited"
     CASE_TO_RULE = "case_to_rule"
     PAYMENT_MISMATCHED = "payment_mismatched"
 
@@ -83,6 +89,9 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.ORDER_REFUNDED,
         NoticeKind.REFUND_DIVERTED,
         NoticeKind.PAYMENT_RETURNED,
+        NoticeKind.PAYEE_CONFIRMED,
+        NoticeKind.PAYOUT_RETURNED,
+        NoticeKind.PAYOUT_DECLINED,
         NoticeKind.APPLICATION_APPROVED,
         NoticeKind.APPLICATION_REJECTED,
         NoticeKind.CASE_OPENED,
@@ -115,6 +124,7 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment_id: PaymentId | None = None
     application_id: ApplicationId | None = None
     case_id: CaseId | None = None
+    payout_id: str | None = None
     amount: Money | None = None
     number: int | None = None
     """Stars of a review, pieces that are left, or which parcel of its order."""

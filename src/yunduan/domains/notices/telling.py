@@ -42,6 +42,9 @@ class _Called(Struct, frozen=True):
         return self.en if language is Language.EN and self.en else self.zh
 
 
+_WALLET = _Called("您的钱包", "your wallet")
+
+
 class Names:
     """What everything is called that some notices are about; each is looked up once."""
 
@@ -57,13 +60,15 @@ class Names:
     def told(self, notice: Tellable, language: Language) -> Words:
         """A notice in words."""
         about = notice.about
+        shop = self._shops[about.shop_id].in_(language) if about.shop_id else ""
         return said(
             notice.kind,
             language,
             {
                 "order": self._number(about.order_id),
                 "goods": self._title(about.order_id, about.goods_id).in_(language),
-                "shop": self._shops[about.shop_id].in_(language) if about.shop_id else "",
+                "shop": shop,
+                "whose": shop or _WALLET.in_(language),
                 "amount": str(about.amount or ""),
                 "number": str(about.number or 0),
                 "until": self._day(about.until, language) if about.until else "",

@@ -86,6 +86,29 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("付款已退回", "{amount} 到账时订单已结束，款项正在原路退回。"),
             _EN: Words("Your payment goes back", "{amount} arrived after the order had ended and goes back the way it came."),
         },
+        _KIND.PAYEE_CONFIRMED: {
+            _ZH: Words("收款账户已确认", "{whose}的收款账户已通过核验。如非本人操作，请立即联系平台客服。"),
+            _EN: Words(
+                "An account is confirmed",
+                "The account that {whose} is paid out to is confirmed. If this was not you, tell the marketplace at once.",
+            ),
+        },
+        _KIND.PAYEE_REFUSED: {
+            _ZH: Words("收款账户未通过核验", "{whose}的收款账户与户名不符，请重新填写。"),
+            _EN: Words("An account is not confirmed", "The account that was named for {whose} is not its holder's. Name another."),
+        },
+        _KIND.PAYOUT_PAID: {
+            _ZH: Words("提现已到账", "{whose}的提现 {amount} 已付到收款账户。"),
+            _EN: Words("A payout has arrived", "The payout of {amount} from {whose} has been paid."),
+        },
+        _KIND.PAYOUT_RETURNED: {
+            _ZH: Words("提现被退回", "{whose}的提现 {amount} 被渠道退回，款项已返还。"),
+            _EN: Words("A payout came back", "The channel returned the payout of {amount} from {whose}. All of it is back."),
+        },
+        _KIND.PAYOUT_DECLINED: {
+            _ZH: Words("提现未获批准", "{whose}的提现 {amount} 未获平台批准，款项已返还。"),
+            _EN: Words("A payout was declined", "The marketplace declined the payout of {amount} from {whose}. All of it is back."),
+        },
         _KIND.APPLICATION_APPROVED: {
             _ZH: Words("开店申请已通过", "{shop}已开张，您是店主。"),
             _EN: Words("Your shop is approved", "{shop} is open, and you are its owner."),
@@ -231,6 +254,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("新的开店申请", "有人申请开店，请审核。"),
             _EN: Words("An application for a shop", "Somebody has applied for a shop and waits for a decision."),
         },
+        _KIND.PAYOUT_AWAITED: {
+            _ZH: Words("提现待审批", "一笔 {amount} 的提现等待审批。"),
+            _EN: Words("A payout waits for approval", "A payout of {amount} waits to be approved."),
+        },
         _KIND.CASE_TO_RULE: {
             _ZH: Words("售后待裁决", "订单 {order}（{goods}）的举证期已结束，请在{until}前裁决，逾期按买家申请处理。"),
             _EN: Words(
@@ -246,7 +273,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         },
     }
 )
-"""Every kind in every language. The gaps: `order` (its number in fours), `goods`, `shop`, `amount`, `number`, `until` (a day)."""
+"""Every kind in every language.
+
+The gaps: `order` (its number in fours), `goods`, `shop`, `whose` (a shop, or the reader's wallet), `amount`, `number`, `until` (a day).
+"""
 
 
 def said(kind: NoticeKind, language: Language, gaps: Mapping[str, str]) -> Words:
