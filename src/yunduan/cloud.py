@@ -17,7 +17,7 @@ from yunduan.backends import sqlite
 from yunduan.backends.sandbox import Misbehaviour, Sandbox
 from yunduan.backends.sandbox_carrier import SandboxCarrier
 from yunduan.backends.sqlite import SqliteStore
-from yunduan.backends.vault import FileVault
+from yunduan.backends.vault import KEYS_REMEMBERED, FileVault
 from yunduan.domains.catalog.domain import DOMAIN as CATALOG
 from yunduan.domains.catalog.model import CatalogSettings
 from yunduan.domains.identity.couriers import Couriers as Letters
@@ -50,6 +50,7 @@ from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
 from yunduan.runtime.following import Ears, Following
 from yunduan.runtime.imports import refuse_unfinished
 from yunduan.runtime.jobs import Jobs, Kinds
+from yunduan.runtime.look import Look
 from yunduan.runtime.migrations import migrate
 from yunduan.runtime.ports import Snapshots, Store, StoreRefusedError
 from yunduan.runtime.registry import Domain, Registry, answer_type
@@ -57,7 +58,6 @@ from yunduan.runtime.restoring import belong_together
 from yunduan.runtime.runners import Runner, again_and_again
 from yunduan.runtime.settings import Settings, SettingsError
 from yunduan.runtime.timekeeping import Timekeeper, begin_timekeeping
-from yunduan.runtime.transaction import Look
 from yunduan.runtime.writer import Limits, Writer
 
 Answer = TypeVar("Answer")
@@ -78,6 +78,15 @@ class Parts(Struct, frozen=True, kw_only=True):
     before_commit: tuple[Callable[[], None], ...] = ()
     runners: tuple[Callable[["Cloud"], Runner], ...] = ()
     closing: tuple[Callable[[], None], ...] = ()
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """What a process that does not write stands on: the same domains and parts, and connections that only read."""
+
+    domains: tuple[Domain, ...]
+    parts: Parts
+    reader: Callable[[], Snapshots]
+    clock: Clock
 
 
 class Cloud:
@@ -164,6 +173,10 @@ class Cloud:
         found: Answer = self._ports[kind]
         return found
 
+    def now(self) -> int:
+        """The time of the cloud, in milliseconds since 1970: never before the last commit."""
+        return self.writer.now()
+
     def submit(
         self, command: Command[Any], *, actor: Actor = ANONYMOUS, key: str = "", background: bool = False
     ) -> "asyncio.Future[Answered]":
@@ -182,14 +195,14 @@ class Cloud:
 
     def ask(self, query: Query[Answer], *, actor: Actor = ANONYMOUS) -> Answer:
         """Answer a quick query from the last commit."""
-        return self._look.answer(query, actor=actor, now=self.writer.now())
+        return self._look.answer(query, actor=actor, now=self.now())
 
     async def ask_slow(self, query: Query[Answer], *, actor: Actor = ANONYMOUS) -> Answer:
         """Answer a query that takes longer, beside the loop."""
         if self._slow is None:
             self._slow = ThreadPoolExecutor(1, thread_name_prefix="slow"), Look(self.store.reader(), self.registry, self._ports)
         helper, look = self._slow
-        now = self.writer.now()
+        now = self.now()
         return await asyncio.get_running_loop().run_in_executor(helper, lambda: look.answer(query, actor=actor, now=now))
 
     async def settle(self, *, hear: bool = True) -> None:
@@ -210,11 +223,12 @@ def join(
     entropy: Entropy | None = None,
     carrier: CodeSender | None = None,
     senders: Mapping[Way, NoticeSender] | None = None,
+    keys_remembered: int = KEYS_REMEMBERED,
 ) -> Parts:
     """What a whole cloud stands on, with its keys and the sandbox's books in a folder."""
     settings = settings or Settings()
     clock, replayed, entropy = clock or SystemClock(), entropy, entropy or SystemEntropy()
-    vault = FileVault(folder / "keys.sqlite", entropy=replayed)
+    vault = FileVault(folder / "keys.sqlite", entropy=replayed, keys_remembered=keys_remembered)
     sandbox = _sandbox(folder, settings, clock, entropy) if settings.sandbox.is_on else None
     channels = Channels({"sandbox": sandbox} if sandbox else {})
     runners: list[Callable[[Cloud], Runner]] = [
@@ -279,6 +293,19 @@ def open_cloud(
         importing=importing,
         helper=helper,
         copy_to=str(folder / f"before-migration-{(clock or SystemClock()).wall_ms()}.sqlite"),
+    )
+
+
+def open_window(settings: Settings) -> Window:
+    """A way to look at the cloud that another process of this machine has opened; raises `StoreRefusedError`.
+
+    Keys are not remembered: that one of them is gone is seen in their file, at once.
+    """
+    return Window(
+        domains=DOMAINS,
+        parts=join(Path(settings.data), settings=settings, keys_remembered=0),
+        reader=lambda: open_reader(settings),
+        clock=SystemClock(),
     )
 
 

@@ -25,7 +25,7 @@ def main(kind: str, folder: str) -> int:
     from support import shelf
     from yunduan.backends.sqlite import SqliteStore
     from yunduan.cloud import Cloud, open_cloud
-    from yunduan.edges.http.serve import serve
+    from yunduan.edges.serve import serve
     from yunduan.kernel.refusals import UnknownOutcomeError
     from yunduan.runtime import domain as runtime
     from yunduan.runtime.settings import Settings, settings_or_exit

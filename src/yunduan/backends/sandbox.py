@@ -35,6 +35,7 @@ STALE_MS = 300_000
 RETRY_MS = (2_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000, 43_200_000)
 """How long it waits after each notification that was not taken; after the last it gives up."""
 DELIVERIES_AT_ONCE = 64
+BUSY_MS = 2_000
 _DIGITS = re.compile(r"[0-9]{1,15}")
 NOTHING = Money(amount=0, currency="CNY")
 """What it says of a charge that it has never heard of."""
@@ -165,6 +166,7 @@ class Sandbox:
         self.misbehaviour = misbehaviour or Misbehaviour()
         self._books = apsw.Connection(str(path) if path else ":memory:")
         if path:
+            self._books.set_busy_timeout(BUSY_MS)  # another process of the same cloud may be writing in them
             self._books.execute("PRAGMA journal_mode=WAL").fetchall()
             self._books.execute("PRAGMA synchronous=FULL").fetchall()
         self._books.execute(_TABLES).fetchall()

@@ -37,6 +37,11 @@ class Table(Struct, Generic[Key, Value], frozen=True, kw_only=True, eq=False):
         return self.updates or tuple(self.columns)[self.keys :]
 
 
+def key_of(table: Table[Any, Any], row: Row) -> Any:
+    """The key of a row: a value, or a tuple when it has several columns."""
+    return row[0] if table.keys == 1 else row[: table.keys]
+
+
 class Upkeep(Struct, frozen=True, kw_only=True):
     """Work on the store itself, run in a helper thread; any error in it is fatal. `alone`: no batch may begin until it is done."""
 

@@ -85,6 +85,11 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
         Meta(ge=100, le=600_000, description="How long a client may not read what it is sent before it is hung up on.", extra=_unit("ms")),
     ] = 30_000
     drain_s: Annotated[int, Meta(ge=1, le=600, description="How long open requests may take to end after SIGTERM.", extra=_unit("s"))] = 15
+    readers: Annotated[int, Meta(ge=0, le=64, description="Processes that serve callers beside the one that writes; 0: that one does.")] = 0
+
+    def url(self) -> str:
+        """What is listened on."""
+        return f"http://{self.host}:{self.port}"
 
     def __post_init__(self) -> None:
         """Refuse a proxy without an address: nothing it says would be believed, and every caller would seem to be the proxy."""

@@ -6,7 +6,6 @@ statement of the command which needs one. A statement that names a table with wa
 is ever stale.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -18,10 +17,10 @@ from msgspec import Struct
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import AlarmId, made
 from yunduan.kernel.messages import Command, Fact, Query
-from yunduan.kernel.refusals import BrokenError, FaultError, Refused, invariant
+from yunduan.kernel.refusals import BrokenError, Refused, invariant
 from yunduan.runtime.clock import Entropy
-from yunduan.runtime.memory import RECALLED, Changes, Memory
-from yunduan.runtime.ports import Reader, Row, Snapshots, Store, Table
+from yunduan.runtime.memory import RECALLED, Changes
+from yunduan.runtime.ports import Reader, Row, Store, Table, key_of
 from yunduan.runtime.registry import Registry
 
 Answer = TypeVar("Answer")
@@ -37,9 +36,6 @@ _UNKNOWN: Any = object()
 """Stands for a row that has not been read, while None stands for one that is not there."""
 _OWN = slice(4, 28)
 """The part of an id that its siblings share, so that all of them are known to be new while the command that made it runs."""
-_PIN = "SELECT epoch FROM head"
-HELD_S_MAX = 0.5
-"""How long a snapshot is held when no commit comes: an open one keeps a store from tidying up."""
 _INSERT = 1
 _UPDATE = 2
 _NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)", re.IGNORECASE)
@@ -99,145 +95,6 @@ class Asking(Reader, Protocol):
     def port(self, kind: type[Port]) -> Port:
         """What the composition root has joined to this protocol."""
         ...
-
-
-class Look:
-    """Answers queries from a read-only connection; everything within one outer query sees one commit.
-
-    Where it holds its snapshot, one is shared by all queries between two commits, and what was read is remembered until a commit
-    changes it. Whoever owns it renews it after every commit.
-    """
-
-    def __init__(self, reader: Snapshots, registry: Registry, ports: Mapping[type, Any]) -> None:
-        """Look through a connection of its own."""
-        self._reader = reader
-        self._queries = registry.queries
-        self._ports = ports
-        self._depth = 0
-        self._memory: Memory | None = None
-        self._holds = self._is_pinned = False
-        self._release: asyncio.TimerHandle | None = None
-        self.row = reader.row
-        self.rows = reader.rows
-        self.load = reader.load
-        self.actor = ANONYMOUS
-        self.now = 0
-
-    def hold(self) -> None:
-        """From now on share snapshots and remember; `renew` is called after every commit."""
-        self._memory = Memory()
-        self._holds = True
-
-    def pin(self) -> None:
-        """A commit is about to be made: until `renew`, see what was before it, as what is remembered was."""
-        if not self._holds:
-            return
-        self._is_pinned = True
-        if self._release is None:
-            try:
-                self._open()
-                self._reader.row(_PIN)
-            except FaultError:
-                self._lose()
-
-    def renew(self, changes: Changes) -> None:
-        """A commit has been made: let go of what was before it."""
-        self._is_pinned = False
-        self.release()
-        if self._memory is not None:
-            self._memory.forget(changes)
-
-    def stand_aside(self, *, aside: bool) -> None:
-        """While work on the store itself goes on, no snapshot outlasts its query."""
-        self.release()
-        self._holds = self._memory is not None and not aside
-
-    def release(self) -> None:
-        """Let go of the snapshot that is held, if there is one."""
-        if self._release is not None:
-            self._release.cancel()
-            self._release = None
-            self._reader.end()
-
-    def answer(self, query: Query[Answer], *, actor: Actor, now: int) -> Answer:
-        """Answer a caller's query from the last commit."""
-        self.actor, self.now = actor, now
-        return self.ask(query)
-
-    def ask(self, query: Query[Answer]) -> Answer:
-        """Answer a query; the outermost one opens the snapshot that those within it share."""
-        if self._depth:
-            answer: Answer = self._queries[type(query)](self, query)
-            return answer
-        if self._release is None:
-            self._open()
-        else:
-            self._reader.go_on()
-        self._depth = 1
-        try:
-            answer = self._queries[type(query)](self, query)
-        except FaultError:
-            self._lose()
-            raise
-        finally:
-            self._depth = 0
-            if self._release is None:
-                self._reader.end()
-        return answer
-
-    def _open(self) -> None:
-        self._reader.begin()
-        if self._holds:
-            self._release = asyncio.get_running_loop().call_later(HELD_S_MAX, self._tire)
-
-    def _tire(self) -> None:
-        """No commit has come for long; or one is on its way, whose end lets go of the snapshot."""
-        if not self._is_pinned:
-            self.release()
-
-    def _lose(self) -> None:
-        """The snapshot may be gone: forget as well, so that what was and what is are not mixed."""
-        self.release()
-        if self._memory is not None:
-            self._memory = Memory()
-
-    def get(self, table: Table[Key, Value], key: Key) -> Value | None:
-        """The row with a key, if there is one."""
-        if self._memory is None or not table.shown:
-            rows = self._reader.load(table, (key,))
-            return table.value(rows[0]) if rows else None
-        known = self._memory.rows(table)
-        found: Value | None = known.get(key)
-        if found is None:
-            rows = self._reader.load(table, (key,))
-            if rows:  # what is not there is not remembered: nobody shall fill the memory with what they make up
-                found = known[key] = table.value(rows[0])
-        return found
-
-    def get_many(self, table: Table[Key, Value], keys: Sequence[Key]) -> dict[Key, Value]:
-        """The rows with these keys, those that there are."""
-        if self._memory is None or not table.shown:
-            return {_key(table, row): table.value(row) for row in self._reader.load(table, keys)}
-        known = self._memory.rows(table)
-        missing = [key for key in keys if key not in known]
-        if missing:
-            for row in self._reader.load(table, missing):
-                known[_key(table, row)] = table.value(row)
-        return {key: known[key] for key in keys if key in known}
-
-    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
-        """What was made of a table's rows, made anew when any of them has changed."""
-        return make() if self._memory is None else self._memory.recall(table, key, make, most=most)
-
-    def port(self, kind: type[Port]) -> Port:
-        """What the composition root has joined to this protocol."""
-        found: Port = self._ports[kind]
-        return found
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.release()
-        self._reader.close()
 
 
 class _Shelf:
@@ -391,7 +248,7 @@ class Tx:
             self.statements += 1
             found: dict[Any, Any] = dict.fromkeys(missing)
             for row in self._store.load(table, missing):
-                found[_key(table, row)] = table.value(row)
+                found[key_of(table, row)] = table.value(row)
             known.update(found)  # nothing is remembered as absent because reading it failed
         return len(missing)
 
@@ -413,7 +270,7 @@ class Tx:
         self._flush({table.name})
         parts = key if isinstance(key, tuple) else (key,)
         invariant(self._send_write(sql, parts) == 1, f"one row must go: {sql}")
-        self.changes.rows.append((table.name, (key,)))
+        self.changes.rows.append((table.name, (key,) if table.shown else ()))
         shelf = self._shelf(table)
         shelf.undo.append((key, shelf.known.get(key, _UNKNOWN), shelf.waiting.pop(key, 0)))
         shelf.known[key] = None
@@ -610,7 +467,7 @@ class Tx:
                 self._touched.append(shelf)
         table, known = shelf.table, shelf.known
         row, waiting, shelf.waiting = table.row, shelf.waiting, {}
-        self.changes.rows.append((table.name, waiting.keys()))
+        self.changes.rows.append((table.name, waiting.keys() if table.shown else ()))
         added = [row(known[key]) for key, how in waiting.items() if how == _INSERT]
         changed = [row(known[key]) for key, how in waiting.items() if how == _UPDATE] if len(added) < len(waiting) else ()
         if added:
@@ -629,7 +486,3 @@ class Tx:
         self._reappend.clear()
         self._savepoint = False
         self._in_command = False
-
-
-def _key(table: Table[Any, Any], row: Row) -> Any:
-    return row[0] if table.keys == 1 else row[: table.keys]

@@ -25,6 +25,7 @@ from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import BrokenError, BusyError, FaultError, KeyRefusal, Refused, UnknownOutcomeError, invariant
 from yunduan.runtime.answers import KEEP, Answered, Refusal, StoredAnswer, stored
 from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
+from yunduan.runtime.look import HEAD
 from yunduan.runtime.memory import Changes
 from yunduan.runtime.ports import Store
 from yunduan.runtime.registry import Registry, Wanted
@@ -34,7 +35,6 @@ log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 _canonical = msgspec.msgpack.Encoder().encode
 
-_HEAD = "SELECT epoch, fact_seq, transfer_seq, block_hash, at FROM head ORDER BY epoch DESC LIMIT 1"
 _MOVE_HEAD = (
     "UPDATE head SET fact_seq = ?, transfer_seq = ?, block_hash = ?, at = ?"
     " WHERE epoch = ? AND fact_seq = ? AND transfer_seq = ? AND block_hash = ? AND at = ?"
@@ -91,8 +91,12 @@ class _VoidError(Exception):
 
 def fingerprint(command: Command[Any], *, secret: bytes = b"") -> bytes:
     """What makes two asks the same: the command and its content, hashed under a secret, so that nobody can test a guess at it."""
-    said = type(command).__name__.encode() + b"\0" + _canonical(command)
-    return hashlib.blake2b(said, digest_size=16, key=secret).digest()
+    return fingerprint_of(type(command).__name__, _canonical(command), secret=secret)
+
+
+def fingerprint_of(name: str, fields: bytes, *, secret: bytes) -> bytes:
+    """The same of a command that is written as MessagePack already."""
+    return hashlib.blake2b(name.encode() + b"\0" + fields, digest_size=16, key=secret).digest()
 
 
 def _nothing(_: str) -> None:
@@ -183,13 +187,20 @@ class Writer:
         return self._clock.monotonic_ms() - self._asks[0].since if self._asks else 0.0
 
     def submit(
-        self, command: Command[Any], *, actor: Actor = ANONYMOUS, key: str = "", background: bool = False, alarm: AlarmId | None = None
+        self,
+        command: Command[Any],
+        *,
+        actor: Actor = ANONYMOUS,
+        key: str = "",
+        background: bool = False,
+        alarm: AlarmId | None = None,
+        content: bytes = b"",
     ) -> "asyncio.Future[Answered]":
         """Queue a command; the answer comes when the commit that holds it is on disk.
 
-        Without a key it is not remembered. A key that is in flight waits for the first call's answer. The future fails with
-        `Refused` for a key used before with other content, `FaultError` when the machine failed (the same key may be sent
-        again), `BrokenError` and others when the program is wrong.
+        Without a key it is not remembered. A key that is in flight waits for the first call's answer. `content` is the command's
+        fingerprint, where another process has made it. The future fails with `Refused` for a key used before with other content,
+        `FaultError` when the machine failed (the same key may be sent again), `BrokenError` and others when the program is wrong.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answered] = loop.create_future()
@@ -205,7 +216,7 @@ class Writer:
             future.set_exception(BusyError("too much is waiting"))
             return future
         name = f"{key} {actor.principal}" if key else ""
-        content = fingerprint(command, secret=self._secret) if key else b""
+        content = (content or fingerprint(command, secret=self._secret)) if key else b""
         if name:
             first = self._in_flight.get(name)
             if first is not None:
@@ -306,10 +317,10 @@ class Writer:
         self.commands += len(batch)
         self.batch_commands_last = len(batch)
         self.statements += self._tx.statements
-        self._next()
         for ask, outcome in batch:
             self._probe("answered")
             self._answer(ask, outcome)
+        self._next()  # after the answers, which leave first: whoever has one asks anew while the next batch is carried out
 
     def _next(self) -> None:
         if self._asks or self._background:
@@ -511,7 +522,7 @@ class Writer:
             raise SupersededError("another writer has moved the head")
 
     def _read_head(self) -> Head:
-        row = self._store.row(_HEAD)
+        row = self._store.row(HEAD)
         if row is None:
             raise BrokenError("the store has a head")
         return Head(*row)

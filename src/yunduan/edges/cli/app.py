@@ -59,13 +59,16 @@ def serve(
         int | None, typer.Option(min=0, max=65_535, help="Port to listen on, 0 for a free one; the setting http.port otherwise.")
     ] = None,
     folder: Annotated[Path | None, typer.Option("--data", help="Folder of store and keys; the setting data otherwise.")] = None,
+    readers: Annotated[
+        int | None, typer.Option(min=0, max=64, help="Processes that serve callers beside the one that writes; the setting otherwise.")
+    ] = None,
     *,
     confirm: Annotated[bool, typer.Option("--confirm-clock", help="Say that the machine's clock is right, so that alarms ring.")] = False,
 ) -> None:
     """Serve the marketplace over HTTP until Ctrl-C."""
-    from yunduan.edges.http.serve import serve  # noqa: PLC0415 - the web framework is loaded by whoever serves alone
+    from yunduan.edges.serve import serve  # noqa: PLC0415 - the web framework is loaded by whoever serves alone
 
-    raise typer.Exit(serve(settings_of(folder, host=host, port=port), confirm_clock=confirm))
+    raise typer.Exit(serve(settings_of(folder, host=host, port=port, readers=readers), confirm_clock=confirm))
 
 
 def main(arguments: list[str] | None = None) -> None:

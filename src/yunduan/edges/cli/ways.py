@@ -25,13 +25,13 @@ def moment(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def settings_of(folder: Path | None, *, host: str = "", port: int | None = None) -> Settings:
+def settings_of(folder: Path | None, *, host: str = "", port: int | None = None, readers: int | None = None) -> Settings:
     """The settings, with what the command line says instead; ends the process with exit code 2 when one does not fit."""
     settings = settings_or_exit()
     if folder is not None:
         settings = replace(settings, data=str(folder))
-    http = replace(settings.http, host=host or settings.http.host, port=settings.http.port if port is None else port)
-    return replace(settings, http=http)
+    said = {"host": host or None, "port": port, "readers": readers}
+    return replace(settings, http=replace(settings.http, **{name: value for name, value in said.items() if value is not None}))
 
 
 def must_be_there(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
 from yunduan.backends.sandbox import Sandbox
-from yunduan.cloud import Cloud
+from yunduan.edges.access import Access
 from yunduan.edges.http.docs import STYLE, docs_page
 from yunduan.edges.http.endpoint import Admits, Endpoint
 from yunduan.edges.http.events import Streams
@@ -23,13 +23,13 @@ from yunduan.edges.http.openapi import openapi_document
 from yunduan.edges.http.pages import mailbox_pages, sandbox_pages
 from yunduan.edges.http.problems import problem
 from yunduan.edges.http.reading import Bounds
-from yunduan.edges.http.watching import Metrics, readiness
+from yunduan.edges.http.watching import Watch
 from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 
-def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
+def application(cloud: Access, settings: Settings, *, admits: Admits, watch: Watch) -> Front:
     """The whole web edge as one ASGI application; whoever serves it starts and stops the cloud."""
     bounds = Bounds(body_bytes_max=settings.http.body_bytes_max, body_ms_max=settings.http.body_ms_max)
     endpoints = [Endpoint(route, cloud, admits=admits) for route in cloud.registry.routes]
@@ -39,7 +39,7 @@ def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
     rest = Litestar(
         [
             *_pages(cloud, settings),
-            *_watched(cloud, [*(endpoint.meter for endpoint in endpoints), elsewhere], streams),
+            *_watched(watch, [*(endpoint.meter for endpoint in endpoints), elsewhere], streams),
             *mailbox_pages(cloud),
             *sandbox_pages(sandbox),
             *media_pages(),
@@ -52,7 +52,7 @@ def application(cloud: Cloud, settings: Settings, *, admits: Admits) -> Front:
     return Front(endpoints, rest, bounds=bounds, elsewhere=elsewhere, streams=streams, slow_ms=settings.log.slow_ms)
 
 
-def _sandbox(cloud: Cloud) -> Sandbox | None:
+def _sandbox(cloud: Access) -> Sandbox | None:
     """The sandbox, where the settings have one."""
     try:
         return cloud.port(Sandbox)
@@ -60,7 +60,7 @@ def _sandbox(cloud: Cloud) -> Sandbox | None:
         return None
 
 
-def _pages(cloud: Cloud, settings: Settings) -> list[Any]:
+def _pages(cloud: Access, settings: Settings) -> list[Any]:
     @cache
     def described() -> bytes:
         return msgspec.json.encode(openapi_document(cloud.registry, public_url=settings.public_url()))
@@ -98,25 +98,23 @@ def _pages(cloud: Cloud, settings: Settings) -> list[Any]:
     return [start, openapi, documentation, style]
 
 
-def _watched(cloud: Cloud, meters: list[Meter], streams: Streams | None) -> list[Any]:
-    metrics = Metrics(cloud, meters, streams)
-
+def _watched(watch: Watch, meters: list[Meter], streams: Streams | None) -> list[Any]:
     @get("/health/live", sync_to_thread=False)
     def live() -> Response[bytes]:
         """The loop answers."""
         return Response(b'{"live":true}', media_type="application/json")
 
-    @get("/health/ready", sync_to_thread=False)
-    def ready() -> Response[bytes]:
+    @get("/health/ready")
+    async def ready() -> Response[bytes]:
         """Whether requests should be sent here."""
-        found = readiness(cloud)
+        found = await watch.readiness()
         status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
         return Response(msgspec.json.encode(found), media_type="application/json", status_code=status)
 
-    @get("/metrics", sync_to_thread=False)
-    def scrape() -> Response[bytes]:
+    @get("/metrics")
+    async def scrape() -> Response[bytes]:
         """Prometheus' text form."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(await watch.metrics(meters, streams.open if streams else 0), media_type="text/plain; version=0.0.4")
 
     return [live, ready, scrape]
 

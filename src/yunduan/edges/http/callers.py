@@ -5,10 +5,10 @@ import hashlib
 
 import structlog
 
-from yunduan.cloud import Cloud
 from yunduan.domains.identity.commands import TouchSession
 from yunduan.domains.identity.model import TOUCH_MS
 from yunduan.domains.identity.queries import CallerOf
+from yunduan.edges.access import Access
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import SessionId
 from yunduan.runtime.answers import Answered
@@ -19,14 +19,14 @@ log = structlog.get_logger(__name__)
 class Sessions:
     """Asks identity whose token it is: one look-up by its hash, anew for every request, so that a revoked session ends at once."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Access) -> None:
         """Ask in this cloud."""
         self._cloud = cloud
         self._touching: set[SessionId] = set()
 
     def __call__(self, token: bytes, origin: str) -> Actor | None:
         """The caller whose token this is, if it is anybody's and has not expired."""
-        caller, now = self._cloud.ask(CallerOf(token_hash=hashlib.sha256(token).digest())), self._cloud.writer.now()
+        caller, now = self._cloud.ask(CallerOf(token_hash=hashlib.sha256(token).digest())), self._cloud.now()
         if caller is None or caller.expires_at <= now:
             return None
         if now - caller.seen_at >= TOUCH_MS:

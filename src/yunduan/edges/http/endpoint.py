@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from yunduan.cloud import Cloud
+from yunduan.edges.access import Access
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.problems import JSON, ProblemError, Reply, problem, status_of
 from yunduan.edges.http.reading import Request, check_json_type, checked_key, decoded_body, decoded_parameters, decoded_query
@@ -40,7 +40,7 @@ class Admits(Protocol):
 class Endpoint:
     """Reads one request, finds out who calls and whether they may, makes the message, hands it to the cloud."""
 
-    def __init__(self, route: Route, cloud: Cloud, *, admits: Admits) -> None:
+    def __init__(self, route: Route, cloud: Access, *, admits: Admits) -> None:
         """Prepare everything that does not depend on the request."""
         self.route = route
         self.changes = issubclass(route.message, Command)

@@ -13,8 +13,8 @@ from time import perf_counter
 import msgspec
 import structlog
 
-from yunduan.cloud import Cloud
 from yunduan.domains.notices.queries import NoticesAfter, NoticeView, ToldAfter
+from yunduan.edges.access import Access
 from yunduan.edges.http.endpoint import PREFIX, Admits, Endpoint
 from yunduan.edges.http.problems import Place, ProblemError
 from yunduan.edges.http.reading import Receive, Request, Send
@@ -67,7 +67,7 @@ class _Stream:
 class Streams:
     """Every open client of this process."""
 
-    def __init__(self, cloud: Cloud, endpoint: Endpoint, *, admits: Admits) -> None:
+    def __init__(self, cloud: Access, endpoint: Endpoint, *, admits: Admits) -> None:
         """Serve the notices of a cloud to whoever the endpoint lets in."""
         self.endpoint = endpoint
         self._cloud = cloud

@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 from litestar import Request, Response, get, post
 
 from yunduan.backends.sandbox import Page, Said, Sandbox
-from yunduan.cloud import Cloud
 from yunduan.domains.identity.model import Letter
 from yunduan.domains.identity.queries import Mailbox
 from yunduan.domains.notices.model import NoticeLetter
 from yunduan.domains.notices.queries import NoticeMailbox
+from yunduan.edges.access import Access
 from yunduan.kernel.ids import LetterId
 from yunduan.kernel.refusals import Refused
 
@@ -31,7 +31,7 @@ _SAID = {
 }
 
 
-def mailbox_pages(cloud: Cloud) -> list[Any]:
+def mailbox_pages(cloud: Access) -> list[Any]:
     """The last letters for people to read; absent where the settings do not say that this is a place for development."""
 
     @get("/development/mailbox", sync_to_thread=False)

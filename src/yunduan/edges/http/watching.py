@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Protocol
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from yunduan.cloud import Cloud
-from yunduan.edges.http.events import Streams
 from yunduan.edges.http.meters import BOUNDS_S, Meter
 
 LAG_MAX = 100_000
@@ -55,7 +55,7 @@ def readiness(cloud: Cloud) -> Readiness:
 class _Figures:
     """Reads the counters that others keep anyway."""
 
-    def __init__(self, cloud: Cloud, meters: Sequence[Meter], streams: Streams | None) -> None:
+    def __init__(self, cloud: Cloud, meters: Sequence[Meter], streams: int) -> None:
         self._cloud = cloud
         self._meters = meters
         self._streams = streams
@@ -108,19 +108,35 @@ class _Figures:
                 times.add_metric((meter.method, meter.path), list(zip(bounds, accumulate(meter.buckets), strict=True)), meter.seconds)
         yield counts
         yield times
-        if self._streams is not None:
-            yield GaugeMetricFamily("yunduan_streams", "Streams of events that are open.", value=self._streams.open)
+        yield GaugeMetricFamily("yunduan_streams", "Streams of events that are open.", value=self._streams)
 
 
-class Metrics:
-    """The scrape."""
+class Watch(Protocol):
+    """Tells how a cloud is, whichever process its writer is in."""
 
-    def __init__(self, cloud: Cloud, meters: Sequence[Meter], streams: Streams | None = None) -> None:
-        """Look at a cloud and at the front's meters and streams, in a registry of its own."""
-        self._registry = CollectorRegistry()
-        self._registry.register(_Figures(cloud, meters, streams))
-        ProcessCollector(registry=self._registry)
+    async def readiness(self) -> Readiness:
+        """Whether requests should be sent here."""
+        ...
 
-    def text(self) -> bytes:
-        """All of it, in Prometheus' text form."""
-        return generate_latest(self._registry)
+    async def metrics(self, meters: Sequence[Meter], streams: int) -> bytes:
+        """Every figure, in Prometheus' text form; the meters and how many streams are open are those of whoever asks."""
+        ...
+
+
+class Here:
+    """Watches a cloud of this process."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        """Look at this cloud."""
+        self._cloud = cloud
+
+    async def readiness(self) -> Readiness:
+        """Whether requests should be sent here."""
+        return readiness(self._cloud)
+
+    async def metrics(self, meters: Sequence[Meter], streams: int) -> bytes:
+        """Every figure, in Prometheus' text form."""
+        registry = CollectorRegistry()
+        registry.register(_Figures(self._cloud, meters, streams))
+        ProcessCollector(registry=registry)
+        return generate_latest(registry)

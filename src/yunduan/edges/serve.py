@@ -1,25 +1,27 @@
-"""Serves a cloud over HTTP: one process, one loop, the collector tuned; ends when told to, or when a commit has failed."""
+"""Serves a cloud over HTTP until told to end, or until a commit has failed: in one process, or with others that read."""
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
-import uvicorn
 import uvloop
 
-from yunduan.cloud import Cloud, open_cloud
+from yunduan.cloud import Cloud, Window, open_cloud, open_window
+from yunduan.edges.access import Access
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
-from yunduan.edges.http.direct import direct_protocol
 from yunduan.edges.http.endpoint import Admits
-from yunduan.edges.http.front import Front
 from yunduan.edges.http.protocol import sweep_connections
+from yunduan.edges.http.server import Server, tune
+from yunduan.edges.http.watching import Here
+from yunduan.edges.linked.reading import read
+from yunduan.edges.linked.writing import fork, reap, write
 from yunduan.edges.logs import configure_logs
 from yunduan.edges.operator import OperatorSocket
 from yunduan.edges.starting import started, warn_of_strangers
@@ -30,18 +32,6 @@ EXIT_CODE_ADDRESS = 69
 """The address cannot be listened on."""
 EXIT_CODE_STOPPED = 74
 """A commit has failed: whoever started this process shall start it again, and what is on disk then counts."""
-SWITCH_INTERVAL_S = 0.0003
-"""The helper that commits must not wait five milliseconds for the loop."""
-COLLECTOR_THRESHOLDS = (50_000, 20, 50)
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its own idea of signals: they end the serving, and the exit code says how it ended."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them to `serve`."""
-        yield
 
 
 def serve(
@@ -49,7 +39,8 @@ def serve(
     *,
     confirm_clock: bool = False,
     opened: Callable[[Settings], Cloud] = open_cloud,
-    admits: Callable[[Cloud], Admits] = Sessions,
+    seen: Callable[[Settings], Window] = open_window,
+    admits: Callable[[Access], Admits] = Sessions,
 ) -> int:
     """Serve until SIGTERM or SIGINT, which drain (0), or until a commit fails (not 0); answers the exit code.
 
@@ -64,23 +55,26 @@ def serve(
         log.critical("cannot_listen", host=settings.http.host, port=settings.http.port, error=str(error))
         return EXIT_CODE_ADDRESS
     settings = started(settings, port=listening.getsockname()[1])
-    with contextlib.closing(listening), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(settings, listening, lambda: _confirmed(opened(settings), confirm_clock), admits))
+    with contextlib.closing(listening):
+        readers = fork(settings.http.readers, lambda way: read(settings, listening, way, seen, admits))
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                serving = partial(write, readers=readers) if readers else partial(_read_and_write, listening=listening, admits=admits)
+                has_failed = runner.run(_serve(settings, lambda: _confirmed(opened(settings), confirm_clock), serving))
+        finally:
+            reap(readers)
+    return EXIT_CODE_STOPPED if has_failed else 0
 
 
-async def _serve(settings: Settings, listening: socket.socket, opened: Callable[[], Cloud], admits: Callable[[Cloud], Admits]) -> int:
-    cloud = opened()
-    front = application(cloud, settings, admits=admits(cloud))
-    server = Server(_config(settings, front))
-    failures: list[BaseException] = []
+async def _serve(settings: Settings, opened: Callable[[], Cloud], serving: Callable[..., Coroutine[Any, Any, None]]) -> bool:
+    """Open, serve until told to stop, close; answers whether it stopped because something failed."""
+    stopped: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def stop(failure: BaseException | None = None) -> None:
-        if failure is not None:
-            failures.append(failure)
-        server.should_exit = True
-        if front.streams is not None:
-            front.streams.close()  # they would not end by themselves, and it is waited for them
+        if not stopped.done():
+            stopped.set_result(failure is not None)
 
+    cloud = opened()
     cloud.writer.on_stop(stop)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,17 +82,28 @@ async def _serve(settings: Settings, listening: socket.socket, opened: Callable[
     operator = OperatorSocket(cloud, Path(settings.data))
     await operator.start()
     cloud.start()
+    try:
+        await serving(cloud, settings, stopped)
+    finally:
+        await operator.stop()
+        await _close(cloud, failed=stopped.done() and stopped.result())
+    log.info("stopped", failed=await stopped)
+    return await stopped
+
+
+async def _read_and_write(
+    cloud: Cloud, settings: Settings, stopped: "asyncio.Future[bool]", *, listening: socket.socket, admits: Callable[[Access], Admits]
+) -> None:
+    """Serve callers in the process that writes."""
+    server = Server(application(cloud, settings, admits=admits(cloud), watch=Here(cloud)), settings.http)
+    stopped.add_done_callback(lambda _: server.end())
     sweeper = asyncio.create_task(sweep_connections(server.server_state))
-    _tune()
-    log.info("serving", url=f"http://{settings.http.host}:{listening.getsockname()[1]}", routes=len(cloud.registry.routes))
+    tune()
+    log.info("serving", url=settings.http.url(), routes=len(cloud.registry.routes))
     try:
         await server.serve(sockets=[listening])
     finally:
         sweeper.cancel()
-        await operator.stop()
-        await _close(cloud, failed=bool(failures))
-    log.info("stopped", failed=bool(failures))
-    return EXIT_CODE_STOPPED if failures else 0
 
 
 def _confirmed(cloud: Cloud, confirm_clock: bool) -> Cloud:
@@ -127,28 +132,3 @@ def _listen(settings: Settings) -> socket.socket:
         listening.close()
         raise
     return listening
-
-
-def _config(settings: Settings, front: Front) -> uvicorn.Config:
-    http = settings.http
-    return uvicorn.Config(
-        front,
-        http=direct_protocol(front, http),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(http.trusted_proxies),
-        forwarded_allow_ips=list(http.trusted_proxies) or None,
-        backlog=http.backlog,
-        timeout_keep_alive=http.keep_alive_s,
-        timeout_graceful_shutdown=http.drain_s,
-    )
-
-
-def _tune() -> None:
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
-    gc.collect()
-    gc.freeze()
