@@ -56,6 +56,7 @@ class ShowStandings(Command[None]):
 @handles(CountSale)
 def count_sale(tx: Tx, ask: CountSale) -> None:
     """Keep each goods' standing."""
+    tx.advance(store.STANDING, [line.goods_id for line in ask.lines])
     for line in ask.lines:
         standing = store.standing(tx, line.goods_id)
         store.keep_standing(tx, replace(standing, sold=standing.sold + line.quantity))
