@@ -32,14 +32,14 @@ class Markets:
         self._run = work / "run"
 
     @contextmanager
-    def served(self, system: str, *, carts: bool) -> Iterator[tuple[Server, Path]]:
+    def served(self, system: str, *, carts: bool, readers: int = 0) -> Iterator[tuple[Server, Path]]:
         """A server on a fresh copy of a system's market, and the folder of what a driver has to know."""
         self._make(system, carts=carts)
         log, source = self._work / "server.log", self._folder("sqlite" if system == "textbook" else system, carts=carts)
         shutil.rmtree(self._run, ignore_errors=True)
         if system == "sqlite":
             shutil.copytree(source, self._run)
-            with ours(self._run, log=log) as server:
+            with ours(self._run, readers=readers, log=log) as server:
                 yield server, self._run
             return
         self._cluster.run(f"CREATE DATABASE run TEMPLATE {_database(system, carts=carts)}")

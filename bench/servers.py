@@ -75,8 +75,9 @@ class Server:
         return sum(self._times(pid) for pid in (self._process.pid, *self._beside))
 
     def memory_mib(self) -> float:
-        """Resident memory of the server's own process."""
-        return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
+        """Resident memory of the server's own process and, in proportion, of those that it has started."""
+        own = psutil.Process(self._process.pid)
+        return float(own.memory_info().rss + sum(child.memory_full_info().pss for child in own.children(recursive=True))) / 2**20
 
     @staticmethod
     def _times(pid: int) -> float:
@@ -90,10 +91,11 @@ class Server:
         return total
 
 
-def ours(folder: Path, *, store_url: str = "", log: Path, beside: tuple[int, ...] = ()) -> Server:
+def ours(folder: Path, *, store_url: str = "", readers: int = 0, log: Path, beside: tuple[int, ...] = ()) -> Server:
     """`yunduan serve` on a folder."""
     port = free_port()
     environment = {"YUNDUAN_DATA": str(folder), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "warning"}
+    environment["YUNDUAN_HTTP__READERS"] = str(readers)
     if store_url:
         environment["YUNDUAN_STORE__URL"] = store_url
     command = [str(Path(sys.executable).parent / "yunduan"), "serve"]

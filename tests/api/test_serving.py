@@ -20,10 +20,17 @@ BOOK = b'{"title":"a"}'
 BUYER = "Bearer buyer"
 
 
+@pytest.fixture(scope="module", params=["0", "1"], ids=["alone", "with a reader"])
+def readers(request: pytest.FixtureRequest) -> str:
+    """How many processes serve beside the one that writes: none must be able to tell."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, readers: str) -> Iterator[Server]:
     """The shelf, with short deadlines."""
     limits = {"HEAD_MS_MAX": "700", "BODY_MS_MAX": "700", "KEEP_ALIVE_S": "1", "CONNECTIONS_MAX": "200", "HEAD_BYTES_MAX": "8192"}
+    limits["READERS"] = readers
     with served("shelf", tmp_path_factory.mktemp("shelf"), **{f"YUNDUAN_HTTP__{name}": value for name, value in limits.items()}) as server:
         yield server
 
@@ -43,11 +50,11 @@ def probe(server: Server, times: int = 20) -> float:
     return max(took)
 
 
-def test_it_answers_within_two_seconds_of_its_start(tmp_path: Path) -> None:
+def test_it_answers_within_two_seconds_of_its_start(tmp_path: Path, readers: str) -> None:
     """The best of three, since others use this machine too."""
     took = []
     for n in range(3):
-        with served("shelf", tmp_path / str(n)) as server:
+        with served("shelf", tmp_path / str(n), YUNDUAN_HTTP__READERS=readers) as server:
             took.append(server.started_s)
             assert server.stop() == 0
     assert min(took) <= 2.0, took
@@ -230,9 +237,9 @@ def test_nothing_personal_is_in_the_log(server: Server) -> None:
         assert marker not in written
 
 
-def test_a_signal_lets_open_requests_end(tmp_path: Path) -> None:
+def test_a_signal_lets_open_requests_end(tmp_path: Path, readers: str) -> None:
     """Exit code 0, and everything that was answered is on disk."""
-    with served("shelf", tmp_path) as server, server.connect() as connection:
+    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS=readers) as server, server.connect() as connection:
         begun = request("POST", "/v1/books", BOOK, authorization=BUYER, idempotency_key="last", expect="100-continue")
         connection.sendall(begun[: -len(BOOK)])
         assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")  # the request is in hand
@@ -255,9 +262,9 @@ def listens(server: Server) -> bool:
     return True
 
 
-def test_a_failed_commit_is_answered_unknown_and_ends_the_process(tmp_path: Path) -> None:
+def test_a_failed_commit_is_answered_unknown_and_ends_the_process(tmp_path: Path, readers: str) -> None:
     """Nothing is acknowledged; whoever starts it again finds what is on disk."""
-    with served("shelf", tmp_path) as server:
+    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS=readers) as server:
         assert server.ask("POST", "/v1/books", BOOK, authorization=BUYER, idempotency_key="one")[0] == 200
         (tmp_path / "fail").touch()
         failed = server.ask("POST", "/v1/books", BOOK, authorization=BUYER, idempotency_key="two")

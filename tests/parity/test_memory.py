@@ -8,6 +8,7 @@ import pytest
 from support.toy import PURSES, Do, Everything, PurseOf, Step
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.look import HEAD, DistantLook
 from yunduan.runtime.memory import Changes, Memory
 from yunduan.testing import World
 
@@ -119,3 +120,59 @@ def test_results_of_a_table_are_bounded() -> None:
     assert memory.recall("table", 9, lambda: made.append("again"), most=4) == 9
     assert memory.recall("table", 0, lambda: 100, most=4) == 100
     assert made == list(range(10))
+
+
+class Ear:
+    """Keeps what the writer says of its last commit, as another process hears it: later, and as values."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing has been said."""
+        self._store = world.cloud.store
+        self.heard: list[tuple[Any, Changes]] = []
+        world.cloud.writer.watch(self)
+
+    def pin(self) -> None:
+        """Nothing is said before a commit."""
+
+    def renew(self, changes: Changes) -> None:
+        """Keep it with the head that it leads to."""
+        kept = Changes()
+        kept.rows, kept.tables = [(name, list(keys)) for name, keys in changes.rows], set(changes.tables)
+        self.heard.append((self._store.row(HEAD), kept))
+
+    def stand_aside(self, *, aside: bool) -> None:
+        """Nothing to see."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_look_from_afar_mixes_no_two_commits(world: World, seed: int) -> None:
+    """Told of each commit late, now and then of several at once, it never shows what is remembered beside what is newer."""
+    dice = random.Random(seed)
+    ear = Ear(world)
+    distant = DistantLook(world.cloud.store.reader(), world.cloud.registry, {})
+
+    async def hold() -> None:
+        distant.hold()
+        distant.hear(world.cloud.store.row(HEAD) or (), Changes())
+
+    async def seen() -> Any:
+        return distant.answer(Everything(ids=IDS), actor=SYSTEM, now=0)
+
+    async def hear() -> None:
+        distant.hear(*ear.heard.pop(0))
+
+    world.run(hold())
+    for _ in range(60):
+        world.pass_time(1)
+        world.send_all([(_some_steps(dice), SYSTEM) for _ in range(dice.randint(1, 2))])
+        if dice.random() < 0.4:
+            world.run(seen())  # remembers, or finds that it has not been told
+        while ear.heard and dice.random() < 0.6:
+            world.run(hear())
+        if dice.random() < 0.3:
+            distant.stand_aside(aside=dice.random() < 0.5)
+        distant.release()  # as when a snapshot has been held for long, so that the next one is of the newest commit
+        assert world.run(seen()) == truth(world)
+        if dice.random() < 0.3:
+            assert world.run(seen()) == truth(world)
+    distant.close()

@@ -23,11 +23,12 @@ def main(kind: str, folder: str) -> int:
     """Serve until told to stop."""
     sys.path.insert(0, str(HERE.parent))
     from support import shelf
-    from yunduan.backends.sqlite import SqliteStore
-    from yunduan.cloud import Cloud, open_cloud
+    from yunduan.backends.sqlite import SqliteStore, open_reader
+    from yunduan.cloud import Cloud, Parts, Window, open_cloud
     from yunduan.edges.serve import serve
     from yunduan.kernel.refusals import UnknownOutcomeError
     from yunduan.runtime import domain as runtime
+    from yunduan.runtime.clock import SystemClock
     from yunduan.runtime.settings import Settings, settings_or_exit
 
     class FailingStore(SqliteStore):
@@ -42,10 +43,14 @@ def main(kind: str, folder: str) -> int:
         store = FailingStore(Path(folder) / "yunduan.sqlite")
         return Cloud(store, domains=(runtime.DOMAIN, shelf.DOMAIN), limits=settings.writer.limits())
 
+    def seen(_: Settings) -> Window:
+        reader = lambda: open_reader(Path(folder) / "yunduan.sqlite")  # noqa: E731 - shorter than a function's own name
+        return Window(domains=(runtime.DOMAIN, shelf.DOMAIN), parts=Parts(ports={}), reader=reader, clock=SystemClock())
+
     settings = settings_or_exit()
     if kind == "cloud":
         return serve(settings, opened=open_cloud)
-    return serve(settings, opened=opened, admits=lambda _: shelf.admits)
+    return serve(settings, opened=opened, seen=seen, admits=lambda _: shelf.admits)
 
 
 class Server:

@@ -8,41 +8,43 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import PersonId, SessionId, ShopId
 from yunduan.kernel.refusals import BusyError, FaultError, KeyRefusal, Refused, UnknownOutcomeError
 
+log = structlog.get_logger(__name__)
 HEAD_BYTES = 4
 HeadRow = tuple[int, int, int, bytes, int]
 """What `HEAD` reads: epoch, number of the last fact and of the last transfer, hash of the last block, time."""
 
 
 class Caller(Struct, frozen=True, array_like=True):
-    """An `Actor` on its way."""
+    """An `Actor` on its way; its ids are as they are, since nobody has none."""
 
-    person: PersonId
-    session: SessionId
+    person: str
+    session: str
     scopes: frozenset[str]
     operator_roles: frozenset[str]
-    shop_roles: dict[ShopId, frozenset[str]]
+    shop_roles: dict[str, frozenset[str]]
     origin: str
     is_system: bool
 
     @classmethod
     def of(cls, actor: Actor) -> "Caller":
         """How it is said."""
-        return cls(actor.person, actor.session, actor.scopes, actor.operator_roles, dict(actor.shop_roles), actor.origin, actor.is_system)
+        return cls(actor.person, actor.session, actor.scopes, actor.operator_roles, {str(shop): roles for shop, roles in actor.shop_roles.items()}, actor.origin, actor.is_system)
 
     def actor(self) -> Actor:
         """Whom it says."""
         return Actor(
-            person=self.person,
-            session=self.session,
+            person=PersonId(self.person),
+            session=SessionId(self.session),
             scopes=self.scopes,
             operator_roles=self.operator_roles,
-            shop_roles=self.shop_roles,
+            shop_roles={ShopId(shop): roles for shop, roles in self.shop_roles.items()},
             origin=self.origin,
             is_system=self.is_system,
         )
@@ -210,8 +212,13 @@ class Link(asyncio.Protocol):
             ends = begins + int.from_bytes(unread[at:begins], "little")
             if ends > len(unread):
                 break
-            for message in self._decode(memoryview(unread)[begins:ends].tobytes()):
-                self._heard(message)
+            try:
+                for message in self._decode(bytes(unread[begins:ends])):
+                    self._heard(message)
+            except Exception:  # both ends are of one version: the program is wrong, and what follows cannot be relied on
+                log.exception("link_broke")
+                self.close()
+                return
             at = ends
         del unread[:at]
 
