@@ -57,6 +57,8 @@ def serve(
     settings = started(settings, port=listening.getsockname()[1])
     with contextlib.closing(listening):
         readers = fork(settings.http.readers, lambda way: read(settings, listening, way, seen, admits))
+        if readers:
+            listening.close()  # it is theirs: whoever comes when they have stopped is turned away, not kept waiting
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 serving = partial(write, readers=readers) if readers else partial(_read_and_write, listening=listening, admits=admits)

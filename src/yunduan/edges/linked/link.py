@@ -35,7 +35,15 @@ class Caller(Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, actor: Actor) -> "Caller":
         """How it is said."""
-        return cls(actor.person, actor.session, actor.scopes, actor.operator_roles, {str(shop): roles for shop, roles in actor.shop_roles.items()}, actor.origin, actor.is_system)
+        return cls(
+            actor.person,
+            actor.session,
+            actor.scopes,
+            actor.operator_roles,
+            {str(shop): roles for shop, roles in actor.shop_roles.items()},
+            actor.origin,
+            actor.is_system,
+        )
 
     def actor(self) -> Actor:
         """Whom it says."""
