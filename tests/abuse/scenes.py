@@ -23,9 +23,11 @@ from yunduan.domains.orders.claiming import PassDeadline
 from yunduan.domains.orders.commands import Placed, ReviewOrder
 from yunduan.domains.orders.model import Who
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.payments.cycles import Cycle
 from yunduan.domains.payments.deposits import PledgeDeposit
 from yunduan.domains.payments.model import BankAccount
 from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
+from yunduan.domains.payments.settling import SetPayoutPlan
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import ShopId
@@ -463,6 +465,13 @@ def _withdrawal(stage: Stage, name: str) -> Scene:
     return stage.made(name, "shop finance" if "shops" in name else token, {}, body, {"amount": {"amount": 2, "currency": "CNY"}})
 
 
+def _plan(stage: Stage, name: str) -> Scene:
+    shop_id = ShopId(stage.town.ours["shop_id"])
+    stage.world.send(SetPayoutPlan(shop_id=shop_id, cycle=Cycle.NONE), actor=Actor(person=stage.town.people["shop owner"]))
+    body = {"cycle": "daily", "after_days": 7, "weekday": 1}
+    return stage.made(name, "shop owner", {}, body, body | {"after_days": 8})
+
+
 def _awaited(stage: Stage, name: str) -> Scene:
     return stage.made(name, "operator finance", {"payout_id": stage.town.awaited(stage.market.buyer(6_000_000))})
 
@@ -689,6 +698,7 @@ SCENES: dict[str, Make] = {
     "POST /payments/top-ups": _top_up,
     "PUT /wallet/payee": _payee,
     "PUT /shops/{shop_id}/payee": _payee,
+    "PUT /shops/{shop_id}/payout-plan": _plan,
     "POST /wallet/withdrawals": _withdrawal,
     "POST /shops/{shop_id}/payouts": _withdrawal,
     "POST /operator/payouts/{payout_id}/approvals": _awaited,

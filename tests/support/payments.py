@@ -304,6 +304,7 @@ class Market:
     def everything(self) -> list[tuple[Any, ...]]:
         """Every row that payments and the ledger have, to show that nothing has changed."""
         of_payments = "payment escrow payment_refund channel_errand payment_alert payment_purse payment_payee payment_payout payment_day"
+        of_payments += " payment_plan"
         tables = (*of_payments.split(), "account", "transfer")
         rows: list[tuple[Any, ...]] = []
         for table in tables:

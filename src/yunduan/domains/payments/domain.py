@@ -1,6 +1,6 @@
 """What payments shows to the composition root."""
 
-from yunduan.domains.payments import commands, deposits, payouts, payouts_seen, queries, recourse
+from yunduan.domains.payments import commands, deposits, payouts, payouts_seen, queries, recourse, settling
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     ClaimPaidOff,
@@ -43,6 +43,8 @@ DOMAIN = Domain(
         payouts.pay_out_shop,
         payouts.approve_payout,
         payouts.decline_payout,
+        settling.set_payout_plan,
+        settling.run_payout_plan,
         commands.book_difference,
         commands.set_aside_for_promotions,
         commands.resolve_alert,
@@ -68,6 +70,7 @@ DOMAIN = Domain(
         payouts_seen.withdrawals,
         payouts_seen.payouts_of_shop,
         payouts_seen.awaited_payouts_of,
+        settling.payout_forecast,
     ),
     facts=(
         PaymentCaptured,

@@ -133,7 +133,7 @@ def withdraw(tx: Tx, ask: Withdraw) -> PayoutMoved:
     """Whoever asks takes of their own."""
     payees.usable(tx.get(PAYEES, tx.actor.person))
     limits.use(tx, tx.actor.person, Way.OUT, ask.amount)
-    return _begin(tx, tx.actor.person, ask.amount)
+    return begin(tx, tx.actor.person, ask.amount, asked_by=tx.actor.person)
 
 
 @handles(PayOutShop)
@@ -141,15 +141,15 @@ def pay_out_shop(tx: Tx, ask: PayOutShop) -> PayoutMoved:
     """The edge has looked at the caller's role in this shop."""
     if recourse.standing(tx, ask.shop_id, ask.amount.currency).owed:
         raise Refused(PaymentRefusal.SHOP_OWES)
-    return _begin(tx, ask.shop_id, ask.amount)
+    return begin(tx, ask.shop_id, ask.amount, asked_by=tx.actor.person)
 
 
-def _begin(tx: Tx, owner: str, amount: Money) -> PayoutMoved:
+def begin(tx: Tx, owner: str, amount: Money, *, asked_by: PersonId) -> PayoutMoved:
     """What is paid out leaves the account now, and is on its way until the channel has said what became of it."""
     payee = payees.usable(tx.get(PAYEES, owner))
     tx.port(Channels).named(payee.channel)
     limit = tx.port(PaymentSettings).approve_above
-    payout = payees.begun(tx.id("pyo"), payee, amount, asked_by=tx.actor.person, approve_above=limit, now=tx.now)
+    payout = payees.begun(tx.id("pyo"), payee, amount, asked_by=asked_by, approve_above=limit, now=tx.now)
     tx.send(postings.pay_out(payout).command())
     tx.add(PAYOUTS, payout.id, payout)
     tx.tell(PayoutBegun(payout_id=payout.id, owner=owner, amount=amount, is_awaited=payout.state is PayoutState.AWAITED))

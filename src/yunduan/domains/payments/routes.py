@@ -19,6 +19,7 @@ from yunduan.domains.payments.queries import (
     StatementOfWallet,
     WalletOf,
 )
+from yunduan.domains.payments.settling import PayoutForecast, SetPayoutPlan
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
 _EARNS = Owner.shop("owner", "finance")
@@ -128,6 +129,24 @@ ROUTES = (
         _EARNS,
         client=("before", "limit"),
         summary="What a shop has had paid out, the latest first, and to which account",
+    ),
+    Route(
+        "PUT",
+        "/shops/{shop_id}/payout-plan",
+        SetPayoutPlan,
+        "shop:write",
+        Owner.shop("owner"),
+        client=("cycle", "after_days", "weekday"),
+        summary="Say when a shop is paid out by itself",
+    ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/payout-forecast",
+        PayoutForecast,
+        "shop:read",
+        _EARNS,
+        client=("currency", "start", "limit"),
+        summary="What a shop will be paid out next, and every transfer that makes it so much",
     ),
     Route(
         "GET",

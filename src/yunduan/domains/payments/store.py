@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from yunduan.domains.payments.cycles import Plan
 from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.model import (
     Alert,
@@ -13,7 +14,7 @@ from yunduan.domains.payments.model import (
     Refund,
 )
 from yunduan.domains.payments.payees import Payee, Payout
-from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId
+from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Tx
 
@@ -77,6 +78,8 @@ DAYS: Table[tuple[str, str], Day] = Table(
 )
 
 PAYEES: Table[str, Payee] = _documents(Payee, "payment_payee", "owner")
+
+PLANS: Table[ShopId, Plan] = _documents(Plan, "payment_plan", "shop_id")
 
 _payout = msgspec.json.Decoder(Payout).decode
 PAYOUTS: Table[str, Payout] = Table(
