@@ -52,7 +52,7 @@ def told(town: Town) -> list[tuple[str, bytes]]:
 
 def test_an_offer_has_everything_that_a_checkout_reads(town: Town) -> None:
     """Texts in both languages, price, weight, template, tax class, picture, and what is left."""
-    red_l, blue_s = variant("R-L", 2500, choice=(0, 1), weight_g=250), variant("B-S", 1999, choice=(1, 0), compare_at=yuan(2999))
+    red_l, blue_s = variant("R-L", 2500, choice=(0, 1), weight_g=250), variant("B-S", 1999, choice=(1, 0))
     goods = town.goods(red_l, blue_s, options=(COLOURS, SIZES), pictures=("a/1.webp", "a/2.webp"), tax_class=TaxClass.REDUCED)
     red, blue = goods.variant_ids
     town.stock(red, 7)
@@ -75,7 +75,10 @@ def test_an_offer_of_what_is_not_there_is_refused(town: Town) -> None:
 
 def test_the_page_shows_what_is_said_and_what_moves(town: Town) -> None:
     """The ready page decodes to what the shop said; stock is by variant; the shop's face is beside it."""
-    goods = town.goods(variant("A", compare_at=yuan(2999)), pictures=("a/1.webp",), description="一\n二")
+    goods = town.goods(variant("A", 2999), pictures=("a/1.webp",), description="一\n二")
+    town.world.pass_time(1)
+    ask = {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id, "variant_id": goods.variant_ids[0]}
+    town.world.send(SetPrice(**ask, price=yuan(1999), compare_at=yuan(2999)))
     town.stock(goods.variant_ids[0], 5)
     shown = page(town, goods.goods_id)
     assert shown is not None
@@ -173,7 +176,7 @@ def test_a_price_is_set_for_one_variant(town: Town) -> None:
     """Offer, page and card have it at once."""
     goods = town.goods(variant("A", 1000, choice=(0,)), variant("B", 2000, choice=(1,)), options=(COLOURS,))
     ask = {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id, "variant_id": goods.variant_ids[1]}
-    town.world.send(SetPrice(price=yuan(500), compare_at=yuan(600), **ask))
+    town.world.send(SetPrice(price=yuan(500), **ask))
     offers = town.world.ask(OffersOf(variant_ids=goods.variant_ids))
     assert [one.price.amount for one in offers.values()] == [1000, 500]
     shown = page(town, goods.goods_id)

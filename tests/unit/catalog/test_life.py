@@ -133,7 +133,7 @@ def edges(*given: GoodsGiven) -> set[tuple[str, str, str]]:
     return {
         (move.state.value, move.step.value, move.next.value)
         for move in GOODS_MOVES
-        if move.given in (GoodsGiven.ALWAYS, *given) and move.step is not GoodsStep.OPEN
+        if move.given in (GoodsGiven.ALWAYS, *given) and move.who is not GoodsWho.CLOUD
     }
 
 

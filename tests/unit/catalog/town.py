@@ -80,5 +80,18 @@ class Town:
     def everything(self) -> list[Any]:
         """All that the catalog keeps, for a test that says that nothing changed."""
         tables = ("shop", "location", "category", "category_tree", "shipping_template", "goods", "goods_page", "goods_standing")
-        more = ("variant", "sku", "stock", "stock_change", "hold", "card", "fact", "alarm", "shop_application", "ruling", "goods_review")
+        more = (
+            "variant",
+            "sku",
+            "stock",
+            "stock_change",
+            "hold",
+            "card",
+            "fact",
+            "alarm",
+            "shop_application",
+            "ruling",
+            "goods_review",
+            "price_point",
+        )
         return [self.world.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in (*tables, *more)]

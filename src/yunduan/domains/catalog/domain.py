@@ -1,7 +1,7 @@
 """What the catalog shows to the composition root."""
 
-from yunduan.domains.catalog import deciding, facts, queries
-from yunduan.domains.catalog.commands import applying, categories, goods, reviewing, scheduling, shipping, shops, standings, stock
+from yunduan.domains.catalog import deciding, facts, pricing, queries
+from yunduan.domains.catalog.commands import applying, categories, goods, lapsing, reviewing, scheduling, shipping, shops, standings, stock
 from yunduan.domains.catalog.followers import FOLLOWERS
 from yunduan.domains.catalog.routes import ROUTES
 from yunduan.runtime.registry import Domain
@@ -30,6 +30,7 @@ DOMAIN = Domain(
         goods.set_price,
         goods.publish_goods,
         goods.withdraw_goods,
+        lapsing.drop_comparison,
         scheduling.schedule_goods,
         scheduling.open_scheduled,
         reviewing.approve_goods,
@@ -72,6 +73,7 @@ DOMAIN = Domain(
         deciding.applications,
         deciding.rulings_on_shop,
         deciding.goods_in_review,
+        pricing.prices_of,
     ),
     facts=(
         facts.ShopApplied,

@@ -90,6 +90,7 @@ def _table() -> tuple[GoodsMove, ...]:
     ]
     rows += [GoodsMove(state, step.WITHDRAW, shop, off_sale) for state in (in_review, on_sale, off_sale)]
     rows += [GoodsMove(state, step.PRICE, shop, state) for state in (draft, in_review, on_sale, off_sale)]
+    rows += [GoodsMove(state, step.PRICE, cloud, state) for state in GoodsState]
     rows += [GoodsMove(state, step.BAN, operator, banned) for state in GoodsState]
     return (*rows, GoodsMove(banned, step.LIFT, operator, off_sale))
 
@@ -97,7 +98,8 @@ def _table() -> tuple[GoodsMove, ...]:
 GOODS_MOVES: tuple[GoodsMove, ...] = _table()
 """Every step that there is; whatever is not here is refused. A step that leads back to its state, and changes nothing else, is harmless.
 
-Banned goods stay as they are until the ban is lifted: they are what was decided about. `OPEN` is the time that a shop has named.
+Banned goods stay as they are until the ban is lifted: they are what was decided about. `OPEN` is the time that a shop has named; the
+cloud's `PRICE` takes a comparison away that has lapsed.
 """
 
 

@@ -79,6 +79,7 @@ class CatalogRefusal(RefusalCode):
     VARIANT_NOT_FOUND = "variant_not_found", "There is no such variant, or it is not of these goods, or of this shop."
     OPTIONS = "options_do_not_match", "Each variant chooses one value of every option, and no two choose the same."
     PRICE = "price_not_allowed", "A price is in the shop's currency, is more than nothing, and is below what it is compared with."
+    NOT_CHARGED = "comparison_not_charged", "What a price is compared with was itself charged within the last thirty days."
     CURRENCY = "currency_unknown", "This is no currency of ISO 4217."
     SKU_TAKEN = "sku_taken", "Another variant of the shop has this SKU."
     LOCATION_NOT_FOUND = "location_not_found", "The shop has no such location."

@@ -1,6 +1,6 @@
 """Where the catalog is reached: lists and pages by anybody, a shop's own goods by its staff, shops and categories by operators."""
 
-from yunduan.domains.catalog import commands, deciding, queries
+from yunduan.domains.catalog import commands, deciding, pricing, queries
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -14,6 +14,15 @@ _DECIDERS = Owner.operator(*deciding.DECIDES)
 ROUTES = (
     Route("GET", "/goods", queries.NewestGoods, None, ANYONE, _LIST, "Goods of the whole marketplace"),
     Route("GET", "/goods/{goods_id}", queries.GoodsPage, None, ANYONE, (), "The product page"),
+    Route(
+        "GET",
+        "/goods/{goods_id}/variants/{variant_id}/prices",
+        pricing.PricesOf,
+        None,
+        ANYONE,
+        (),
+        "What a variant has cost in the last thirty days",
+    ),
     Route("GET", "/categories", queries.Categories, None, ANYONE, (), "The category tree"),
     Route("GET", "/categories/{category_id}/goods", queries.GoodsInCategory, None, ANYONE, _LIST, "Goods of a category and all below it"),
     Route("GET", "/shops/{shop_id}", queries.ShopPage, None, ANYONE, (), "A shop"),

@@ -285,6 +285,8 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "ReviewView.follow_up": "",
         "ReviewView.answer": "谢谢",
         "SessionToken.expires_at": AT_MS + 90 * DAY_MS,
+        "PriceCurve.lowest": _yuan(1999),
+        "PriceCurve.steps": [{"at": AT_MS - 30 * DAY_MS, "price": _yuan(2999)}, {"at": AT_MS - 5 * DAY_MS, "price": _yuan(1999)}],
         "RulingView.subject": id_of("shp"),
         "RulingView.ruled": "shop_suspended",
         "RulingView.reason": "资质过期",

@@ -8,6 +8,7 @@ from yunduan.domains.catalog.commands.applying import (
     WithdrawApplication,
 )
 from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCategory
+from yunduan.domains.catalog.commands.comparing import DropComparison
 from yunduan.domains.catalog.commands.goods import ChangeGoods, CreateGoods, GoodsKept, PublishGoods, SetPrice, WithdrawGoods
 from yunduan.domains.catalog.commands.reviewing import ApproveGoods, BanGoods, LiftBan, RejectGoods
 from yunduan.domains.catalog.commands.scheduling import OpenScheduled, ScheduleGoods
@@ -43,6 +44,7 @@ __all__ = [
     "CreateGoods",
     "CreateLocation",
     "CreateShop",
+    "DropComparison",
     "GoodsKept",
     "HoldStock",
     "LiftBan",

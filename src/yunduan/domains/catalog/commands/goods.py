@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog import store, store_rulings
-from yunduan.domains.catalog.commands import showing
+from yunduan.domains.catalog import store, store_prices, store_rulings
+from yunduan.domains.catalog.commands import comparing, showing
 from yunduan.domains.catalog.facts import GoodsChanged
 from yunduan.domains.catalog.life import GoodsStep, GoodsWho, after
 from yunduan.domains.catalog.model import CatalogRefusal, CatalogSettings, Goods, GoodsForm, GoodsState, Shop, check_form, check_price
@@ -22,6 +22,7 @@ _OF_FORM = {
     CatalogRefusal.TEMPLATE_NOT_FOUND,
     CatalogRefusal.OPTIONS,
     CatalogRefusal.PRICE,
+    CatalogRefusal.NOT_CHARGED,
     CatalogRefusal.SKU_TAKEN,
     CatalogRefusal.VARIANT_NOT_FOUND,
 }
@@ -64,11 +65,12 @@ class SetPrice(
         CatalogRefusal.SHOP_NOT_FOUND,
         CatalogRefusal.VARIANT_NOT_FOUND,
         CatalogRefusal.PRICE,
+        CatalogRefusal.NOT_CHARGED,
         *_OF_CHANGE,
         CatalogRefusal.CATEGORY_NOT_FOUND,
     },
 ):
-    """Price one variant anew, for orders from now on."""
+    """Price one variant anew, for orders from now on; compared, if at all, with what it was charged itself within the last thirty days."""
 
     shop_id: ShopId
     goods_id: GoodsId
@@ -114,6 +116,7 @@ def create_goods(tx: Tx, ask: CreateGoods) -> GoodsKept:
     _check(tx, shop, ask.form)
     if any(variant.id for variant in ask.form.variants):
         raise Refused(CatalogRefusal.VARIANT_NOT_FOUND, "new goods have new variants")
+    comparing.refuse_never_charged(tx, ask.form.variants)
     if store.sku_holders(tx, shop.id, [variant.sku for variant in ask.form.variants]):
         raise Refused(CatalogRefusal.SKU_TAKEN)
     goods = Goods(id=GoodsId(tx.id("gds")), shop_id=shop.id, form=_with_ids(tx, ask.form), created_at=tx.now)
@@ -122,6 +125,7 @@ def create_goods(tx: Tx, ask: CreateGoods) -> GoodsKept:
     store.add_goods(tx, goods)
     for variant in showing.variants_of(shop, goods):
         tx.add(store.VARIANT, variant.id, variant)
+        store_prices.note(tx, None, variant)
         store.claim_sku(tx, variant)
     if goods.state is GoodsState.IN_REVIEW:
         store_rulings.begin_review(tx, goods)
@@ -144,6 +148,7 @@ def change_goods(tx: Tx, ask: ChangeGoods) -> GoodsKept:
     holders = store.sku_holders(tx, shop.id, [variant.sku for variant in ask.form.variants])
     if any(holder not in old for holder in holders.values()):
         raise Refused(CatalogRefusal.SKU_TAKEN)
+    comparing.refuse_never_charged(tx, ask.form.variants)
     form = _with_ids(tx, ask.form)
     said = replace(goods, reviewed=goods.reviewed and without_prices(form) == without_prices(goods.form))
     changed = replace(stepped(tx, said, GoodsStep.CHANGE, GoodsWho.SHOP, form=form), version=goods.version + 1)
@@ -163,6 +168,7 @@ def set_price(tx: Tx, ask: SetPrice) -> GoodsKept:
         replace(variant, price=ask.price, compare_at=ask.compare_at) if variant.id == ask.variant_id else variant
         for variant in goods.form.variants
     )
+    comparing.refuse_never_charged(tx, [variant for variant in variants if variant.id == ask.variant_id])
     priced = stepped(tx, goods, GoodsStep.PRICE, GoodsWho.SHOP, form=replace(goods.form, variants=variants))
     return kept(goods) if priced is goods else keep(tx, shop, goods, priced)
 
@@ -231,6 +237,7 @@ def keep(tx: Tx, shop: Shop, before: Goods, goods: Goods) -> GoodsKept:
         store.hide_page(tx, goods.id)
     showing.keep_variants(tx, shop, goods)
     showing.show(tx, shop, goods)
+    comparing.mind(tx, before, goods)
     return _told(tx, goods)
 
 
@@ -265,9 +272,13 @@ def _move_skus(tx: Tx, shop: Shop, old: Goods, new: Goods) -> None:
         if after.get(id) != sku:
             store.free_sku(tx, shop.id, sku)
         if id not in after:
-            tx.put(store.VARIANT, id, replace(store.variant(tx, id, shop_id=shop.id), on_sale=False, retired=True))
+            last = store.variant(tx, id, shop_id=shop.id)
+            gone = replace(last, on_sale=False, retired=True)
+            tx.put(store.VARIANT, id, gone)
+            store_prices.note(tx, last, gone)
     for variant in showing.variants_of(shop, new):
         if variant.id not in before:
             tx.add(store.VARIANT, variant.id, variant)
+            store_prices.note(tx, None, variant)
         if before.get(variant.id) != variant.sku:
             store.claim_sku(tx, variant)

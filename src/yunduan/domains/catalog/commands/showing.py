@@ -1,6 +1,6 @@
 """What a checkout, the product page and the lists read of goods, written anew from what their shop says."""
 
-from yunduan.domains.catalog import store
+from yunduan.domains.catalog import store, store_prices
 from yunduan.domains.catalog.lists import Card, Page, PageVariant
 from yunduan.domains.catalog.model import BuyerLimit, Goods, GoodsForm, GoodsState, Shop, Standing, Variant, VariantForm, option_texts
 from yunduan.kernel.ids import VariantId
@@ -22,8 +22,10 @@ def limit_of(form: GoodsForm) -> BuyerLimit | None:
 def keep_variants(tx: Tx, shop: Shop, goods: Goods) -> None:
     """Write those rows of goods that say something else than before."""
     for variant in variants_of(shop, goods):
-        if tx.get(store.VARIANT, variant.id) != variant:
+        before = tx.get(store.VARIANT, variant.id)
+        if before != variant:
             tx.put(store.VARIANT, variant.id, variant)
+            store_prices.note(tx, before, variant)
 
 
 def variants_of(shop: Shop, goods: Goods) -> list[Variant]:

@@ -1,0 +1,52 @@
+"""What variants were charged over time, and whether a price may be compared with another; pure, no input or output."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from yunduan.domains.catalog.model import Variant
+
+DAYS = 30
+WINDOW_MS = DAYS * 86_400_000
+"""How long ago, at most, a price must have been charged that another is compared with."""
+
+
+class PricePoint(Struct, frozen=True, gc=False):
+    """From this moment on a variant was charged so much, in minor units; 0 while it was not on sale."""
+
+    at: int
+    amount: int
+
+
+class ChargedUntil(Struct, frozen=True, gc=False):
+    """An amount, and the last moment at which it was charged."""
+
+    amount: int
+    until: int
+
+
+def charged(variant: Variant | None) -> int:
+    """What is charged for a variant now; nothing for one that is not on sale, or not there."""
+    return variant.price.amount if variant is not None and variant.on_sale else 0
+
+
+def spans(points: Sequence[PricePoint], now: int) -> list[ChargedUntil]:
+    """What was charged, and until when, by points in their order. What held for no time at all was never charged."""
+    following = [*points[1:], PricePoint(now, 0)][: len(points)]
+    pairs = zip(points, following, strict=True)
+    return [ChargedUntil(point.amount, after.at) for point, after in pairs if point.amount and after.at > point.at]
+
+
+def lapses_at(points: Sequence[PricePoint], amount: int, now: int) -> int:
+    """The first moment at which an amount may not be compared with any more; 0 when it may not be now, or never might."""
+    until = max([span.until for span in spans(points, now) if span.amount == amount], default=0)
+    return until + WINDOW_MS + 1 if until and until + WINDOW_MS >= now else 0
+
+
+def curve(points: Sequence[PricePoint], *, since: int) -> list[PricePoint]:
+    """The points of the last days alone; what held at their beginning begins there, and of one moment the last word counts."""
+    found: dict[int, PricePoint] = {}
+    for point in points:
+        at = max(point.at, since)
+        found[at] = PricePoint(at, point.amount)
+    return list(found.values())
