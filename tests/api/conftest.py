@@ -10,6 +10,7 @@ import structlog
 from support import shelf
 from support.asgi import Client
 from yunduan.edges.http.app import application
+from yunduan.edges.http.watching import Here
 from yunduan.runtime import domain as runtime
 from yunduan.runtime.settings import Settings
 from yunduan.testing import World
@@ -25,7 +26,7 @@ def books(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def client(books: World) -> Client:
     """Nobody's client of it."""
-    return Client(application(books.cloud, Settings(), admits=shelf.admits), books.run)
+    return Client(application(books.cloud, Settings(), admits=shelf.admits, watch=Here(books.cloud)), books.run)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.edges.http.fixed import Fixed
+from yunduan.edges.http.watching import Here
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.money import Money
 from yunduan.runtime.settings import SandboxSettings, Settings
@@ -132,7 +133,7 @@ def test_whoever_is_away_from_development_has_no_mailbox(tmp_path: Path) -> None
 
     with asyncio.Runner() as runner:
         cloud = runner.run(opened())
-        client = Client(application(cloud, settings, admits=Sessions(cloud)), runner.run)
+        client = Client(application(cloud, settings, admits=Sessions(cloud), watch=Here(cloud)), runner.run)
         closed = client("GET", "/development/mailbox")
         assert (closed.status, closed.headers["content-type"]) == (404, "text/html; charset=utf-8")
         assert client("GET", "/v1/development/mailbox").code == "mailbox_not_found"

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from support.stores import Place, tables, world_at
 from support.toy import BETWEEN, TOY, Do, Move, Open, PurseOf, Step, TwoLooks
 from yunduan.edges import doctor
-from yunduan.edges.http.watching import Metrics
+from yunduan.edges.http.watching import Here
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.refusals import BrokenError, FaultError, KeyRefusal, Refused, UnknownOutcomeError
 from yunduan.runtime import domain as runtime
@@ -427,7 +427,7 @@ def test_an_alarm_whose_command_is_refused_is_put_off_and_counted(world: World) 
     world.pass_time(60_000)
     assert world.rows("SELECT failures FROM alarm") == [(2,)]
     assert world.cloud.writer.alarms_refused == 2
-    assert b"yunduan_alarms_refused_total 2.0" in Metrics(world.cloud, ()).text()
+    assert b"yunduan_alarms_refused_total 2.0" in asyncio.run(Here(world.cloud).metrics((), 0))
     world.pass_time(4 * 60_000)
     found = doctor._failing(world.cloud.behind)
     assert (found.is_bad, found.found.startswith("Do has failed 3 times")) == (True, True)

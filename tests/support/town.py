@@ -31,6 +31,7 @@ from yunduan.domains.payments.model import BankAccount, wallet_account
 from yunduan.domains.payments.payouts import NamePayee, Withdraw
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
+from yunduan.edges.http.watching import Here
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import ApplicationId, CaseId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.settings import MailboxSettings, Settings
@@ -71,7 +72,8 @@ class Town:
         self.ours, self.theirs = ours, theirs
         self.homes = {name: self._moved_in(person) for name, person in self.people.items()}
         self.world.settle()
-        self.application = application(self.world.cloud, Settings(mailbox=MailboxSettings(shown=True)), admits=Sessions(self.world.cloud))
+        settings, cloud = Settings(mailbox=MailboxSettings(shown=True)), self.world.cloud
+        self.application = application(cloud, settings, admits=Sessions(cloud), watch=Here(cloud))
 
     def close(self) -> None:
         """Leave it."""

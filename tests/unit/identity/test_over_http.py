@@ -8,6 +8,7 @@ from yunduan.domains.identity.commands import RegisterPerson
 from yunduan.domains.identity.model import ADDRESSES_MAX, MINUTE_MS
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
+from yunduan.edges.http.watching import Here
 from yunduan.runtime.settings import Settings
 
 POSTAL = {"recipient": "林美", "phone": "0571-88157788", "country": "CN", "region": "浙江", "city": "杭州", "lines": list(HOME.lines)}
@@ -16,7 +17,7 @@ POSTAL = {"recipient": "林美", "phone": "0571-88157788", "country": "CN", "reg
 @pytest.fixture
 def client(people: People) -> Client:
     """Nobody's client."""
-    return Client(application(people.cloud, Settings(), admits=Sessions(people.cloud)), people.run)
+    return Client(application(people.cloud, Settings(), admits=Sessions(people.cloud), watch=Here(people.cloud)), people.run)
 
 
 def _code(client: Client, contact: str) -> dict[str, str]:
