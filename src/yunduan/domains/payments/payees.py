@@ -119,10 +119,15 @@ def usable(payee: Payee | None) -> Payee:
     return payee
 
 
-def begun(id: PayoutId, payee: Payee, amount: Money, *, asked_by: PersonId, approve_above: int, now: int) -> Payout:
-    """A payout as it begins: above the limit it is waited for, otherwise it goes."""
+def check_amount(amount: Money) -> None:
+    """Refuse nothing, and more than one payout takes."""
     if not 0 < amount.amount <= PAYOUT_MAX:
         raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, f"1 to {PAYOUT_MAX} minor units at once")
+
+
+def begun(id: PayoutId, payee: Payee, amount: Money, *, asked_by: PersonId, approve_above: int, now: int) -> Payout:
+    """A payout as it begins: above the limit it is waited for, otherwise it goes."""
+    check_amount(amount)
     return Payout(
         id=id,
         owner=payee.owner,

@@ -132,6 +132,7 @@ def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, channel: str, amount: Mo
 def withdraw(tx: Tx, ask: Withdraw) -> PayoutMoved:
     """Whoever asks takes of their own."""
     payees.usable(tx.get(PAYEES, tx.actor.person))
+    payees.check_amount(ask.amount)
     limits.use(tx, tx.actor.person, Way.OUT, ask.amount)
     return begin(tx, tx.actor.person, ask.amount, asked_by=tx.actor.person)
 
