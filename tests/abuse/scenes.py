@@ -10,7 +10,7 @@ from msgspec import Struct
 from support.asgi import Client, Heard, call
 from support.town import Town
 from unit.orders.casebook import Claim
-from unit.orders.market import Buyer
+from unit.orders.market import Buyer, channel, yuan
 from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import ApplicationForm
 from yunduan.domains.catalog.commands import ApplyForShop, BanGoods, CreateCategory, SuspendShop
@@ -23,6 +23,7 @@ from yunduan.domains.orders.claiming import PassDeadline
 from yunduan.domains.orders.commands import Placed, ReviewOrder
 from yunduan.domains.orders.model import Who
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.repricing import OfferPrice
 from yunduan.domains.payments.cycles import Cycle
 from yunduan.domains.payments.deposits import PledgeDeposit
 from yunduan.domains.payments.model import BankAccount
@@ -30,7 +31,7 @@ from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
 from yunduan.domains.payments.settling import SetPayoutPlan
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import ShopId
+from yunduan.kernel.ids import OrderId, ShopId
 from yunduan.kernel.money import Money
 from yunduan.runtime.registry import Registry
 
@@ -522,6 +523,26 @@ def _redirected(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {"order_id": placed.orders[0].order_id}, {"address_id": there}, {"address_id": elsewhere})
 
 
+def _unpaid(stage: Stage) -> tuple[Buyer, str, OrderId]:
+    buyer, token = stage.newcomer(100_000)
+    buyer.want(stage.market.offer())
+    return buyer, token, buyer.buy(channel(buyer.total())).orders[0].order_id
+
+
+def _offered(stage: Stage, name: str) -> Scene:
+    _, token, order_id = _unpaid(stage)
+    off = {"discount": {"amount": 100, "currency": "CNY"}, "shipping": {"amount": 800, "currency": "CNY"}}
+    if name.startswith("PUT"):
+        return stage.made(name, "shop owner", {"order_id": order_id}, off, off | {"discount": {"amount": 200, "currency": "CNY"}})
+    shop_id = stage.market.shop.shop_id
+    ask = OfferPrice(shop_id=shop_id, order_id=order_id, discount=yuan(0), shipping=yuan(0))
+    total = stage.world.send(ask, actor=stage.market.staff("owner")).checkout_total
+    money = {"amount": total.amount, "currency": "CNY"}
+    body = {"total": money, "tenders": [{"kind": "wallet", "amount": money, "channel": ""}]}
+    by_channel = body | {"tenders": [{"kind": "channel", "amount": money, "channel": "sandbox"}]}
+    return stage.made(name, token, {"order_id": order_id}, body, by_channel)
+
+
 def _memo(stage: Stage, name: str) -> Scene:
     _, _, placed = stage.placed()
     return stage.made(name, "shop owner", {"order_id": placed.orders[0].order_id}, {"memo": "先发茶"}, {"memo": "客人催过"})
@@ -710,6 +731,8 @@ SCENES: dict[str, Make] = {
     "PUT /cart/lines/{variant_id}": _cart,
     "DELETE /cart/lines/{variant_id}": _cart,
     "POST /checkouts": _checkout,
+    "PUT /shops/{shop_id}/orders/{order_id}/price": _offered,
+    "POST /orders/{order_id}/price": _offered,
     "PUT /orders/{order_id}/destination": _redirected,
     "PUT /shops/{shop_id}/orders/{order_id}/memo": _memo,
     "POST /orders/{order_id}/cancel": _of_paid,

@@ -38,6 +38,7 @@ SEEN_BY_OPERATORS = {
     "GET /orders/{order_id}": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/money": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/refunds": set(OPERATOR_ROLES),
+    "GET /orders/{order_id}/price": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/tracking": set(OPERATOR_ROLES),
     "GET /order-numbers/{number}": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/cases": set(OPERATOR_ROLES),

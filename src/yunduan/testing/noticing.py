@@ -83,7 +83,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderShipped: lambda it: [("order_shipped", it.order_id)],
     OrderPartlyShipped: lambda it: [("order_partly_shipped", it.order_id)],
     OrderRestCancelled: lambda it: [("sale_cancelled" if it.by == "buyer" else "order_rest_cancelled", it.order_id)],
-    OrderReceived: lambda it: _if(it.by == "cloud", "order_received", it.order_id),
+    OrderReceived: lambda it: _if(it.by != "buyer", "order_received", it.order_id),
     OrderCancelled: _cancelled,
     OrderRefunded: lambda it: [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)],
     OrderReviewed: lambda it: [("sale_reviewed", it.review_id)],

@@ -57,6 +57,7 @@ from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, Ord
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries import OrderOf, PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.repricing import AgreePrice, OfferedPrice, OfferPrice
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.orders.store import CASE, ORDER, terms
 from yunduan.domains.orders.tracking import Carriers
@@ -254,7 +255,7 @@ class Shoppers:
             return
         self.done.append(asked)
         if answered is not None and answered.accepted:
-            if isinstance(asked.command, Checkout):
+            if isinstance(asked.command, Checkout | AgreePrice):
                 placed = msgspec.json.decode(answered.body, type=Placed)
                 self._orders += [
                     Bought(order.order_id, asked.actor, order.total.amount, self._market.variants[0]) for order in placed.orders
@@ -329,6 +330,29 @@ class Shoppers:
     def _receive(self) -> "Drawn":
         order = self._order()
         return None if order is None else (ConfirmReceipt(order_id=order.id), order.buyer)
+
+    def _offer_price(self) -> "Drawn":
+        order = self._order()
+        if order is None:
+            return None
+        off, shipping = yuan(self._chance.randrange(0, order.total)), yuan(self._chance.choice((0, 800, 1_200)))
+        return OfferPrice(shop_id=self._market.shop.shop_id, order_id=order.id, discount=off, shipping=shipping), self._staff
+
+    def _agree_price(self) -> "Drawn":
+        order = self._order()
+        if order is None or self._cloud is None:
+            return None
+        try:
+            now = self._cloud.ask(OfferedPrice(order_id=order.id), actor=order.buyer)
+        except (Refused, FaultError):
+            return None
+        if not now.is_offered:
+            return None
+        total = now.checkout_total
+        kind = self._chance.choice(
+            (Tender(kind=TenderKind.WALLET, amount=total), Tender(kind=TenderKind.CHANNEL, amount=total, channel="sandbox"))
+        )
+        return AgreePrice(order_id=order.id, total=total, tenders=(kind,)), order.buyer
 
     def _cancel(self) -> "Drawn":
         order = self._order()
@@ -409,6 +433,8 @@ _DRAWS: tuple[Callable[[Shoppers], Drawn], ...] = (
     Shoppers._ship,
     Shoppers._pack,
     Shoppers._decline,
+    Shoppers._offer_price,
+    Shoppers._agree_price,
     Shoppers._receive,
     Shoppers._cancel,
     Shoppers._give_back,
@@ -422,7 +448,7 @@ _DRAWS: tuple[Callable[[Shoppers], Drawn], ...] = (
     Shoppers._claim,
     Shoppers._answer,
 )
-_WEIGHTS = (24, 28, 9, 4, 2, 7, 6, 5, 3, 5, 2, 2, 4, 3, 2, 9, 16)
+_WEIGHTS = (24, 28, 9, 4, 2, 4, 4, 7, 6, 5, 3, 5, 2, 2, 4, 3, 2, 9, 16)
 Answer = Callable[[Shoppers, Disputed], Drawn]
 _AGREE: Answer = lambda it, case: it._by_shop(AgreeToCase, case)  # noqa: E731 - rows of the table below
 _REFUSE: Answer = lambda it, case: it._by_shop(RefuseCase, case, text="没有问题")  # noqa: E731
@@ -506,7 +532,7 @@ class TradeAuditor:
         claim(before == answered, f"{asked.name} was answered {before}, then {answered}")
         if not answered.accepted:
             claim(asked.key not in self._roots, f"{asked.name} was refused and took effect all the same")
-        elif isinstance(asked.command, Checkout):
+        elif isinstance(asked.command, Checkout | AgreePrice):
             placed = [order.order_id for order in msgspec.json.decode(answered.body, type=Placed).orders]
             claim(self._placed(asked.key) == placed, f"{asked.name} was answered {placed}, the facts say {self._placed(asked.key)}")
 

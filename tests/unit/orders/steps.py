@@ -10,13 +10,14 @@ WRITTEN = {
         "shipped": {"arrive": "shipped", "receive": "received", "refund_part": "shipped", "refund_rest": "refunded"},
     },
     "buyer": {
-        "placed": {"cancel": "cancelled", "redirect": "placed"},
+        "placed": {"cancel": "cancelled", "agree_price": "cancelled", "redirect": "placed"},
         "paid": {"cancel": "cancelled", "redirect": "paid", "claim": "paid"},
         "partly_shipped": {"cancel_rest": "shipped", "claim": "partly_shipped"},
         "shipped": {"receive": "received", "extend": "shipped", "claim": "shipped", "claim_return": "shipped"},
         "received": {"review": "received"},
     },
     "shop": {
+        "placed": {"offer_price": "placed"},
         "paid": {
             "cancel": "cancelled",
             "ship_part": "partly_shipped",

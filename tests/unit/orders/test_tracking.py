@@ -14,10 +14,10 @@ from yunduan.domains.orders.claiming import OpenCase, WithdrawCase
 from yunduan.domains.orders.commands import DeclineOrder, RefundOrder
 from yunduan.domains.orders.couriers import Couriers
 from yunduan.domains.orders.facts import OrderReceived, ParcelScanned
-from yunduan.domains.orders.model import AFTER_SCAN_MS, EXTENSION_MS, HOME_MS, NOTICE_MS
+from yunduan.domains.orders.model import EXTENSION_MS, HOME_MS
 from yunduan.domains.orders.parcels import ScanKind
 from yunduan.domains.orders.queries import OrderOf
-from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
+from yunduan.domains.orders.receiving import AFTER_SCAN_MS, NOTICE_MS, ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.orders.tracking import (
     ASK_AGAIN_MS,

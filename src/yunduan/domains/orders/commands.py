@@ -1,7 +1,7 @@
 """What orders can be asked to do, from putting something into a cart to saying what it was like."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -48,7 +48,7 @@ from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import Wanted, handles
-from yunduan.runtime.transaction import Tx
+from yunduan.runtime.transaction import Asking, Tx
 
 PAY_WITHIN_MS = {TenderKind.WALLET: 0, TenderKind.CHANNEL: 15 * 60_000, TenderKind.DIFFERENCE: 0, TenderKind.PROMOTION: 0}
 """How long a checkout waits for its money, by the slowest way in which it is paid."""
@@ -219,7 +219,7 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     address = tx.ask(SealedAddressOf(person_id=buyer, address_id=ask.address_id))
     quotes = queries.quote(tx, wanted, address)
     _agree(quotes, ask.total)
-    placed = place(tx, quotes, address, tenders=ask.tenders, pay_by=_pay_by(tx, ask.tenders), note=ask.note, line_notes=ask.line_notes)
+    placed = place(tx, quotes, address, tenders=ask.tenders, pay_by=deadline(tx, ask.tenders), note=ask.note, line_notes=ask.line_notes)
     for order, quote in zip(placed.orders, quotes, strict=True):
         if quote.limited:
             limiting.note(tx, order.order_id, quote)
@@ -242,6 +242,23 @@ def place(
 
     Orders that are received `only_by_hand` never count as received because time has passed.
     """
+    said = sealed(tx, tx.actor.person, note)
+    kept = [Kept(address.sealed, said, _noted(tx, quote, line_notes) if line_notes else b"") for quote in quotes]
+    return place_kept(tx, quotes, kept, tenders=tenders, pay_by=pay_by, only_by_hand=only_by_hand)
+
+
+class Kept(NamedTuple):
+    """What an order keeps under seal."""
+
+    address: bytes
+    note: bytes
+    line_notes: bytes
+
+
+def place_kept(
+    tx: Tx, quotes: Sequence[Priced], kept: Sequence[Kept], *, tenders: tuple[Tender, ...], pay_by: int, only_by_hand: bool
+) -> Placed:
+    """The same, with what is sealed as it is."""
     checkout_id = model.checkout_id_from(tx.id("chk"))
     ids = [model.order_id_of(checkout_id, number) for number in range(len(quotes))]
     for id, quote in zip(ids, quotes, strict=True):
@@ -252,9 +269,7 @@ def place(
     payment = _pay(tx, checkout_id, parts, tenders, pay_by)
     paid = payment.state is PaymentState.CAPTURED
     progress = Progress(paid_at=tx.now if paid else 0, only_by_hand=only_by_hand)
-    orders = _write(
-        tx, ids, quotes, address=address.sealed, note=sealed(tx, tx.actor.person, note), line_notes=line_notes, progress=progress
-    )
+    orders = _write(tx, ids, quotes, kept, progress)
     for order, quote, total in zip(orders, quotes, totals, strict=True):
         _tell_placed(tx, order, quote, total, checkout_id)
     numbering = tx.port(Numbering)
@@ -278,7 +293,8 @@ def _agree(quotes: Sequence[Priced], total: Money) -> None:
         raise Refused(OrderRefusal.TOTAL_CHANGED, f"the total is {now.total} now", figures=now)
 
 
-def _pay_by(tx: Tx, tenders: Iterable[Tender]) -> int:
+def deadline(tx: Tx, tenders: Iterable[Tender]) -> int:
+    """Until when a checkout that is paid so is waited for; 0 when it is paid at once."""
     wait = max([PAY_WITHIN_MS[tender.kind] for tender in tenders])
     return tx.now + wait if wait else 0
 
@@ -308,25 +324,16 @@ def _wait_no_more(tx: Tx, orders: Sequence[Order]) -> None:
         store.keep_waiting(tx, buyer, tuple([id for id in store.waiting(tx, buyer) if id != checkout_id]))
 
 
-def _write(
-    tx: Tx,
-    ids: Sequence[OrderId],
-    quotes: Sequence[Priced],
-    *,
-    address: bytes,
-    note: bytes,
-    line_notes: Sequence[LineNote],
-    progress: Progress,
-) -> list[Order]:
+def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], kept: Sequence[Kept], progress: Progress) -> list[Order]:
     """Write one order a shop, with everything that was agreed frozen in it; what is sealed is copied as it is."""
     seq = store.next_seq(tx, len(quotes))
     buyer, now, count = tx.actor.person, tx.now, len(quotes)
     state = OrderState.PAID if progress.paid_at else OrderState.PLACED
     orders = []
-    for id, quote in zip(ids, quotes, strict=True):
+    for id, quote, (address, note, line_notes) in zip(ids, quotes, kept, strict=True):
         agreed = Terms(
             quote.items, quote.shipping, quote.discounts, quote.taxes, quote.commission_ppm, quote.commission, address, note, count,
-            _noted(tx, quote, line_notes) if line_notes else b"",
+            line_notes,
         )  # fmt: skip
         order = Order(seq, id, buyer, quote.shop_id, state, quote.total, quote.currency, now, progress, store.encoded(agreed))
         store.place(tx, order)
@@ -353,7 +360,7 @@ def _sold(items: Iterable[model.SoldItem]) -> tuple[SoldLine, ...]:
     return tuple([SoldLine(variant_id=item.variant_id, goods_id=item.goods_id, quantity=item.quantity, price=item.price) for item in items])
 
 
-def _orders_of(tx: Tx, checkout_id: CheckoutId) -> list[Order]:
+def orders_of(tx: Asking, checkout_id: CheckoutId) -> list[Order]:
     """Every order of a checkout; none when it is not there."""
     first = tx.get(store.ORDER, model.order_id_of(checkout_id, 0))
     if first is None:
@@ -365,13 +372,13 @@ def _orders_of(tx: Tx, checkout_id: CheckoutId) -> list[Order]:
 @handles(CancelUnpaid)
 def cancel_unpaid(tx: Tx, ask: CancelUnpaid) -> None:
     """Cancel what is still waiting, and give the payment up."""
-    waiting = [order for order in _orders_of(tx, ask.checkout_id) if order.state is OrderState.PLACED]
+    waiting = [order for order in orders_of(tx, ask.checkout_id) if order.state is OrderState.PLACED]
     if waiting:
-        _call_off(tx, waiting, Step.LAPSE, Who.CLOUD)
+        call_off(tx, waiting, Step.LAPSE, Who.CLOUD)
         tx.send(AbandonPayment(payment_id=model.payment_of(ask.checkout_id)))
 
 
-def _call_off(tx: Tx, orders: Sequence[Order], step: Step, who: Who) -> None:
+def call_off(tx: Tx, orders: Sequence[Order], step: Step, who: Who) -> None:
     """End orders that have not been paid: their stock is free again."""
     _wait_no_more(tx, orders)
     for order in orders:
@@ -385,7 +392,7 @@ class OrderPayments:
 
     def paid(self, tx: Tx, checkout_id: CheckoutId) -> None:
         """The escrows are funded: the orders are paid."""
-        orders = _orders_of(tx, checkout_id)
+        orders = orders_of(tx, checkout_id)
         _wait_no_more(tx, orders)
         for order in orders:
             paid = moved(tx, order, Step.PAY, Who.CLOUD, paid_at=tx.now)
@@ -394,7 +401,7 @@ class OrderPayments:
 
     def not_paid(self, tx: Tx, checkout_id: CheckoutId) -> None:
         """The payment came to nothing: so do the orders."""
-        _call_off(tx, [order for order in _orders_of(tx, checkout_id) if order.state is OrderState.PLACED], Step.LAPSE, Who.CLOUD)
+        call_off(tx, [order for order in orders_of(tx, checkout_id) if order.state is OrderState.PLACED], Step.LAPSE, Who.CLOUD)
 
 
 # The life of an order
@@ -525,7 +532,7 @@ def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
     order = of_buyer(tx, ask.order_id)
     if order.state is OrderState.PLACED:
         checkout_id = model.checkout_of(order.id)
-        _call_off(tx, _orders_of(tx, checkout_id), Step.CANCEL, Who.BUYER)
+        call_off(tx, orders_of(tx, checkout_id), Step.CANCEL, Who.BUYER)
         tx.send(AbandonPayment(payment_id=model.payment_of(checkout_id)))
         return OrderMoved(order_id=order.id, state=OrderState.CANCELLED)
     ended = (_call_off_rest if order.state is OrderState.PARTLY_SHIPPED else _call_off_paid)(tx, order, Who.BUYER)

@@ -67,6 +67,25 @@ class OrderRestCancelled(Fact):
     lines: tuple[SoldLine, ...]
 
 
+class PriceOffered(Fact):
+    """A shop offers an unpaid order at another total."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    total: Money
+
+
+class PriceAgreed(Fact):
+    """The buyer has agreed to it: the order was called off and placed anew, as another one."""
+
+    order_id: OrderId
+    placed_as: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    total: Money
+
+
 class OrderRedirected(Fact):
     """The buyer has had an order sent to another address."""
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from yunduan.domains.catalog.model import BuyerLimit, Offer
 from yunduan.domains.orders import store
 from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases, OverLimit
-from yunduan.domains.orders.model import CartLine, OrderRefusal, OrderState, Priced
+from yunduan.domains.orders.model import CartLine, Order, OrderRefusal, OrderState, Priced
 from yunduan.kernel.ids import GoodsId, OrderId, PersonId, VariantId
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.transaction import Asking, Tx
@@ -77,3 +77,13 @@ def note(tx: Tx, order_id: OrderId, quote: Priced) -> None:
         before = counted(tx, *key, since=_window(tx, limit))
         after = LimitedPurchases(*key, (*before, LimitedPurchase(order_id, tx.now, pieces)))
         (tx.add if tx.get(store.LIMITED, key) is None else tx.put)(store.LIMITED, key, after)
+
+
+def follow(tx: Tx, before: Order, placed_as: OrderId) -> None:
+    """What an order took of limited goods is taken by the one that it was placed anew as, since when it was bought at first."""
+    for goods_id in dict.fromkeys([item.goods_id for item in store.terms(before).items]):
+        key = (before.buyer, goods_id)
+        found = tx.get(store.LIMITED, key)
+        if found is not None:
+            moved = tuple([replace(one, order_id=placed_as) if one.order_id == before.id else one for one in found.purchases])
+            tx.put(store.LIMITED, key, replace(found, purchases=moved))

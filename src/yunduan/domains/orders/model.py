@@ -47,6 +47,9 @@ class OrderRefusal(RefusalCode):
         "Shipping there costs another sum than was agreed; `figures` say which. Call the order off and buy anew.",
     )
     COUNTRY_DIFFERS = "country_differs", "An order goes to no other country than was agreed. Call it off and buy anew."
+    PRICE_OUT_OF_RANGE = "new_price_out_of_range", "A new price takes no more off the goods than they cost, and leaves something to pay."
+    NO_OFFER = "no_price_offered", "The shop has offered no other price, or the order does not wait for its payment any more."
+    OFFER_CHANGED = "offer_changed", "The checkout costs another sum by now; `figures` say which."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
     NOT_EXTENDABLE = (
         "receipt_not_extendable",
@@ -94,6 +97,9 @@ class Step(StrEnum):
     CANCEL = "cancel"
     CANCEL_REST = "cancel_rest"
     """What has not left is called off; what is on its way stands."""
+    OFFER_PRICE = "offer_price"
+    AGREE_PRICE = "agree_price"
+    """It is placed anew at the price that was offered."""
     REDIRECT = "redirect"
     """It goes to another address."""
     SHIP_PART = "ship_part"
@@ -132,6 +138,8 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PLACED, Step.PAY, Who.CLOUD, OrderState.PAID),
     Move(OrderState.PLACED, Step.LAPSE, Who.CLOUD, OrderState.CANCELLED),
     Move(OrderState.PLACED, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
+    Move(OrderState.PLACED, Step.OFFER_PRICE, Who.SHOP, OrderState.PLACED),
+    Move(OrderState.PLACED, Step.AGREE_PRICE, Who.BUYER, OrderState.CANCELLED),
     Move(OrderState.PLACED, Step.REDIRECT, Who.BUYER, OrderState.PLACED),
     Move(OrderState.PAID, Step.REDIRECT, Who.BUYER, OrderState.PAID),
     Move(OrderState.PAID, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
@@ -584,6 +592,15 @@ class Parcel(Struct, frozen=True, array_like=True, gc=False):
     """When its carrier delivered it; 0 when that has not been heard."""
 
 
+class PriceOffer(Struct, frozen=True, array_like=True, gc=False):
+    """What a shop would take off the goods, send them for, and have in all, since then."""
+
+    discount: int
+    shipping: int
+    total: int
+    at: int
+
+
 class Progress(Struct, frozen=True, array_like=True, gc=False):
     """What has happened to an order since; times in milliseconds since 1970, 0 for not yet."""
 
@@ -611,6 +628,7 @@ class Progress(Struct, frozen=True, array_like=True, gc=False):
     redirected_at: int = 0
     memo: bytes = b""
     """What the shop notes for itself, sealed under the buyer's key."""
+    offer: PriceOffer | None = None
 
 
 class Order(Struct, frozen=True, gc=False):
@@ -656,21 +674,12 @@ class Waiting(Struct, frozen=True, gc=False):
 _DAY_MS = 86_400_000
 HOME_MS, ABROAD_MS = 10 * _DAY_MS, 30 * _DAY_MS
 """How long after shipment an order counts as received by itself, at home and into another country."""
-AFTER_SCAN_MS = 7 * _DAY_MS
-"""How long after the last of its parcels was delivered."""
-NOTICE_MS = _DAY_MS
-"""What is left of that at least, however late the delivery is heard of."""
 EXTENSION_MS = 7 * _DAY_MS
 
 
 def receive_by(shipped_at: int, *, home: str, destination: str) -> int:
     """When an order that was shipped counts as received if its buyer says nothing."""
     return shipped_at + (HOME_MS if destination == home else ABROAD_MS)
-
-
-def receive_by_scan(arrived_at: int, *, now: int) -> int:
-    """When an order counts as received whose last parcel was delivered then."""
-    return max(arrived_at + AFTER_SCAN_MS, now + NOTICE_MS)
 
 
 def commission_now(order: Order, agreed: Terms) -> int:

@@ -18,6 +18,11 @@ from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
+NOTICE_MS = 86_400_000
+"""What is left at least, however late a delivery is heard of."""
+AFTER_SCAN_MS = 7 * NOTICE_MS
+"""How long after the last of its parcels was delivered an order counts as received by itself."""
+
 
 class ConfirmReceipt(Command[OrderMoved], refuses={*STEP_REFUSALS, CaseRefusal.OPEN, *SettleEscrow.refuses}, spends_key=True):
     """Say that the goods have arrived: the shop gets its money."""
@@ -47,7 +52,7 @@ class ExtendReceipt(Command[ReceiptPutOff], refuses={*STEP_REFUSALS, OrderRefusa
 def on_its_way(tx: Tx, order: Order, step: Step, who: Who, **changes: Any) -> Order:
     """The order once all that will leave has left: from now on its receipt is waited for."""
     last = parcels.arrived_at(order) if step is not Step.SHIP else 0
-    receive_by = model.receive_by_scan(last, now=tx.now) if last else _receive_by(tx, order)
+    receive_by = receive_by_scan(last, now=tx.now) if last else _receive_by(tx, order)
     if order.progress.only_by_hand:
         receive_by = 0
     after = moved(tx, order, step, who, shipped_at=tx.now, receive_by=receive_by, **changes)
@@ -64,12 +69,17 @@ def arrived(tx: Tx, order: Order) -> None:
     last, due = parcels.arrived_at(order), order.progress.receive_by
     if not last or not due:
         return
-    receive_by = model.receive_by_scan(last, now=tx.now)
+    receive_by = receive_by_scan(last, now=tx.now)
     if order.progress.extended:
         receive_by = max(receive_by, due)
     moved(tx, order, Step.ARRIVE, Who.CLOUD, receive_by=receive_by)
     if receive_by < due:  # what is later is found by the alarm that is set
         tx.at(receive_by, ReceiveUnasked(order_id=order.id))
+
+
+def receive_by_scan(arrived_at: int, *, now: int) -> int:
+    """When an order counts as received whose last parcel was delivered then."""
+    return max(arrived_at + AFTER_SCAN_MS, now + NOTICE_MS)
 
 
 def _receive_by(tx: Tx, order: Order) -> int:
