@@ -252,7 +252,9 @@ def test_no_money_comes_into_a_wallet_but_by_a_channel(stage: Stage) -> None:
     named = {
         name for name in ROUTES if re.search("top-up|transfer|gift|credit|deposit|balance|wallet", name) and not name.startswith("GET")
     }
-    assert named == {"POST /payments/top-ups"}
+    takes_out = {"PUT /wallet/payee", "POST /wallet/withdrawals"}
+    within_a_shop = {"POST /shops/{shop_id}/deposit", "POST /operator/shops/{shop_id}/deposit/releases"}
+    assert named == {"POST /payments/top-ups"} | takes_out | within_a_shop
     buyer, token = stage.newcomer()
     for number in range(5):
         sent = headers(token, f"unpaid-{number}", has_body=True)

@@ -181,7 +181,7 @@ BY_SILENCE: Mapping[CaseState, tuple[CaseEvent, ...]] = MappingProxyType(
 """What happens when nobody has said anything: two events where it depends on whether goods come back, without them first."""
 
 
-class CaseLine(Struct, frozen=True, kw_only=True):
+class CaseLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So many pieces of a variant that a case is about."""
 
     variant_id: VariantId
