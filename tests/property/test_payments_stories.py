@@ -33,6 +33,7 @@ from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
 from yunduan.domains.payments import commands, drawing, model, payouts, recourse
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SetAsideForPromotions, SettleEscrow
+from yunduan.domains.payments.cycles import Cycle
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import ChargeState, EscrowState, PaymentStarted, PaymentState, PieceState, RefundState, TenderKind
@@ -40,6 +41,7 @@ from yunduan.domains.payments.payees import Payout, PayoutState
 from yunduan.domains.payments.payouts import ApprovePayout, DeclinePayout, PayOutShop, Withdraw
 from yunduan.domains.payments.queries import PaymentOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.settling import SetPayoutPlan
 from yunduan.domains.payments.store import PAYOUTS
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import PersonId, RefundId, ShopId
@@ -270,6 +272,28 @@ class Payments(RuleBasedStateMachine):
             assert asked.state is (PayoutState.AWAITED if amount > APPROVE_ABOVE else PayoutState.SENT)
             self.payout_ids.append(asked.payout_id)
 
+    @rule(cycle=st.sampled_from(Cycle), after_days=st.integers(1, 3), nights=st.integers(0, 3))
+    def plan(self, cycle: Cycle, after_days: int, nights: int) -> None:
+        """The shop is paid out by itself, and nights pass: never what was earned since, and each once."""
+        before = self.market.world.send(SetPayoutPlan(shop_id=SHOP, cycle=cycle, after_days=after_days), actor=Actor(person=KEEPER))
+        for _ in range(nights):
+            known, has = set(self._payouts()), self._posted(model.shop_account(SHOP, "CNY"))
+            self.market.world.pass_time(24 * 60 * MINUTE)
+            new = [payout for id, payout in self._payouts().items() if id not in known]
+            assert len(new) <= 1
+            assert sum(payout.amount.amount for payout in new) <= has
+            assert not new or before.next_at
+            assert not (new and cycle is Cycle.DAILY and after_days > nights)
+            self._notice()
+
+    def _notice(self) -> None:
+        """Take note of what plans have begun to pay out: time has passed."""
+        self.payout_ids += sorted(set(self._payouts()) - set(self.payout_ids))
+
+    def _payouts(self) -> dict[str, Payout]:
+        rows = self.market.world.rows("SELECT id, body FROM payment_payout")
+        return {id: msgspec.json.decode(body, type=Payout) for id, body in rows}
+
     @precondition(lambda self: self.payout_ids)
     @rule(data=st.data(), who=st.sampled_from(OPERATORS), agrees=st.booleans())
     def rule_on_payout(self, data: st.DataObject, who: Actor, agrees: bool) -> None:
@@ -346,6 +370,7 @@ class Payments(RuleBasedStateMachine):
     def pass_time(self, by_ms: int) -> None:
         """Alarms ring."""
         self.market.world.pass_time(by_ms)
+        self._notice()
 
     def _held(self, number: int) -> int | None:
         """What is in an escrow that is open."""
@@ -405,6 +430,8 @@ class Payments(RuleBasedStateMachine):
     def _drain(self) -> None:
         for sandbox in self.market.sandboxes.values():
             sandbox.misbehaviour = replace(sandbox.misbehaviour, loses=0, unreachable=0, refuses_refunds=0)
+        self.market.world.send(SetPayoutPlan(shop_id=SHOP, cycle=Cycle.NONE), actor=Actor(person=KEEPER))
+        assert set(self.payout_ids) == set(self._payouts())
         for id in self.payout_ids:
             if self._payout(id).state is PayoutState.AWAITED:
                 self.market.world.send(DeclinePayout(payout_id=id), actor=OPERATORS[0])
