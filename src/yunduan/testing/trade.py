@@ -603,7 +603,7 @@ class TradeAuditor:
             order = orders[case.order_id]
             is_last = case.id == case_id_of(order.id, order.progress.cases - 1)
             claim(case.is_open == (is_last and order.progress.in_case), f"{case.id} is {case.state}, its order does not know that")
-            claim(not case.is_open or order.state in HOLDING, f"{case.id} is open, {order.id} {order.state}")
+            claim(not case.is_open or order.state in (*HOLDING, OrderState.RECEIVED), f"{case.id} is open, {order.id} {order.state}")
             paid = case.details.agreed if case.state is CaseState.REFUNDED else 0
             claim((refund_of(case.id) in refunds) == bool(paid), f"{case.id} is {case.state} with {paid}, and its refund says otherwise")
             claimed[order.id] += paid

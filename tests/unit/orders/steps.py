@@ -8,13 +8,14 @@ WRITTEN = {
         "paid": {"refund_part": "paid", "refund_rest": "refunded"},
         "partly_shipped": {"arrive": "partly_shipped", "refund_part": "partly_shipped", "refund_rest": "refunded"},
         "shipped": {"arrive": "shipped", "receive": "received", "refund_part": "shipped", "refund_rest": "refunded"},
+        "received": {"refund_part": "received", "refund_rest": "refunded"},
     },
     "buyer": {
         "placed": {"cancel": "cancelled", "agree_price": "cancelled", "redirect": "placed"},
         "paid": {"cancel": "cancelled", "redirect": "paid", "claim": "paid"},
         "partly_shipped": {"cancel_rest": "shipped", "claim": "partly_shipped"},
         "shipped": {"receive": "received", "extend": "shipped", "claim": "shipped", "claim_return": "shipped"},
-        "received": {"review": "received"},
+        "received": {"review": "received", "claim": "received", "claim_return": "received"},
     },
     "shop": {
         "placed": {"offer_price": "placed"},
@@ -33,11 +34,13 @@ WRITTEN = {
             "refund_rest": "refunded",
         },
         "shipped": {"refund_part": "shipped", "refund_rest": "refunded"},
+        "received": {"refund_part": "received", "refund_rest": "refunded"},
     },
     "operator": {
         "paid": {"refund_part": "paid", "refund_rest": "refunded"},
         "partly_shipped": {"refund_part": "partly_shipped", "refund_rest": "refunded"},
         "shipped": {"refund_part": "shipped", "refund_rest": "refunded", "receive": "received"},
+        "received": {"refund_part": "received", "refund_rest": "refunded"},
     },
 }
 """Who may do what where, and where that leads; nothing else is possible."""

@@ -22,6 +22,7 @@ from yunduan.domains.orders.queries import OrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.orders.whereabouts import OrderMoney
+from yunduan.domains.payments.deposits import PledgeDeposit
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import VariantId
 from yunduan.kernel.money import Money
@@ -357,6 +358,83 @@ def test_each_side_speaks_ten_times(market: Market, buyer: Buyer) -> None:
     made.take(CaseEvent.GIVE_EVIDENCE, Who.SHOP)
     assert (made.due, len(view(market, made).statements)) == (due, 12)
     assert not market.holds("收到时已碎")
+
+
+# After the receipt
+
+
+def received(market: Market, buyer: Buyer, **more: Any) -> Claim:
+    """A case about what has been received and paid for; the clock stands at the receipt."""
+    made = Claim(market, buyer)
+    made.take(CaseEvent.WITHDRAW, Who.BUYER)
+    market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
+    made.case = market.world.send(made.asking(**more), actor=buyer.actor).case_id
+    return made
+
+
+def test_what_comes_back_after_the_receipt_is_the_shops(market: Market, buyer: Buyer) -> None:
+    """The money from its balance and the commission on it, once; the order ends, and is told where its money is."""
+    made = received(market, buyer, kind=CaseKind.RETURN)
+    assert (market.earned() + market.commission(), market.escrow(made.order)) == (TOTAL, 0)
+    says = market.world.ask(OrderMoney(order_id=made.order), actor=buyer.actor)
+    assert says.says_en == "47.98 CNY has gone to the shop; a case about it is open."
+    made.take(CaseEvent.AGREE_TO_RETURN, Who.SHOP)
+    made.take(CaseEvent.SEND_BACK, Who.BUYER)
+    made.take(CaseEvent.ARRIVE, Who.SHOP)
+    assert (market.earned(), market.commission(), buyer.money(), market.state(made.order)) == (0, 0, RICH, "refunded")
+    says = market.world.ask(OrderMoney(order_id=made.order), actor=buyer.actor)
+    assert [(part.where.value, part.amount.amount) for part in says.parts] == [("in_wallet", TOTAL)]
+    assert market.shelf(made.variant) == (5, 0)
+    market.world.settle()
+    assert market.world.rows("SELECT sum(sold) FROM goods_standing") == [(0,)]
+    market.assert_balanced()
+
+
+def test_a_ruling_after_the_receipt_leaves_the_rest_where_it_is(market: Market, buyer: Buyer) -> None:
+    """The shop keeps what it has; a second case finds what is left."""
+    made = received(market, buyer).lead_to(CaseState.HEARD)
+    made.take(CaseEvent.RULE, Who.OPERATOR)
+    assert (market.state(made.order), buyer.money()) == ("received", RICH - TOTAL + 1500)
+    assert market.earned() + market.commission() == TOTAL - 1500
+    left = RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=yuan(TOTAL - 1500))
+    market.assert_refused("refund_exceeds_paid", msgspec.structs.replace(left, amount=yuan(TOTAL - 1499)), market.staff("owner"))
+    market.world.send(left, actor=market.staff("owner"))
+    assert (market.state(made.order), buyer.money(), market.earned(), market.commission()) == ("refunded", RICH, 0, 0)
+    market.assert_balanced()
+
+
+def test_a_shop_without_a_balance_pays_from_its_deposit(market: Market, buyer: Buyer) -> None:
+    """The buyer does not wait for what it has."""
+    made = received(market, buyer)
+    market.world.send(PledgeDeposit(shop_id=market.shop.shop_id, amount=yuan(market.earned())), actor=market.staff("owner"))
+    made.take(CaseEvent.AGREE, Who.SHOP)
+    assert (market.earned(), buyer.money(), made.state) == (0, RICH, "refunded")
+    market.assert_balanced()
+
+
+def test_the_right_of_return_ends_after_seven_days(market: Market, buyer: Buyer) -> None:
+    """Not a moment before; what was asked in time is answered in its own."""
+    made = received(market, buyer)
+    made.take(CaseEvent.WITHDRAW, Who.BUYER)
+    market.world.pass_time(7 * DAY_MS)
+    made.case = market.world.send(made.asking(), actor=buyer.actor).case_id
+    made.take(CaseEvent.WITHDRAW, Who.BUYER)
+    market.world.pass_time(1)
+    market.assert_refused("right_of_return_ended", made.asking(), buyer.actor)
+
+
+def test_nobody_is_given_anything_who_was_erased(market: Market) -> None:
+    """A case binds its buyer after the receipt too; without one they may go, and nothing goes to a wallet of nobody."""
+    buyer = market.buyer(TOTAL)
+    made = received(market, buyer)
+    market.assert_refused("orders_open", ErasePerson(person_id=buyer.person), Actor(is_system=True))
+    made.take(CaseEvent.WITHDRAW, Who.BUYER)
+    market.world.send(ErasePerson(person_id=buyer.person))
+    market.world.settle()
+    refund = RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=yuan(100))
+    market.assert_refused("buyer_gone", refund, market.staff("owner"))
+    seen = market.world.ask(ShopCaseOf(**made.shop), actor=market.staff("owner"))
+    assert [one.text for one in seen.statements] == [None]
 
 
 # Who races whom

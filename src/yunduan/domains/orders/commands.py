@@ -449,10 +449,10 @@ class DeclineOrder(
 
 class RefundOrder(
     Command[OrderGivenBack],
-    refuses={*STEP_REFUSALS, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, *GIVING_BACK_REFUSALS},
+    refuses={*STEP_REFUSALS, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, OrderRefusal.BUYER_GONE, *GIVING_BACK_REFUSALS},
     spends_key=True,
 ):
-    """Give the buyer a part of an order's money back, or all that is left of it, which ends the order.
+    """Give the buyer a part of an order's money back, or all that is left of it, which ends the order; once it was received, the shop's.
 
     What the marketplace paid of it, for a discount, goes back to the marketplace on top, in the same proportion.
     """
@@ -551,6 +551,8 @@ def decline_order(tx: Tx, ask: DeclineOrder) -> OrderMoved:
 def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
     """Give it back; the last of it ends the order, and a case that is open about it."""
     order, who = _for_refund(tx, ask)
+    if order.state is OrderState.RECEIVED and queries.destination(tx, order) is None:
+        raise Refused(OrderRefusal.BUYER_GONE)
     if _refundable(order, ask.amount):
         order = overtaken(tx, order)
     id = RefundId(tx.id("rfd"))
@@ -575,7 +577,7 @@ def _refundable(order: Order, amount: Money) -> bool:
     Nothing is all that is left to the buyer of what the marketplace has paid: the order ends, and its money goes back there.
     An order whose state allows no refund is refused for that, whatever the amount.
     """
-    if order.state not in (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED):
+    if order.state not in (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED, OrderState.RECEIVED):
         return True
     figures = LeftToRefund(left=Money(amount=order.left, currency=order.currency))
     if not amount and (order.left or not store.terms(order).promoted):

@@ -49,9 +49,9 @@ class GiveShopEvidence(Command[CaseStands], refuses=SPOKEN_REFUSALS):
 class RuleCase(
     Command[CaseStands], refuses={*CASE_REFUSALS, CaseRefusal.EXCEEDS, *GIVING_BACK_REFUSALS, *SettleEscrow.refuses}, spends_key=True
 ):
-    """Divide what is held of an order, with reasons: so much for the buyer, which may be nothing, and the rest for the shop.
+    """Divide what is left of an order, with reasons: so much for the buyer, which may be nothing, and the rest for the shop.
 
-    The shop has its rest at once when the goods have left; else the order goes on with it.
+    The shop has its rest at once when the goods have left, and keeps it when it had been paid; else the order goes on with it.
     """
 
     case_id: CaseId

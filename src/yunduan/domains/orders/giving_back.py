@@ -1,4 +1,7 @@
-"""How money of an order goes back to its buyer: a part of it, or all that is left, which ends the order."""
+"""How money of an order goes back to its buyer: a part of it, or all that is left, which ends the order.
+
+From what is held or, once the order has been received, from the shop and the marketplace.
+"""
 
 from yunduan.domains.catalog.commands import ReleaseStock
 from yunduan.domains.orders import model
@@ -6,11 +9,12 @@ from yunduan.domains.orders.facts import OrderRefunded
 from yunduan.domains.orders.model import Order, OrderState, Step, Who
 from yunduan.domains.orders.steps import moved
 from yunduan.domains.payments.commands import RefundEscrow
+from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.kernel.ids import RefundId
 from yunduan.kernel.money import Money
 from yunduan.runtime.transaction import Tx
 
-GIVING_BACK_REFUSALS = frozenset({*RefundEscrow.refuses, *ReleaseStock.refuses})
+GIVING_BACK_REFUSALS = frozenset({*RefundEscrow.refuses, *RefundSettled.refuses, *ReleaseStock.refuses})
 
 
 def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: RefundId) -> Order:
@@ -18,7 +22,8 @@ def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: Refun
     whole = amount.amount == order.left
     changes = {"refunded": order.progress.refunded + amount.amount} | ({"ended_at": tx.now} if whole else {})
     after = moved(tx, order, Step.REFUND_REST if whole else Step.REFUND_PART, who, **changes)
-    tx.send(RefundEscrow(refund_id=refund_id, order_id=order.id, amount=amount))
+    pays = RefundSettled if order.state is OrderState.RECEIVED else RefundEscrow
+    tx.send(pays(refund_id=refund_id, order_id=order.id, amount=amount))
     if whole and order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED):
         tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
     tell_refunded(tx, order, refund_id, amount, who, whole=whole)

@@ -50,6 +50,7 @@ class OrderRefusal(RefusalCode):
     PRICE_OUT_OF_RANGE = "new_price_out_of_range", "A new price takes no more off the goods than they cost, and leaves something to pay."
     NO_OFFER = "no_price_offered", "The shop has offered no other price, or the order does not wait for its payment any more."
     OFFER_CHANGED = "offer_changed", "The checkout costs another sum by now; `figures` say which."
+    BUYER_GONE = "buyer_gone", "The buyer has been erased: there is nobody to give anything back to."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
     NOT_EXTENDABLE = (
         "receipt_not_extendable",
@@ -179,6 +180,14 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.SHIPPED, Step.REFUND_REST, Who.CLOUD, OrderState.REFUNDED),
     Move(OrderState.SHIPPED, Step.RECEIVE, Who.OPERATOR, OrderState.RECEIVED),
     Move(OrderState.RECEIVED, Step.REVIEW, Who.BUYER, OrderState.RECEIVED),
+    Move(OrderState.RECEIVED, Step.CLAIM, Who.BUYER, OrderState.RECEIVED),
+    Move(OrderState.RECEIVED, Step.CLAIM_RETURN, Who.BUYER, OrderState.RECEIVED),
+    Move(OrderState.RECEIVED, Step.REFUND_PART, Who.SHOP, OrderState.RECEIVED),
+    Move(OrderState.RECEIVED, Step.REFUND_PART, Who.OPERATOR, OrderState.RECEIVED),
+    Move(OrderState.RECEIVED, Step.REFUND_PART, Who.CLOUD, OrderState.RECEIVED),
+    Move(OrderState.RECEIVED, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
+    Move(OrderState.RECEIVED, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
+    Move(OrderState.RECEIVED, Step.REFUND_REST, Who.CLOUD, OrderState.REFUNDED),
 )
 """Every step that there is; whatever is not here is refused.
 

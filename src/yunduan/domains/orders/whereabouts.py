@@ -160,6 +160,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{amount} 由平台担保；售后处理中，处理完毕前不会付给商家。",
             "{amount} is held; a case about it is open, and nothing goes to the shop before it is closed.",
         ),
+        "earned_in_case": (
+            "{amount} 已付给商家；售后处理中。",
+            "{amount} has gone to the shop; a case about it is open.",
+        ),
         "earned": ("{amount} 已付给商家。", "{amount} has gone to the shop."),
         "returning": ("{amount} 正在原路退回。", "{amount} is on its way back."),
         "returned": ("{amount} 已原路退回。", "{amount} has come back the way it was paid."),
@@ -179,8 +183,8 @@ def _said(part: MoneyPart, order: Order, zone: ZoneInfo) -> tuple[str, str]:
 def _situation(part: MoneyPart, order: Order) -> str:
     if part.where is Whereabouts.UNPAID:
         return "unpaid" if part.until else "never_paid"
-    if part.where is Whereabouts.HELD and order.progress.in_case:
-        return "held_in_case"
+    if part.where in (Whereabouts.HELD, Whereabouts.EARNED) and order.progress.in_case:
+        return f"{part.where}_in_case"
     if part.where is Whereabouts.HELD and order.state in (OrderState.PARTLY_SHIPPED, OrderState.SHIPPED):
         return "held_until" if part.until else "held_on_the_way"
     return part.where.value
