@@ -202,6 +202,25 @@ def test_a_delivery_heard_of_while_a_case_is_open_is_not_forgotten(market: Marke
     market.assert_balanced()
 
 
+def test_a_delivery_after_the_alarm_has_rung_into_a_case_is_not_forgotten(market: Market, buyer: Buyer) -> None:
+    """On the tenth day the case was open, on the eleventh the goods came: no alarm was left, and closing the case sets one."""
+    id, began = shipped(market, buyer, "MUTE1"), market.world.clock.wall_ms()
+    wait_until(market, began + 8 * DAY_MS)
+    line = CaseLine(variant_id=market.variants(id)[0], quantity=1)
+    ask = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=(line,), amount=yuan(100))
+    case = market.world.send(ask, actor=buyer.actor).case_id
+    wait_until(market, began + 11 * DAY_MS - 1)
+    ((asked,),) = market.world.rows("SELECT asked FROM parcel_watch")
+    market.world.send(report(id, asked, saying("1", ScanKind.DELIVERED, market.world.clock.wall_ms())))
+    market.world.send(WithdrawCase(case_id=case), actor=buyer.actor)
+    due = market.world.ask(OrderOf(order_id=id), actor=buyer.actor).receive_by
+    assert due > market.world.clock.wall_ms()
+    wait_until(market, due - 1)
+    assert market.state(id) == "shipped"
+    wait_until(market, due)
+    assert market.state(id) == "received"
+
+
 def test_every_parcel_has_to_be_delivered(market: Market, buyer: Buyer) -> None:
     """One that came before the last had left counts; the week begins with the last, and one that nobody tells of leaves the ten days."""
     id, began = placed(market, buyer, 2), market.world.clock.wall_ms()

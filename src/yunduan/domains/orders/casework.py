@@ -124,8 +124,7 @@ def released(tx: Tx, order: Order) -> Order:
     receive_by = progress.receive_by
     if order.state is OrderState.SHIPPED and receive_by and case is not None:
         later = receive_by + tx.now - max(case.details.opened_at, progress.shipped_at)
-        if receive_by <= tx.now:  # its alarm has rung, and found the case
-            tx.at(later, ReceiveUnasked(order_id=order.id))
+        tx.at(later, ReceiveUnasked(order_id=order.id))  # one that was set before may have rung, and found the case
         receive_by = later
     return replace(order, progress=replace(progress, in_case=False, receive_by=receive_by))
 
