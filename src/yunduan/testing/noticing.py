@@ -23,11 +23,13 @@ from yunduan.domains.orders.facts import (
 )
 from yunduan.domains.payments.facts import (
     CaptureReturned,
+    ClaimPaidOff,
     EscrowSettled,
     PayeeChecked,
     PaymentEnded,
     PayoutEnded,
     RefundFinished,
+    SettledRefunded,
     WalletToppedUp,
 )
 from yunduan.kernel.messages import Fact
@@ -88,6 +90,8 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderRefunded: lambda it: [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)],
     OrderReviewed: lambda it: [("sale_reviewed", it.review_id)],
     ReceiptExtended: lambda it: [("sale_put_off", it.order_id)],
+    SettledRefunded: lambda it: [("sale_drawn_back", it.order_id)],
+    ClaimPaidOff: lambda _: [("claim_paid_off", "")],
     EscrowSettled: lambda it: [("sale_received", it.order_id)],
     WalletToppedUp: lambda it: [("wallet_topped_up", it.payment_id)],
     PaymentEnded: lambda it: _if(it.checkout_id is None, "top_up_failed", it.payment_id),
