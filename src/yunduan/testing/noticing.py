@@ -19,6 +19,7 @@ from yunduan.domains.orders.facts import (
     OrderRestCancelled,
     OrderReviewed,
     OrderShipped,
+    PriceOffered,
     ReceiptExtended,
 )
 from yunduan.domains.payments.facts import (
@@ -82,6 +83,7 @@ _CASE = {
 }
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid", it.order_id)],
+    PriceOffered: lambda it: [("order_repriced", it.order_id)],
     OrderShipped: lambda it: [("order_shipped", it.order_id)],
     OrderPartlyShipped: lambda it: [("order_partly_shipped", it.order_id)],
     OrderRestCancelled: lambda it: [("sale_cancelled" if it.by == "buyer" else "order_rest_cancelled", it.order_id)],

@@ -6,13 +6,14 @@ from msgspec import json
 from support.payments import CARD
 from unit.catalog.test_applications import FORM
 from unit.notices.told import House
-from unit.orders.market import MINUTE_MS, Buyer, yuan
+from unit.orders.market import MINUTE_MS, Buyer, wallet, yuan
 from yunduan.backends.sandbox import Event, Said
 from yunduan.domains.catalog.commands import ApplyForShop, ApproveApplication, RejectApplication, WithdrawApplication
 from yunduan.domains.identity.commands import GrantRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.orders.commands import DeclineOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.repricing import AgreePrice, OfferPrice
 from yunduan.domains.orders.shipping import PieceLine, ShipParcel
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
@@ -168,3 +169,17 @@ def test_a_shops_account_and_payouts_are_told_to_who_minds_its_money(house: Hous
     house.world.pass_time(MINUTE_MS)
     assert house.roles_told("payout_paid") == {"owner", "finance"}
     assert house.last(house.staff[ShopRole.FINANCE]).text == "云茶的提现 5.00 CNY 已付到收款账户。"
+
+
+def test_another_price_is_told_to_whoever_has_to_agree(house: House) -> None:
+    """And what comes of it by the payment alone: the order that it takes the place of has not lapsed."""
+    buyer = house.buyer(2799)
+    order, _ = house.bought(buyer, by_channel=True)
+    offer = OfferPrice(shop_id=house.shop_id, order_id=order, discount=yuan(500), shipping=yuan(800))
+    house.world.send(offer, actor=house.market.staff())
+    assert house.kinds(buyer.person) == ["wallet_topped_up", "order_repriced"]
+    assert house.last(buyer.person).about.amount == yuan(2299)
+    house.world.send(AgreePrice(order_id=order, total=yuan(2299), tenders=wallet(2299)), actor=buyer.actor)
+    house.world.pass_time(16 * MINUTE_MS)
+    assert house.kinds(buyer.person) == ["wallet_topped_up", "order_repriced"]
+    assert house.roles_told("sale_paid") == {"owner", "manager", "packer"}

@@ -23,6 +23,7 @@ from yunduan.domains.orders.facts import (
     OrderRestCancelled,
     OrderReviewed,
     OrderShipped,
+    PriceOffered,
     ReceiptExtended,
     ReviewAddedTo,
 )
@@ -121,6 +122,16 @@ def on_order_paid(tx: Tx, facts: list[OrderPaid]) -> None:
         if not fact.at_once:
             telling.person(fact.buyer, NoticeKind.ORDER_PAID, about)
         telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_PAID, about)
+    telling.give()
+
+
+@hears(PriceOffered)
+def on_price_offered(tx: Tx, facts: list[PriceOffered]) -> None:
+    """To the buyer, whose agreement it waits for; the shop hears when it has been paid."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.total)
+        telling.person(fact.buyer, NoticeKind.ORDER_REPRICED, about)
     telling.give()
 
 
@@ -425,6 +436,7 @@ FOLLOWERS = (
         "notices",
         (
             on_order_paid,
+            on_price_offered,
             on_order_shipped,
             on_order_partly_shipped,
             on_order_rest_cancelled,

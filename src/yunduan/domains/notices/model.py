@@ -17,6 +17,7 @@ class NoticeKind(StrEnum):
     """What is told: to buyers and whoever has money here, to both sides of a case, to those who work in a shop, to operators."""
 
     ORDER_PAID = "order_paid"
+    ORDER_REPRICED = "order_repriced"
     ORDER_SHIPPED = "order_shipped"
     ORDER_PARTLY_SHIPPED = "order_partly_shipped"
     ORDER_REST_CANCELLED = "order_rest_cancelled"

@@ -24,6 +24,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("付款成功", "订单 {order}（{goods}）已付款 {amount}，{shop}正在备货。"),
             _EN: Words("Payment received", "{amount} for order {order} ({goods}) has arrived. {shop} is getting it ready."),
         },
+        _KIND.ORDER_REPRICED: {
+            _ZH: Words("商家修改了价格", "{shop}将订单 {order}（{goods}）的价格改为 {amount}，请确认并付款。"),
+            _EN: Words("Another price", "{shop} offers order {order} ({goods}) for {amount}. Agree to it by paying."),
+        },
         _KIND.ORDER_SHIPPED: {
             _ZH: Words("已发货", "订单 {order}（{goods}）已由{shop}发出。"),
             _EN: Words("On its way", "{shop} has shipped order {order} ({goods})."),
