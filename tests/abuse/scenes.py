@@ -641,6 +641,7 @@ def _case(stage: Stage, name: str) -> Scene:
     return stage.made(name, caller, {"case_id": made.case}, said, said and said | _CASE_SAYS_OTHERWISE.get(end, {"text": "另有原因"}))
 
 
+_ORGANIC = {"key": "organic", "name": "有机", "name_en": "Organic", "kind": "flag", "unit": "", "values": []}
 _PRICE = {"amount": 2099, "currency": "CNY"}
 SCENES: dict[str, Make] = {
     "POST /sessions/codes": _asking_for_a_code,
@@ -710,6 +711,12 @@ SCENES: dict[str, Make] = {
     "POST /operator/shop-applications/{application_id}/approve": _application,
     "POST /operator/shop-applications/{application_id}/reject": _application,
     "POST /categories": _new_category,
+    "PUT /categories/{category_id}/attributes": _of_shop(
+        lambda stage: {"category_id": stage.world.send(CreateCategory(name="茗")).category_id},
+        {"attributes": [_ORGANIC]},
+        {"attributes": []},
+        caller="operator admin",
+    ),
     "PUT /categories/{category_id}": _of_shop(
         lambda stage: {"category_id": stage.world.send(CreateCategory(name="旧")).category_id},
         {"name": "绿茶", "name_en": ""},

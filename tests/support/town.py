@@ -10,7 +10,8 @@ from support.stores import rows_of, tables
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.backends.sandbox import Event, Said
 from yunduan.domains.catalog.applications import ApplicationForm, DocumentKind, LicenceDocument
-from yunduan.domains.catalog.commands import ApplyForShop
+from yunduan.domains.catalog.attributes import Attribute, AttributeKind
+from yunduan.domains.catalog.commands import ApplyForShop, SetAttributes
 from yunduan.domains.identity.commands import (
     AddAddress,
     AppointOwner,
@@ -58,6 +59,8 @@ class Town:
         self.market = Market(folder)
         self.market.world.clock.advance_to(at_ms)
         self.world = self.market.world
+        organic = Attribute(key="organic", name="有机", name_en="Organic", kind=AttributeKind.FLAG)
+        self.world.send(SetAttributes(category_id=self.market.tea, attributes=(organic,)))
         self.tokens: dict[str, str] = {"": ""}
         self.people: dict[str, PersonId] = {}
         self._phones = 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from unit.catalog import test_applications, test_goods, test_life, test_lists, test_prices, test_shops, test_stock
+from unit.catalog import test_applications, test_attributes, test_goods, test_life, test_lists, test_prices, test_shops, test_stock
 from unit.catalog.conftest import on_postgresql
 from unit.catalog.town import Town
 from yunduan.runtime.settings import MarketSettings
@@ -24,6 +24,8 @@ STORIES = (
     test_lists.test_a_category_lists_what_is_below_it,
     test_lists.test_a_category_takes_other_names,
     test_lists.test_each_order_shows_every_card_once,
+    test_attributes.test_a_category_is_filtered_by_what_its_goods_tell,
+    test_attributes.test_pages_of_a_filtered_list_neither_skip_nor_repeat,
     test_prices.test_a_comparison_that_is_charged_again_meanwhile_lasts_from_then,
     test_prices.test_the_curve_shows_thirty_days,
     test_shops.test_a_suspended_shop_is_not_shown_and_says_that_it_is_closed,

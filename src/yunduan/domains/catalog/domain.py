@@ -1,6 +1,6 @@
 """What the catalog shows to the composition root."""
 
-from yunduan.domains.catalog import deciding, facts, pricing, queries
+from yunduan.domains.catalog import deciding, facts, filtering, pricing, queries
 from yunduan.domains.catalog.commands import applying, categories, goods, lapsing, reviewing, scheduling, shipping, shops, standings, stock
 from yunduan.domains.catalog.followers import FOLLOWERS
 from yunduan.domains.catalog.routes import ROUTES
@@ -25,6 +25,7 @@ DOMAIN = Domain(
         shipping.set_shipping_template,
         categories.create_category,
         categories.change_category,
+        categories.set_attributes,
         goods.create_goods,
         goods.change_goods,
         goods.set_price,
@@ -74,6 +75,8 @@ DOMAIN = Domain(
         deciding.rulings_on_shop,
         deciding.goods_in_review,
         pricing.prices_of,
+        filtering.attributes_of,
+        filtering.goods_filtered,
     ),
     facts=(
         facts.ShopApplied,

@@ -47,7 +47,7 @@ class CategoryCreated(Fact):
 
 
 class CategoryChanged(Fact):
-    """A category has other names."""
+    """A category has other names, or asks something else of its goods."""
 
     category_id: CategoryId
 

@@ -16,6 +16,7 @@ from msgspec import Meta, Raw, Struct
 
 from yunduan.domains.catalog.model import (
     PRICE_MAX,
+    AttributeValue,
     BuyerLimit,
     CatalogRefusal,
     Category,
@@ -103,6 +104,8 @@ class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
     variants: tuple[PageVariant, ...]
     limit: BuyerLimit | None = None
     """How many one buyer may have; not there where anybody may have any number."""
+    attributes: tuple[AttributeValue, ...] = ()
+    """What they tell of themselves, by what their category asks; not there where they tell nothing."""
 
 
 def described(kind: Any) -> dict[str, Any]:

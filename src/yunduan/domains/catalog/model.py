@@ -33,6 +33,8 @@ ZONES_MAX = 50
 PLACES_MAX = 100
 LINES_MAX = 500
 LIMIT_DAYS_MAX = 365
+ATTRIBUTE_MAX = 10**12
+VALUES_TOLD_MAX = 80
 
 _PLAIN = r"(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
 _LINES = r"(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
@@ -80,6 +82,11 @@ class CatalogRefusal(RefusalCode):
     OPTIONS = "options_do_not_match", "Each variant chooses one value of every option, and no two choose the same."
     PRICE = "price_not_allowed", "A price is in the shop's currency, is more than nothing, and is below what it is compared with."
     NOT_CHARGED = "comparison_not_charged", "What a price is compared with was itself charged within the last thirty days."
+    ATTRIBUTE_TAKEN = "attribute_taken", "Another attribute of this category, or of one above it, has this key."
+    ATTRIBUTE_FORM = "attribute_form", "Only a choice has values, and it has some; only a number has a unit."
+    ATTRIBUTE_KEPT = "attribute_kept", "An attribute, its kind, its unit and the places of its values stay: goods have told them."
+    ATTRIBUTE_VALUE = "attribute_value", "The category does not ask this of its goods, or asks for a value of another kind."
+    FILTER = "filter_unknown", "The category has no such attribute, or one of another kind."
     CURRENCY = "currency_unknown", "This is no currency of ISO 4217."
     SKU_TAKEN = "sku_taken", "Another variant of the shop has this SKU."
     LOCATION_NOT_FOUND = "location_not_found", "The shop has no such location."
@@ -275,6 +282,18 @@ class TaxClass(StrEnum):
     EXEMPT = "exempt"
 
 
+AttributeKey = Annotated[
+    str, Meta(max_length=30, pattern=rf"^[a-z][a-z0-9_]*{_END}", description="What programs call it.", examples=["organic"])
+]
+
+
+class AttributeValue(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """What goods tell of themselves: yes or no, a whole number of units, or the place of a text in its list."""
+
+    key: AttributeKey
+    value: Annotated[int, Meta(ge=-ATTRIBUTE_MAX, le=ATTRIBUTE_MAX)] | bool
+
+
 class BuyerLimit(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
     """How many pieces of goods, all variants together, one buyer may have: in one order, and within some days; 0 for no such limit."""
 
@@ -298,6 +317,7 @@ class GoodsForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pictures: Annotated[tuple[Picture, ...], Meta(max_length=PICTURES_MAX)] = ()
     options: Annotated[tuple[GoodsOption, ...], Meta(max_length=OPTIONS_MAX)] = ()
     limit: BuyerLimit | None = None
+    attributes: Annotated[tuple[AttributeValue, ...], Meta(max_length=VALUES_TOLD_MAX)] = ()
     variants: Annotated[tuple[VariantForm, ...], Meta(min_length=1, max_length=VARIANTS_MAX)]
 
 

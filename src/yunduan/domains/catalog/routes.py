@@ -1,6 +1,6 @@
 """Where the catalog is reached: lists and pages by anybody, a shop's own goods by its staff, shops and categories by operators."""
 
-from yunduan.domains.catalog import commands, deciding, pricing, queries
+from yunduan.domains.catalog import commands, deciding, filtering, pricing, queries
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -25,6 +25,24 @@ ROUTES = (
     ),
     Route("GET", "/categories", queries.Categories, None, ANYONE, (), "The category tree"),
     Route("GET", "/categories/{category_id}/goods", queries.GoodsInCategory, None, ANYONE, _LIST, "Goods of a category and all below it"),
+    Route(
+        "GET",
+        "/categories/{category_id}/attributes",
+        filtering.AttributesOf,
+        None,
+        ANYONE,
+        (),
+        "What goods of a category tell of themselves",
+    ),
+    Route(
+        "GET",
+        "/categories/{category_id}/goods/filtered",
+        filtering.GoodsFiltered,
+        None,
+        ANYONE,
+        ("filters", *_LIST),
+        "Goods of a category that have some attributes",
+    ),
     Route("GET", "/shops/{shop_id}", queries.ShopPage, None, ANYONE, (), "A shop"),
     Route("GET", "/shops/{shop_id}/goods", queries.GoodsInShop, None, ANYONE, _LIST, "Goods of a shop"),
     Route(
@@ -274,6 +292,15 @@ ROUTES = (
         _DECIDERS,
         ("reason",),
         "Lift a ban",
+    ),
+    Route(
+        "PUT",
+        "/categories/{category_id}/attributes",
+        commands.SetAttributes,
+        "operate",
+        _ADMIN,
+        ("attributes",),
+        "Say what goods of a category tell of themselves",
     ),
     Route("POST", "/categories", commands.CreateCategory, "operate", _ADMIN, ("name", "name_en", "parent"), "Grow the category tree"),
     Route(

@@ -191,7 +191,7 @@ class _Order(Struct, frozen=True):
     descending: bool
 
 
-_ORDERS: Mapping[Sort, _Order] = {
+ORDERS: Mapping[Sort, _Order] = {
     Sort.NEWEST: _Order("listed_at", True),
     Sort.PRICE_UP: _Order("price_rank", False),
     Sort.PRICE_DOWN: _Order("price_rank", True),
@@ -209,7 +209,7 @@ def _list(scope: str, order: _Order, *, first: bool) -> str:
     return f"SELECT body, {order.column}, goods_id FROM card{clause} ORDER BY {order.column} {way}, goods_id {way} LIMIT ?"  # noqa: S608 - names from this module, never from data
 
 
-_LISTS = {(scope, sort, first): _list(scope, _ORDERS[sort], first=first) for scope in _SCOPES for sort in Sort for first in (True, False)}
+_LISTS = {(scope, sort, first): _list(scope, ORDERS[sort], first=first) for scope in _SCOPES for sort in Sort for first in (True, False)}
 
 
 # What must be there

@@ -12,6 +12,8 @@ _END = r"(?![\s\S])"
 _CONTROLS = (r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069", r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069")
 _LINE = "a text on one line, without control characters"
 _TEXT = "a text without control characters other than line feeds"
+_FILTER = r"[a-z][a-z0-9_]{0,29}:(yes|no|-?[0-9]{1,13}(\.\.-?[0-9]{1,13})?)"
+_FILTERS = rf"^{_FILTER}(,{_FILTER}){{0,4}}"
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
         "^[!-~]{1,255}": "printable ASCII characters without spaces",
@@ -27,6 +29,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "^[0-9A-Za-z-]+": "letters, digits and hyphens",
         "^[0-9A-Za-z.-]*": "letters, digits, full stops and hyphens",
         "^[0-9A-Za-z][0-9A-Za-z._/-]*": "letters and digits such as TEA-250",
+        _FILTERS: "at most five filters such as organic:yes or weight:100..250, with commas between them",
         "^[a-z][a-z0-9_]*": "a word in small letters such as standard",
         "^[a-z][a-z0-9]{0,15}": "the name of a channel such as sandbox",
         "^([a-z][a-z0-9]{0,15})?": "the name of a channel such as sandbox, or nothing",

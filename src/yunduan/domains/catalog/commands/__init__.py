@@ -7,7 +7,7 @@ from yunduan.domains.catalog.commands.applying import (
     RejectApplication,
     WithdrawApplication,
 )
-from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCategory
+from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCategory, SetAttributes
 from yunduan.domains.catalog.commands.comparing import DropComparison
 from yunduan.domains.catalog.commands.goods import ChangeGoods, CreateGoods, GoodsKept, PublishGoods, SetPrice, WithdrawGoods
 from yunduan.domains.catalog.commands.reviewing import ApproveGoods, BanGoods, LiftBan, RejectGoods
@@ -58,6 +58,7 @@ __all__ = [
     "ReturnStock",
     "SaleLine",
     "ScheduleGoods",
+    "SetAttributes",
     "SetCommission",
     "SetHoliday",
     "SetPrice",

@@ -1,9 +1,12 @@
-"""The category tree: it grows, and what is called by one name may be given another."""
+"""The category tree: it grows, what is called by one name may be given another, and what goods tell of themselves is said."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog import store
+from yunduan.domains.catalog import store, store_attributes
+from yunduan.domains.catalog.attributes import ATTRIBUTES_MAX, Attribute, CategoryAttributes, check_attributes
 from yunduan.domains.catalog.facts import CategoryChanged, CategoryCreated
 from yunduan.domains.catalog.model import CATEGORIES_MAX, CatalogRefusal, MaybeName, Name, below
 from yunduan.kernel.ids import CategoryId
@@ -38,6 +41,21 @@ class ChangeCategory(Command[None], refuses={CatalogRefusal.CATEGORY_NOT_FOUND})
     name_en: MaybeName = ""
 
 
+class SetAttributes(
+    Command[None],
+    refuses={
+        CatalogRefusal.CATEGORY_NOT_FOUND,
+        CatalogRefusal.ATTRIBUTE_TAKEN,
+        CatalogRefusal.ATTRIBUTE_FORM,
+        CatalogRefusal.ATTRIBUTE_KEPT,
+    },
+):
+    """Say what goods of a category, and of all below it, tell of themselves: all of it, the earlier ones as they were or renamed."""
+
+    category_id: CategoryId
+    attributes: Annotated[tuple[Attribute, ...], Meta(max_length=ATTRIBUTES_MAX)]
+
+
 @handles(CreateCategory)
 def create_category(tx: Tx, ask: CreateCategory) -> CategoryKept:
     """Keep the category, and the tree as everybody is shown it."""
@@ -62,3 +80,16 @@ def change_category(tx: Tx, ask: ChangeCategory) -> None:
     tx.put(store.CATEGORY, category.id, changed)
     tx.put(store.TREE, 1, store.tree(tx).with_changed(changed))
     tx.tell(CategoryChanged(category_id=category.id))
+
+
+@handles(SetAttributes)
+def set_attributes(tx: Tx, ask: SetAttributes) -> None:
+    """Keep what is asked; goods tell it when their shop describes them anew."""
+    category = store.category(tx, ask.category_id)
+    before = tx.get(store_attributes.ATTRIBUTES, category.id)
+    above = store_attributes.attributes_of(tx, store.category(tx, category.parent)) if category.parent else {}
+    check_attributes(before.attributes if before else (), ask.attributes, above)
+    kept = CategoryAttributes(category_id=category.id, attributes=ask.attributes)
+    if kept != before:
+        (tx.add if before is None else tx.put)(store_attributes.ATTRIBUTES, category.id, kept)
+        tx.tell(CategoryChanged(category_id=category.id))

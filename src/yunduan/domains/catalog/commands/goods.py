@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog import store, store_prices, store_rulings
+from yunduan.domains.catalog import store, store_attributes, store_prices, store_rulings
+from yunduan.domains.catalog.attributes import check_values
 from yunduan.domains.catalog.commands import comparing, showing
 from yunduan.domains.catalog.facts import GoodsChanged
 from yunduan.domains.catalog.life import GoodsStep, GoodsWho, after
@@ -21,6 +22,7 @@ _OF_FORM = {
     CatalogRefusal.CATEGORY_NOT_FOUND,
     CatalogRefusal.TEMPLATE_NOT_FOUND,
     CatalogRefusal.OPTIONS,
+    CatalogRefusal.ATTRIBUTE_VALUE,
     CatalogRefusal.PRICE,
     CatalogRefusal.NOT_CHARGED,
     CatalogRefusal.SKU_TAKEN,
@@ -186,7 +188,9 @@ def withdraw_goods(tx: Tx, ask: WithdrawGoods) -> GoodsKept:
 
 
 def _check(tx: Tx, shop: Shop, form: GoodsForm) -> None:
-    store.category(tx, form.category_id)
+    category = store.category(tx, form.category_id)
+    if form.attributes:
+        check_values(form.attributes, store_attributes.attributes_of(tx, category))
     if form.template_id:
         store.template(tx, form.template_id, shop_id=shop.id)
     check_form(form, shop.currency)

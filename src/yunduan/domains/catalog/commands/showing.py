@@ -1,6 +1,6 @@
 """What a checkout, the product page and the lists read of goods, written anew from what their shop says."""
 
-from yunduan.domains.catalog import store, store_prices
+from yunduan.domains.catalog import store, store_attributes, store_prices
 from yunduan.domains.catalog.lists import Card, Page, PageVariant
 from yunduan.domains.catalog.model import BuyerLimit, Goods, GoodsForm, GoodsState, Shop, Standing, Variant, VariantForm, option_texts
 from yunduan.kernel.ids import VariantId
@@ -80,6 +80,7 @@ def page_of(tx: Tx, goods: Goods) -> Page:
         options=form.options,
         variants=variants,
         limit=limit_of(form),
+        attributes=form.attributes,
     )
 
 
@@ -87,9 +88,11 @@ def show(tx: Tx, shop: Shop, goods: Goods) -> None:
     """Write the card of goods that everybody may see; take it away from all others."""
     if goods.state is not GoodsState.ON_SALE or not shop.is_open:
         store.hide(tx, goods.id)
+        store_attributes.tell(tx, goods.id, ())
         return
     path = store.category(tx, goods.form.category_id).path
     store.show(tx, _card(shop, goods, store.standing(tx, goods.id)), path=path, listed_at=goods.listed_at)
+    store_attributes.tell(tx, goods.id, goods.form.attributes)
 
 
 def _card(shop: Shop, goods: Goods, standing: Standing) -> Card:
