@@ -15,10 +15,12 @@ from yunduan.domains.orders.facts import (
     OrderPaid,
     OrderPartlyShipped,
     OrderReceived,
+    OrderRedirected,
     OrderRefunded,
     OrderRestCancelled,
     OrderReviewed,
     OrderShipped,
+    ParcelScanned,
     PriceOffered,
     ReceiptExtended,
 )
@@ -83,6 +85,8 @@ _CASE = {
 }
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid", it.order_id)],
+    ParcelScanned: lambda it: _if(it.scan == "delivered", "order_delivered", it.order_id),
+    OrderRedirected: lambda it: [("sale_redirected", it.order_id)],
     PriceOffered: lambda it: [("order_repriced", it.order_id)],
     OrderShipped: lambda it: [("order_shipped", it.order_id)],
     OrderPartlyShipped: lambda it: [("order_partly_shipped", it.order_id)],

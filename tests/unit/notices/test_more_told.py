@@ -11,7 +11,9 @@ from yunduan.backends.sandbox import Event, Said
 from yunduan.domains.catalog.commands import ApplyForShop, ApproveApplication, RejectApplication, WithdrawApplication
 from yunduan.domains.identity.commands import GrantRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
+from yunduan.domains.orders.arranging import RedirectOrder
 from yunduan.domains.orders.commands import DeclineOrder
+from yunduan.domains.orders.facts import ParcelScanned
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.repricing import AgreePrice, OfferPrice
 from yunduan.domains.orders.shipping import PieceLine, ShipParcel
@@ -183,3 +185,19 @@ def test_another_price_is_told_to_whoever_has_to_agree(house: House) -> None:
     house.world.pass_time(16 * MINUTE_MS)
     assert house.kinds(buyer.person) == ["wallet_topped_up", "order_repriced"]
     assert house.roles_told("sale_paid") == {"owner", "manager", "packer"}
+
+
+def test_where_it_goes_and_that_it_is_there(house: House) -> None:
+    """Another address to those who pack, the delivery to the buyer; other scans are no notices."""
+    buyer = house.buyer(2799)
+    order, _ = house.bought(buyer)
+    house.world.send(RedirectOrder(order_id=order, address_id=buyer.move_to("浙江")), actor=buyer.actor)
+    assert house.roles_told("sale_redirected") == {"owner", "manager", "packer"}
+    house.market.ship(order)
+    house.world.settle()
+    ((cursor,),) = house.world.rows("SELECT seq FROM cursor WHERE follower = 'notices'")
+    whose = {"order_id": order, "buyer": buyer.person, "shop_id": house.shop_id, "parcel": 1, "scanned_at": 1}
+    scans = tuple(Heard(cursor, ParcelScanned(scan=scan, **whose)) for scan in ("picked_up", "delivered"))
+    house.world.send(DeliverFacts(follower="notices", after=cursor, through=cursor, facts=scans))
+    assert house.kinds(buyer.person) == ["wallet_topped_up", "order_shipped", "order_delivered"]
+    assert house.last(buyer.person).about.number == 1

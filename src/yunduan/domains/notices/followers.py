@@ -19,10 +19,12 @@ from yunduan.domains.orders.facts import (
     OrderPaid,
     OrderPartlyShipped,
     OrderReceived,
+    OrderRedirected,
     OrderRefunded,
     OrderRestCancelled,
     OrderReviewed,
     OrderShipped,
+    ParcelScanned,
     PriceOffered,
     ReceiptExtended,
     ReviewAddedTo,
@@ -151,6 +153,26 @@ def on_order_partly_shipped(tx: Tx, facts: list[OrderPartlyShipped]) -> None:
     for fact in facts:
         about = About(order_id=fact.order_id, shop_id=fact.shop_id, number=fact.parcel)
         telling.person(fact.buyer, NoticeKind.ORDER_PARTLY_SHIPPED, about)
+    telling.give()
+
+
+@hears(ParcelScanned)
+def on_parcel_scanned(tx: Tx, facts: list[ParcelScanned]) -> None:
+    """To the buyer, when it has been delivered; what lies between is in the order."""
+    telling = _Telling(tx)
+    for fact in facts:
+        if fact.scan == "delivered":
+            about = About(order_id=fact.order_id, shop_id=fact.shop_id, number=fact.parcel)
+            telling.person(fact.buyer, NoticeKind.ORDER_DELIVERED, about)
+    telling.give()
+
+
+@hears(OrderRedirected)
+def on_order_redirected(tx: Tx, facts: list[OrderRedirected]) -> None:
+    """To whoever packs: what is printed may say another address."""
+    telling = _Telling(tx)
+    for fact in facts:
+        telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_REDIRECTED, About(order_id=fact.order_id, shop_id=fact.shop_id))
     telling.give()
 
 
@@ -439,6 +461,8 @@ FOLLOWERS = (
             on_price_offered,
             on_order_shipped,
             on_order_partly_shipped,
+            on_parcel_scanned,
+            on_order_redirected,
             on_order_rest_cancelled,
             on_order_received,
             on_escrow_settled,

@@ -36,6 +36,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("部分商品已发货", "{shop}已发出订单 {order}（{goods}）的第 {number} 个包裹，其余商品随后发出。"),
             _EN: Words("A parcel is on its way", "{shop} has shipped parcel {number} of order {order} ({goods}). The rest follows."),
         },
+        _KIND.ORDER_DELIVERED: {
+            _ZH: Words("已送达", "订单 {order}（{goods}）的第 {number} 个包裹已送达，请确认收货。"),
+            _EN: Words("Delivered", "Parcel {number} of order {order} ({goods}) was delivered. Say that it has arrived."),
+        },
         _KIND.ORDER_REST_CANCELLED: {
             _ZH: Words("未发商品已取消", "订单 {order}（{goods}）中尚未发出的商品已取消，{amount} 将原路退回。"),
             _EN: Words(
@@ -194,6 +198,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         _KIND.SALE_PAID: {
             _ZH: Words("新订单", "{shop}：订单 {order}（{goods}）已付款 {amount}，请发货。"),
             _EN: Words("A new order", "{shop}: order {order} ({goods}) is paid, {amount}. Please ship it."),
+        },
+        _KIND.SALE_REDIRECTED: {
+            _ZH: Words("买家修改了收货地址", "{shop}：订单 {order}（{goods}）的收货地址已修改，请按新地址发货。"),
+            _EN: Words("Another address", "{shop}: order {order} ({goods}) goes to another address. Ship it there."),
         },
         _KIND.SALE_CANCELLED: {
             _ZH: Words("买家取消了订单", "{shop}：订单 {order}（{goods}）已由买家取消，请勿发货。"),
