@@ -39,7 +39,9 @@ REGISTRY = Registry(DOMAINS)
 DOCUMENT = openapi_document(REGISTRY, public_url="http://test")
 ROUTES = {f"{route.method} {route.path}": route for route in REGISTRY.routes}
 CHANGES = tuple(name for name, route in ROUTES.items() if route.message in REGISTRY.commands and route.takes is None)
-READS = tuple(name for name, route in ROUTES.items() if route.message in REGISTRY.queries)
+READS = tuple(name for name, route in ROUTES.items() if route.message in REGISTRY.queries and route.method == "GET")
+ASKED_BY_BODY = tuple(name for name, route in ROUTES.items() if route.message in REGISTRY.queries and route.method != "GET")
+"""What is asked with something personal, which belongs into no address."""
 ENDS_THE_SESSION = {"DELETE /me", "POST /me/sign-out"}
 """After these the same token is nobody's, so that even the same key is answered 401."""
 HOME = {

@@ -26,7 +26,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "PUT /me/notices/preferences/{kind}": {"kind": "order_shipped"},
 }
 """What a name means in one operation and not in others."""
-SHARED = {"channel": "sandbox", "currency": "CNY", "role": "packer"}
+SHARED = {"country": "CN", "channel": "sandbox", "currency": "CNY", "role": "packer"}
 PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "alert_id", "payout_id", "parent"}
 """Ids that anybody may name (what is offered to everybody), or that only operators can (they see all tenants)."""
 MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id", "review_id", "case_id"}

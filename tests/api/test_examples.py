@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from abuse.scenes import CHANGES, DOCUMENT, READS, REGISTRY, ROUTES, Request, Scene, Stage, encoded, headers
+from abuse.scenes import ASKED_BY_BODY, CHANGES, DOCUMENT, READS, REGISTRY, ROUTES, Request, Scene, Stage, encoded, headers
 from support.town import Town
 from yunduan.domains.catalog.commands import SetShippingTemplate
 from yunduan.domains.catalog.model import Measure, Rate
@@ -104,9 +104,18 @@ def test_the_example_of_a_read_is_answered(stage: Stage, name: str) -> None:
     assert heard.status == 200, (name, target, heard)
 
 
+@pytest.mark.parametrize("name", ASKED_BY_BODY)
+def test_the_example_of_a_question_is_answered(stage: Stage, name: str) -> None:
+    """As it is written in the description."""
+    route = ROUTES[name]
+    sent = headers(stage.town.tokens[READERS.get(route.owner.kind, "buyer")], has_body=True)
+    (heard,) = stage.answers([Request(route.method, "/v1" + route.path, encoded(body_of(name)), sent)])
+    assert heard.status == 200, (name, heard)
+
+
 def test_every_operation_was_tried() -> None:
     """But those that are named above with a reason."""
-    assert set(ROUTES) - set(CHANGES) - set(READS) == set(ELSEWHERE)
+    assert set(ROUTES) - set(CHANGES) - set(READS) - set(ASKED_BY_BODY) == set(ELSEWHERE)
     assert [name for name in CHANGES if ROUTES[name].client and body_of(name) is None] == []
 
 

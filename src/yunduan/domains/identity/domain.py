@@ -1,6 +1,6 @@
 """Everything that identity shows to the composition root."""
 
-from yunduan.domains.identity import facts, followers, jobs, queries
+from yunduan.domains.identity import facts, followers, forms, jobs, queries
 from yunduan.domains.identity.commands import addresses, codes, erasure, letters, people, roles, sessions
 from yunduan.domains.identity.routes import ROUTES
 from yunduan.runtime.registry import Domain, Follower, JobKind
@@ -40,6 +40,8 @@ DOMAIN = Domain(
         queries.caller_of,
         queries.sealed_address_of,
         queries.addresses_of,
+        forms.address_form_of,
+        forms.read_address,
         queries.my_profile,
         queries.my_language,
         queries.my_sessions,

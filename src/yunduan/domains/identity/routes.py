@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from yunduan.domains.identity import commands, queries
+from yunduan.domains.identity import commands, forms, queries
 from yunduan.domains.identity.model import (
     ContactAnswered,
     IdentityRefusal,
@@ -107,6 +107,8 @@ ROUTES = (
         summary="Change an address",
     ),
     Route("DELETE", "/me/addresses/{address_id}", commands.RemoveAddress, _WRITE, RECORD, summary="Forget an address"),
+    Route("POST", "/me/addresses/reading", forms.ReadAddress, _READ, SELF, ("text",), "Read an address that was pasted as one text"),
+    Route("GET", "/address-forms/{country}", forms.AddressFormOf, None, ANYONE, ("region", "city"), "What an address has in a country"),
     Route("GET", "/shops/{shop_id}/staff", queries.StaffOf, "shop:read", _BOSSES, summary="Who works in a shop"),
     Route(
         "POST",
