@@ -74,8 +74,10 @@ class Claim:
         self.buyer = buyer
         self.variant = market.offer(5)
         buyer.want(self.variant, 2)
-        (order,) = buyer.buy(more.pop("tenders", None)).orders
-        self.order: OrderId = order.order_id
+        placed = buyer.buy(more.pop("tenders", None))
+        for redirect in placed.payment.redirects:
+            market.decide(redirect.url)
+        self.order: OrderId = placed.orders[0].order_id
         self.began = market.world.clock.wall_ms()
         if shipped:
             market.ship(self.order)
