@@ -8,6 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: run test quick check bench soak docs clean
 
 run: .venv/run.stamp
+	$(BIN)/yunduan demo --if-empty
 	$(BIN)/yunduan serve
 
 test: .venv/dev.stamp

@@ -27,8 +27,8 @@ _MARK = "\x1e"
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUN)
 def test_every_command_of_a_document_does_what_it_shows(name: str, tmp_path: Path) -> None:
-    """Its blocks, in order, against a marketplace that has just been made."""
-    with marketplace(tmp_path) as environ:
+    """Its blocks, in order, against a marketplace that has just been begun, or, where `make run` begins it, against a full one."""
+    with marketplace(tmp_path, full=name == "README.md") as environ:
         said, came = read_along(ROOT / name, environ, tmp_path)
     assert said == came
 
@@ -75,14 +75,21 @@ def as_shown(said: list[str], lines: list[str]) -> list[str]:
 
 
 @contextmanager
-def marketplace(folder: Path) -> Iterator[dict[str, str]]:
-    """A server on a free port whose data lie in a new folder, as `make run` starts it; gives the environment of whoever reads along."""
+def marketplace(folder: Path, *, full: bool) -> Iterator[dict[str, str]]:
+    """A server on a free port whose data lie in a new folder; gives the environment of whoever reads along.
+
+    A full one is begun with the commands of `make run`.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("YUNDUAN_")}
     environ |= {"YUNDUAN_DATA": str(folder / "data"), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__FORMAT": "json"}
+    if full:
+        commands = re.findall(r"^\t\$\(BIN\)/(yunduan .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert commands == ["yunduan demo --if-empty", "yunduan serve"]
+        subprocess.run([BIN / "yunduan", "demo", "--if-empty"], env=environ, cwd=folder, check=True, timeout=600)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([BIN / "yunduan", "serve"], env=environ, cwd=folder, stderr=log)
     try:

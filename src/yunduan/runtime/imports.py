@@ -249,5 +249,5 @@ def refuse_unfinished(reader: Reader, *, importing: str = "") -> None:
     if found is not None and found.source != importing:
         raise StoreRefusedError(
             f"an import of {found.source} has begun in this store and not ended ({found.done:,} of {found.total:,} steps): "
-            f"go on with `yunduan import {found.source}`, or begin anew in an empty folder"
+            "go on with it, or begin anew in an empty folder"
         )

@@ -11,6 +11,7 @@ import typer
 
 from yunduan.edges.cli import books, copies, data, facts, imports, jobs, people, shops
 from yunduan.edges.cli.clock import confirm_clock
+from yunduan.edges.cli.demo import demo
 from yunduan.edges.cli.screen import BAD, console, errors
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError, UnfitMessageError
@@ -35,7 +36,7 @@ app.add_typer(shops.app, name="shop")
 app.add_typer(jobs.app, name="job")
 app.add_typer(facts.app, name="fact")
 app.add_typer(imports.app, name="import")
-for command in (copies.backup, copies.restore, data.doctor, confirm_clock):
+for command in (demo, copies.backup, copies.restore, data.doctor, confirm_clock):
     app.command()(command)
 
 

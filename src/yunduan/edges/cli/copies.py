@@ -74,10 +74,10 @@ def restore(
     """Bring a copy back into an empty data folder, begin a new epoch, write the fork into the ledger's chain, and audit the books."""
     settings = settings_of(data)
     brought = _what_is_brought(settings, source, keys)
-    with _taken_back_on_failure(Path(settings.data), list(brought)):
+    with taken_back_on_failure(Path(settings.data), list(brought)):
         for file, copy in brought.items():
             with watched(f"bringing back {file.name}") as watch:
-                _copy_file(copy, file, watch)
+                copy_file(copy, file, watch)
         epoch = _begin_epoch(settings, source)
     console.print(f"restored; this is epoch {epoch}")
     reader = open_reader(settings)
@@ -144,7 +144,7 @@ def _what_is_brought(settings: Settings, source: Path, keys: Path | None) -> dic
 
 
 @contextmanager
-def _taken_back_on_failure(folder: Path, files: list[Path]) -> Iterator[None]:
+def taken_back_on_failure(folder: Path, files: list[Path]) -> Iterator[None]:
     """Leaves a data folder as it was when the copy cannot be brought back into it, so that it can be tried again."""
     was_there = folder.exists()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -159,7 +159,7 @@ def _taken_back_on_failure(folder: Path, files: list[Path]) -> Iterator[None]:
         raise
 
 
-def _copy_file(source: Path, target: Path, watch: Watch) -> None:
+def copy_file(source: Path, target: Path, watch: Watch = lambda _, __: None) -> None:
     """Copy a file into a new one that only its owner may read; on disk when it returns."""
     total, done = source.stat().st_size, 0
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import uvloop
 from msgspec.structs import replace
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from yunduan.cloud import Cloud, open_cloud
 from yunduan.domains.ledger.audit import audit
 from yunduan.edges.cli.books import print_audit
-from yunduan.edges.cli.screen import console
+from yunduan.edges.cli.screen import console, progress
 from yunduan.edges.cli.ways import DataFolder, settings_of
+from yunduan.edges.passing import AtOnce
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.clock import VirtualClock
 from yunduan.runtime.imports import Import, ImportRefusal
@@ -91,21 +91,21 @@ def _plan_of(folder: Path) -> "Plan":
 
 async def _replay(settings: Settings, plan: "Plan") -> bool:
     """Replay to the end and tell where it ended; answers whether the books balance, the channel's and ours."""
-    from yunduan.edges.olist.replay import SOURCE, AtOnce, Replay  # noqa: PLC0415 - an optional extra stands behind it
+    from yunduan.edges.olist.replay import SOURCE, Replay  # noqa: PLC0415 - an optional extra stands behind it
 
     clock = VirtualClock(0)
     cloud = open_cloud(settings, clock=clock, importing=SOURCE, helper=AtOnce())
     try:
-        with _progress() as progress:
-            bars = {what: progress.add_task(what, total=None, at="") for what in ("shops", "goods", "people", "addresses", "orders")}
+        with progress() as shown:
+            bars = {what: shown.add_task(what, total=None, at="") for what in ("shops", "goods", "people", "addresses", "orders")}
 
             def watch(what: str, done: int, total: int) -> None:
                 if done % STEPS_UNSEEN == 0 or done == total or what != "orders":
-                    progress.update(bars[what], completed=done, total=total, at=_day(plan, done) if what == "orders" else "")
+                    shown.update(bars[what], completed=done, total=total, at=_day(plan, done) if what == "orders" else "")
 
             replay = Replay(cloud, clock, plan, watch=watch)
             begun = await replay.begin()
-            progress.console.print(_greeting(plan, begun))
+            shown.console.print(_greeting(plan, begun))
             await replay.run(begun)
             await replay.come_back(time.time_ns() // 1_000_000)
         return _tell(plan, cloud)
@@ -144,14 +144,3 @@ def _tell(plan: "Plan", cloud: Cloud) -> bool:
     reader.close()
     print_audit(report)
     return found.reconciliation.agrees and not report.faults
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description:>9}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[at]}"),
-        console=console,
-    )

@@ -7,7 +7,6 @@ happens first, at its own time: alarms ring in 2017, not now.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,6 +26,7 @@ from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.payments.commands import BookDifference
 from yunduan.domains.payments.model import Tender, TenderKind
 from yunduan.edges.olist.plan import CURRENCY, DAY_MS, Good, Kind, Plan, Purchase, Shop, Step
+from yunduan.edges.passing import let_pass
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import AddressId, CategoryId, LocationId, PaymentId, PersonId, ShopId, VariantId, sibling
 from yunduan.kernel.messages import Command
@@ -48,19 +48,6 @@ AT_ONCE = 200
 STEPS_UNHEARD_MAX = 200
 """How many steps pass before followers hear of them and they are done for certain: each of the two is a commit."""
 TEXT_MAX = 1000
-
-
-class AtOnce(Executor):
-    """Commits where they are asked for: a replay has nobody to answer meanwhile, and handing over to a thread costs more than it brings."""
-
-    def submit(self, work: Callable[..., Answer], /, *arguments: Any, **named: Any) -> "Future[Answer]":
-        """Do it now; what it raises is raised by its future."""
-        done: Future[Answer] = Future()
-        try:
-            done.set_result(work(*arguments, **named))
-        except BaseException as error:
-            done.set_exception(error)
-        return done
 
 
 class Sold(Struct, frozen=True):
@@ -130,7 +117,7 @@ class Replay:
         steps = self._plan.steps
         self._watch("orders", begun.done, len(steps))
         for number, step in enumerate(steps[begun.done :], begun.done + 1):
-            await self._until(step.at)
+            await let_pass(self._cloud, self._clock, step.at)
             await acts[step.kind](step)
             if number % STEPS_UNHEARD_MAX == 0:
                 await self._advance(number)
@@ -139,7 +126,7 @@ class Replay:
 
     async def come_back(self, now_ms: int) -> None:
         """Let the time until now pass, with all that it brings, and end the import: the store is like any other from now on."""
-        await self._until(now_ms)
+        await let_pass(self._cloud, self._clock, now_ms)
         await self._cloud.settle()
         await self._cloud.send(EndImport(source=SOURCE), actor=SYSTEM)
 
@@ -286,16 +273,6 @@ class Replay:
                     await self._bring("review", f"{self._name_of(purchase, order)}/{line.good[0]}", ask, actor=bought.buyer)
 
     # How things are sent
-
-    async def _until(self, at_ms: int) -> None:
-        """Let time pass; whatever is due on the way happens at its own time."""
-        while (due := self._next_due()) is not None and due <= at_ms:
-            self._clock.advance_to(due)
-            await self._cloud.settle(hear=False)
-        self._clock.advance_to(at_ms)
-
-    def _next_due(self) -> int | None:
-        return min((due for runner in self._cloud.runners if (due := runner.next_due()) is not None), default=None)
 
     async def _for_shop(self, kind: str, purchase: Purchase, order: PlacedOrder, command: Command[Any]) -> None:
         await self._bring(kind, self._name_of(purchase, order), command, actor=self._keepers[order.shop_id].actor)
