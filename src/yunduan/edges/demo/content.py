@@ -100,6 +100,16 @@ class People(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     answers_poor: tuple[Said, ...]
 
 
+class CaseText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said in a case; nothing where nobody speaks."""
+
+    claim: Said
+    answer: Said = ("", "")
+    call: Said = ("", "")
+    evidence: Said = ("", "")
+    ruling: Said = ("", "")
+
+
 class Content(Struct, frozen=True, kw_only=True):
     """All of it."""
 
@@ -107,6 +117,7 @@ class Content(Struct, frozen=True, kw_only=True):
     categories: dict[str, Branch]
     reviews: dict[str, Opinions]
     people: People
+    cases: dict[str, CaseText]
 
 
 @cache
@@ -121,4 +132,5 @@ def content() -> Content:
         categories=read(MARKET / "categories.toml", dict[str, Branch]),
         reviews=read(MARKET / "reviews.toml", dict[str, Opinions]),
         people=read(MARKET / "people.toml", People),
+        cases=read(MARKET / "cases.toml", dict[str, CaseText]),
     )

@@ -2,6 +2,7 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from msgspec import Struct
 
@@ -14,6 +15,23 @@ HOURS = (3, 2, 1, 1, 1, 2, 4, 7, 10, 13, 15, 15, 16, 14, 13, 13, 13, 13, 14, 18,
 """How much is bought in each hour of the day."""
 OPENS, CLOSES = 9, 20
 """When shops ship and answer."""
+
+
+class Course(StrEnum):
+    """How a case after the sale goes."""
+
+    AGREED = "agreed"
+    RETURNED = "returned"
+    OFFERED = "offered"
+    OFFER_OPEN = "offer_open"
+    """The buyer has not answered yet."""
+    SILENT = "silent"
+    """The shop does not answer, and so has agreed."""
+    RULED = "ruled"
+
+
+COURSES = (Course.AGREED, Course.RETURNED, Course.OFFERED, Course.SILENT)
+"""Those that draws come to; a dispute is too rare to be left to them."""
 
 
 class Fate(Struct, frozen=True, kw_only=True):
@@ -37,6 +55,9 @@ class Fate(Struct, frozen=True, kw_only=True):
     receives_after_ms: int | None = 3 * DAY_MS
     """Nothing: it counts as received by itself."""
     reviews_after_ms: int | None = None
+    case: Course | None = None
+    """What comes instead of a receipt and of money that the shop gives back of itself."""
+    case_after_ms: int = 2 * DAY_MS
 
 
 def fate(chance: random.Random) -> Fate:
@@ -64,6 +85,7 @@ def fate(chance: random.Random) -> Fate:
         gives_back_percent=100 if back < 0.01 else chance.randrange(5, 40),
         extends_after_ms=extends,
         receives_after_ms=receives,
+        case=chance.choices(COURSES, (4, 4, 3, 1))[0] if chance.random() < 0.025 else None,
         reviews_after_ms=chance.randrange(MINUTE_MS, 3 * DAY_MS) if chance.random() < (0.68 if receives else 0.1) else None,
     )
 

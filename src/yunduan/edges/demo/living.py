@@ -25,7 +25,6 @@ from yunduan.domains.orders.commands import (
     CancelOrder,
     Checkout,
     DeclineOrder,
-    PlacedOrder,
     RefundOrder,
     RemoveFromCart,
     ReviewOrder,
@@ -37,8 +36,10 @@ from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.domains.payments.model import PaymentStarted, Tender, TenderKind
 from yunduan.domains.payments.queries import WalletOf
+from yunduan.edges.demo.bought import Bought, Wish
+from yunduan.edges.demo.cases import Claims
 from yunduan.edges.demo.content import Content, Said
-from yunduan.edges.demo.fates import DAY_MS, HOUR_MS, MINUTE_MS, Fate, fate, moments, stars, working
+from yunduan.edges.demo.fates import DAY_MS, HOUR_MS, MINUTE_MS, Course, Fate, fate, moments, stars, working
 from yunduan.edges.demo.opening import FRESH, Listed, Opened, appoint, open_shop, plant, put_on_sale, yuan
 from yunduan.edges.demo.people import Buyer, join
 from yunduan.edges.passing import let_pass
@@ -65,10 +66,14 @@ VISITOR: tuple[tuple[int, Fate], ...] = (
     (46 * DAY_MS, Fate(receives_after_ms=3 * DAY_MS, reviews_after_ms=DAY_MS)),
     (33 * DAY_MS, Fate(cancels_after_ms=2 * HOUR_MS)),
     (24 * DAY_MS, Fate(gives_back_after_ms=2 * DAY_MS, gives_back_percent=20, reviews_after_ms=HOUR_MS)),
+    (21 * DAY_MS, Fate(case=Course.RULED)),
     (19 * DAY_MS, Fate(receives_after_ms=None)),
+    (16 * DAY_MS, Fate(case=Course.RETURNED)),
     (9 * DAY_MS, Fate(receives_after_ms=4 * DAY_MS)),
     (7 * DAY_MS, Fate(gives_back_after_ms=2 * DAY_MS, gives_back_percent=100)),
+    (6 * DAY_MS, Fate(case=Course.RULED, case_after_ms=DAY_MS)),
     (5 * DAY_MS, Fate(receives_after_ms=None)),
+    (4 * DAY_MS, Fate(case=Course.OFFER_OPEN, case_after_ms=DAY_MS)),
     (2 * DAY_MS, Fate(ships_after_ms=6 * HOUR_MS, receives_after_ms=None)),
     (DAY_MS, Fate(ships_after_ms=2 * HOUR_MS, ships_rest_after_ms=4 * DAY_MS)),
     (50 * MINUTE_MS, Fate()),
@@ -84,24 +89,6 @@ class Size(Struct, frozen=True, kw_only=True):
     days: int = 60
     orders: int = 2_000
     goods_of_a_shop: int = 100
-
-
-class Wish(Struct, frozen=True, kw_only=True):
-    """So many of a variant."""
-
-    listed: Listed
-    variant_id: VariantId
-    quantity: int
-
-
-class Bought(Struct, frozen=True, kw_only=True):
-    """An order that was placed, with its lines."""
-
-    order: PlacedOrder
-    buyer: Buyer
-    shop: Opened
-    lines: tuple[Wish, ...]
-    fate: Fate
 
 
 class Living:
@@ -171,6 +158,13 @@ class Living:
     async def _open(self) -> None:
         """Most goods are there on the first day, the rest comes as the weeks go by."""
         operator = await appoint(self._cloud)
+        self._claims = Claims(
+            self._content.cases,
+            operator,
+            send=lambda command, actor: self._cloud.send(command, actor=actor),
+            later=lambda after_ms, act: self._at(self._clock.wall_ms() + after_ms, act),
+            at_work=lambda after_ms, act: self._at(working(self._chance, self._clock.wall_ms() + after_ms), act),
+        )
         categories = await plant(self._cloud, self._content, operator)
         wanted = []
         for place, text in enumerate(self._content.shops, 1):
@@ -344,7 +338,9 @@ class Living:
         carrier, tracking = self._travels(bought)
         ask = ShipOrder(shop_id=order.shop_id, order_id=order.order_id, carrier=carrier, tracking=tracking)
         await self._cloud.send(ask, actor=bought.shop.packer)
-        if become.gives_back_after_ms is not None:
+        if become.case is not None:
+            self._at(now + become.case_after_ms, partial(self._claims.open, bought, become.case))
+        elif become.gives_back_after_ms is not None:
             self._at(working(self._chance, now + become.gives_back_after_ms), partial(self._give_back, bought))
         elif become.receives_after_ms is not None:
             self._at(now + become.receives_after_ms, partial(self._receive, bought))
@@ -434,8 +430,7 @@ class Living:
     # How things are said and sent
 
     def _said(self, among: Sequence[Said], by: Buyer) -> str:
-        chinese, english = self._chance.choice(among)
-        return english if by.reads is Language.EN else chinese
+        return by.in_words(self._chance.choice(among))
 
     def _said_at_once(self, among: Sequence[Said], by: Buyer, number: int) -> str:
         """So many different sentences."""

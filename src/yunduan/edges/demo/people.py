@@ -7,7 +7,7 @@ from msgspec import Struct
 from yunduan.cloud import Cloud
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import Language, Postal
-from yunduan.edges.demo.content import People
+from yunduan.edges.demo.content import People, Said
 from yunduan.edges.demo.opening import CONTACTS, COUNTRY
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import AddressId
@@ -26,6 +26,10 @@ class Buyer(Struct, frozen=True, kw_only=True):
     has_wallet: bool
     pull: float
     """How much they like to buy."""
+
+    def in_words(self, said: Said) -> str:
+        """The same in the language that they read."""
+        return said[self.reads is Language.EN]
 
 
 async def join(cloud: Cloud, chance: random.Random, people: People, *, number: int) -> Buyer:
