@@ -1,6 +1,7 @@
 """The demonstration market: made once, whole or not at all, the same under a seed; and what it is made of."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -123,18 +124,29 @@ def test_the_market_is_made_and_lives_on(tmp_path: Path) -> None:
 def test_a_market_that_was_interrupted_was_never_there(tmp_path: Path) -> None:
     """Neither in its folder nor anywhere else; the same command makes it."""
     data = tmp_path / "data"
-    environment = os.environ | {"YUNDUAN_DATA": str(data), "TMPDIR": str(tmp_path)}
+    environment = os.environ | {"YUNDUAN_DATA": str(data)}
     process = subprocess.Popen([sys.executable, "-c", HEARING, YUNDUAN, "demo"], env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        time.sleep(4)
-        assert process.poll() is None
+        while not (being_made := opened_apart(process.pid)):
+            assert process.poll() is None
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130
     assert "interrupted: nothing was made" in said
+    assert [folder for folder in being_made if folder.exists()] == []
     assert list(tmp_path.iterdir()) == []
+
+
+def opened_apart(pid: int) -> set[Path]:
+    """The folders of markets that are being made in which a process has files open."""
+    found: set[Path] = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found.add(link.readlink().parent)
+    return {folder for folder in found if folder.name.startswith("yunduan-demo-")}
 
 
 # What it is made of
