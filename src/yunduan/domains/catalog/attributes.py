@@ -18,9 +18,8 @@ _ONE = rf"{_KEY}:(yes|no|-?[0-9]{{1,13}}(\.\.-?[0-9]{{1,13}})?)"
 Filters = Annotated[
     str,
     Meta(
-        min_length=1,
         max_length=400,
-        pattern=rf"^{_ONE}(,{_ONE}){{0,4}}(?![\s\S])",
+        pattern=rf"^({_ONE}(,{_ONE}){{0,4}})?(?![\s\S])",
         description="What goods must have, divided by commas: `key:yes`, `key:3` (a place in a list, or a number), `key:100..250`.",
         examples=["organic:yes"],
     ),
@@ -99,7 +98,7 @@ def check_values(values: Sequence[AttributeValue], attributes: Mapping[str, Attr
 def wanted_of(filters: str, attributes: Mapping[str, Attribute]) -> list[Wanted]:
     """The filters that a text names; refuses those that the category does not have, or of another kind."""
     found = []
-    for one in filters.split(","):
+    for one in filters.split(",") if filters else ():
         key, _, said = one.partition(":")
         asked = attributes.get(key)
         if asked is None or (said in ("yes", "no")) != (asked.kind is AttributeKind.FLAG):

@@ -26,10 +26,10 @@ class AttributesOf(Query[AttributeList], refuses={CatalogRefusal.CATEGORY_NOT_FO
 
 
 class GoodsFiltered(Query[CardList], refuses={CatalogRefusal.CATEGORY_NOT_FOUND, CatalogRefusal.CURSOR, CatalogRefusal.FILTER}, slow=True):
-    """Goods of a category, and of all below it, that have all that is wanted."""
+    """Goods of a category, and of all below it, that have all that is wanted; all of them where nothing is."""
 
     category_id: CategoryId
-    filters: Filters
+    filters: Filters = ""
     sort: Sort = Sort.NEWEST
     after: Cursor | None = None
     limit: PageSize = 20

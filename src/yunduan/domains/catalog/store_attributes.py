@@ -40,7 +40,7 @@ _LISTS = {
     for level in (1, 2, 3, 4)
     for sort in Sort
     for first in (True, False)
-    for filters in range(1, FILTERS_MAX + 1)
+    for filters in range(FILTERS_MAX + 1)
 }
 
 

@@ -13,7 +13,7 @@ _CONTROLS = (r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069", r"\u0000-\u001f\u0
 _LINE = "a text on one line, without control characters"
 _TEXT = "a text without control characters other than line feeds"
 _FILTER = r"[a-z][a-z0-9_]{0,29}:(yes|no|-?[0-9]{1,13}(\.\.-?[0-9]{1,13})?)"
-_FILTERS = rf"^{_FILTER}(,{_FILTER}){{0,4}}"
+_FILTERS = rf"^({_FILTER}(,{_FILTER}){{0,4}})?"
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
         "^[!-~]{1,255}": "printable ASCII characters without spaces",
