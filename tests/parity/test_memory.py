@@ -1,6 +1,7 @@
 """What readers remember from commit to commit is what the store says, at every moment at which somebody may look."""
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -120,6 +121,37 @@ def test_results_of_a_table_are_bounded() -> None:
     assert memory.recall("table", 9, lambda: made.append("again"), most=4) == 9
     assert memory.recall("table", 0, lambda: 100, most=4) == 100
     assert made == list(range(10))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_writer_remembers_is_what_it_would_make_anew(world: World, seed: int) -> None:
+    """Between commands of one batch and of many, of which some are refused or break after they have looked."""
+    dice = random.Random(seed)
+    looks = 0
+    for _ in range(60):
+        asked = []
+        for _ in range(dice.randint(1, 4)):
+            steps = list(_some_steps(dice).steps)
+            for _ in range(dice.randint(0, 3)):
+                steps.insert(dice.randint(0, len(steps)), Step("made"))
+            asked.append((Do(steps=tuple(steps)), SYSTEM))
+        for (command, _), answered in zip(asked, world.send_all(asked), strict=True):
+            if not isinstance(answered, Exception):
+                made = list(_sums(command, answered))
+                looks += len(made)
+                assert all(remembered == now for remembered, now in made), made
+    assert looks > 50
+
+
+def _sums(command: Do, seen: list[Any]) -> Iterator[tuple[int, int]]:
+    """What the steps `made` saw, two pairs each."""
+    left = iter(seen)
+    for step in command.steps:
+        if step.what == "made":
+            yield next(left), next(left)
+            yield next(left), next(left)
+        elif step.what == "sum":
+            next(left)
 
 
 class Ear:

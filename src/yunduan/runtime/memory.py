@@ -64,6 +64,10 @@ class Memory:
             results[key] = found
         return found
 
+    def unmake(self, table: str) -> None:
+        """Drop what was made of a table's rows: one of them is about to change."""
+        self._results.pop(table, None)
+
     def forget(self, changes: Changes) -> None:
         """Drop what a commit has changed."""
         for name, keys in changes.rows:

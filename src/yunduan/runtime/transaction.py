@@ -19,7 +19,7 @@ from yunduan.kernel.ids import AlarmId, made
 from yunduan.kernel.messages import Command, Fact, Query
 from yunduan.kernel.refusals import BrokenError, Refused, invariant
 from yunduan.runtime.clock import Entropy
-from yunduan.runtime.memory import RECALLED, Changes
+from yunduan.runtime.memory import RECALLED, Changes, Memory
 from yunduan.runtime.ports import Reader, Row, Store, Table, key_of
 from yunduan.runtime.registry import Registry
 
@@ -164,6 +164,7 @@ class Tx:
         self._waiting_tables: set[str] = set()
         self._head_before = (0, 0, bytes(32))
         self._kept: dict[type, Any] = {}
+        self._made = Memory()
         self.changes = Changes()
         """What this batch has changed so far, rows and tables of commands that were undone included, but not their facts."""
         self._savepoint = False
@@ -271,14 +272,15 @@ class Tx:
         parts = key if isinstance(key, tuple) else (key,)
         invariant(self._send_write(sql, parts) == 1, f"one row must go: {sql}")
         self.changes.rows.append((table.name, (key,) if table.shown else ()))
+        self._made.unmake(table.name)
         shelf = self._shelf(table)
         shelf.undo.append((key, shelf.known.get(key, _UNKNOWN), shelf.waiting.pop(key, 0)))
         shelf.known[key] = None
         self._touched.append(shelf)
 
-    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:  # noqa: ARG002 - as `Asking` has it
-        """Made anew each time: what is remembered for readers is true of the last commit, and this one is going on."""
-        return make()
+    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
+        """What was made of a table's rows, made anew when this or an earlier batch has changed any of them, or a command was undone."""
+        return self._made.recall(table, key, make, most=most)
 
     def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
         """The first row, or nothing."""
@@ -303,6 +305,8 @@ class Tx:
             self._refuse_remembered(sql)
             waiting = self._appended[sql] = []
             self._waiting_tables |= tables_of(sql)
+            for name in tables_of(sql):  # once is enough: whatever is made of them afterwards has these rows sent first
+                self._made.unmake(name)
         waiting.append(row)
         self._journal.append((sql, len(waiting)))
 
@@ -310,6 +314,8 @@ class Tx:
         """Run one statement now; answers the number of rows it touched."""
         self._refuse_remembered(sql)
         tables = tables_of(sql)
+        for name in tables:
+            self._made.unmake(name)
         self._flush(tables)
         self.changes.tables |= tables
         return self._send_write(sql, arguments)
@@ -353,6 +359,7 @@ class Tx:
 
     def undo_command(self) -> None:
         """Be as before the command, in memory and in the store."""
+        self._made = Memory()  # some of it may have been made of what is undone
         if self._savepoint:
             self._store.rollback_to_savepoint()
         for shelf in self._touched:
@@ -385,6 +392,7 @@ class Tx:
         """Drop everything remembered and waiting: the store has been rolled back, or may have been."""
         self._shelves.clear()
         self._kept.clear()
+        self._made = Memory()
         self._appended.clear()
         self._waiting_tables.clear()
         self._close_command()
@@ -408,6 +416,7 @@ class Tx:
         found, before = known.get(key, _UNKNOWN), waiting.get(key, 0)
         shelf.undo.append((key, found, before))
         known[key] = value
+        self._made.unmake(table.name)
         if not before:
             waiting[key] = how
             self._waiting_tables.add(table.name)

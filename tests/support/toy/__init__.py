@@ -112,6 +112,13 @@ def _sum(tx: Tx, step: Step, seen: list[int | None]) -> None:
     seen.append(row[0] if row else None)
 
 
+def _made(tx: Tx, step: Step, seen: list[int | None]) -> None:
+    """Both sums as they are remembered, and as they are."""
+    for table in ("purse", "plain"):
+        now = lambda table=table: tx.rows(f"SELECT CAST(coalesce(sum(amount), 0) AS INTEGER) FROM {table}")[0][0]  # noqa: E731
+        seen += [tx.recall(table, "step", now), now()]
+
+
 def _remove(tx: Tx, step: Step, seen: list[int | None]) -> None:
     if tx.get(PURSES, step.key) is not None:
         tx.remove(PURSES, step.key, "DELETE FROM purse WHERE id = ?")
@@ -214,6 +221,7 @@ def _bad_write(tx: Tx, step: Step, seen: list[int | None]) -> None:
 
 
 _STEPS = {
+    "made": _made,
     "put": _put,
     "add_blindly": _add_blindly,
     "put_blindly": _put_blindly,

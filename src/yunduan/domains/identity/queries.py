@@ -364,10 +364,14 @@ def contacts_of(at: Asking, ask: ContactsOf) -> dict[PersonId, Contacts]:
 
 
 @answers(WorkersOf)
-def workers_of(at: Asking, ask: WorkersOf) -> dict[PersonId, frozenset[str]]:
+def workers_of(at: Asking, ask: WorkersOf) -> Mapping[PersonId, frozenset[str]]:
     """By the index of shops."""
     _refuse_others(at)
-    return {person: frozenset(roles) for person, roles in store.staff_of(at, ask.shop_id, model.STAFF_MAX).items()}
+    return at.recall("staff", ("shop", ask.shop_id), lambda: _workers(at, ask.shop_id), most=_CALLERS_REMEMBERED)
+
+
+def _workers(at: Asking, shop_id: ShopId) -> Mapping[PersonId, frozenset[str]]:
+    return {person: frozenset(roles) for person, roles in store.staff_of(at, shop_id, model.STAFF_MAX).items()}
 
 
 def _refuse_others(at: Asking) -> None:
