@@ -15,7 +15,7 @@ from yunduan.runtime.registry import Ownership
 WITH_BODIES = tuple(name for name in CHANGES if "requestBody" in DOCUMENT["paths"]["/v1" + ROUTES[name].path][ROUTES[name].method.lower()])
 WITH_NAMES = tuple(name for name in ROUTES if ROUTES[name].in_path())
 BODY_BYTES_MAX = 65_536
-OF_MANY_LINES = {"description", "description_en", "about", "about_en", "text"}
+OF_MANY_LINES = {"description", "description_en", "about", "about_en", "text", "reason"}
 OF_THE_CHANNEL = {"POST /channels/{channel}/notifications"}
 
 
@@ -221,7 +221,8 @@ WHO = {
 def reached(stage: Stage, name: str) -> tuple[str, str, bytes]:
     """The token of somebody who may, the address with its names open, and a body that fits."""
     route = ROUTES[name]
-    token = stage.town.tokens["operator finance" if "/operator/shops/" in name else WHO[route.owner.kind]]
+    finance = not route.owner.roles or "finance" in route.owner.roles
+    token = stage.town.tokens["operator finance" if "/operator/shops/" in name and finance else WHO[route.owner.kind]]
     example = operation(name).get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
     return token, "/v1" + route.path, encoded(example)
 

@@ -132,7 +132,8 @@ def assert_all_ran(report: Any, wanted: list[str]) -> None:
     ]
     take_something = [it for it in described if {"parameters", "requestBody"} & set(it)]
     assert report["test_cases"]["generated"] >= len(take_something) * EXAMPLES // 2
-    assert len(report["warnings"].get("missing_auth", ())) <= len(wanted) // 4, report["warnings"]
+    # none of whose requests was carried out while some were of a stranger's shop: what waits for a state seldom meets it by chance
+    assert len(report["warnings"].get("missing_auth", ())) <= len(wanted) * 2 // 5, report["warnings"]
 
 
 def answers_still(server: Server) -> bool:

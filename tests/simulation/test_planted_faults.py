@@ -305,7 +305,7 @@ LOST = r"facts \d+ to \d+ are lost|was answered and is not on the disk|was answe
 PLANTS = {
     background_starved: r"nothing ends: .* [1-9]\d* waiting, followers .* behind",
     due_by_the_last_commit: EARLY,
-    second_add_overwrites: r"ADDS_TWICE.* was answered",
+    second_add_overwrites: rf"ADDS_TWICE.* was answered|{TABLES}",
     answer_before_commit: LOST,
     failing_commit_acknowledged: LOST,
     restart_without_sync: LOST,
