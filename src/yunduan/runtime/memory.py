@@ -39,7 +39,7 @@ class Memory:
     def __init__(self) -> None:
         """Nothing has been read."""
         self._rows: dict[str, dict[Any, Any]] = {}
-        self._results: dict[str, dict[Hashable, Any]] = {}
+        self.made: dict[str, dict[Hashable, Any]] = {}
 
     def rows(self, table: Table[Any, Any]) -> dict[Any, Any]:
         """What is remembered of a table, by key, for the caller to add to."""
@@ -52,9 +52,9 @@ class Memory:
 
     def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
         """What was made of a table's rows, made anew when any of them has changed."""
-        results = self._results.get(table)
+        results = self.made.get(table)
         if results is None:
-            results = self._results[table] = {}
+            results = self.made[table] = {}
         try:
             found: Value = results[key]
         except KeyError:
@@ -66,16 +66,16 @@ class Memory:
 
     def unmake(self, table: str) -> None:
         """Drop what was made of a table's rows: one of them is about to change."""
-        self._results.pop(table, None)
+        self.made.pop(table, None)
 
     def forget(self, changes: Changes) -> None:
         """Drop what a commit has changed."""
         for name, keys in changes.rows:
-            self._results.pop(name, None)
+            self.made.pop(name, None)
             rows = self._rows.get(name)
             if rows:
                 for key in keys:
                     rows.pop(key, None)
         for name in changes.tables:
-            self._results.pop(name, None)
+            self.made.pop(name, None)
             self._rows.pop(name, None)

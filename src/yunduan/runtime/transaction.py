@@ -416,7 +416,8 @@ class Tx:
         found, before = known.get(key, _UNKNOWN), waiting.get(key, 0)
         shelf.undo.append((key, found, before))
         known[key] = value
-        self._made.unmake(table.name)
+        if table.name in self._made.made:
+            self._made.unmake(table.name)
         if not before:
             waiting[key] = how
             self._waiting_tables.add(table.name)

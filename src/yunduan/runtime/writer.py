@@ -374,7 +374,7 @@ class Writer:
         left: list[Ask] = []
         for ask in taken:
             now = clock.monotonic_ms()
-            if batch and now - started > (limits.batch_ms / 4 if hurried and ask.background else limits.batch_ms):
+            if batch and now - started > (limits.batch_ms / 8 if hurried and ask.background else limits.batch_ms):
                 left.append(ask)
                 continue
             if now - ask.since > limits.deadline_ms and ask.alarm is None:

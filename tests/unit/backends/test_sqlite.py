@@ -93,3 +93,44 @@ def test_somebody_who_looks_is_no_reason_to_fail_a_start(tmp_path: Path) -> None
     SqliteStore(path).close()
     seen.join()
     looking.close()
+
+
+def test_the_log_is_begun_anew_right_after_it_was_folded_and_never_while_it_is(tmp_path: Path) -> None:
+    """So that the pause in which nobody may write is short: what is left to copy is what came during the last fold."""
+    store = SqliteStore(tmp_path / "s.sqlite", fold_pages=50, restart_pages=200)
+    store.script("CREATE TABLE heap (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+    seen: list[str] = []
+    reader = store.reader()
+
+    def look() -> None:
+        """As somebody always does: the log cannot begin anew by itself."""
+        reader.begin()
+        reader.row("SELECT count(*) FROM heap")
+
+    look()
+    for number in range(400):
+        upkeep = store.tend()
+        if upkeep is not None and upkeep.alone:
+            assert seen[-1] == "fold", "it comes after a fold"
+            reader.end()
+            store.lend()
+            upkeep.run()
+            seen.append("restart")
+            look()
+        elif upkeep is not None:
+            store.begin()
+            store.write("INSERT INTO heap (body) VALUES (?)", (b"x" * 20_000,))
+            store.commit()
+            assert store.tend() is None, "nothing else while the log is folded"
+            reader.end()
+            look()
+            upkeep.run()
+            seen.append("fold")
+        store.begin()
+        store.write("INSERT INTO heap (body) VALUES (?)", (bytes([number % 256]) * 20_000,))
+        store.commit()
+    assert seen.count("restart") >= 5
+    assert seen.count("fold") >= 3 * seen.count("restart")
+    assert store.row("SELECT count(*) FROM heap") == (400 + seen.count("fold"),)
+    reader.close()
+    store.close()

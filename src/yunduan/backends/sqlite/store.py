@@ -194,6 +194,7 @@ class SqliteStore(SqliteReader):
         self._fold_pages = fold_pages
         self._restart_at = self._restart_pages = restart_pages
         self._folder: apsw.Connection | None = None
+        self._is_folding = self._is_folded = False
         self._cache_kib = cache_mib * 1024 // 4  # the writer has two quarters, a reader one
         try:
             connection = apsw.Connection(str(path), vfs=vfs or None, statementcachesize=512)
@@ -326,11 +327,18 @@ class SqliteStore(SqliteReader):
         return self._connection.in_transaction
 
     def tend(self) -> Upkeep | None:
-        """A checkpoint when the log has grown: a passive one beside the batches, or past 64 MiB one between them that starts it anew."""
-        if self._pages >= self._restart_at:
+        """A checkpoint when the log has grown: a passive one beside the batches, or past 64 MiB one between them that starts it anew.
+
+        The one between them, for which everybody waits, comes right after one beside them, so that it has little left to copy.
+        """
+        if self._is_folding:
+            return None
+        is_full = self._pages >= self._restart_at
+        if is_full and self._is_folded:
             return Upkeep(run=self._restart_log, alone=True)
-        if self._pages - self._folded >= self._fold_pages or self._pages < self._folded:
+        if is_full or self._pages - self._folded >= self._fold_pages or self._pages < self._folded:
             self._folded = self._pages
+            self._is_folding, self._is_folded = True, is_full
             return Upkeep(run=self._fold_log, alone=False)
         return None
 
@@ -341,9 +349,11 @@ class SqliteStore(SqliteReader):
             _pragmas(self._folder, 256)
             self._folder.execute("PRAGMA wal_autocheckpoint=0")
         self._folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._is_folding = False  # when it fails, the writer stops
 
     def _restart_log(self) -> None:
         self._connection.set_busy_timeout(RESTART_WAIT_MS)
+        self._is_folded = False
         try:
             if self._checkpoint("RESTART"):
                 self._pages = self._folded = 0
