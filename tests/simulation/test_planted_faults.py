@@ -310,7 +310,7 @@ PLANTS = {
     failing_commit_acknowledged: LOST,
     restart_without_sync: LOST,
     swallowed_checkpoint_error: r"the writer goes on after a sync that failed",
-    transaction_lost_in_mid_batch: rf"a broken command has left something|took effect all the same|{GAP}|{TABLES}",
+    transaction_lost_in_mid_batch: rf"a broken command has left something|took effect all the same|alarms that differ|{GAP}|{TABLES}",
     gap_in_the_facts: GAP,
     key_apart_from_its_effect: r"answers and effects differ",
     lost_fact: rf"answers and effects differ|the facts say None|alarms that differ|{TABLES}",
