@@ -71,10 +71,17 @@ class Couriers:
         carrier = self._carriers.by_name.get(errand.carrier)
         if errand.tracking is None or carrier is None:
             return () if errand.tracking is None else None
-        asked = asyncio.wait_for(carrier.track(errand.tracking, shipped_at=errand.shipped_at), self._patience_s)
-        (found,) = await asyncio.gather(asked, return_exceptions=True)
-        if isinstance(found, BaseException) or found is None:
-            log.warning("carrier_not_reached", carrier=errand.carrier, error=type(found).__name__)
+        found, failed = None, "NoneType"
+        try:
+            async with asyncio.timeout(self._patience_s):
+                found = await carrier.track(errand.tracking, shipped_at=errand.shipped_at)
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # it is we who are told to end
+                raise
+            failed = type(error).__name__
+        if found is None:
+            log.warning("carrier_not_reached", carrier=errand.carrier, error=failed)
             return None
         known = [one for one in found if one.kind in _KINDS and 0 < len(one.id) <= 64]  # others are of no use to anybody
         return tuple([Saying(id=one.id, kind=ScanKind(one.kind), at=one.at, place=one.place[:100]) for one in known[: 10 * SCANS_MAX]])
