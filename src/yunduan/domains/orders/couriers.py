@@ -1,13 +1,14 @@
 """Couriers ask carriers where parcels are, beside the transactions and at least once, and report by a command."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import structlog
 
 from yunduan.domains.orders import store
 from yunduan.domains.orders.parcels import ScanKind
-from yunduan.domains.orders.tracking import SCANS_MAX, Carriers, Errand, ParcelsToAskAbout, ReportScans, Saying
+from yunduan.domains.orders.tracking import SCANS_MAX, Carrier, Carriers, Errand, ParcelsToAskAbout, ReportScans, Saying, Scanned
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.messages import Command, Query
 from yunduan.runtime.ports import Reader
@@ -71,17 +72,14 @@ class Couriers:
         carrier = self._carriers.by_name.get(errand.carrier)
         if errand.tracking is None or carrier is None:
             return () if errand.tracking is None else None
-        found, failed = None, "NoneType"
-        try:
-            async with asyncio.timeout(self._patience_s):
-                found = await carrier.track(errand.tracking, shipped_at=errand.shipped_at)
-        except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # it is we who are told to end
-                raise
-            failed = type(error).__name__
-        if found is None:
-            log.warning("carrier_not_reached", carrier=errand.carrier, error=failed)
+        (found,) = await asyncio.gather(self._track(carrier, errand.tracking, errand.shipped_at), return_exceptions=True)
+        if isinstance(found, BaseException) or found is None:
+            log.warning("carrier_not_reached", carrier=errand.carrier, error=type(found).__name__)
             return None
         known = [one for one in found if one.kind in _KINDS and 0 < len(one.id) <= 64]  # others are of no use to anybody
         return tuple([Saying(id=one.id, kind=ScanKind(one.kind), at=one.at, place=one.place[:100]) for one in known[: 10 * SCANS_MAX]])
+
+    async def _track(self, carrier: Carrier, tracking: str, shipped_at: int) -> Sequence[Scanned] | None:
+        """What a carrier answers in time; it is asked in here, so that a courier that is cut off has asked or has not."""
+        async with asyncio.timeout(self._patience_s):
+            return await carrier.track(tracking, shipped_at=shipped_at)
