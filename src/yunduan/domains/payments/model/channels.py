@@ -1,0 +1,174 @@
+"""Somebody else's payment service as a port, what it says, and whether that is believed."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Literal, Protocol
+
+from msgspec import Meta, Struct
+
+from yunduan.domains.identity.model import LINE
+from yunduan.domains.payments.model.refusals import PaymentRefusal
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused
+
+BODY_BYTES_MAX = 16_384
+"""Of a notification."""
+
+ChannelName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]{0,15}(?![\s\S])", description="A payment channel.", examples=["sandbox"])]
+
+
+class Outcome(StrEnum):
+    """What a channel says became of a charge, of a refund or of a payout."""
+
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    REFUND_REFUSED = "refund_refused"
+    PAID_OUT = "paid_out"
+    PAYOUT_REFUSED = "payout_refused"
+    WAITING = "waiting"
+    """Nothing yet; only ever the answer to a question."""
+    UNKNOWN = "unknown"
+    """It has not heard of it; only ever the answer to a question."""
+
+
+class Told(Protocol):
+    """What a channel says, as its adapter has read it.
+
+    `merchant` is whom the channel believes it collects for; `request` is the id of a refund piece, empty for a charge; `event`
+    names the saying itself.
+    """
+
+    @property
+    def event(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def merchant(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def reference(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def request(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def outcome(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def amount(self) -> Money: ...  # noqa: D102 - said above
+
+
+class BankAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where money is paid out to; personal, so it is kept under seal."""
+
+    bank: Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, examples=["中国工商银行"])]
+    holder: Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, description="Whose account it is.", examples=["林美"])]
+    number: Annotated[str, Meta(pattern=r"^[0-9A-Z]{6,34}(?![\s\S])", description="Digits, or an IBAN.", examples=["6222020200012345678"])]
+
+
+Flaw = Literal["", "forged", "stale", "malformed"]
+
+Asked = Literal["accepted", "refused", "unreachable"]
+
+
+class Channel(Protocol):
+    """Somebody else's payment service, as an adapter shows it.
+
+    The first three methods are pure and quick, and are called in transactions; the others talk to the outside and are called
+    by couriers alone.
+    """
+
+    @property
+    def merchant(self) -> str:
+        """Who we are to the channel."""
+        ...
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The names, in lower case, of the headers of a notification that `flaw` looks at; the edge hands on these and no others."""
+        ...
+
+    def redirect(self, reference: str, amount: Money, *, due: int) -> str:
+        """The address of the page on which a payer approves a charge: signed, so that nobody can change what it says."""
+        ...
+
+    def flaw(self, body: bytes, headers: Mapping[str, str], *, now: int) -> Flaw:
+        """What is wrong with a notification: nothing, not signed by the channel, signed too long ago, or not readable."""
+        ...
+
+    def read(self, body: bytes) -> Told:
+        """What a notification without flaw says."""
+        ...
+
+    async def refund(self, request: str, reference: str, amount: Money) -> Asked:
+        """Ask for a part of a charge to be given back; the same request asked again changes nothing."""
+        ...
+
+    async def verify(self, request: str, account: BankAccount) -> Asked:
+        """Ask whether a bank account is there and its holder's: `accepted` when it is; the same request again is answered the same."""
+        ...
+
+    async def pay_out(self, request: str, account: BankAccount, amount: Money) -> Asked:
+        """Ask for money to be paid to a bank account; the same request asked again changes nothing."""
+        ...
+
+    async def query(self, reference: str, request: str = "") -> Told | None:
+        """Ask what became of a charge, of a refund, or of a payout (both are its id); nothing when the channel cannot be reached."""
+        ...
+
+
+class Channels(Struct, frozen=True):
+    """The channels that this cloud takes, by name: a port."""
+
+    by_name: Mapping[str, Channel]
+
+    def named(self, name: str) -> Channel:
+        """The channel with a name."""
+        channel = self.by_name.get(name)
+        if channel is None:
+            raise Refused(PaymentRefusal.CHANNEL_UNKNOWN, name)
+        return channel
+
+
+class Mismatch(StrEnum):
+    """Why a genuine notification was not believed."""
+
+    CHARGE_UNKNOWN = "charge_unknown"
+    CHANNEL_DIFFERS = "channel_differs"
+    MERCHANT_DIFFERS = "merchant_differs"
+    AMOUNT_DIFFERS = "amount_differs"
+    CURRENCY_DIFFERS = "currency_differs"
+    CONTRADICTS = "contradicts"
+    """It says that something was not collected, or not given back, of which the channel has said the opposite before."""
+
+
+def mismatch(told: Told, *, channel: str, merchant: str, known_channel: str | None, amount: Money | None) -> Mismatch | None:
+    """Compare what a channel says with what it was asked for."""
+    if known_channel is None or amount is None:
+        return Mismatch.CHARGE_UNKNOWN
+    if known_channel != channel:
+        return Mismatch.CHANNEL_DIFFERS
+    if told.merchant != merchant:
+        return Mismatch.MERCHANT_DIFFERS
+    if told.amount.currency != amount.currency:
+        return Mismatch.CURRENCY_DIFFERS
+    if told.amount != amount:
+        return Mismatch.AMOUNT_DIFFERS
+    return None
+
+
+class NotificationTaken(Struct, frozen=True, kw_only=True):
+    """What a genuine notification is answered with, every time it comes: that it need not come again."""
+
+    event: str
+    believed: bool
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """A genuine notification that did not match: somebody has to look at it."""
+
+    id: str
+    channel: str
+    event: str
+    reason: Mismatch
+    reference: str
+    outcome: str
+    amount: Money
+    at: int
+    resolved_at: int = 0

@@ -1,0 +1,242 @@
+"""Tenders, charges and payments as values, and what is decided about them: no input, no output."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any, Protocol
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from yunduan.domains.payments.model.naming import charge_reference
+from yunduan.domains.payments.model.refusals import PaymentRefusal
+from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, ShopId
+from yunduan.kernel.money import Currency, Money, zero
+from yunduan.kernel.refusals import Refused
+
+PARTS_MAX = 100
+"""Orders that one checkout may be split into."""
+
+TENDERS_MAX = 32
+"""Of one payment; people may give eight, an import has had nineteen vouchers on one order."""
+
+TOP_UP_MAX = 100_000_000
+"""The most that one top-up may bring, in minor units."""
+
+TOP_UP_DUE_MS = 30 * 60_000
+"""How long a person has to approve a top-up."""
+
+HOLD_GRACE_MS = 86_400_000
+"""How much longer than the payment a hold on a wallet lasts: it is voided when the payment ends, and falls by itself if nobody could."""
+
+
+class TenderKind(StrEnum):
+    """Where money comes from."""
+
+    WALLET = "wallet"
+    CHANNEL = "channel"
+    DIFFERENCE = "difference"
+    """A named account of the marketplace, for imported payments that were less than their orders; the cloud's own word only."""
+    PROMOTION = "promotion"
+    """What the marketplace has set aside for discounts; a part of what funds an order, never a tender."""
+
+
+class Tender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way in which a part of a payment is paid; `channel` names the channel of a channel tender and is empty otherwise."""
+
+    kind: TenderKind
+    amount: Money
+    channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])", examples=["sandbox"])] = ""
+
+
+class PartOfPayment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one order costs of a checkout: `amount` to its buyer; `promoted` is what the marketplace pays of it, for a discount."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    amount: Money
+    promoted: Money | None = None
+
+    @property
+    def whole(self) -> Money:
+        """What the order's escrow holds when it is paid."""
+        return self.amount if self.promoted is None else self.amount + self.promoted
+
+
+class PaymentKind(StrEnum):
+    """What a payment is for."""
+
+    PURCHASE = "purchase"
+    TOP_UP = "top_up"
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands; all but `PENDING` are final."""
+
+    PENDING = "pending"
+    """A channel has yet to say what became of its part."""
+    CAPTURED = "captured"
+    FAILED = "failed"
+    """The payer declined, or the channel did."""
+    ABANDONED = "abandoned"
+    """Whoever began it has given it up."""
+    EXPIRED = "expired"
+    """Its time passed."""
+
+
+class ChargeState(StrEnum):
+    """Where the part of a payment that a channel collects stands."""
+
+    PENDING = "pending"
+    CAPTURED = "captured"
+    ENDED = "ended"
+    """Nothing was collected. A capture that still comes is given back."""
+    RETURNING = "returning"
+    """It was collected for a payment that had ended, and is on its way back."""
+    RETURNED = "returned"
+    DIVERTED = "diverted"
+    """The channel would not take it back, so it went to the payer's wallet."""
+
+
+class Charge(Struct, frozen=True, kw_only=True):
+    """What a channel is asked to collect; it knows the charge by `reference` alone."""
+
+    reference: str
+    channel: str
+    amount: Money
+    state: ChargeState = ChargeState.PENDING
+
+
+class Payment(Struct, frozen=True, kw_only=True):
+    """What one checkout, or one top-up, costs; a top-up has neither `checkout_id` nor `parts`."""
+
+    id: PaymentId
+    kind: PaymentKind
+    state: PaymentState
+    payer: PersonId
+    currency: Currency
+    checkout_id: CheckoutId | None
+    parts: tuple[PartOfPayment, ...]
+    tenders: tuple[Tender, ...]
+    charges: tuple[Charge, ...]
+    """One for each channel tender, in their order; after them what an import collected too much."""
+    due: int
+    started_at: int
+
+    @property
+    def total(self) -> Money:
+        """What is paid in all."""
+        return total(self.currency, [tender.amount for tender in self.tenders])
+
+    @property
+    def promoted(self) -> Money | None:
+        """What the marketplace pays of its orders, if it does."""
+        parts = [part.promoted for part in self.parts if part.promoted]
+        return total(self.currency, parts) if parts else None
+
+    @property
+    def meets_in_clearing(self) -> bool:
+        """Whether what pays it comes from several places at several times: it waits in an account of its own then."""
+        return bool(self.charges) and (len(self.tenders) > 1 or self.promoted is not None)
+
+    def charge(self, reference: str) -> Charge | None:
+        """The charge with a reference."""
+        return next((charge for charge in self.charges if charge.reference == reference), None)
+
+    def with_charge(self, changed: Charge) -> "Payment":
+        """The same payment with one charge changed."""
+        return replace(self, charges=tuple(changed if charge.reference == changed.reference else charge for charge in self.charges))
+
+
+class Redirect(Struct, frozen=True, kw_only=True):
+    """Where the payer goes to approve the part that a channel collects."""
+
+    channel: str
+    url: str
+
+
+class PaymentStarted(Struct, frozen=True, kw_only=True):
+    """What a payment is answered with: `captured` at once when the wallet pays it all, else `pending` and where to go."""
+
+    payment_id: PaymentId
+    state: PaymentState
+    redirects: tuple[Redirect, ...] = ()
+
+
+class PaymentListener(Protocol):
+    """Whoever has to know what became of a payment that was `pending`; joined by the composition root, called in the same transaction.
+
+    It is not called for what `PayOrders` or `AbandonPayment` answer themselves: their caller knows.
+    """
+
+    def paid(self, tx: Any, checkout_id: CheckoutId) -> None:
+        """The escrows of a checkout are funded."""
+        ...
+
+    def not_paid(self, tx: Any, checkout_id: CheckoutId) -> None:
+        """The payment was declined or its time passed; what was held is free again."""
+        ...
+
+
+def total(currency: str, amounts: Sequence[Money]) -> Money:
+    """The sum of amounts of one currency."""
+    return sum(amounts, zero(currency))
+
+
+def check_tenders(parts: Sequence[PartOfPayment], tenders: Sequence[Tender], *, is_system: bool) -> str:
+    """The currency of a payment, when its tenders are what its orders cost: one currency, nothing empty, the same sum."""
+    currencies, orders, kinds, asked, given = set(), set(), set(), 0, 0
+    for part in parts:
+        currencies.add(part.whole.currency)
+        orders.add(part.order_id)
+        asked += part.amount.amount
+    for tender in tenders:
+        kind, amount = tender.kind, tender.amount
+        currencies.add(amount.currency)
+        given += amount.amount
+        if flaw := _flaw(kind, amount, tender.channel, is_system=is_system, is_second=kind in kinds):
+            raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, flaw)
+        kinds.add(kind)
+    if len(currencies) != 1:
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a payment is in one currency")
+    currency = currencies.pop()
+    if len(orders) != len(parts):
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "an order is paid once")
+    if asked != given:
+        raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, f"{given} for {asked} {currency}")
+    return currency
+
+
+def _flaw(kind: TenderKind, amount: Money, channel: str, *, is_system: bool, is_second: bool) -> str:
+    """What is wrong with one tender by itself; nothing when it is sound."""
+    if not amount.amount:
+        return "a tender of nothing"
+    if (kind is TenderKind.CHANNEL) != bool(channel):
+        return "a channel tender names its channel, and no other does"
+    if kind is TenderKind.PROMOTION:
+        return "a promotion is no tender"
+    if kind is TenderKind.DIFFERENCE and not is_system:
+        return "a difference is booked by the cloud alone"
+    return "a wallet pays once" if is_second and kind is not TenderKind.CHANNEL else ""
+
+
+def charges_of(payment_id: PaymentId, tenders: Sequence[Tender]) -> tuple[Charge, ...]:
+    """What the channels are asked to collect."""
+    collected = [tender for tender in tenders if tender.kind is TenderKind.CHANNEL]
+    return tuple(
+        Charge(reference=charge_reference(payment_id, number), channel=tender.channel, amount=tender.amount)
+        for number, tender in enumerate(collected)
+    )
+
+
+CHECKS_MS = (60_000, 300_000, 900_000)
+"""When a channel that has said nothing about a charge is asked, counted from the start of the payment."""
+
+CHECKS_AFTER_DUE_MS = (0, 600_000, 86_400_000)
+"""The same, counted from when it was due: money may have been collected at the last moment, and the notification lost."""
+
+
+def next_check(payment: Payment, now: int) -> int | None:
+    """When a payment is looked at next: at its checks before it is due, when it is due, and twice after; then never."""
+    moments = [payment.started_at + wait for wait in CHECKS_MS if payment.started_at + wait < payment.due]
+    moments += [payment.due + wait for wait in CHECKS_AFTER_DUE_MS]
+    return next((moment for moment in moments if moment > now), None)
