@@ -1,23 +1,20 @@
 """What can be asked of cases: one of them as its buyer, its shop or an operator sees it, and lists of those that wait."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.orders import cases, queries, store
 from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said
 from yunduan.domains.orders.model import OrderRefusal, Who
+from yunduan.domains.orders.queries.paging import PageSize, paged
 from yunduan.kernel.ids import CaseId, OrderId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
-
-CASES_SHOWN_MAX = 50
-PageSize = Annotated[int, Meta(ge=1, le=CASES_SHOWN_MAX)]
 
 
 class StatementView(Struct, frozen=True, kw_only=True):
@@ -164,9 +161,9 @@ def disputes(at: Asking, ask: Disputes) -> CasePage:
 
 
 def _page(at: Asking, found: Sequence[CaseId], limit: int) -> CasePage:
-    """One more than asked for tells whether there is a next page."""
-    there = at.get_many(store.CASE, found[:limit])
-    return CasePage(items=tuple([_line(there[id]) for id in found[:limit]]), before=found[limit - 1] if len(found) > limit else None)
+    shown, before = paged(found, limit)
+    there = at.get_many(store.CASE, shown)
+    return CasePage(items=tuple([_line(there[id]) for id in shown]), before=before)
 
 
 def _line(case: Case) -> CaseLineView:

@@ -1,0 +1,250 @@
+"""The cart, and what it costs: quotes price everything anew, whatever was seen before."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from yunduan.domains.catalog.model import CatalogRefusal, Left, Offer, ShopTerms, SoldOut
+from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
+from yunduan.domains.identity.model import IdentityRefusal, SealedAddress
+from yunduan.domains.identity.queries import SealedAddressOf
+from yunduan.domains.orders import limiting, model, store
+from yunduan.domains.orders.charges import CheckoutPreview, ShopPreview, charges
+from yunduan.domains.orders.model import (
+    Away,
+    CartLine,
+    Gone,
+    OrderRefusal,
+    Priced,
+)
+from yunduan.kernel.ids import (
+    AddressId,
+    GoodsId,
+    ShippingTemplateId,
+    ShopId,
+    VariantId,
+)
+from yunduan.kernel.messages import Query
+from yunduan.kernel.money import AMOUNT_MAX, Money
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import answers
+from yunduan.runtime.transaction import Asking
+
+Items = Annotated[
+    str,
+    Meta(
+        max_length=4600,
+        pattern=r"^([a-z]{3}_[0-9a-z]{1,40}(,[a-z]{3}_[0-9a-z]{1,40}){0,99})?(?![\s\S])",
+        description="Variants in the cart, separated by commas; nothing for all of them.",
+        examples=["var_018f3a"],
+    ),
+]
+QUOTE_REFUSALS = frozenset(
+    {
+        OrderRefusal.CART_EMPTY,
+        OrderRefusal.LINE_NOT_FOUND,
+        OrderRefusal.GOODS_GONE,
+        OrderRefusal.SHOP_AWAY,
+        OrderRefusal.MIXED_CURRENCIES,
+        OrderRefusal.TOO_LARGE,
+        OrderRefusal.BUYER_LIMIT,
+        CatalogRefusal.SOLD_OUT,
+        CatalogRefusal.REGION_NOT_SERVED,
+        IdentityRefusal.ADDRESS_NOT_FOUND,
+    }
+)
+"""Why a cart cannot be priced."""
+
+
+class CartItem(Struct, frozen=True, kw_only=True):
+    """A line of the cart as it is now; `seen` is the price when it was last put in."""
+
+    variant_id: VariantId
+    goods_id: GoodsId
+    title: str
+    title_en: str
+    option_text: str
+    option_text_en: str
+    picture: str
+    quantity: int
+    added_at: int
+    price: Money
+    seen: Money
+    price_changed: bool
+    available: int
+    is_gone: bool
+    """It is not sold any more; `available` is then 0."""
+
+
+class CartOfShop(Struct, frozen=True, kw_only=True):
+    """What is wanted of one shop."""
+
+    shop_id: ShopId
+    name: str
+    name_en: str
+    items: tuple[CartItem, ...]
+
+
+class CartView(Struct, frozen=True, kw_only=True):
+    """What a person wants, by shop, in the order in which it was put in."""
+
+    shops: tuple[CartOfShop, ...]
+    lines: int
+    pieces: int
+
+
+class CartOf(Query[CartView]):
+    """The caller's cart at today's prices."""
+
+
+class PreviewCheckout(Query[CheckoutPreview], refuses=QUOTE_REFUSALS):
+    """What a checkout of the caller's cart would cost now; with an address, shipping and taxes included."""
+
+    items: Items = ""
+    address_id: AddressId | None = None
+
+
+Wanted = list[tuple[CartLine, Offer]]
+
+
+def _by_shop(lines: Sequence[CartLine], offers: dict[VariantId, Offer]) -> dict[ShopId, Wanted]:
+    shops: dict[ShopId, Wanted] = {}
+    for line in lines:
+        offer = offers[line.variant_id]
+        shops.setdefault(offer.shop_id, []).append((line, offer))
+    return shops
+
+
+def shipping(at: Asking, wanted: Wanted, address: SealedAddress) -> int:
+    """What one shop's shipping costs: template by template, each for the goods that go by it."""
+    by_template: dict[ShippingTemplateId, list[int]] = {}
+    for line, offer in wanted:
+        parcel = by_template.setdefault(offer.template_id, [0, 0, 0])
+        parcel[0] += line.quantity
+        parcel[1] += line.quantity * offer.weight_g
+        parcel[2] += line.quantity * offer.price.amount
+    currency = wanted[0][1].price.currency
+    cost = 0
+    for template_id, (pieces, weight_g, amount) in by_template.items():
+        if amount > AMOUNT_MAX:
+            raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
+        goods = Money(amount=amount, currency=currency)
+        region, country = address.region, address.country
+        ask = ShippingFor(template_id=template_id, country=country, region=region, pieces=pieces, weight_g=weight_g, goods=goods)
+        cost += at.ask(ask).amount
+    return cost
+
+
+def _check(shops: dict[ShopId, Wanted], terms: dict[ShopId, ShopTerms]) -> None:
+    """Refuse what is not sold any more, or not now, what there is too little of, and two currencies at once."""
+    gone, short = [], []
+    for shop_id, wanted in shops.items():
+        is_open, away_until = terms[shop_id].open, terms[shop_id].away_until
+        if is_open and away_until:
+            raise Refused(OrderRefusal.SHOP_AWAY, "on holiday", figures=Away(shop_id=shop_id, back_at=away_until))
+        for line, offer in wanted:
+            if not (is_open and offer.on_sale):
+                gone.append(line.variant_id)
+            elif offer.available < line.quantity:
+                short.append(Left(variant_id=line.variant_id, available=max(0, offer.available)))
+    if gone:
+        raise Refused(OrderRefusal.GOODS_GONE, "not sold any more", figures=Gone(variants=tuple(gone)))
+    if short:
+        raise Refused(CatalogRefusal.SOLD_OUT, "there is too little left", figures=SoldOut(lines=tuple(short)))
+    if len(terms) > 1 and len({each.currency for each in terms.values()}) > 1:
+        raise Refused(OrderRefusal.MIXED_CURRENCIES, "a checkout is in one currency")
+
+
+def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) -> list[Priced]:
+    """What lines of a cart cost now, shop by shop: prices are read here, whatever was seen before."""
+    offers = at.ask(OffersOf(variant_ids=tuple([line.variant_id for line in lines])))
+    shops = _by_shop(lines, offers)
+    terms = {shop_id: at.ask(TermsOf(shop_id=shop_id)) for shop_id in shops}
+    _check(shops, terms)
+    limits = limiting.limits_of(offers)
+    if limits:
+        limiting.refuse_beyond(at, lines, offers, limits)
+    found = [
+        model.priced(
+            tuple([model.sold(line, offer) for line, offer in wanted]),
+            shop_id=shop_id,
+            name=terms[shop_id].name,
+            name_en=terms[shop_id].name_en,
+            currency=terms[shop_id].currency,
+            shipping=shipping(at, wanted, address) if address else 0,
+            country=address.country if address else "",
+            commission_ppm=terms[shop_id].commission_ppm,
+        )
+        for shop_id, wanted in shops.items()
+    ]
+    if sum([each.total for each in found]) > AMOUNT_MAX:
+        raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
+    return [limiting.marked(each, limits) for each in found] if limits else found
+
+
+def preview(found: Sequence[Priced], *, complete: bool) -> CheckoutPreview:
+    """A quote as people see it."""
+    currency = found[0].currency
+    shops = tuple(
+        ShopPreview(
+            shop_id=each.shop_id,
+            name=each.name,
+            name_en=each.name_en,
+            lines=charges(each.items, each.shipping if complete else None, each.discounts, each.taxes, currency),
+            total=Money(amount=each.total, currency=currency),
+        )
+        for each in found
+    )
+    total = Money(amount=sum(each.total for each in found), currency=currency)
+    return CheckoutPreview(shops=shops, total=total, complete=complete)
+
+
+@answers(CartOf)
+def cart_of(at: Asking, _: CartOf) -> CartView:
+    """Read the cart's one row and what its goods cost now."""
+    cart = at.get(store.CART, at.actor.person)
+    lines = cart.lines if cart else ()
+    if not lines:
+        return CartView(shops=(), lines=0, pieces=0)
+    shops = _by_shop(lines, at.ask(OffersOf(variant_ids=tuple(line.variant_id for line in lines))))
+    return CartView(
+        shops=tuple(_cart_of_shop(at.ask(TermsOf(shop_id=shop_id)), wanted) for shop_id, wanted in shops.items()),
+        lines=len(lines),
+        pieces=sum(line.quantity for line in lines),
+    )
+
+
+def _cart_of_shop(terms: ShopTerms, wanted: Wanted) -> CartOfShop:
+    items = tuple(_cart_item(line, offer, is_gone=not (terms.open and offer.on_sale)) for line, offer in wanted)
+    return CartOfShop(shop_id=terms.shop_id, name=terms.name, name_en=terms.name_en, items=items)
+
+
+def _cart_item(line: CartLine, offer: Offer, *, is_gone: bool) -> CartItem:
+    seen = Money(amount=line.price, currency=line.currency)
+    return CartItem(
+        variant_id=offer.variant_id,
+        goods_id=offer.goods_id,
+        title=offer.title,
+        title_en=offer.title_en,
+        option_text=offer.option_text,
+        option_text_en=offer.option_text_en,
+        picture=offer.picture,
+        quantity=line.quantity,
+        added_at=line.added_at,
+        price=offer.price,
+        seen=seen,
+        price_changed=seen != offer.price,
+        available=0 if is_gone else max(0, offer.available),
+        is_gone=is_gone,
+    )
+
+
+@answers(PreviewCheckout)
+def preview_checkout(at: Asking, ask: PreviewCheckout) -> CheckoutPreview:
+    """Price what was chosen of the cart."""
+    cart = at.get(store.CART, at.actor.person)
+    chosen = tuple(VariantId(id) for id in ask.items.split(",")) if ask.items else ()
+    lines = model.selected(cart.lines if cart else (), chosen)
+    address = at.ask(SealedAddressOf(person_id=at.actor.person, address_id=ask.address_id)) if ask.address_id else None
+    return preview(quote(at, lines, address), complete=address is not None)

@@ -1,0 +1,44 @@
+"""Who sees an order, and what of its buyer is opened."""
+
+import msgspec
+
+from yunduan.domains.identity.model import Postal, ShopRole, Vault
+from yunduan.domains.orders import store
+from yunduan.domains.orders.model import (
+    LineNote,
+    Order,
+    OrderRefusal,
+)
+from yunduan.kernel.ids import (
+    OrderId,
+    ShopId,
+)
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.transaction import Asking
+
+SHIPS = (ShopRole.OWNER, ShopRole.MANAGER, ShopRole.PACKER)
+"""Who in a shop sees where a parcel goes."""
+_postal = msgspec.json.Decoder(Postal).decode
+line_notes_from = msgspec.json.Decoder(tuple[LineNote, ...]).decode
+
+
+def seen(at: Asking, order: Order | None) -> Order:
+    """An order that its buyer, or an operator, asks for."""
+    if order is None or not (at.actor.owns(order.buyer) or at.actor.operates()):
+        raise Refused(OrderRefusal.NOT_FOUND)
+    return order
+
+
+def of_shop(at: Asking, shop_id: ShopId, id: OrderId) -> Order:
+    """An order of this very shop, that its staff ask for."""
+    order = at.get(store.ORDER, id)
+    if order is None or order.shop_id != shop_id or not at.actor.serves(shop_id):
+        raise Refused(OrderRefusal.NOT_FOUND)
+    return order
+
+
+def destination(at: Asking, order: Order) -> Postal | None:
+    """Where an order goes; nothing once its buyer has been erased."""
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    postal = vault.unseal(order.buyer, order.progress.address or store.terms(order).address)
+    return _postal(postal) if postal is not None else None
