@@ -13,8 +13,9 @@ from unit.orders.casebook import Claim
 from unit.orders.market import Buyer, channel, yuan
 from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import ApplicationForm
-from yunduan.domains.catalog.commands import ApplyForShop, BanGoods, CreateCategory, SuspendShop
+from yunduan.domains.catalog.commands import ApplyForShop, BanGoods, CreateCategory, CreateLocation, SuspendShop
 from yunduan.domains.catalog.model import CatalogSettings
+from yunduan.domains.catalog.queries import SettingsOf
 from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.identity.queries import Mailbox
@@ -31,7 +32,7 @@ from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
 from yunduan.domains.payments.settling import SetPayoutPlan
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import OrderId, ShopId
+from yunduan.kernel.ids import LocationId, OrderId, ShopId
 from yunduan.kernel.money import Money
 from yunduan.runtime.registry import Registry
 
@@ -241,6 +242,24 @@ def _changed_goods(stage: Stage, name: str) -> Scene:
     form = _form(stage, sku)
     form["variants"][0]["id"] = ids["variant_id"]
     return stage.made(name, "shop owner", ids, {"version": version, "form": form}, {"version": version, "form": form | {"title": "碧螺春"}})
+
+
+def _sources(stage: Stage, name: str) -> Scene:
+    body = {"sources": [{"location_id": id, "ships": True, "places": []} for id in _locations(stage)], "splits": True}
+    return stage.made(name, "shop owner", {}, body, body | {"splits": False})
+
+
+def _locations(stage: Stage) -> list[LocationId]:
+    return [place.id for place in stage.world.ask(SettingsOf(shop_id=ShopId(stage.town.ours["shop_id"]))).locations]
+
+
+def _moved_stock(stage: Stage, name: str) -> Scene:
+    here, *more = _locations(stage)
+    if not more:
+        more = [stage.world.send(CreateLocation(shop_id=ShopId(stage.town.ours["shop_id"]), name="门店", country="CN")).location_id]
+    body = {"from_location_id": here, "to_location_id": more[0]}
+    lines = [{"variant_id": _fresh_goods(stage)["variant_id"], "quantity": 1}]
+    return stage.made(name, "shop owner", {}, body | {"lines": lines}, body | {"lines": lines * 2})
 
 
 def _published(stage: Stage, name: str) -> Scene:
@@ -698,6 +717,8 @@ SCENES: dict[str, Make] = {
         {"name": "仓库", "country": "CN", "region": ""},
         {"name": "二号仓库", "country": "CN", "region": ""},
     ),
+    "PUT /shops/{shop_id}/sources": _sources,
+    "POST /shops/{shop_id}/stock-moves": _moved_stock,
     "POST /shops/{shop_id}/shipping-templates": _template,
     "POST /shops": _new_shop,
     "PUT /shops/{shop_id}/commission": _of_shop(

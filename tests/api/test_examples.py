@@ -10,6 +10,7 @@ from abuse.scenes import ASKED_BY_BODY, CHANGES, DOCUMENT, READS, REGISTRY, ROUT
 from support.town import Town
 from yunduan.domains.catalog.commands import SetShippingTemplate
 from yunduan.domains.catalog.model import Measure, Rate
+from yunduan.domains.identity.commands import AppointOwner
 from yunduan.edges.http import story
 from yunduan.runtime.registry import Ownership
 
@@ -68,9 +69,18 @@ def _goods_of_another_shop(stage: Stage) -> Scene:
     return stage.made("PUT /shops/{shop_id}/goods/{goods_id}", "elsewhere owner", ids, found)
 
 
+def _one_location(stage: Stage) -> Scene:
+    """A shop with as many locations as the example names."""
+    shop = stage.market.found("小店")
+    stage.world.send(AppointOwner(shop_id=shop.shop_id, person_id=stage.town.people["shop owner"]))
+    sources = [{"location_id": shop.location_id}]
+    return stage.made("PUT /shops/{shop_id}/sources", "shop owner", {"shop_id": shop.shop_id}, {"sources": sources})
+
+
 PREPARED: dict[str, Callable[[Stage], Scene]] = {
     "POST /checkouts": _one_pack_of_tea,
     "PUT /shops/{shop_id}/goods/{goods_id}": _goods_of_another_shop,
+    "PUT /shops/{shop_id}/sources": _one_location,
 }
 
 

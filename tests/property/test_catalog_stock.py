@@ -3,14 +3,14 @@
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec import Struct
 
 from unit.catalog.town import Town, variant
 from yunduan.domains.catalog.commands import CreateLocation, HoldStock, ReleaseStock, ReturnStock, SetStock, TakeStock
-from yunduan.domains.catalog.model import HoldLine, HoldState, StockReason, allocate
+from yunduan.domains.catalog.model import HoldLine, HoldState, StockReason
 from yunduan.domains.catalog.queries import HoldOf, OffersOf, StockAudit
 from yunduan.kernel.ids import HoldId, LocationId
 from yunduan.kernel.messages import Command
@@ -175,19 +175,3 @@ class Shelves(RuleBasedStateMachine):
 
 TestShelves = Shelves.TestCase
 TestShelves.settings = settings(max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-
-shelves = st.lists(st.integers(0, 20), min_size=1, max_size=6)
-
-
-@given(quantity=st.integers(1, 60), pieces=shelves)
-def test_pieces_are_found_whenever_there_are_enough(quantity: int, pieces: list[int]) -> None:
-    """Exactly so many, from no place more than it has, from one place alone where one has them all."""
-    available = [(LocationId(f"loc_{n}"), count) for n, count in enumerate(pieces)]
-    parts = allocate(quantity, available)
-    if sum(pieces) < quantity:
-        assert parts is None
-    else:
-        assert parts is not None
-        assert sum(part for _, part in parts) == quantity
-        assert all(0 < part <= dict(available)[place] for place, part in parts)
-        assert len(parts) == 1 or max(pieces) < quantity

@@ -309,7 +309,7 @@ class Shoppers:
     def _order(self) -> Bought | None:
         return self._chance.choice(self._orders[-20:]) if self._orders else None
 
-    def _waybill(self) -> dict[str, str]:
+    def _waybill(self) -> dict[str, Any]:
         return {"carrier": self._chance.choice(("SF Express", "sandbox")), "tracking": f"SF{self._number}"}
 
     def _ship(self) -> "Drawn":

@@ -54,9 +54,10 @@ def test_a_new_shop_can_sell_at_once(town: Town) -> None:
         country="CN",
         currency="CNY",
         commission_ppm=50_000,
-        location_id=town.shop.location_id,
         open=True,
         away_until=0,
+        sends=True,
+        splits=True,
     )
     assert fee(town, town.shop.template_id) == 0
     assert fee(town, town.shop.template_id, country="BR", pieces=999) == 0

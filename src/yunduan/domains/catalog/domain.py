@@ -1,7 +1,19 @@
 """What the catalog shows to the composition root."""
 
-from yunduan.domains.catalog import deciding, facts, filtering, pricing, queries
-from yunduan.domains.catalog.commands import applying, categories, goods, lapsing, reviewing, scheduling, shipping, shops, standings, stock
+from yunduan.domains.catalog import deciding, facts, filtering, pricing, queries, shelves
+from yunduan.domains.catalog.commands import (
+    applying,
+    categories,
+    goods,
+    lapsing,
+    locations,
+    reviewing,
+    scheduling,
+    shipping,
+    shops,
+    standings,
+    stock,
+)
 from yunduan.domains.catalog.followers import FOLLOWERS
 from yunduan.domains.catalog.routes import ROUTES
 from yunduan.runtime.registry import Domain
@@ -23,6 +35,8 @@ DOMAIN = Domain(
         shops.refresh_shop,
         shipping.create_location,
         shipping.set_shipping_template,
+        locations.set_sources,
+        locations.move_stock,
         categories.create_category,
         categories.change_category,
         categories.set_attributes,
@@ -45,6 +59,7 @@ DOMAIN = Domain(
         stock.set_stock,
         stock.adjust_stock,
         stock.hold_stock,
+        stock.reroute_stock,
         stock.release_stock,
         stock.take_stock,
         stock.take_part,
@@ -55,6 +70,8 @@ DOMAIN = Domain(
         queries.titles_of,
         queries.terms_of,
         queries.shipping_for,
+        queries.sources_of,
+        queries.location_of,
         queries.categories_of,
         queries.hold_of,
         queries.stock_audit,
@@ -69,6 +86,7 @@ DOMAIN = Domain(
         queries.goods_on_desk,
         queries.settings_of,
         queries.stock_changes,
+        shelves.stock_at_location,
         deciding.my_applications,
         deciding.application_of,
         deciding.applications,

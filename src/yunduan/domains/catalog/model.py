@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -90,6 +90,8 @@ class CatalogRefusal(RefusalCode):
     CURRENCY = "currency_unknown", "This is no currency of ISO 4217."
     SKU_TAKEN = "sku_taken", "Another variant of the shop has this SKU."
     LOCATION_NOT_FOUND = "location_not_found", "The shop has no such location."
+    LOCATIONS_NAMED = "locations_not_all_named", "Each location of the shop is named once; `figures` say which it has."
+    SAME_LOCATION = "same_location", "Pieces move from one location to another."
     LOCATIONS_FULL = "locations_full", "The shop has as many locations as it may have."
     TEMPLATE_NOT_FOUND = "shipping_template_not_found", "The shop has no such shipping template."
     TEMPLATES_FULL = "shipping_templates_full", "The shop has as many shipping templates as it may have."
@@ -97,6 +99,10 @@ class CatalogRefusal(RefusalCode):
     STOCK_HELD = "stock_is_held", "So many pieces are promised to orders; `figures` say how many there are and how many are held."
     STOCK_TOO_LARGE = "stock_too_large", "More pieces than stock can be counted in."
     SOLD_OUT = "sold_out", "There are too few pieces; `figures` say how many are left of each variant."
+    NOT_FROM_ONE = (
+        "not_from_one_location",
+        "No one location of the shop has all of this, and it does not split orders; `figures` say how many pieces leave together.",
+    )
     HOLD_NOT_FOUND = "hold_not_found", "No stock is held under this id."
     HOLD_EXISTS = "hold_exists", "Other stock is held under this id."
     HOLD_STATE = "hold_state_forbids", "The stock of this hold has been released, or has left, already."
@@ -114,6 +120,25 @@ class CatalogRefusal(RefusalCode):
 
 
 # Shops
+
+
+class Place(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """A country, or one region of it."""
+
+    country: Country
+    region: Region = ""
+
+
+class Source(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """How a location takes part in sending what is ordered: whether it does, and whereto; where no place is named, everywhere."""
+
+    location_id: LocationId
+    ships: bool = True
+    places: Annotated[tuple[Place, ...], Meta(max_length=PLACES_MAX)] = ()
+
+    def serves(self, country: str, region: str) -> bool:
+        """Whether it sends to a place, its region in its one form; all that is sent anywhere counts where no country is named."""
+        return not (self.places and country) or any(one.country == country and one.region in ("", region) for one in self.places)
 
 
 class ShopState(StrEnum):
@@ -139,7 +164,7 @@ class ShopFace(Struct, frozen=True, kw_only=True):
 
 
 class Shop(Struct, frozen=True, kw_only=True, gc=False):
-    """A seller on the marketplace. Goods leave from its locations in their order; a template applies where goods name none."""
+    """A seller on the marketplace. Orders leave from its locations in their order; a template applies where goods name none."""
 
     id: ShopId
     owner: PersonId
@@ -156,6 +181,20 @@ class Shop(Struct, frozen=True, kw_only=True, gc=False):
     template_ids: tuple[ShippingTemplateId, ...]
     template_id: ShippingTemplateId
     away_until: int = 0
+    sources: tuple[Source, ...] = ()
+    """What was said of its locations, in their order; nothing while each of them sends everywhere."""
+    splits: bool = True
+    """Whether an order leaves from several locations when no one of them has all of it."""
+
+    def sends_from(self, country: str = "", region: str = "") -> tuple[LocationId, ...]:
+        """The locations that orders leave from, in their order; with a place, those that send there."""
+        if not self.sources:
+            return self.location_ids
+        return tuple([one.location_id for one in self.sources if one.ships and one.serves(country, region)])
+
+    def of_pieces(self, pieces: Iterable[int]) -> int:
+        """How many can be bought at once of what lies at several locations."""
+        return sum(pieces) if self.splits else max(pieces, default=0)
 
     @property
     def is_open(self) -> bool:
@@ -189,10 +228,13 @@ class ShopTerms(Struct, frozen=True, kw_only=True, gc=False):
     country: str
     currency: str
     commission_ppm: int
-    location_id: LocationId
     open: bool
     away_until: int
     """Until when it is on holiday; 0 when it is not."""
+    sends: bool
+    """Whether any of its locations sends to the place that was named."""
+    splits: bool
+    """Whether an order leaves from several of its locations when no one has all of it."""
 
 
 class Location(Struct, frozen=True, kw_only=True):
@@ -556,6 +598,18 @@ class Left(Struct, frozen=True, kw_only=True):
     available: int
 
 
+class Locations(Struct, frozen=True, kw_only=True):
+    """The locations of a shop, in their order."""
+
+    location_ids: tuple[LocationId, ...]
+
+
+class Together(Struct, frozen=True, kw_only=True):
+    """How many pieces of each variant the location can send that has most of the lines whole."""
+
+    lines: tuple[Left, ...]
+
+
 class SoldOut(Struct, frozen=True, kw_only=True):
     """What is left of each variant that there is too little of."""
 
@@ -570,25 +624,11 @@ def totals(lines: Iterable[tuple[VariantId, int]]) -> dict[VariantId, int]:
     return summed
 
 
-def allocate(quantity: int, available: Sequence[tuple[LocationId, int]]) -> list[tuple[LocationId, int]] | None:
-    """Where pieces come from: the first location that has them all, else all locations in order; nothing when there are too few."""
-    for location, pieces in available:
-        if pieces >= quantity:
-            return [(location, quantity)]
-    parts, missing = [], quantity
-    for location, pieces in available:
-        if pieces > 0 and missing:
-            part = min(pieces, missing)
-            parts.append((location, part))
-            missing -= part
-    return None if missing else parts
-
-
-def part_gone(hold: Hold, part: Mapping[VariantId, int]) -> tuple[Hold, list[HeldLine]]:
-    """A hold after some of its pieces have left, and which left from where; refuses more than still wait."""
+def part_gone(hold: Hold, part: Mapping[VariantId, int], place: LocationId | None = None) -> tuple[Hold, list[HeldLine]]:
+    """A hold after some of its pieces have left, from one place if it is named, and which left from where; refuses more than still wait."""
     lines, changes, missing = [], [], dict(part)
     for line in hold.lines:
-        pieces = min(missing.get(line.variant_id, 0), line.waits)
+        pieces = min(missing.get(line.variant_id, 0), line.waits) if place in (None, line.location_id) else 0
         lines.append(replace(line, gone=line.gone + pieces))
         if pieces:
             missing[line.variant_id] -= pieces
@@ -643,13 +683,6 @@ class Rate(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=Tr
     free_from: Annotated[int, Meta(ge=0, le=10**15)] | None = None
 
 
-class Place(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """A country, or one region of it."""
-
-    country: Country
-    region: Region = ""
-
-
 class Zone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Places with one rate; without a rate they are not served."""
 
@@ -682,9 +715,17 @@ class ShippingTemplate(Struct, frozen=True, kw_only=True):
         return whole
 
 
+Placed = TypeVar("Placed", Zone, Source)
+
+
+def places_in_one_form(ones: Iterable[Placed]) -> tuple[Placed, ...]:
+    """Whatever has places, with each region in its one form; refuses regions that their country does not have."""
+    return tuple(replace(one, places=tuple(_formed(place) for place in one.places)) for one in ones)
+
+
 def in_one_form(zones: Sequence[Zone]) -> tuple[Zone, ...]:
     """The zones with each region in its one form; refuses regions that their country does not have, and zones that share a place."""
-    formed = tuple(replace(zone, places=tuple(_formed(place) for place in zone.places)) for zone in zones)
+    formed = places_in_one_form(zones)
     places = [place for zone in formed for place in zone.places]
     if len({(place.country, place.region) for place in places}) != len(places):
         raise Refused(CatalogRefusal.PLACES_OVERLAP, "a place is in one zone only")

@@ -5,13 +5,16 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
-from yunduan.domains.catalog import lists, store
+from yunduan.domains.catalog import lists, sourcing, store
 from yunduan.domains.catalog.lists import CardList, Cursor, ReadyFace, Sort
 from yunduan.domains.catalog.model import (
+    LINES_MAX,
     CatalogRefusal,
     Goods,
     GoodsState,
+    HeldLine,
     Hold,
+    HoldLine,
     Location,
     Offer,
     ShippingTemplate,
@@ -22,6 +25,7 @@ from yunduan.domains.catalog.model import (
     Stock,
     Variant,
     shipping_cost,
+    totals,
 )
 from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.messages import Query
@@ -38,15 +42,20 @@ PageSize = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 
 
 class OffersOf(Query[dict[VariantId, Offer]], refuses={CatalogRefusal.VARIANT_NOT_FOUND}):
-    """What variants cost now and how many there are; also of those that are not on sale, which say so."""
+    """What variants cost now and how many can be sent to a place, or anywhere; also of those that are not on sale, which say so."""
 
     variant_ids: Annotated[tuple[VariantId, ...], Meta(max_length=500)]
+    country: str = ""
+    region: str = ""
+    """In its one form (`kernel.regions`), as that of the next."""
 
 
 class TermsOf(Query[ShopTerms], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
-    """What an order needs to know of a shop, whether it is open or not."""
+    """What an order to a place, or anywhere, needs to know of a shop, whether it is open or not."""
 
     shop_id: ShopId
+    country: str = ""
+    region: str = ""
 
 
 class ShippingFor(Query[Money], refuses={CatalogRefusal.TEMPLATE_NOT_FOUND, CatalogRefusal.REGION_NOT_SERVED}):
@@ -58,6 +67,30 @@ class ShippingFor(Query[Money], refuses={CatalogRefusal.TEMPLATE_NOT_FOUND, Cata
     pieces: int
     weight_g: int
     goods: Money
+
+
+class SourcesOf(
+    Query[tuple[HeldLine, ...]],
+    refuses={
+        CatalogRefusal.VARIANT_NOT_FOUND,
+        CatalogRefusal.SHOP_NOT_FOUND,
+        CatalogRefusal.SOLD_OUT,
+        CatalogRefusal.NOT_FROM_ONE,
+        CatalogRefusal.REGION_NOT_SERVED,
+    },
+):
+    """Where the pieces of one shop would leave from on their way to a place, if they were held now; refuses what a hold would."""
+
+    lines: Annotated[tuple[HoldLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    country: str
+    region: str
+
+
+class LocationOf(Query[Location], refuses={CatalogRefusal.LOCATION_NOT_FOUND}):
+    """A location of a shop."""
+
+    shop_id: ShopId
+    location_id: LocationId
 
 
 class CategoriesOf(Query[dict[GoodsId, tuple[CategoryId, ...]]]):
@@ -294,13 +327,14 @@ def offers_of(at: Asking, ask: OffersOf) -> dict[VariantId, Offer]:
     variants = at.get_many(store.VARIANT, ask.variant_ids)
     if len(variants) < len(set(ask.variant_ids)):
         raise Refused(CatalogRefusal.VARIANT_NOT_FOUND)
-    shops: dict[ShopId, tuple[LocationId, ...]] = {}
+    shops: dict[ShopId, tuple[Shop, tuple[LocationId, ...]]] = {}
     for variant in variants.values():
         if variant.shop_id not in shops:
-            shops[variant.shop_id] = store.shop(at, variant.shop_id).location_ids
-    places = [(variant.id, location) for variant in variants.values() for location in shops[variant.shop_id]]
+            shop = store.shop(at, variant.shop_id)
+            shops[shop.id] = shop, shop.sends_from(ask.country, ask.region)
+    places = [(variant.id, location) for variant in variants.values() for location in shops[variant.shop_id][1]]
     stock = at.get_many(store.STOCK, places)
-    return {id: offer(variant, _available(stock, id, shops[variant.shop_id])) for id, variant in variants.items()}
+    return {id: offer(variant, _available(stock, id, *shops[variant.shop_id])) for id, variant in variants.items()}
 
 
 def wanted_offers(ids: Iterable[VariantId]) -> Wanted:
@@ -313,12 +347,12 @@ def stock_of(at: Asking, ids: Iterable[VariantId]) -> Wanted:
     for id in ids:
         variant = at.get(store.VARIANT, id)
         if variant is not None:
-            for location in store.shop(at, variant.shop_id).location_ids:
+            for location in store.shop(at, variant.shop_id).sends_from():
                 yield store.STOCK, (id, location)
 
 
-def _available(stock: dict[tuple[VariantId, LocationId], Stock], variant_id: VariantId, locations: Sequence[LocationId]) -> int:
-    return sum(stock[variant_id, location].available for location in locations if (variant_id, location) in stock)
+def _available(stock: dict[tuple[VariantId, LocationId], Stock], id: VariantId, shop: Shop, places: Sequence[LocationId]) -> int:
+    return shop.of_pieces([stock[id, place].available for place in places if (id, place) in stock])
 
 
 def offer(variant: Variant, available: int) -> Offer:
@@ -354,9 +388,10 @@ def terms_of(at: Asking, ask: TermsOf) -> ShopTerms:
         country=shop.country,
         currency=shop.currency,
         commission_ppm=shop.commission_ppm,
-        location_id=shop.location_ids[0],
         open=shop.is_open,
         away_until=shop.away_until if shop.away_until > at.now else 0,
+        sends=bool(shop.sends_from(ask.country, ask.region)),
+        splits=shop.splits,
     )
 
 
@@ -367,6 +402,20 @@ def shipping_for(at: Asking, ask: ShippingFor) -> Money:
     if template is None:
         raise Refused(CatalogRefusal.TEMPLATE_NOT_FOUND)
     return shipping_cost(template, country=ask.country, region=ask.region, pieces=ask.pieces, weight_g=ask.weight_g, goods=ask.goods)
+
+
+@answers(SourcesOf)
+def sources_of(at: Asking, ask: SourcesOf) -> tuple[HeldLine, ...]:
+    """Decided as a hold is."""
+    wanted = totals((line.variant_id, line.quantity) for line in ask.lines)
+    shop, _ = sourcing.of_one_shop(at, wanted)
+    return sourcing.sent(shop, wanted, sourcing.pieces(at, shop, wanted), ask.country, ask.region)
+
+
+@answers(LocationOf)
+def location_of(at: Asking, ask: LocationOf) -> Location:
+    """Another shop's is not found."""
+    return store.location(at, ask.location_id, shop_id=ask.shop_id)
 
 
 @answers(CategoriesOf)
@@ -411,7 +460,7 @@ def goods_page(at: Asking, ask: GoodsPage) -> GoodsPageAnswer:
     return GoodsPageAnswer(
         goods=Raw(page.body),
         shop=Raw(store.ready_face(at, shop)),
-        stock=[VariantStock(variant_id=id, available=pieces) for id, pieces in store.pieces(at, page.variant_ids, shop.location_ids)],
+        stock=[VariantStock(variant_id=id, available=pieces) for id, pieces in store.pieces(at, page.variant_ids, shop)],
         sold=standing.sold,
         reviews=standing.reviews,
         rating_hundredths=standing.rating_hundredths,

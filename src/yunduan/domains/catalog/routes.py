@@ -1,6 +1,6 @@
 """Where the catalog is reached: lists and pages by anybody, a shop's own goods by its staff, shops and categories by operators."""
 
-from yunduan.domains.catalog import commands, deciding, filtering, pricing, queries
+from yunduan.domains.catalog import commands, deciding, filtering, pricing, queries, shelves
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -133,6 +133,33 @@ ROUTES = (
         _KEEPERS,
         ("name", "country", "region"),
         "Add a place where stock lies",
+    ),
+    Route(
+        "PUT",
+        "/shops/{shop_id}/sources",
+        commands.SetSources,
+        "catalog:write",
+        _KEEPERS,
+        ("sources", "splits"),
+        "Say which locations orders leave from",
+    ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/locations/{location_id}/stock",
+        shelves.StockAtLocation,
+        "shop:read",
+        _COUNTERS,
+        ("after", "limit"),
+        "What lies at a location",
+    ),
+    Route(
+        "POST",
+        "/shops/{shop_id}/stock-moves",
+        commands.MoveStock,
+        "catalog:write",
+        _COUNTERS,
+        ("from_location_id", "to_location_id", "lines"),
+        "Move stock from one location to another",
     ),
     Route(
         "POST",

@@ -163,6 +163,7 @@ _STOCK_OF_GOODS = (
     "SELECT stock.variant_id, stock.location_id, stock.on_hand, stock.held FROM variant JOIN stock ON stock.variant_id = variant.id"
     " WHERE variant.goods_id = ? AND variant.retired = 0 ORDER BY stock.variant_id, stock.location_id"
 )
+_STOCK_AT = "SELECT variant_id, on_hand, held FROM stock WHERE location_id = ? AND variant_id > ? ORDER BY variant_id LIMIT ?"
 _SHOPS = "SELECT id FROM shop WHERE id > ? ORDER BY id LIMIT ?"
 _CARD = "SELECT body FROM card WHERE goods_id = ?"
 _SHOW_CARD = (
@@ -335,11 +336,12 @@ def page(at: Asking, id: GoodsId) -> ReadyPage | None:
     return ReadyPage(row[0], row[1].split(), row[2]) if row else None
 
 
-def pieces(at: Asking, variant_ids: Sequence[VariantId], location_ids: Sequence[LocationId]) -> list[tuple[VariantId, int]]:
-    """How many pieces of each variant there are to buy at all locations together."""
-    found = at.get_many(STOCK, [(variant, location) for variant in variant_ids for location in location_ids])
+def pieces(at: Asking, variant_ids: Sequence[VariantId], shop: Shop) -> list[tuple[VariantId, int]]:
+    """How many pieces of each variant of a shop there are to buy."""
+    places = shop.sends_from()
+    found = at.get_many(STOCK, [(variant, place) for variant in variant_ids for place in places])
     return [
-        (variant, sum([found[variant, location].available for location in location_ids if (variant, location) in found]))
+        (variant, shop.of_pieces([found[variant, place].available for place in places if (variant, place) in found]))
         for variant in variant_ids
     ]
 
@@ -444,6 +446,11 @@ def note_stock(tx: Tx, *, before: Stock, after: Stock, reason: str, person: Pers
 def stock_of_goods(at: Asking, id: GoodsId) -> list[Row]:
     """(variant, location, on hand, held) of goods."""
     return at.rows(_STOCK_OF_GOODS, (id,))
+
+
+def stock_at(at: Asking, location_id: LocationId, *, after: str, limit: int) -> list[Row]:
+    """(variant, on hand, held) of what lies at a location, from after a variant on."""
+    return at.rows(_STOCK_AT, (location_id, after, limit))
 
 
 def stock_changes(at: Asking, variant_id: VariantId, *, before: int | None, limit: int) -> list[Row]:

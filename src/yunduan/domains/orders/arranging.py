@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from yunduan.domains.catalog.commands import RerouteStock
 from yunduan.domains.catalog.model import CatalogRefusal
 from yunduan.domains.catalog.queries import OffersOf
 from yunduan.domains.identity.model import IdentityRefusal, SealedAddress
@@ -46,14 +47,14 @@ class RedirectOrder(
         OrderRefusal.SHIPPING_DIFFERS,
         OrderRefusal.COUNTRY_DIFFERS,
         IdentityRefusal.ADDRESS_NOT_FOUND,
-        CatalogRefusal.REGION_NOT_SERVED,
         CatalogRefusal.TEMPLATE_NOT_FOUND,
         *OffersOf.refuses,
+        *RerouteStock.refuses,
     },
 ):
     """Have an order sent to another of one's addresses, as long as nothing of it has left and shipping costs the same.
 
-    The address is copied as it is now: what becomes of it in the book later changes nothing.
+    The address is copied as it is now: what becomes of it in the book later changes nothing. Its stock is held where it is sent there from.
     """
 
     order_id: OrderId
@@ -82,6 +83,7 @@ def redirect_order(tx: Tx, ask: RedirectOrder) -> Redirected:
     address = tx.ask(SealedAddressOf(person_id=order.buyer, address_id=ask.address_id))
     _check(tx, order, address)
     moved(tx, order, Step.REDIRECT, Who.BUYER, address=address.sealed, redirected_at=tx.now)
+    tx.send(RerouteStock(hold_id=model.hold_of(order.id), country=address.country, region=address.region))
     tx.tell(OrderRedirected(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id))
     return Redirected(order_id=order.id)
 

@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from yunduan.domains.catalog.commands import ReturnStock
 from yunduan.domains.catalog.model import HoldLine
-from yunduan.domains.catalog.queries import CategoriesOf
+from yunduan.domains.catalog.queries import CategoriesOf, LocationOf
 from yunduan.domains.orders import cases, casework, model, store
 from yunduan.domains.orders.cases import (
     BY_SILENCE,
@@ -32,7 +32,7 @@ from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState, Step, Who
 from yunduan.domains.orders.shipping import Carrier, Tracking
 from yunduan.domains.orders.steps import STEP_REFUSALS, of_buyer, sealed
-from yunduan.kernel.ids import CaseId, OrderId, ShopId
+from yunduan.kernel.ids import CaseId, LocationId, OrderId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused, invariant
@@ -116,11 +116,15 @@ class SendBack(Command[CaseStands], refuses=CASE_REFUSALS):
 
 
 class ConfirmReturn(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS, *ReturnStock.refuses}, spends_key=True):
-    """Say that the goods have come back, and whether they are sold again: the buyer gets what was agreed on."""
+    """Say that the goods have come back, whether they are sold again, and where they have come to: the buyer gets what was agreed on.
+
+    Without a location they are sold again where they had left from.
+    """
 
     shop_id: ShopId
     case_id: CaseId
     restock: bool = True
+    location_id: LocationId | None = None
 
 
 # The buyer asks
@@ -244,10 +248,12 @@ def offer_in_case(tx: Tx, ask: OfferInCase) -> CaseStands:
 def confirm_return(tx: Tx, ask: ConfirmReturn) -> CaseStands:
     """Put the pieces back on hand, if they are to be sold again, and give back what was agreed on."""
     case = casework.of_shop(tx, ask.shop_id, ask.case_id, *SERVES)
+    if ask.location_id:
+        tx.ask(LocationOf(shop_id=ask.shop_id, location_id=ask.location_id))
     ended, order = casework.granted(tx, case, CaseEvent.ARRIVE, Who.SHOP, case.claim)
     if ask.restock:
         back = tuple([HoldLine(variant_id=variant_id, quantity=quantity) for variant_id, quantity in case.details.lines])
-        tx.send(ReturnStock(hold_id=model.hold_of(order.id), lines=back))
+        tx.send(ReturnStock(hold_id=model.hold_of(order.id), lines=back, location_id=ask.location_id))
     return CaseStands.of(ended)
 
 

@@ -243,16 +243,19 @@ def place(
     Orders that are received `only_by_hand` never count as received because time has passed.
     """
     said = sealed(tx, tx.actor.person, note)
-    kept = [Kept(address.sealed, said, _noted(tx, quote, line_notes) if line_notes else b"") for quote in quotes]
+    place, country, region = address.sealed, address.country, address.region
+    kept = [Kept(place, said, _noted(tx, quote, line_notes) if line_notes else b"", country, region) for quote in quotes]
     return place_kept(tx, quotes, kept, tenders=tenders, pay_by=pay_by, only_by_hand=only_by_hand)
 
 
 class Kept(NamedTuple):
-    """What an order keeps under seal."""
+    """What an order keeps under seal, and where it goes: stock is held where it is sent there from."""
 
     address: bytes
     note: bytes
     line_notes: bytes
+    country: str
+    region: str
 
 
 def place_kept(
@@ -261,9 +264,9 @@ def place_kept(
     """The same, with what is sealed as it is."""
     checkout_id = model.checkout_id_from(tx.id("chk"))
     ids = [model.order_id_of(checkout_id, number) for number in range(len(quotes))]
-    for id, quote in zip(ids, quotes, strict=True):
+    for id, quote, goes in zip(ids, quotes, kept, strict=True):
         lines = tuple([HoldLine(variant_id=item.variant_id, quantity=item.quantity) for item in quote.items])
-        tx.send(HoldStock(hold_id=model.hold_of(id), lines=lines))
+        tx.send(HoldStock(hold_id=model.hold_of(id), lines=lines, country=goes.country, region=goes.region))
     totals = [Money(amount=quote.total, currency=quote.currency) for quote in quotes]
     parts = tuple([_part(id, quote, total) for id, quote, total in zip(ids, quotes, totals, strict=True)])
     payment = _pay(tx, checkout_id, parts, tenders, pay_by)
@@ -330,7 +333,7 @@ def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], kept: Seque
     buyer, now, count = tx.actor.person, tx.now, len(quotes)
     state = OrderState.PAID if progress.paid_at else OrderState.PLACED
     orders = []
-    for id, quote, (address, note, line_notes) in zip(ids, quotes, kept, strict=True):
+    for id, quote, (address, note, line_notes, _, _) in zip(ids, quotes, kept, strict=True):
         agreed = Terms(
             quote.items, quote.shipping, quote.discounts, quote.taxes, quote.commission_ppm, quote.commission, address, note, count,
             line_notes,

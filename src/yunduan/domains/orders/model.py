@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import BuyerLimit, Offer
-from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
+from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, LocationId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
 from yunduan.kernel.money import AMOUNT_MAX, Money, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
@@ -599,6 +599,8 @@ class Parcel(Struct, frozen=True, array_like=True, gc=False):
     """What is in it; nothing named when it is all of the order."""
     arrived_at: int = 0
     """When its carrier delivered it; 0 when that has not been heard."""
+    location_id: LocationId | None = None
+    """Where it left from, if the shop has said so."""
 
 
 class PriceOffer(Struct, frozen=True, array_like=True, gc=False):

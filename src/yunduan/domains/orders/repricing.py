@@ -126,7 +126,7 @@ def agree_price(tx: Tx, ask: AgreePrice) -> Placed:
     placed = place_kept(
         tx,
         quotes,
-        [_kept(one) for one in before],
+        [_kept(tx, one) for one in before],
         tenders=ask.tenders,
         pay_by=deadline(tx, ask.tenders),
         only_by_hand=order.progress.only_by_hand,
@@ -193,7 +193,8 @@ def _now(order: Order, orders: Sequence[Order], quotes: Sequence[Priced]) -> Pri
     )
 
 
-def _kept(order: Order) -> Kept:
+def _kept(at: Asking, order: Order) -> Kept:
     """Where it goes by now, and what was said about it."""
     agreed = store.terms(order)
-    return Kept(order.progress.address or agreed.address, agreed.note, agreed.line_notes)
+    country, region = queries.reckoned_by(at, order)
+    return Kept(order.progress.address or agreed.address, agreed.note, agreed.line_notes, country, region)

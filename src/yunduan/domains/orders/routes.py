@@ -144,7 +144,7 @@ ROUTES = (
         shipping.ShipParcel,
         "shop:write",
         Owner.shop(*PACKS),
-        ("carrier", "tracking", "lines"),
+        ("carrier", "tracking", "lines", "location_id"),
         "Some of the goods have left",
     ),
     Route(
@@ -231,7 +231,15 @@ ROUTES = (
         ("amount", "returns", "text"),
         "Propose something else",
     ),
-    Route("POST", f"{_SHOP_CASE}/arrival", claiming.ConfirmReturn, "shop:write", _SERVES, ("restock",), "The goods have come back"),
+    Route(
+        "POST",
+        f"{_SHOP_CASE}/arrival",
+        claiming.ConfirmReturn,
+        "shop:write",
+        _SERVES,
+        ("restock", "location_id"),
+        "The goods have come back",
+    ),
     Route("POST", f"{_SHOP_CASE}/dispute", disputes.ContestReturn, "shop:write", _SERVES, _SAYS, "Call the operator about what came back"),
     Route("POST", f"{_SHOP_CASE}/evidence", disputes.GiveShopEvidence, "shop:write", _SERVES, _SAYS, "Give evidence for the shop"),
     Route(

@@ -26,7 +26,7 @@ from yunduan.domains.orders.model import (
 from yunduan.domains.orders.receiving import on_its_way
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_shop, sealed
 from yunduan.domains.orders.tracking import watch
-from yunduan.kernel.ids import OrderId, ShopId, VariantId
+from yunduan.kernel.ids import LocationId, OrderId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import handles
@@ -72,13 +72,17 @@ class ShipParcel(
         *TakeStock.refuses,
     },
 ):
-    """Say that some of the goods have left the shop, in a parcel of their own. With the last of them the order is shipped."""
+    """Say that some of the goods have left the shop, in a parcel of their own. With the last of them the order is shipped.
+
+    Where the order is held at several locations, the parcel's is named: no more leave from there than are held there.
+    """
 
     shop_id: ShopId
     order_id: OrderId
     carrier: Carrier
     tracking: Tracking
     lines: Annotated[tuple[PieceLine, ...], Meta(min_length=1, max_length=CART_LINES_MAX)]
+    location_id: LocationId | None = None
 
 
 @handles(ShipOrder)
@@ -104,7 +108,9 @@ def ship_parcel(tx: Tx, ask: ShipParcel) -> ParcelShipped:
     if left and number >= PARCELS_MAX:
         raise Refused(OrderRefusal.PARCELS_FULL, f"{PARCELS_MAX} parcels at most")
     watch(tx, order, parcel=number, carrier=ask.carrier, tracking=ask.tracking)
-    parcel = _parcel(tx, order, ask, lines)
+    parcel = _parcel(tx, order, ask, lines, ask.location_id)
+    if left or ask.location_id:
+        _take(tx, order, lines, ask.location_id)
     after = _some_gone(tx, order, parcel, number) if left else _all_gone(tx, order, parcel)
     return ParcelShipped(order_id=order.id, state=after.state, parcel=number)
 
@@ -117,14 +123,19 @@ def _together(lines: Sequence[PieceLine]) -> tuple[PackedLine, ...]:
     return tuple([PackedLine(id, quantity) for id, quantity in pieces.items()])
 
 
-def _parcel(tx: Tx, order: Order, ask: ShipOrder | ShipParcel, lines: tuple[PackedLine, ...]) -> Parcel:
-    return Parcel(ask.carrier, sealed(tx, order.buyer, ask.tracking), tx.now, lines)
+def _parcel(
+    tx: Tx, order: Order, ask: ShipOrder | ShipParcel, lines: tuple[PackedLine, ...], location_id: LocationId | None = None
+) -> Parcel:
+    return Parcel(ask.carrier, sealed(tx, order.buyer, ask.tracking), tx.now, lines, location_id=location_id)
+
+
+def _take(tx: Tx, order: Order, lines: Sequence[PackedLine], location_id: LocationId | None) -> None:
+    gone = tuple([HoldLine(variant_id=line.variant_id, quantity=line.quantity) for line in lines])
+    tx.send(TakePart(hold_id=model.hold_of(order.id), lines=gone, location_id=location_id))
 
 
 def _some_gone(tx: Tx, order: Order, parcel: Parcel, number: int) -> Order:
     shipped = moved(tx, order, Step.SHIP_PART, Who.SHOP, parcels=(*order.progress.parcels, parcel))
-    gone = tuple([HoldLine(variant_id=line.variant_id, quantity=line.quantity) for line in parcel.lines])
-    tx.send(TakePart(hold_id=model.hold_of(order.id), lines=gone))
     pieces = tuple([PackedPieces(variant_id=line.variant_id, quantity=line.quantity) for line in parcel.lines])
     tx.tell(OrderPartlyShipped(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, parcel=number, lines=pieces))
     return shipped

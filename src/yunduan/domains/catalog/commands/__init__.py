@@ -10,6 +10,7 @@ from yunduan.domains.catalog.commands.applying import (
 from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCategory, SetAttributes
 from yunduan.domains.catalog.commands.comparing import DropComparison
 from yunduan.domains.catalog.commands.goods import ChangeGoods, CreateGoods, GoodsKept, PublishGoods, SetPrice, WithdrawGoods
+from yunduan.domains.catalog.commands.locations import MoveStock, SetSources
 from yunduan.domains.catalog.commands.reviewing import ApproveGoods, BanGoods, LiftBan, RejectGoods
 from yunduan.domains.catalog.commands.scheduling import OpenScheduled, ScheduleGoods
 from yunduan.domains.catalog.commands.shipping import CreateLocation, SetShippingTemplate
@@ -24,7 +25,16 @@ from yunduan.domains.catalog.commands.shops import (
     SuspendShop,
 )
 from yunduan.domains.catalog.commands.standings import SHOWN_AT_ONCE, SHOWN_EVERY_MS, CountSale, RateGoods, SaleLine, UncountSale
-from yunduan.domains.catalog.commands.stock import AdjustStock, HoldStock, ReleaseStock, ReturnStock, SetStock, TakePart, TakeStock
+from yunduan.domains.catalog.commands.stock import (
+    AdjustStock,
+    HoldStock,
+    ReleaseStock,
+    RerouteStock,
+    ReturnStock,
+    SetStock,
+    TakePart,
+    TakeStock,
+)
 
 __all__ = [
     "REFRESHED_AT_ONCE",
@@ -48,6 +58,7 @@ __all__ = [
     "GoodsKept",
     "HoldStock",
     "LiftBan",
+    "MoveStock",
     "OpenScheduled",
     "PublishGoods",
     "RateGoods",
@@ -55,6 +66,7 @@ __all__ = [
     "RejectGoods",
     "ReleaseStock",
     "ReopenShop",
+    "RerouteStock",
     "ReturnStock",
     "SaleLine",
     "ScheduleGoods",
@@ -63,6 +75,7 @@ __all__ = [
     "SetHoliday",
     "SetPrice",
     "SetShippingTemplate",
+    "SetSources",
     "SetStock",
     "ShopCreatedAnswer",
     "SuspendShop",

@@ -18,6 +18,7 @@ from yunduan.domains.catalog.model import (
     Rate,
     Region,
     ShippingTemplate,
+    Source,
     Zone,
     in_one_form,
 )
@@ -41,7 +42,7 @@ class TemplateKept(Struct, frozen=True, kw_only=True):
 
 
 class CreateLocation(Command[LocationKept], refuses={CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.LOCATIONS_FULL}):
-    """Add a place where a shop's stock lies; goods leave from the earlier ones first."""
+    """Add a place where a shop's stock lies: the last in its order, sending everywhere, until the shop says otherwise."""
 
     shop_id: ShopId
     name: Name
@@ -81,7 +82,8 @@ def create_location(tx: Tx, ask: CreateLocation) -> LocationKept:
         raise Refused(CatalogRefusal.LOCATIONS_FULL, f"{LOCATIONS_MAX} locations are the most")
     id = LocationId(tx.id("loc"))
     tx.add(store.LOCATION, id, Location(id=id, shop_id=shop.id, name=ask.name, country=ask.country, region=ask.region))
-    tx.put(store.SHOP, shop.id, replace(shop, location_ids=(*shop.location_ids, id)))
+    sources = (*shop.sources, Source(location_id=id)) if shop.sources else ()
+    tx.put(store.SHOP, shop.id, replace(shop, location_ids=(*shop.location_ids, id), sources=sources))
     return LocationKept(location_id=id)
 
 

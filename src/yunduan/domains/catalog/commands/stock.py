@@ -4,22 +4,18 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from yunduan.domains.catalog import store
+from yunduan.domains.catalog import sourcing, store
 from yunduan.domains.catalog.facts import StockRanLow
 from yunduan.domains.catalog.model import (
     HOLD_MOVES,
     LINES_MAX,
     ON_HAND_MAX,
     CatalogRefusal,
-    HeldLine,
     Hold,
     HoldLine,
     HoldState,
-    Left,
-    SoldOut,
     Stock,
     StockReason,
-    allocate,
     counted,
     ended,
     give_back,
@@ -72,17 +68,34 @@ class AdjustStock(Command[StockNow], refuses=_OF_STOCK):
 Lines = Annotated[tuple[HoldLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
 
 
+_OF_SOURCE = {CatalogRefusal.SOLD_OUT, CatalogRefusal.NOT_FROM_ONE, CatalogRefusal.REGION_NOT_SERVED}
+
+
 class HoldStock(
-    Command[bool],
-    refuses={CatalogRefusal.VARIANT_NOT_FOUND, CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.SOLD_OUT, CatalogRefusal.HOLD_EXISTS},
+    Command[bool], refuses={CatalogRefusal.VARIANT_NOT_FOUND, CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.HOLD_EXISTS, *_OF_SOURCE}
 ):
-    """Promise stock to an order, all lines or none; answers whether anything changed.
+    """Promise stock of one shop to an order, all lines or none, at locations that send to where it goes; answers whether anything changed.
 
     The same hold with the same lines changes nothing while it stands. `SOLD_OUT` comes with what is left of each variant.
     """
 
     hold_id: HoldId
     lines: Lines
+    country: str = ""
+    """Where it goes; without it any location sends."""
+    region: str = ""
+    """In its one form (`kernel.regions`)."""
+
+
+class RerouteStock(Command[bool], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE, *HoldStock.refuses}):
+    """Promise an order that goes elsewhere now the same pieces from locations that send there; answers whether anything changed.
+
+    Where they lie now they stay, if each of those locations sends there.
+    """
+
+    hold_id: HoldId
+    country: str
+    region: str
 
 
 class ReleaseStock(Command[bool], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE}):
@@ -100,18 +113,29 @@ class TakeStock(Command[bool], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRe
     hold_id: HoldId
 
 
-class TakePart(Command[None], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE, CatalogRefusal.EXCEEDS_HELD}):
-    """Some of the goods have left; the others of the hold wait on. Refused when fewer wait."""
+_OF_LOCATION = {CatalogRefusal.LOCATION_NOT_FOUND, CatalogRefusal.VARIANT_NOT_FOUND, CatalogRefusal.SHOP_NOT_FOUND}
+
+
+class TakePart(
+    Command[None],
+    refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE, CatalogRefusal.EXCEEDS_HELD, *_OF_LOCATION},
+):
+    """Some of the goods have left, from one location if it is named; the others of the hold wait on. Refused when fewer wait there."""
 
     hold_id: HoldId
     lines: Lines
+    location_id: LocationId | None = None
 
 
-class ReturnStock(Command[None], refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE, CatalogRefusal.EXCEEDS_TAKEN}):
-    """Goods that had left have come back to where they came from; never more than left, however often it is sent."""
+class ReturnStock(
+    Command[None],
+    refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE, CatalogRefusal.EXCEEDS_TAKEN, *_OF_LOCATION},
+):
+    """Goods that had left have come back, to the location that is named or else to where they came from; never more than left."""
 
     hold_id: HoldId
     lines: Lines
+    location_id: LocationId | None = None
 
 
 @handles(SetStock)
@@ -150,38 +174,44 @@ def hold_stock(tx: Tx, ask: HoldStock) -> bool:
         if before.state is HoldState.HELD and before.quantities() == wanted:
             return False
         raise Refused(CatalogRefusal.HOLD_EXISTS)
-    lines, low = _find(tx, wanted)
-    hold = Hold(id=ask.hold_id, state=HoldState.HELD, lines=lines)
-    for line in hold.lines:
-        store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(held=line.quantity))
+    shop, variants = sourcing.of_one_shop(tx, wanted)
+    pieces = sourcing.pieces(tx, shop, wanted)
+    hold = Hold(id=ask.hold_id, state=HoldState.HELD, lines=sourcing.sent(shop, wanted, pieces, ask.country, ask.region))
+    _hold_lines(tx, hold)
     tx.add(store.HOLD, hold.id, hold)
-    for fact in low:
-        tx.tell(fact)
+    for id, quantity in wanted.items():
+        there = sum(pieces[id].values())
+        if ran_low(there, there - quantity):
+            tx.tell(StockRanLow(variant_id=id, goods_id=variants[id].goods_id, shop_id=shop.id, available=there - quantity))
     return True
 
 
-def _find(tx: Tx, wanted: dict[VariantId, int]) -> tuple[tuple[HeldLine, ...], list[StockRanLow]]:
-    """Where the pieces of each variant come from, and which of them run low by that; refuses when there are too few, and says of which."""
-    found: list[HeldLine] = []
-    low: list[StockRanLow] = []
-    short: list[Left] = []
-    for id, quantity in wanted.items():
-        variant = tx.get(store.VARIANT, id)
-        if variant is None:
-            raise Refused(CatalogRefusal.VARIANT_NOT_FOUND)
-        places = store.shop(tx, variant.shop_id).location_ids
-        available = [(place, store.stock(tx, id, place).available) for place in places]
-        parts = allocate(quantity, available)
-        before = sum(pieces for _, pieces in available)
-        if parts is None:
-            short.append(Left(variant_id=id, available=before))
-            continue
-        found += [HeldLine(id, place, part) for place, part in parts]
-        if ran_low(before, before - quantity):
-            low.append(StockRanLow(variant_id=id, goods_id=variant.goods_id, shop_id=variant.shop_id, available=before - quantity))
-    if short:
-        raise Refused(CatalogRefusal.SOLD_OUT, figures=SoldOut(lines=tuple(short)))
-    return tuple(found), low
+def _hold_lines(tx: Tx, hold: Hold, times: int = 1) -> None:
+    """Count the lines of a hold as held where they lie, or with -1 as free again."""
+    for line in hold.lines:
+        store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(held=times * line.quantity))
+
+
+@handles(RerouteStock)
+def reroute_stock(tx: Tx, ask: RerouteStock) -> bool:
+    """Choose anew as if the hold were not there."""
+    hold = _hold(tx, ask.hold_id)
+    if hold.state is not HoldState.HELD or any(line.gone for line in hold.lines):
+        raise Refused(CatalogRefusal.HOLD_STATE, "some of it has left, or been released")
+    wanted = hold.quantities()
+    shop, _ = sourcing.of_one_shop(tx, wanted)
+    serving = {one.location_id for one in shop.sources if one.serves(ask.country, ask.region)}
+    if not shop.sources or all(line.location_id in serving for line in hold.lines):
+        return False
+    pieces = sourcing.pieces(tx, shop, wanted)
+    for line in hold.lines:
+        if line.location_id in pieces[line.variant_id]:
+            pieces[line.variant_id][line.location_id] += line.quantity
+    after = Hold(id=hold.id, state=hold.state, lines=sourcing.sent(shop, wanted, pieces, ask.country, ask.region))
+    _hold_lines(tx, hold, -1)
+    _hold_lines(tx, after)
+    tx.put(store.HOLD, hold.id, after)
+    return True
 
 
 @handles(ReleaseStock)
@@ -216,7 +246,8 @@ def take_part(tx: Tx, ask: TakePart) -> None:
     hold = _hold(tx, ask.hold_id)
     if hold.state is not HoldState.HELD:
         raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
-    after, gone = part_gone(hold, totals((line.variant_id, line.quantity) for line in ask.lines))
+    _see_location(tx, hold, ask.location_id)
+    after, gone = part_gone(hold, totals((line.variant_id, line.quantity) for line in ask.lines), ask.location_id)
     for line in gone:
         store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(held=-line.quantity, on_hand=-line.quantity))
     tx.put(store.HOLD, hold.id, after)
@@ -229,9 +260,17 @@ def return_stock(tx: Tx, ask: ReturnStock) -> None:
     if hold.state is not HoldState.TAKEN:
         raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
     after, back = give_back(hold, totals((line.variant_id, line.quantity) for line in ask.lines))
+    _see_location(tx, hold, ask.location_id)
     for line in back:
-        store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(on_hand=line.quantity))
+        store.keep_stock(tx, store.stock(tx, line.variant_id, ask.location_id or line.location_id).moved(on_hand=line.quantity))
     tx.put(store.HOLD, hold.id, after)
+
+
+def _see_location(tx: Tx, hold: Hold, id: LocationId | None) -> None:
+    """Refuse a location that is not of the shop whose pieces these are."""
+    if id:
+        shop, _ = sourcing.of_one_shop(tx, hold.quantities())
+        store.location(tx, id, shop_id=shop.id)
 
 
 def _hold(tx: Tx, id: HoldId) -> Hold:

@@ -49,7 +49,7 @@ from yunduan.domains.orders.queries.refunds import (
     shop_order_refunds,
 )
 from yunduan.domains.orders.queries.reviews import ReviewPage, ReviewsOfGoods, ReviewView, reviews_of_goods
-from yunduan.domains.orders.queries.seeing import SHIPS, destination, of_shop, seen
+from yunduan.domains.orders.queries.seeing import SHIPS, destination, of_shop, reckoned_by, seen
 
 __all__ = [
     "QUOTE_REFUSALS",
@@ -94,6 +94,7 @@ __all__ = [
     "preview",
     "preview_checkout",
     "quote",
+    "reckoned_by",
     "reviews_of_goods",
     "seen",
     "shipping",

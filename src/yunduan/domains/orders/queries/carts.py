@@ -9,7 +9,7 @@ from yunduan.domains.catalog.model import CatalogRefusal, Left, Offer, ShopTerms
 from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
 from yunduan.domains.identity.model import IdentityRefusal, SealedAddress
 from yunduan.domains.identity.queries import SealedAddressOf
-from yunduan.domains.orders import limiting, model, store
+from yunduan.domains.orders import limiting, model, sources, store
 from yunduan.domains.orders.charges import CheckoutPreview, ShopPreview, charges
 from yunduan.domains.orders.model import (
     Away,
@@ -50,6 +50,7 @@ QUOTE_REFUSALS = frozenset(
         OrderRefusal.TOO_LARGE,
         OrderRefusal.BUYER_LIMIT,
         CatalogRefusal.SOLD_OUT,
+        CatalogRefusal.NOT_FROM_ONE,
         CatalogRefusal.REGION_NOT_SERVED,
         IdentityRefusal.ADDRESS_NOT_FOUND,
     }
@@ -141,6 +142,8 @@ def _check(shops: dict[ShopId, Wanted], terms: dict[ShopId, ShopTerms]) -> None:
     gone, short = [], []
     for shop_id, wanted in shops.items():
         is_open, away_until = terms[shop_id].open, terms[shop_id].away_until
+        if not terms[shop_id].sends:
+            raise Refused(CatalogRefusal.REGION_NOT_SERVED, "no location of the shop sends there")
         if is_open and away_until:
             raise Refused(OrderRefusal.SHOP_AWAY, "on holiday", figures=Away(shop_id=shop_id, back_at=away_until))
         for line, offer in wanted:
@@ -158,9 +161,10 @@ def _check(shops: dict[ShopId, Wanted], terms: dict[ShopId, ShopTerms]) -> None:
 
 def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) -> list[Priced]:
     """What lines of a cart cost now, shop by shop: prices are read here, whatever was seen before."""
-    offers = at.ask(OffersOf(variant_ids=tuple([line.variant_id for line in lines])))
+    country, region = (address.country, address.region) if address else ("", "")
+    offers = at.ask(OffersOf(variant_ids=tuple([line.variant_id for line in lines]), country=country, region=region))
     shops = _by_shop(lines, offers)
-    terms = {shop_id: at.ask(TermsOf(shop_id=shop_id)) for shop_id in shops}
+    terms = {shop_id: at.ask(TermsOf(shop_id=shop_id, country=country, region=region)) for shop_id in shops}
     _check(shops, terms)
     limits = limiting.limits_of(offers)
     if limits:
@@ -173,7 +177,7 @@ def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) 
             name_en=terms[shop_id].name_en,
             currency=terms[shop_id].currency,
             shipping=shipping(at, wanted, address) if address else 0,
-            country=address.country if address else "",
+            country=country,
             commission_ppm=terms[shop_id].commission_ppm,
         )
         for shop_id, wanted in shops.items()
@@ -247,4 +251,7 @@ def preview_checkout(at: Asking, ask: PreviewCheckout) -> CheckoutPreview:
     chosen = tuple(VariantId(id) for id in ask.items.split(",")) if ask.items else ()
     lines = model.selected(cart.lines if cart else (), chosen)
     address = at.ask(SealedAddressOf(person_id=at.actor.person, address_id=ask.address_id)) if ask.address_id else None
-    return preview(quote(at, lines, address), complete=address is not None)
+    quotes = quote(at, lines, address)
+    if address is not None:
+        sources.see_that_it_leaves(at, quotes, address)
+    return preview(quotes, complete=address is not None)

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.identity.model import Postal, Vault
-from yunduan.domains.orders import cases, model, parcels, store
+from yunduan.domains.orders import cases, model, parcels, sources, store
 from yunduan.domains.orders.charges import Charge, charges
 from yunduan.domains.orders.model import (
     LineNote,
@@ -17,9 +17,11 @@ from yunduan.domains.orders.model import (
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.parcels import PiecesLeft
 from yunduan.domains.orders.queries.seeing import SHIPS, destination, line_notes_from, of_shop, seen
+from yunduan.domains.orders.sources import PiecesAt
 from yunduan.kernel.ids import (
     CaseId,
     CheckoutId,
+    LocationId,
     OrderId,
     ShopId,
     VariantId,
@@ -47,6 +49,8 @@ class ParcelView(Struct, frozen=True, kw_only=True):
     arrived_at: int
     """When its carrier delivered it; 0 when that has not been heard."""
     lines: tuple[ParcelLine, ...]
+    location_id: LocationId | None = None
+    """Where it left from, if the shop has said so."""
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
@@ -77,6 +81,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     """What has left, the first first."""
     unshipped: tuple[PiecesLeft, ...]
     """What has not, of an order that was paid and stands."""
+    leaves_from: tuple[PiecesAt, ...]
+    """From which locations that is to leave; for the shop and the operators."""
     receive_by: int
     """When a shipped order counts as received if the buyer says nothing; 0 when that does not come by itself."""
     may_extend: bool
@@ -174,6 +180,7 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         ended_at=progress.ended_at,
         parcels=_parcels(at, order, agreed),
         unshipped=_unshipped(order, agreed),
+        leaves_from=sources.leaves_from(at, order) if inside else (),
         receive_by=receive_by,
         may_extend=receive_by > 0 and not progress.extended,
         case_id=cases.case_id_of(order.id, progress.cases - 1) if progress.in_case else None,
@@ -192,6 +199,7 @@ def _parcels(at: Asking, order: Order, agreed: Terms) -> tuple[ParcelView, ...]:
                 tracking=vault.unseal(order.buyer, parcel.tracking),
                 shipped_at=parcel.shipped_at,
                 arrived_at=parcel.arrived_at,
+                location_id=parcel.location_id,
                 lines=tuple(
                     [ParcelLine(variant_id=line.variant_id, quantity=line.quantity) for line in parcels.packed(parcel, agreed.items)]
                 ),

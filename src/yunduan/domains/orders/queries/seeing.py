@@ -14,6 +14,7 @@ from yunduan.kernel.ids import (
     ShopId,
 )
 from yunduan.kernel.refusals import Refused
+from yunduan.kernel.regions import region_of
 from yunduan.runtime.transaction import Asking
 
 SHIPS = (ShopRole.OWNER, ShopRole.MANAGER, ShopRole.PACKER)
@@ -42,3 +43,9 @@ def destination(at: Asking, order: Order) -> Postal | None:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     postal = vault.unseal(order.buyer, order.progress.address or store.terms(order).address)
     return _postal(postal) if postal is not None else None
+
+
+def reckoned_by(at: Asking, order: Order) -> tuple[str, str]:
+    """The country and the region, in its one form, that an order goes to; nothing once its buyer has been erased."""
+    goes = destination(at, order)
+    return (goes.country, region_of(goes.country, goes.region) or "") if goes else ("", "")
