@@ -1,14 +1,19 @@
 """Signing in over HTTP: what leaves the house, byte for byte."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
-from support.asgi import Client, Heard
+from support.asgi import Client, Heard, call
 from support.people import HOME, OTHER_PHONE, PHONE, People, wrong
 from yunduan.domains.identity.commands import RegisterPerson
 from yunduan.domains.identity.model import ADDRESSES_MAX, MINUTE_MS
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.edges.http.watching import Here
+from yunduan.runtime.ports import Row, Table
 from yunduan.runtime.settings import Settings
 
 POSTAL = {"recipient": "林美", "phone": "0571-88157788", "country": "CN", "region": "浙江", "city": "杭州", "lines": list(HOME.lines)}
@@ -116,3 +121,33 @@ def test_a_full_address_book_is_no_matter_of_time(client: Client) -> None:
     assert mei("DELETE", f"/v1/me/addresses/{kept[0]}").status == 200
     assert mei("POST", "/v1/me/addresses", {"address": POSTAL}, key="one-more").body == full.body
     assert mei("POST", "/v1/me/addresses", {"address": POSTAL}).status == 200
+
+
+def test_tokens_that_arrive_together_are_looked_up_at_once(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is answered as if it had come alone: those that are nobody's, and those that have no form, too."""
+    mine = [people.vault.token(people.opened(f"+861380013800{n}").session_id) for n in range(5)]
+    ended, _, *open = mine
+    Client(application(people.cloud, Settings(), admits=Sessions(people.cloud), watch=Here(people.cloud)), people.run).as_(ended)(
+        "POST", "/v1/me/sign-out"
+    )
+    people.cloud.remember()
+    loaded: list[int] = []
+    load = people.cloud._look._reader.load
+
+    def noted(table: Table[Any, Any], keys: Sequence[Any]) -> list[Row]:
+        loaded.append(len(keys))
+        return load(table, keys)
+
+    monkeypatch.setattr(people.cloud._look._reader, "load", noted)
+    front = application(people.cloud, Settings(), admits=Sessions(people.cloud), watch=Here(people.cloud))
+    shown = [*(f"Bearer {token}" for token in (ended, *open, "made up")), "Basic YTpi", ""]
+
+    async def together() -> list[Heard]:
+        headers = [
+            {"content-type": "application/json", "idempotency-key": "k-1"} | ({"authorization": one} if one else {}) for one in shown
+        ]
+        return list(await asyncio.gather(*(call(front, "POST", "/v1/me/sign-out", body=b"{}", headers=one) for one in headers)))
+
+    assert [heard.status for heard in people.run(together())] == [401, 200, 200, 200, 401, 401, 401]
+    assert loaded[0] == 5
+    assert loaded[1:] == [1, 1]  # nobody's token is not remembered

@@ -38,6 +38,7 @@ DOMAIN = Domain(
     ),
     queries=(
         queries.caller_of,
+        queries.callers_expected,
         queries.sealed_address_of,
         queries.addresses_of,
         forms.address_form_of,

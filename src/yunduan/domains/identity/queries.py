@@ -44,6 +44,12 @@ class CallerOf(Query[Caller | None]):
     token_hash: bytes
 
 
+class CallersExpected(Query[None]):
+    """Have the sessions of several tokens looked up at once, because each of them will be asked for right away."""
+
+    token_hashes: tuple[bytes, ...]
+
+
 class SealedAddressOf(Query[SealedAddress], refuses=(IdentityRefusal.ADDRESS_NOT_FOUND,)):
     """A person's address as it may be copied onto an order; another person's is as if it were not there."""
 
@@ -153,6 +159,12 @@ def caller_of(at: Asking, ask: CallerOf) -> Caller | None:
         expires_at=session.expires_at,
         seen_at=session.seen_at,
     )
+
+
+@answers(CallersExpected)
+def callers_expected(at: Asking, ask: CallersExpected) -> None:
+    """What is found is remembered by whoever looks; what is not there is not."""
+    at.get_many(SESSIONS, ask.token_hashes)
 
 
 def _roles_of(at: Asking, person: PersonId) -> tuple[frozenset[str], Mapping[ShopId, frozenset[str]]]:

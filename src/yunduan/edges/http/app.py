@@ -12,6 +12,7 @@ from litestar.response import Redirect
 
 from yunduan.backends.sandbox import Sandbox
 from yunduan.edges.access import Access
+from yunduan.edges.http.callers import Sessions
 from yunduan.edges.http.docs import STYLE, docs_page
 from yunduan.edges.http.endpoint import Admits, Endpoint
 from yunduan.edges.http.events import Streams
@@ -49,7 +50,8 @@ def application(cloud: Access, settings: Settings, *, admits: Admits, watch: Wat
         logging_config=None,
         request_max_body_size=bounds.body_bytes_max,
     )
-    return Front(endpoints, rest, bounds=bounds, elsewhere=elsewhere, streams=streams, slow_ms=settings.log.slow_ms)
+    expect = admits.expect if isinstance(admits, Sessions) else None
+    return Front(endpoints, rest, bounds=bounds, elsewhere=elsewhere, streams=streams, expect=expect, slow_ms=settings.log.slow_ms)
 
 
 def _sandbox(cloud: Access) -> Sandbox | None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 
 import structlog
 
 from yunduan.domains.identity.commands import TouchSession
 from yunduan.domains.identity.model import TOUCH_MS
-from yunduan.domains.identity.queries import CallerOf
+from yunduan.domains.identity.queries import CallerOf, CallersExpected
 from yunduan.edges.access import Access
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import SessionId
@@ -39,6 +40,10 @@ class Sessions:
             shop_roles=caller.shop_roles,
             origin=origin,
         )
+
+    def expect(self, tokens: Sequence[bytes]) -> None:
+        """Whoever shows one of these tokens is about to be asked for: they are looked up at once, and remembered until a commit."""
+        self._cloud.ask(CallersExpected(token_hashes=tuple([hashlib.sha256(token).digest() for token in tokens])))
 
     def _touch(self, session: SessionId) -> None:
         """Have it noted, behind the scenes, that a session is still in use; once, however many requests come meanwhile."""

@@ -54,8 +54,8 @@ class Endpoint:
         self._message: Callable[..., Any] = route.message
         self._codes = frozenset(code.value for code in route.message.refuses)
         self._slow = bool(getattr(route.message, "slow", False))
-        self._public = route.owner.kind is Ownership.ANYONE
-        self._headers = () if self._public and not self.changes else _OWN
+        self.public = route.owner.kind is Ownership.ANYONE
+        self._headers = () if self.public and not self.changes else _OWN
         self._decode = msgspec.json.Decoder(self.body_form).decode
         self._lists = frozenset(
             field.name for field in msgspec.structs.fields(self.body_form) if get_origin(plain(field.type)) in {tuple, list, set, frozenset}
@@ -101,7 +101,7 @@ class Endpoint:
         return code in self._codes or code in _KEY_CODES
 
     def _caller(self, origin: str, authorization: bytes | None, values: Sequence[str]) -> Actor:
-        if self._public:
+        if self.public:
             return Actor(origin=origin) if origin else ANONYMOUS
         actor = None
         if authorization is not None and authorization[:7].lower() == b"bearer " and 7 < len(authorization) <= TOKEN_LENGTH_MAX:
@@ -159,6 +159,14 @@ class Endpoint:
             return Reply(200, answered.body, JSON, _OWN)
         reveals: Callable[..., Any] = self.route.reveals  # type: ignore[assignment]
         return Reply(200, _encode(reveals(self._answer_decoder.decode(answered.body), self._cloud.port)), JSON, _OWN)
+
+
+def token_of(request: Request) -> bytes:
+    """The token that a request shows, if it has a form that a token could have."""
+    for name, value in request.headers:
+        if name == b"authorization":
+            return value[7:] if value[:7].lower() == b"bearer " and len(value) <= TOKEN_LENGTH_MAX else b""
+    return b""
 
 
 def refusal_reply(refused: Refused) -> Reply:

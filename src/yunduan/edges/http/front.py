@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from itertools import count
@@ -10,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from yunduan.edges.http.endpoint import PREFIX, Endpoint, refusal_reply
+from yunduan.edges.http.endpoint import PREFIX, Endpoint, refusal_reply, token_of
 from yunduan.edges.http.events import PATH as EVENTS
 from yunduan.edges.http.events import Streams, wants_stream
 from yunduan.edges.http.meters import Meter
@@ -77,18 +78,21 @@ class Front:
         bounds: Bounds | None = None,
         elsewhere: Meter | None = None,
         streams: Streams | None = None,
+        expect: Callable[[Sequence[bytes]], None] | None = None,
         slow_ms: int = 250,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         """Serve these endpoints, with bodies within bounds, and everything else by `rest`; `elsewhere` counts what no route has.
 
-        `streams` answers whoever asks for events as they come.
+        `streams` answers whoever asks for events as they come. `expect` is told of the tokens that have arrived together.
         """
         self.bounds = bounds or Bounds()
         self.endpoints = tuple(endpoints)
         self.elsewhere = elsewhere or Meter("", "elsewhere")
         self.streams = streams
         self._rest = rest
+        self._expect = expect
+        self._arrived: list[tuple[Endpoint, Request, list[str], float, Callable[[Reply], None]]] = []
         self._slow_s = slow_ms / 1000
         self._clock = clock
         self._exact: dict[str, Methods] = {}
@@ -156,6 +160,23 @@ class Front:
                 self._count(self.elsewhere, reply, began)
                 done(reply)
                 return
+        if self._expect is not None and endpoint.changes and not endpoint.public:
+            self._arrived.append((endpoint, request, values, began, done))
+            if len(self._arrived) == 1:
+                asyncio.get_running_loop().call_soon(self._begin_arrived)
+            return
+        self._begin(endpoint, request, values, began, done)
+
+    def _begin_arrived(self) -> None:
+        """Begin what has come since the loop last looked at its sockets: after a commit, from everybody who was answered by the last."""
+        arrived, self._arrived = self._arrived, []
+        if self._expect is not None and len(arrived) > 1:
+            with suppress(FaultError):  # each of them will hear of it
+                self._expect([token for _, request, *_ in arrived if (token := token_of(request))])
+        for one in arrived:
+            self._begin(*one)
+
+    def _begin(self, endpoint: Endpoint, request: Request, values: list[str], began: float, done: Callable[[Reply], None]) -> None:
         found: Reply | asyncio.Future[Any]
         try:
             found = endpoint.begin(request, values)
