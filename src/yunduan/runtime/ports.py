@@ -86,7 +86,15 @@ class Snapshots(Reader, Protocol):
 
 
 class Store(Reader, Protocol):
-    """The one connection that writes. While it is lent to the helper thread, a touch is a broken program."""
+    """The one connection that writes. While it is lent to the helper thread, a touch is a broken program.
+
+    What `insert`, `update`, `append` and `move` send may be carried out while this process goes on. What is wrong with it is raised
+    there, by whatever is asked next, by `settle`, or by `commit`.
+    """
+
+    def load_each(self, wanted: Sequence[tuple[Table[Any, Any], Sequence[Any]]]) -> list[list[Row]]:
+        """For each of several tables the rows with its keys, asked for together."""
+        ...
 
     def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
         """Run one statement; answers the number of rows it touched."""
@@ -96,12 +104,20 @@ class Store(Reader, Protocol):
         """Add rows (every column, in order)."""
         ...
 
-    def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> int:
-        """Change the rows with these keys (every column, in order); answers how many there were."""
+    def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
+        """Change the rows with these keys (every column, in order); each must be there."""
         ...
 
-    def append(self, sql: str, rows: Sequence[Row]) -> int:
-        """Run one statement for every row; answers the number of rows touched by all of them."""
+    def append(self, sql: str, rows: Sequence[Row]) -> None:
+        """Run one statement for every row."""
+        ...
+
+    def move(self, sql: str, arguments: Sequence[object], otherwise: Exception) -> None:
+        """Run a statement that must touch one row, and raise the error when it does not."""
+        ...
+
+    def settle(self) -> None:
+        """Return when what was sent has been done; raises what was wrong with it."""
         ...
 
     def script(self, sql: str) -> None:
@@ -117,7 +133,10 @@ class Store(Reader, Protocol):
         ...
 
     def commit(self) -> None:
-        """Return when the transaction is on disk; raises `UnknownOutcomeError` when that cannot be told."""
+        """Return when the transaction is on disk; raises `UnknownOutcomeError` when that cannot be told.
+
+        `NothingKeptError` when something that was sent before did not fit: the transaction is to be rolled back.
+        """
         ...
 
     def rollback(self) -> None:
@@ -155,6 +174,10 @@ class Store(Reader, Protocol):
     def close(self) -> None:
         """Let go of the data and of the lock on it."""
         ...
+
+
+class NothingKeptError(Exception):
+    """A commit was not tried, for the reason that caused this."""
 
 
 class StoreRefusedError(Exception):

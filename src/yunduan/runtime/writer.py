@@ -2,7 +2,7 @@
 
 A batch goes through these steps, in this order and no other, and may be cut off between any two of them:
 
-    taken → begun → (a command ran)* → flushed → sealed → committing → committed → (answered)*
+    taken → begun → (a command ran)* → sealed → flushed → committing → committed → (answered)*
 
 Nothing is answered before `committed`, refusals included. Statements run on the event loop's thread; only the commit, and what
 must be durable before it, runs in the helper thread, while the loop reads the next requests.
@@ -13,6 +13,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -27,7 +28,7 @@ from yunduan.runtime.answers import KEEP, Answered, Refusal, StoredAnswer, store
 from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
 from yunduan.runtime.look import HEAD
 from yunduan.runtime.memory import Changes
-from yunduan.runtime.ports import Store
+from yunduan.runtime.ports import NothingKeptError, Store
 from yunduan.runtime.registry import Registry, Wanted
 from yunduan.runtime.transaction import Head, Tx
 
@@ -79,6 +80,7 @@ class Ask(Struct, eq=False):
 
 
 Outcome = Answered | Exception
+Batch = list[tuple[Ask, Outcome]]
 
 
 class SupersededError(FaultError):
@@ -258,8 +260,12 @@ class Writer:
             self._in_helper(upkeep.run, self._after_upkeep_beside, self._beside)
         taken = self._take()
         self._probe("taken")
+        self._carry(taken, self._run)
+
+    def _carry(self, taken: list[Ask], run: Callable[[list[Ask]], Batch]) -> None:
+        """Carry out a batch and send its commit on its way; whoever is in it has been told when there is none."""
         try:
-            batch = self._attempted(taken)
+            batch = self._attempted(taken, run)
         except Exception as error:
             self._stop(taken, error)
             return
@@ -271,10 +277,10 @@ class Writer:
         self._store.lend()
         self._in_helper(self._commit, lambda error: self._after_commit(batch, error))
 
-    def _attempted(self, taken: list[Ask]) -> list[tuple[Ask, Outcome]] | None:
+    def _attempted(self, taken: list[Ask], run: Callable[[list[Ask]], Batch]) -> Batch | None:
         """The batch, ready to be committed; nothing when it is void and everybody has been told."""
         try:
-            return self._run(taken)
+            return run(taken)
         except _VoidError as void:
             self._store.rollback()
             self._tx.forget()
@@ -305,9 +311,9 @@ class Writer:
         if error is not None and self.failed is None:
             self._stop([], error)
 
-    def _after_commit(self, batch: list[tuple[Ask, Outcome]], error: BaseException | None) -> None:
+    def _after_commit(self, batch: Batch, error: BaseException | None) -> None:
         if error is not None or self.failed is not None:
-            self._stop([ask for ask, _ in batch], error or FaultError("the writer has stopped"))
+            self._not_committed([ask for ask, _ in batch], error or FaultError("the writer has stopped"))
             return
         self.head = self._tx.head
         for watcher in self._watchers:
@@ -321,6 +327,18 @@ class Writer:
             self._probe("answered")
             self._answer(ask, outcome)
         self._next()  # after the answers, which leave first: whoever has one asks anew while the next batch is carried out
+
+    def _not_committed(self, taken: list[Ask], error: BaseException) -> None:
+        """Stop; but when it is known that nothing was kept, because what was sent did not fit, find who is to blame."""
+        cause = error.__cause__ if isinstance(error, NothingKeptError) else error
+        if cause is error or self.failed is not None or isinstance(cause, SupersededError):
+            self._stop(taken, cause or error)
+        elif isinstance(cause, FaultError):
+            self._store.rollback()
+            self._tx.forget()
+            self._void(taken, cause)
+        else:
+            self._carry(taken, partial(self._replay, error=cause))
 
     def _next(self) -> None:
         if self._asks or self._background:
@@ -341,26 +359,32 @@ class Writer:
         background = [self._background.popleft() for _ in range(min(len(self._background), max(1, most // 4)))]
         return background + [self._asks.popleft() for _ in range(min(len(self._asks), max(1, most - len(background))))]
 
-    def _run(self, taken: list[Ask]) -> list[tuple[Ask, Outcome]]:
+    def _run(self, taken: list[Ask]) -> Batch:
         try:
             return self._attempt(taken, guarded=False)
         except SupersededError:
             raise
         except FaultError as fault:
             raise _VoidError(str(fault)) from fault
-        except Exception:  # what waited did not fit, or an error took the transaction: carry out one by one to find who is to blame
-            log.exception("batch_replayed", commands=len(taken))
-            self._store.rollback()
-            self._tx.forget()
-            self.replays += 1
+        except Exception as error:
+            return self._replay(taken, error)
+
+    def _replay(self, taken: list[Ask], error: BaseException | None) -> Batch:
+        """What waited did not fit, or an error took the transaction: carry out one by one to find who is to blame."""
+        log.error("batch_replayed", commands=len(taken), exc_info=error)
+        self._store.rollback()
+        self._tx.forget()
+        self.replays += 1
         try:
-            return self._attempt(taken, guarded=True)
+            batch = self._attempt(taken, guarded=True)
+            self._store.settle()  # what does not fit now is not any one command's
+            return batch
         except SupersededError:
             raise
         except FaultError as fault:
             raise _VoidError(str(fault)) from fault
 
-    def _attempt(self, taken: list[Ask], *, guarded: bool) -> list[tuple[Ask, Outcome]]:
+    def _attempt(self, taken: list[Ask], *, guarded: bool) -> Batch:
         tx, clock, limits = self._tx, self._clock, self._limits
         self._store.begin()
         self._probe("begun")
@@ -382,13 +406,12 @@ class Writer:
                 continue
             batch.append((ask, self._carry_out(ask, known.get(ask.name), guarded=guarded)))
             self._probe("ran")
-        tx.flush()
-        self._probe("flushed")
-        for seal in self._registry.seals:
+        for seal in self._registry.seals:  # first: what they read back is waited for, what is sent after them is not
             seal(tx)
+        self._probe("sealed")
         tx.flush()
         self._move_head()
-        self._probe("sealed")
+        self._probe("flushed")
         for ask in reversed(left):
             (self._background if ask.background else self._asks).appendleft(ask)
         return batch
@@ -411,15 +434,13 @@ class Writer:
         wanted: dict[str, tuple[Any, list[Any]]] = {}
         for ended in [each for each in rounds if not self._names(each, wanted)]:
             rounds.remove(ended)
-        missing = 0
-        for table, keys in wanted.values():
-            try:
-                missing += self._tx.advance(table, keys)
-            except FaultError:
-                raise
-            except Exception as error:  # the same: whose key it is shows when its handler asks for the row
-                log.warning("advance_failed", table=table.name, error=repr(error))
-        return missing
+        try:
+            return self._tx.advance_each(wanted.values())
+        except FaultError:
+            raise
+        except Exception as error:  # the same: whose key it is shows when its handler asks for the row
+            log.warning("advance_failed", tables=list(wanted), error=repr(error))
+            return 0
 
     @staticmethod
     def _names(rounds: Iterator[Wanted], wanted: dict[str, tuple[Any, list[Any]]]) -> bool:
@@ -485,6 +506,7 @@ class Writer:
     def _flush_alone(self, outcome: Outcome) -> Outcome:
         try:
             self._tx.flush()
+            self._store.settle()
             self._tx.end_command()
         except FaultError:
             raise
@@ -514,12 +536,11 @@ class Writer:
 
     def _move_head(self) -> None:
         new, old = self._tx.head, self.head
-        moved = self._store.write(
+        self._store.move(
             _MOVE_HEAD,
             (new.fact_seq, new.transfer_seq, new.block_hash, new.at, old.epoch, old.fact_seq, old.transfer_seq, old.block_hash, old.at),
+            SupersededError("another writer has moved the head"),
         )
-        if moved != 1:
-            raise SupersededError("another writer has moved the head")
 
     def _read_head(self) -> Head:
         row = self._store.row(HEAD)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from yunduan.testing.disk import Disk
 
-STEPS = ("taken", "begun", "ran", "flushed", "sealed", "committing", "committed", "answered")
+STEPS = ("taken", "begun", "ran", "sealed", "flushed", "committing", "committed", "answered")
 """The steps of a batch between any two of which the cloud may be cut off."""
 LENGTHS = (1, 6, 30, 100, 300)
 

@@ -18,7 +18,7 @@ from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.refusals import BrokenError, FaultError, UnknownOutcomeError
 from yunduan.runtime import domain as runtime
 from yunduan.runtime.migrations import migrate
-from yunduan.runtime.ports import StoreRefusedError
+from yunduan.runtime.ports import NothingKeptError, StoreRefusedError
 from yunduan.runtime.writer import SupersededError
 from yunduan.testing import World
 
@@ -159,9 +159,9 @@ def test_sets_are_one_statement_each(store: PostgresqlStore) -> None:
     sent: list[str] = []
     post = store._wire.post
 
-    def noting(sql: str, arguments: Any = ()) -> None:
+    def noting(sql: str, arguments: Any = ()) -> int:
         sent.append(sql.split(maxsplit=1)[0])
-        post(sql, arguments)
+        return post(sql, arguments)
 
     store._wire.post = noting  # type: ignore[method-assign]
     store._column_types("note")
@@ -169,8 +169,8 @@ def test_sets_are_one_statement_each(store: PostgresqlStore) -> None:
     rows = [(f"p{n}", n, None if n % 2 else "x", bytes([n % 256])) for n in range(1000)]
     store.begin()
     store.insert(PURSES, rows)
-    assert store.update(PURSES, [(id, amount + 1, label, mark) for id, amount, label, mark in rows]) == 1000
-    assert store.append("INSERT INTO note (about, text, rank) VALUES (?, ?, 5)", [(f"a{n}", "t") for n in range(1000)]) == 1000
+    store.update(PURSES, [(id, amount + 1, label, mark) for id, amount, label, mark in rows])
+    store.append("INSERT INTO note (about, text, rank) VALUES (?, ?, 5)", [(f"a{n}", "t") for n in range(1000)])
     found = store.load(PURSES, [f"p{n}" for n in range(1500)])
     assert sorted(found) == sorted((id, amount + 1, label, mark) for id, amount, label, mark in rows)
     assert sent == ["BEGIN", "INSERT", "UPDATE", "INSERT", "SELECT"]
@@ -183,7 +183,7 @@ def test_keys_of_two_columns_are_loaded_as_pairs(store: PostgresqlStore) -> None
     store.insert(SLOTS, [("a", 1, b"1"), ("a", 2, None), ("b", 1, b""), ("b", 2, b"4")])
     assert sorted(store.load(SLOTS, [("a", 1), ("b", 2), ("b", 3), ("a", 1)])) == [("a", 1, b"1"), ("b", 2, b"4")]
     assert store.load(SLOTS, [("a", 2)]) == [("a", 2, None)]
-    assert store.update(SLOTS, [("b", 1, b"new"), ("c", 9, b"")]) == 1
+    store.update(SLOTS, [("b", 1, b"new")])
     assert store.load(SLOTS, [("b", 1)]) == [("b", 1, b"new")]
 
 
@@ -251,7 +251,7 @@ def test_a_sum_that_was_not_cast_is_a_mistake_that_is_told(store: PostgresqlStor
 def test_an_append_with_do_update_may_touch_one_row_twice(store: PostgresqlStore) -> None:
     """As it may when it is run one by one."""
     sql = "INSERT INTO plain (id, amount) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET amount = plain.amount + excluded.amount"
-    assert store.append(sql, [("x", 1), ("x", 2), ("y", 5)]) == 3
+    store.append(sql, [("x", 1), ("x", 2), ("y", 5)])
     assert store.rows("SELECT id, amount FROM plain WHERE id IN ('x', 'y') ORDER BY id") == [("x", 3), ("y", 5)]
 
 
@@ -320,6 +320,66 @@ def test_a_row_that_cannot_be_sent_sends_none_of_its_set(store: PostgresqlStore)
     store.lend()
     store.commit()
     assert store.row("SELECT count(*) FROM plain") == (1,)
+
+
+@pytest.mark.parametrize("fault", ["absent", "twice", "moved"])
+def test_what_was_sent_and_does_not_fit_is_found_before_the_commit(fault: str, store: PostgresqlStore) -> None:
+    """Nobody waits for what the end of a batch sends; the helper thread does, and COMMIT is not sent then."""
+    store.begin()
+    store.insert(PURSES, [("a", 1, None, b"")])
+    if fault == "absent":
+        store.update(PURSES, [("a", 2, None, b""), ("z", 1, None, b"")])
+    elif fault == "twice":
+        store.insert(PURSES, [("a", 3, None, b"")])
+    else:
+        store.move("UPDATE plain SET amount = 8 WHERE amount = ?", (99,), SupersededError("somebody else"))
+    store.insert(SLOTS, [("a", 1, b"1")])
+    store.lend()
+    with pytest.raises(NothingKeptError) as caught:
+        store.commit()
+    cause = {"absent": BrokenError, "twice": psycopg.errors.UniqueViolation, "moved": SupersededError}[fault]
+    assert isinstance(caught.value.__cause__, cause)
+    store.rollback()
+    assert store.row("SELECT count(*) FROM purse") == store.row("SELECT count(*) FROM slot") == (0,)
+    store.begin()
+    store.insert(PURSES, [("a", 1, None, b"")])
+    store.lend()
+    store.commit()
+    assert store.row("SELECT count(*) FROM purse") == (1,)
+
+
+def test_what_was_sent_is_done_before_whatever_is_asked(store: PostgresqlStore) -> None:
+    """In order; what is wrong with it is raised there, or where it is settled."""
+    store.begin()
+    store.insert(PURSES, [("a", 1, None, b"")])
+    store.update(PURSES, [("a", 2, None, b"")])
+    assert store.load_each([(SLOTS, [("a", 1)]), (PURSES, ["a", "b"]), (PURSES, ["n\0l"])]) == [[], [("a", 2, None, b"")], []]
+    store.savepoint()
+    store.update(PURSES, [("b", 2, None, b"")])
+    with pytest.raises(BrokenError, match="each changed row of purse is there"):
+        store.settle()
+    store.settle()
+    store.update(PURSES, [("b", 2, None, b"")])
+    with pytest.raises(BrokenError, match="each changed row of purse is there"):
+        store.release()
+    store.rollback_to_savepoint()
+    assert store.load(PURSES, ["a"]) == [("a", 2, None, b"")]
+    store.update(PURSES, [("b", 2, None, b"")])
+    store.rollback()
+    assert store.load(PURSES, ["a"]) == []
+
+
+def test_a_batch_whose_rows_do_not_fit_is_carried_out_one_by_one(here: PostgresqlPlace) -> None:
+    """Although the server says so only when the loop goes on already: whoever is to blame is told alone."""
+    with world_at(here, domains=DOMAINS) as world:
+        world.cloud.store.script("CREATE UNIQUE INDEX note_once ON note (about)")
+        found = world.send_all([(put("a", 1), SYSTEM), (put("a", 7), SYSTEM), (put("b", 2), SYSTEM)])
+        assert isinstance(found[1], psycopg.errors.UniqueViolation)
+        assert [found[0], found[2]] == [[], []]
+        assert world.cloud.writer.replays == 1
+        assert sorted(world.rows("SELECT id, amount FROM purse")) == [("a", 1), ("b", 2)]
+        assert sorted(world.rows("SELECT about, text FROM note")) == [("a", "n1"), ("b", "n2")]
+        assert world.send(put("c", 5)) == []
 
 
 # Sessions that die

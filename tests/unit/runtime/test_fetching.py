@@ -74,6 +74,7 @@ def loads(world: World, patch: pytest.MonkeyPatch) -> list[list[Any]]:
         return load(table, keys)
 
     patch.setattr(world.cloud.store, "load", noted)
+    patch.setattr(world.cloud.store, "load_each", lambda wanted: [noted(table, keys) for table, keys in wanted])
     return found
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,9 +16,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq.abc import PGresult
 
 from yunduan.backends.postgresql import dialect
-from yunduan.backends.postgresql.wire import Wire, array, holds
+from yunduan.backends.postgresql.wire import Wire, all_hold, array, holds
 from yunduan.kernel.refusals import BrokenError, FaultError, UnknownOutcomeError
-from yunduan.runtime.ports import Row, StoreRefusedError, Table, Upkeep, each
+from yunduan.runtime.ports import NothingKeptError, Row, StoreRefusedError, Table, Upkeep, each
 from yunduan.runtime.writer import SupersededError
 
 Result = TypeVar("Result")
@@ -102,17 +103,23 @@ class _Session:
 
     def load(self, table: Table[Any, Any], keys: Sequence[Any]) -> list[Row]:
         """The rows of a table with these keys, by one statement; a key that no column can hold is found nowhere."""
-        statements = _of(table)
-        if table.keys == 1:
-            wanted = [(key,) for key in sorted({key for key in keys if holds(key)})]
-        else:
-            wanted = sorted({tuple(key) for key in keys if all(map(holds, key))})
-        if not wanted:
-            return []
-        if len(wanted) == 1:
-            return self._wire.rows(self._ask(statements.one, wanted[0]))
-        arrays = [array(column, type) for column, type in zip(each(wanted, table.keys), statements.types, strict=False)]
-        return self._wire.rows(self._ask(statements.many, arrays))
+        asked = _asked(table, keys)
+        return self._wire.rows(self._ask(*asked)) if asked else []
+
+
+def _asked(table: Table[Any, Any], keys: Sequence[Any]) -> tuple[str, Sequence[object]] | None:
+    """The statement that finds the rows with these keys, and its arguments; nothing when no column can hold any of them."""
+    statements = _of(table)
+    if table.keys == 1:
+        wanted = [*set(keys)] if all_hold(keys) else [key for key in set(keys) if holds(key)]
+        wanted.sort()
+        if len(wanted) > 1:
+            return statements.many, (array(wanted, statements.types[0]),)
+        return (statements.one, wanted) if wanted else None
+    pairs = sorted({tuple(key) for key in keys if all(map(holds, key))})
+    if len(pairs) > 1:
+        return statements.many, [array(column, type) for column, type in zip(each(pairs, table.keys), statements.types, strict=False)]
+    return (statements.one, pairs[0]) if pairs else None
 
 
 class PostgresqlReader(_Session):
@@ -196,6 +203,8 @@ class PostgresqlStore(_Session):
         self._marked = False
         self._warnings = 0
         self._types: dict[str, dict[str, str]] = {}
+        self._counts: list[tuple[int, int, Exception]] = []
+        """What was sent must touch so many rows: its place among the results, how many, and what is raised when it has not."""
         try:
             self._wire = Wire(_conninfo(dsn, schema, _WRITER_OPTIONS, "yunduan writer"), warned=self._note_warning)
         except psycopg.Error as error:
@@ -210,34 +219,52 @@ class PostgresqlStore(_Session):
 
     # Looking and changing
 
+    def load_each(self, wanted: Sequence[tuple[Table[Any, Any], Sequence[Any]]]) -> list[list[Row]]:
+        """For each of several tables the rows with its keys, in one round trip."""
+        places: list[int | None] = []
+        for table, keys in wanted:
+            asked = _asked(table, keys)
+            places.append(self._send(partial(self._wire.post, *asked)) if asked else None)
+        results = self._read() if any(place is not None for place in places) else []
+        return [[] if place is None else self._wire.rows(results[place]) for place in places]
+
     def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
         """Run one statement; answers the number of rows it touched."""
         return self._ask(dialect.translated(sql), arguments).command_tuples or 0
 
+    def move(self, sql: str, arguments: Sequence[object], otherwise: Exception) -> None:
+        """Send a statement that must touch one row."""
+        self._post(dialect.translated(sql), arguments, touches=(1, otherwise))
+
     def insert(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
-        """Add rows by one statement, in the order of their keys."""
+        """Send rows to be added by one statement, in the order of their keys."""
         if rows:
             statements = _of(table)
-            self._ask(statements.insert, _arrays(sorted(rows, key=lambda row: row[: table.keys]), statements.types))
+            self._post(statements.insert, _arrays(sorted(rows, key=lambda row: row[: table.keys]), statements.types))
 
-    def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> int:
-        """Change the rows with these keys by one statement; answers how many there were."""
-        if not rows:
-            return 0
-        statements = _of(table)
-        arrays = _arrays(sorted(rows, key=lambda row: row[: table.keys]), statements.types)
-        return self._ask(statements.update, [arrays[place] for place in statements.written]).command_tuples or 0
+    def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
+        """Send rows to be changed by one statement; each must be there."""
+        if rows:
+            statements = _of(table)
+            arrays = _arrays(sorted(rows, key=lambda row: row[: table.keys]), statements.types)
+            absent = BrokenError(f"each changed row of {table.name} is there")
+            self._post(statements.update, [arrays[place] for place in statements.written], touches=(len(rows), absent))
 
-    def append(self, sql: str, rows: Sequence[Row]) -> int:
-        """Run one statement for every row, as one statement where it can be; answers the number of rows touched by all of them."""
+    def append(self, sql: str, rows: Sequence[Row]) -> None:
+        """Send one statement for every row, as one statement where it can be."""
         insert = dialect.insert_of(sql) if len(rows) > 1 else None
         if insert is not None:
             types = self._column_types(insert.table)
             if all(column in types for column in insert.arguments()):
-                arrays = _arrays(rows, [types[column] for column in insert.arguments()])
-                return self._ask(insert.of_many(types), arrays).command_tuples or 0
-        translated = dialect.translated(sql)
-        return sum(result.command_tuples or 0 for result in self._exchange(lambda: self._wire.post_all(translated, rows)))
+                self._post(insert.of_many(types), _arrays(rows, [types[column] for column in insert.arguments()]))
+                return
+        self._send(lambda: self._wire.post_all(dialect.translated(sql), rows))
+
+    def settle(self) -> None:
+        """Return when everything that was sent has been done; raises what was wrong with it."""
+        if self._wire.owes():
+            self._mine()
+            self._read()
 
     def script(self, sql: str) -> None:
         """Run the statements of a migration, however long they take."""
@@ -260,8 +287,17 @@ class PostgresqlStore(_Session):
         self._lent = True
 
     def commit(self) -> None:
-        """Return when the transaction is on disk, and on the standbys that it waits for; anything else is an unknown outcome."""
+        """Return when the transaction is on disk, and on the standbys that it waits for; anything else is an unknown outcome.
+
+        COMMIT is not sent before everything that was sent earlier has been done: nobody but us counts rows.
+        """
         before = self._warnings
+        try:
+            if self._wire.owes():
+                self._read()
+        except Exception as error:
+            self._lent = self._begun = False
+            raise NothingKeptError(str(error)) from error
         try:
             self._wire.post("COMMIT")
             self._wire.sync()
@@ -278,6 +314,7 @@ class PostgresqlStore(_Session):
     def rollback(self) -> None:
         """Undo the batch; harmless when it is already undone, or the session is gone: the server undoes it then."""
         self._marked = self._begun = False
+        self._counts.clear()
         if self._wire.lost():
             return
         for statement in ("", "ROLLBACK"):  # first whatever was posted and not read, which may fail
@@ -297,6 +334,7 @@ class PostgresqlStore(_Session):
 
     def release(self) -> None:
         """Keep what was done since the savepoint; a failed statement in between, that somebody has hidden, is a broken program."""
+        self.settle()
         if self._wire.status == pq.TransactionStatus.INERROR:
             raise BrokenError("a statement has failed and the command went on")
         self._post("RELEASE command")
@@ -362,11 +400,16 @@ class PostgresqlStore(_Session):
     def _plain(self, statement: str) -> None:
         self._exchange(lambda: self._wire.post(statement))
 
-    def _post(self, sql: str) -> None:
-        """Send along with the next statement: what opens and closes has no answer that anybody waits for."""
+    def _post(self, sql: str, arguments: Sequence[object] = (), *, touches: tuple[int, Exception] | None = None) -> None:
+        """Send along with the next statement that is asked; `touches` says how many rows, and what is raised when they are not."""
+        place = self._send(lambda: self._wire.post(sql, arguments))
+        if touches is not None:
+            self._counts.append((place, *touches))
+
+    def _send(self, send: Callable[[], Result]) -> Result:
         self._mine()
         try:
-            self._wire.post(sql)
+            return send()
         except psycopg.OperationalError as error:
             raise SupersededError(f"the session that writes is gone, and the lock with it: {error}") from error
 
@@ -374,18 +417,26 @@ class PostgresqlStore(_Session):
         return self._exchange(lambda: self._wire.post(sql, arguments))[-1]
 
     def _exchange(self, send: Callable[[], object]) -> list[PGresult]:
-        """One round trip. A lost session stops the writer; what the machine is to blame for is a fault; the rest is the program's."""
-        self._mine()
+        """One round trip, after which everything that was sent before is known to have been done."""
+        self._send(send)
+        return self._read()
+
+    def _read(self) -> list[PGresult]:
+        """A lost session stops the writer; what the machine is to blame for is a fault; the rest is the program's."""
+        counts, self._counts = self._counts, []
         try:
-            send()
             self._wire.sync()
-            return self._wire.read()
+            results = self._wire.read()
         except psycopg.Error as error:
             if self._wire.lost():
                 raise SupersededError(f"the session that writes is gone, and the lock with it: {error}") from error
             if _is_machine(error):
                 raise FaultError(str(error)) from error
             raise
+        for place, rows, otherwise in counts:
+            if results[place].command_tuples != rows:
+                raise otherwise
+        return results
 
     def _column_types(self, table: str) -> dict[str, str]:
         found = self._types.get(table)

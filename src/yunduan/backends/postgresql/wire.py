@@ -23,6 +23,7 @@ _INT, _TEXT, _BYTES, _UNKNOWN = 20, 25, 17, 0
 _ARRAYS = {"bigint": (1016, _INT), "text": (1009, _TEXT), "bytea": (1001, _BYTES)}
 _OID = {int: _INT, bool: _INT, str: _TEXT, bytes: _BYTES, type(None): _UNKNOWN}
 _NULL = b"\xff\xff\xff\xff"
+_NUL = "text with NUL cannot be stored"
 STATEMENTS_MAX = 1000
 """Prepared in one session; beyond it all are let go."""
 _INT_MAX = 2**63
@@ -66,7 +67,7 @@ def encoded_text(text: str) -> bytes:
     """Text as PostgreSQL takes it; NUL, which it cannot hold, is refused before anything is sent."""
     data = text.encode()
     if 0 in data:
-        raise BrokenError("text with NUL cannot be stored")
+        raise BrokenError(_NUL)
     return data
 
 
@@ -75,6 +76,15 @@ def holds(value: object) -> bool:
     if isinstance(value, str):
         return "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value) if not value.isascii() else "\0" not in value
     return not isinstance(value, int) or -_INT_MAX <= value < _INT_MAX
+
+
+def all_hold(values: Sequence[object]) -> bool:
+    """The same of many at once, where that is quickly seen: plain text. False says nothing."""
+    try:
+        text = "".join(values)  # type: ignore[arg-type] # what is no text is looked at one by one
+    except TypeError:
+        return False
+    return text.isascii() and "\0" not in text
 
 
 def array(values: Sequence[Any], type: str) -> _Array:
@@ -86,20 +96,40 @@ def array(values: Sequence[Any], type: str) -> _Array:
         encode = _ENCODE[element]
         body = b"".join([_NULL if value is None else encode(value) for value in values])
     elif element == _INT:
-        body = struct.pack("!" + "iq" * count, *[part for value in values for part in (8, value)])
+        body = _ints(values, count)
     else:
-        parts = [encoded_text(value) for value in values] if element == _TEXT else values
-        body = b"".join([part for value in parts for part in (_SIZES[len(value)] if len(value) < 256 else _size(value), value)])
+        body = _sized(_texts(values) if element == _TEXT else values, count)
     made = _Array(head + body)
     made.oid = oid
     return made
+
+
+def _ints(values: Sequence[int], count: int) -> bytes:
+    parts = [8] * (2 * count)
+    parts[1::2] = values
+    return struct.pack("!" + "iq" * count, *parts)
+
+
+def _texts(values: Sequence[str]) -> list[bytes]:
+    if "\0" in "".join(values):
+        raise BrokenError(_NUL)
+    return [*map(str.encode, values)]
+
+
+def _sized(values: Sequence[bytes], count: int) -> bytes:
+    """Each with its size before it, without a step of the interpreter for each: a batch has thousands of them."""
+    sizes = [*map(len, values)]
+    parts = [_NULL] * (2 * count)
+    parts[::2] = map(_SIZES.__getitem__, sizes) if max(sizes, default=0) < len(_SIZES) else [size.to_bytes(4, "big") for size in sizes]
+    parts[1::2] = values
+    return b"".join(parts)
 
 
 def _size(data: bytes) -> bytes:
     return len(data).to_bytes(4, "big")
 
 
-_SIZES = [size.to_bytes(4, "big") for size in range(256)]
+_SIZES = [size.to_bytes(4, "big") for size in range(4096)]
 
 
 def _sized_int(value: int) -> bytes:
@@ -156,6 +186,7 @@ class Wire:
         self._poller = select.poll()
         self._poller.register(self._pg.socket, select.POLLIN)
         self._owed: list[bool] = []
+        self._statements = 0
         self._fresh: list[tuple[str, tuple[int, ...]]] = []
         self._prepared: dict[str, list[tuple[tuple[int, ...], bytes]]] = {}
         self._count = 0
@@ -163,6 +194,10 @@ class Wire:
         self._transformer = Transformer(_ADAPTERS)
         self.backend_pid = self._pg.backend_pid
         self.server_version = self._pg.server_version
+
+    def owes(self) -> bool:
+        """Whether something was sent whose reply nobody has read."""
+        return bool(self._owed)
 
     def lost(self) -> bool:
         """Whether the session is gone."""
@@ -173,9 +208,10 @@ class Wire:
         """Where the transaction stands as of the last `sync` that was read."""
         return pq.TransactionStatus(self._pg.transaction_status)
 
-    def post(self, sql: str, arguments: Sequence[Any] = ()) -> None:
-        """Have a statement run before the next one that is asked; its error appears there."""
+    def post(self, sql: str, arguments: Sequence[Any] = ()) -> int:
+        """Have a statement run before the next one that is asked; its error appears there, and its result in this place of what is read."""
         self._send(sql, [_argument(argument) for argument in arguments])
+        return self._statements - 1
 
     def post_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Have a statement run for every row; nothing is sent when one of them cannot be."""
@@ -186,7 +222,11 @@ class Wire:
     def _send(self, sql: str, arguments: list[tuple[int, bytes | None]]) -> None:
         name = self._name(sql, tuple([oid for oid, _ in arguments]))
         self._pg.send_query_prepared(name, [value for _, value in arguments], _formats(len(arguments)), pq.Format.BINARY)
+        self._owe()
+
+    def _owe(self) -> None:
         self._owed.append(True)
+        self._statements += 1
 
     def flush(self) -> None:
         """Have the server answer what was posted, in the transaction that stands or begins; then `read`."""
@@ -200,7 +240,7 @@ class Wire:
 
     def read(self) -> list[PGresult]:
         """Wait for everything that is owed and answer the results in order; raises the first error of the server."""
-        owed, self._owed = self._owed, []
+        owed, self._owed, self._statements = self._owed, [], 0
         results: list[PGresult] = []
         failed: PGresult | None = None
         for place, is_statement in enumerate(owed):
@@ -236,7 +276,7 @@ class Wire:
         self._prepared.clear()
         self._count = 0
         self._pg.send_query_params(b"DEALLOCATE ALL", None)
-        self._owed.append(True)
+        self._owe()
 
     def close(self) -> None:
         """End the session."""
@@ -253,7 +293,7 @@ class Wire:
         name = b"s%d" % next(self._names)  # never one that was used: what should have been let go may still be there
         self._count += 1
         self._pg.send_prepare(name, sql.encode(), types)
-        self._owed.append(True)
+        self._owe()
         self._prepared.setdefault(sql, []).append((types, name))
         self._fresh.append((sql, types))
         return name

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from yunduan.kernel.refusals import BrokenError, FaultError, UnknownOutcomeError
+from yunduan.kernel.refusals import BrokenError, FaultError, UnknownOutcomeError, invariant
 from yunduan.runtime.ports import Row, StoreRefusedError, Table, Upkeep
 
 VERSION_MIN = (3, 51, 3)
@@ -252,6 +252,10 @@ class SqliteStore(SqliteReader):
         self._mine()
         return super().load(table, keys)
 
+    def load_each(self, wanted: Sequence[tuple[Table[Any, Any], Sequence[Any]]]) -> list[list[Row]]:
+        """For each of several tables the rows with its keys."""
+        return [self.load(table, keys) for table, keys in wanted]
+
     def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
         """Run one statement; answers the number of rows it touched."""
         self._mine()
@@ -261,24 +265,31 @@ class SqliteStore(SqliteReader):
             raise FaultError(str(error)) from error
         return self._changes()
 
-    def append(self, sql: str, rows: Sequence[Row]) -> int:
-        """Run one statement for every row; answers the number of rows touched by all of them."""
+    def append(self, sql: str, rows: Sequence[Row]) -> None:
+        """Run one statement for every row."""
         self._mine()
-        before = self._connection.total_changes()
         try:
             self._many(sql, rows)
         except _MACHINE as error:
             raise FaultError(str(error)) from error
-        return self._connection.total_changes() - before
 
     def insert(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
         """Add rows."""
         self.append(_of(table).insert, rows)
 
-    def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> int:
-        """Change the rows with these keys; answers how many there were."""
-        prepared = _of(table)
-        return self.append(prepared.update, rows if prepared.whole else [row[: prepared.width] for row in rows])
+    def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
+        """Change the rows with these keys; each must be there."""
+        prepared, before = _of(table), self._connection.total_changes()
+        self.append(prepared.update, rows if prepared.whole else [row[: prepared.width] for row in rows])
+        invariant(self._connection.total_changes() - before == len(rows), f"each changed row of {table.name} is there")
+
+    def move(self, sql: str, arguments: Sequence[object], otherwise: Exception) -> None:
+        """Run a statement that must touch one row."""
+        if self.write(sql, arguments) != 1:
+            raise otherwise
+
+    def settle(self) -> None:
+        """Nothing: what was sent has been done."""
 
     def script(self, sql: str) -> None:
         """Run the statements of a migration."""
