@@ -265,7 +265,8 @@ class Following:
         if after < begins:
             return self._readable(follower, after, self._reader.rows(_FACTS_AFTER, (after, most)))
         kinds = {function.hears for function in follower.hears}  # type: ignore[attr-defined]
-        told = list(islice(self._recent, after - begins, after - begins + most))
+        unheard = list(islice(reversed(self._recent), len(self._recent) - (after - begins)))  # from the end, where followers are
+        told = unheard[::-1][:most]
         heard = tuple([Heard(seq, fact) for seq, fact in enumerate(told, after + 1) if type(fact) in kinds])
         return DeliverFacts(follower=follower.name, after=after, through=after + len(told), facts=heard), None
 

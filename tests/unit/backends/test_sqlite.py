@@ -134,3 +134,50 @@ def test_the_log_is_begun_anew_right_after_it_was_folded_and_never_while_it_is(t
     assert store.row("SELECT count(*) FROM heap") == (400 + seen.count("fold"),)
     reader.close()
     store.close()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 63, 64, 65, 200])
+def test_rows_are_added_in_their_order_by_few_statements(count: int, store: SqliteStore) -> None:
+    """Statements whose sizes are powers of two add up to every row, once."""
+    rows = [(f"word {number}",) for number in range(count)]
+    store.append("INSERT INTO said (word) VALUES (?)", rows)
+    assert store.rows("SELECT word FROM said ORDER BY rowid") == rows
+
+
+def test_what_is_there_already_is_left_alone(store: SqliteStore) -> None:
+    """The clause behind the values holds for each row of a statement of many."""
+    store.write("CREATE UNIQUE INDEX once ON said (word)")
+    sql = "INSERT INTO said (word) VALUES (?) ON CONFLICT DO NOTHING"
+    store.append(sql, [("a",), ("b",), ("a",), ("c",)])
+    store.append(sql, [("c",), ("d",)])
+    assert store.rows("SELECT word FROM said ORDER BY rowid") == [("a",), ("b",), ("c",), ("d",)]
+
+
+def test_rows_of_which_one_is_refused_are_undone_by_whoever_asked(store: SqliteStore) -> None:
+    """What was added before it stays until then: a statement of many need not be able to undo itself."""
+    store.write("CREATE UNIQUE INDEX once ON said (word)")
+    store.begin()
+    store.append("INSERT INTO said (word) VALUES (?)", [("before",)])
+    store.savepoint()
+    with pytest.raises(apsw.ConstraintError):
+        store.append("INSERT INTO said (word) VALUES (?)", [("a",), ("b",), ("a",), ("c",)])
+    store.rollback_to_savepoint()
+    store.commit()
+    assert store.rows("SELECT word FROM said") == [("before",)]
+
+
+def test_what_a_batch_needs_once_is_not_prepared_anew_for_each(store: SqliteStore) -> None:
+    """However many rows there are, a statement that each batch uses stays among those that the library keeps."""
+
+    def batch() -> None:
+        store.begin()
+        for _ in range(10):
+            store.append("INSERT INTO said (word) VALUES (?)", [("x",)] * 64)
+        store.rows("SELECT count(*) FROM said")
+        store.commit()
+
+    batch()
+    before = store._connection.cache_stats()["misses"]
+    for _ in range(5):
+        batch()
+    assert store._connection.cache_stats()["misses"] == before

@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ import apsw
 from yunduan.kernel.refusals import BrokenError, FaultError, UnknownOutcomeError, invariant
 from yunduan.runtime.ports import Row, StoreRefusedError, Table, Upkeep
 
+if not apsw.connections():  # once, before anything is opened: every allocation took a lock that all connections share, to be counted
+    apsw.shutdown()
+    apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, False)
+    apsw.initialize()
 VERSION_MIN = (3, 51, 3)
 """Older ones can corrupt a WAL when two connections write or checkpoint at once."""
 CHECKPOINT_PAGES = 4_000
@@ -25,6 +30,8 @@ QUERY_MS_MAX = 5_000
 """One open snapshot keeps the log from being reused: it grew to 2 GB once."""
 KEYS_AT_ONCE = 256
 """How many rows are looked for by one statement."""
+ROWS_AT_ONCE = 64
+"""How many rows are added by one statement."""
 STEPS_BETWEEN_LOOKS = 500_000
 """Of SQLite's virtual machine, about 20 ms: how often a query is asked whether it has had its time."""
 _MACHINE = (
@@ -76,6 +83,34 @@ class _Statements:
         return found
 
 
+class _Rows:
+    """An INSERT of one row, as statements of many: each execution costs as much as half a row.
+
+    The library puts a statement back among those it keeps after every row that `executemany` sends, in place of the one that was
+    put back longest ago, whatever that is: a batch's rows drove out everything that a batch needs once, to be prepared anew.
+    """
+
+    def __init__(self, head: str, places: str, tail: str) -> None:
+        self._head, self._places, self._tail = head, places, tail
+        self._sized: dict[int, str] = {}
+
+    @staticmethod
+    def of(sql: str) -> "_Rows | None":
+        """Nothing for a statement of another shape."""
+        found = _ONE_ROW.fullmatch(sql)
+        return found and _Rows(*found.groups())
+
+    def sized(self, rows: int) -> str:
+        """One statement for so many rows. Whoever meets an error undoes all of them, so SQLite need not be able to: OR FAIL."""
+        found = self._sized.get(rows)
+        if found is None:
+            places = ", ".join([self._places] * rows)
+            found = self._sized[rows] = f"INSERT OR FAIL INTO{self._head}VALUES {places}{self._tail}"
+        return found
+
+
+_ONE_ROW = re.compile(r"INSERT INTO( .+ )VALUES (\((?:\?, )*\?\))((?: ON CONFLICT .+)?)", re.DOTALL)
+_rows: dict[str, _Rows | None] = {}
 _statements: dict[Table[Any, Any], _Statements] = {}
 """By the declaration and not by its name: two stores in one process may have tables of one name."""
 
@@ -269,9 +304,24 @@ class SqliteStore(SqliteReader):
         """Run one statement for every row."""
         self._mine()
         try:
-            self._many(sql, rows)
+            self._send(sql, rows)
         except _MACHINE as error:
             raise FaultError(str(error)) from error
+
+    def _send(self, sql: str, rows: Sequence[Row]) -> None:
+        """In statements whose sizes are powers of two, so that few have to be prepared."""
+        try:
+            many = _rows[sql]
+        except KeyError:
+            many = _rows[sql] = _Rows.of(sql)
+        if many is None:
+            self._many(sql, rows)
+            return
+        at, left = 0, len(rows)
+        while left:
+            size = min(ROWS_AT_ONCE, 1 << (left.bit_length() - 1))
+            self._execute(many.sized(size), list(chain.from_iterable(rows[at : at + size])))
+            at, left = at + size, left - size
 
     def insert(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
         """Add rows."""
