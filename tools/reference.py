@@ -138,19 +138,24 @@ def routes(domains: tuple[Domain, ...]) -> str:
 
 
 def states() -> str:
-    """Every table of steps as a diagram."""
-    machines: dict[str, tuple[str, Iterable[tuple[str, str, str]]]] = {
-        "Goods": ("draft", [(move.state, move.next, label(move.step, move.who, move.given)) for move in GOODS_MOVES]),
-        "Application for a shop": ("waiting", [(move.state, move.next, label(move.step, move.who)) for move in APPLICATION_MOVES]),
-        "Hold of stock": ("held", [(state, to, "") for state, all_of in HOLD_MOVES.items() for to in sorted(all_of)]),
-        "Order": ("placed", [(move.state, move.next, label(move.step, move.who)) for move in MOVES]),
-        "Case after the sale": ("asked", [(move.state, move.next, label(move.event, move.who)) for move in CASE_MOVES]),
+    """Every table of steps: what leads from one state to another as a diagram, what leaves things where they are as a table."""
+    machines: dict[str, tuple[str, Iterable[Arrow]]] = {
+        "Goods": ("draft", [(move.state, move.next, move.step, _by(move.who, move.given)) for move in GOODS_MOVES]),
+        "Application for a shop": ("waiting", [(move.state, move.next, move.step, move.who) for move in APPLICATION_MOVES]),
+        "Hold of stock": ("held", [(state, to, "", "") for state, all_of in HOLD_MOVES.items() for to in sorted(all_of)]),
+        "Order": ("placed", [(move.state, move.next, move.step, move.who) for move in MOVES]),
+        "Case after the sale": ("asked", [(move.state, move.next, move.event, move.who) for move in CASE_MOVES]),
     }
-    parts = ["# States\n", "Every step that there is, and in brackets who takes it; whatever is not drawn is refused.\n"]
+    parts = ["# States\n", "Every step that there is, and in brackets who takes it; whatever is neither drawn nor listed is refused.\n"]
     for name, (first, moves) in machines.items():
-        lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
-        lines += [f"    {state} --> {to}{f': {text}' if text else ''}" for state, to, text in moves]
+        leading = _said([move for move in moves if move[0] != move[1]])
+        staying = _said([move for move in moves if move[0] == move[1]])
+        lines = ["```mermaid", "stateDiagram-v2", "    direction TB", f"    [*] --> {first}"]
+        lines += [f"    {state} --> {to}{f': {BREAK.join(said)}' if any(said) else ''}" for (state, to), said in leading.items()]
         parts += [f"\n## {name}\n", "\n".join([*lines, "```\n"])]
+        if staying:
+            rows = [(f"`{state}`", ", ".join(said)) for (state, _), said in staying.items()]
+            parts += ["Steps that leave it where it is:\n", table(("in the state", "steps"), rows)]
     days = [
         (f"`{state}`", str(ms // DAY_MS), " or ".join(f"`{event}`" for event in BY_SILENCE[state])) for state, ms in DEADLINES_MS.items()
     ]
@@ -159,9 +164,26 @@ def states() -> str:
     return "\n".join(parts)
 
 
-def label(step: str, who: str, given: str = "") -> str:
-    """What an arrow says."""
-    return f"{step} ({', '.join(filter(None, (who, given)))})"
+Arrow = tuple[str, str, str, str]
+"""From a state to a state, by a step, taken by somebody."""
+BREAK = "<br/>"
+"""Ends a line of an arrow's text."""
+
+
+def _said(moves: Iterable[Arrow]) -> dict[tuple[str, str], list[str]]:
+    """What stands at each arrow: every step once, with all who may take it."""
+    who: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for state, to, step, by in moves:
+        who.setdefault((state, to), {}).setdefault(step, []).append(by)
+    return {
+        place: [f"{step} ({', '.join(dict.fromkeys(names))})" if any(names) else step for step, names in steps.items()]
+        for place, steps in who.items()
+    }
+
+
+def _by(who: str, given: str) -> str:
+    """Who takes a step, and what is so when it leads there."""
+    return ", ".join(filter(None, (who, given)))
 
 
 def pages() -> dict[str, str]:
