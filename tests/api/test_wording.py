@@ -1,6 +1,7 @@
 """What a text must be is said in words: in the page, and of a request that does not fit."""
 
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from typing import Any
 
 import msgspec
@@ -38,6 +39,37 @@ def test_the_page_shows_no_pattern() -> None:
     for mark in ("(?!", "(?=", "[^", "[A-Z]{", "[a-z]{3}"):
         assert mark not in page, page[page.index(mark) - 200 : page.index(mark) + 50]
     assert "an id such as ord_…" in page
+
+
+class Tags(HTMLParser):
+    """Which tags of a page are open; ends with none when each is closed in its place."""
+
+    def __init__(self) -> None:
+        """None."""
+        super().__init__()
+        self.open: list[str] = []
+        self.said = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - as it is called
+        """Some have no end."""
+        if tag not in {"meta", "link", "wbr"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """That of the last one that was opened."""
+        assert self.open.pop() == tag, (tag, self.getpos())
+
+    def handle_data(self, data: str) -> None:
+        """What is read."""
+        self.said += data
+
+
+def test_the_page_is_whole() -> None:
+    """Every tag is closed where it should be, and every path is shown as it is."""
+    tags = Tags()
+    tags.feed(docs_page(DOCUMENT))
+    assert tags.open == []
+    assert [path for path in DOCUMENT["paths"] if path not in tags.said] == []
 
 
 @pytest.mark.parametrize(

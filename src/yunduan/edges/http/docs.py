@@ -186,7 +186,7 @@ def _anchor(operation: Json) -> str:
 
 
 def _path(path: str) -> str:
-    return re.sub(r"\{(\w+)\}", r"<b>{\1}</b>", escape(path)).replace("/", "/<wbr>")
+    return re.sub(r"\{(\w+)\}", r"<b>{\1}</b>", escape(path).replace("/", "/<wbr>"))
 
 
 def _inline(text: str) -> str:
