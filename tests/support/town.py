@@ -34,7 +34,7 @@ from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.edges.http.watching import Here
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import ApplicationId, CaseId, PersonId, ReviewId, ShopId, VariantId
+from yunduan.kernel.ids import ApplicationId, CaseId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.settings import MailboxSettings, Settings
 
 SHOP_ROLES = tuple(role.value for role in ShopRole)
@@ -142,6 +142,7 @@ class Town:
         buyer.want(variant, 2)
         ((goods,),) = self.world.rows("SELECT goods_id FROM variant WHERE id = ?", variant)
         wallet = wallet_account(buyer.person, "CNY")
+        gone, review = self._review(variant, shop_id)
         ((transfer,),) = self.world.rows("SELECT id FROM transfer WHERE debit = ? ORDER BY seq DESC LIMIT 1", wallet)
         return {
             "shop_id": shop_id,
@@ -161,7 +162,8 @@ class Town:
             "alert_id": self._alert(),
             "application_id": self._applied(buyer),
             "payout_id": self.awaited(market.buyer(6_000_000)),
-            "review_id": self._review(variant, shop_id),
+            "review_id": review,
+            "parcels": gone,
             "case_id": self._case(buyer, variant),
         }
 
@@ -179,7 +181,7 @@ class Town:
         ask = OpenCase(order_id=placed.orders[0].order_id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=lines)
         return self.world.send(ask, actor=buyer.actor).case_id
 
-    def _review(self, variant: VariantId, shop_id: ShopId) -> ReviewId:
+    def _review(self, variant: VariantId, shop_id: ShopId) -> tuple[OrderId, ReviewId]:
         """What somebody else has bought of this shop, received and reviewed."""
         reader = self.market.buyer(100_000)
         reader.want(variant)
@@ -187,7 +189,7 @@ class Town:
         self.market.ship(order.order_id, shop=shop_id)
         self.world.send(ConfirmReceipt(order_id=order.order_id), actor=reader.actor)
         said = ReviewOrder(order_id=order.order_id, variant_id=variant, stars=5, text="好茶")
-        return self.world.send(said, actor=reader.actor).review_id
+        return order.order_id, self.world.send(said, actor=reader.actor).review_id
 
 
 def seeded(value: Any, ids: Mapping[str, Any]) -> Any:

@@ -94,7 +94,8 @@ class Route(Struct, frozen=True):
     `client` names every field that the caller may set in the body (or the query string); a field is there, in the path, or
     the build fails. `reveals(answer, port)` may add to an answer what must not be stored, such as a token; `port(kind)` is what
     is joined to a protocol. `takes(path, headers, body, port)` makes the message from a request whose body is not ours to shape
-    (a channel's notification); header names are in lower case. What `streams` can be asked for as server-sent events as well.
+    (a channel's notification); header names are in lower case. What `streams` can be asked for as server-sent events as well. What is
+    `printed` is answered as a PDF that the edge makes of the message's answer.
     """
 
     method: str
@@ -106,6 +107,7 @@ class Route(Struct, frozen=True):
     summary: str = ""
     takes_key: bool = True
     streams: bool = False
+    printed: bool = False
     reveals: Callable[[Any, Any], Any] | None = None
     takes: Callable[[Mapping[str, Any], Mapping[str, str], bytes, Any], Command[Any]] | None = None
 

@@ -41,6 +41,11 @@ class OrderRefusal(RefusalCode):
     EXCEEDS_UNSHIPPED = "more_than_is_left_to_ship", "A parcel holds no more pieces than are left to ship; `figures` say how many that is."
     TRACKING_TAKEN = "tracking_number_taken", "Another shop's parcel, or one to somebody else, travels by this number of this carrier."
     PARCELS_FULL = "parcels_full", "An order travels in no more parcels: ship all that is left in the next one."
+    PARCEL_NOT_FOUND = (
+        "parcel_not_found",
+        "There is nothing to print: a waybill needs a parcel that has left and a buyer who has not been erased, a packing slip any parcel.",
+    )
+    PAPERS_FULL = "papers_full", "One document holds no more papers: ask for those of fewer orders at once."
     BUYER_LIMIT = "buyer_limit", "One buyer may have no more pieces of these goods now; `figures` say how many, and when there may be more."
     SHIPPING_DIFFERS = (
         "shipping_differs",

@@ -25,6 +25,7 @@ from yunduan.edges.http.pages import mailbox_pages, sandbox_pages
 from yunduan.edges.http.problems import problem
 from yunduan.edges.http.reading import Bounds
 from yunduan.edges.http.watching import Watch
+from yunduan.edges.papers.printing import Press
 from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,8 @@ log = structlog.get_logger(__name__)
 def application(cloud: Access, settings: Settings, *, admits: Admits, watch: Watch) -> Front:
     """The whole web edge as one ASGI application; whoever serves it starts and stops the cloud."""
     bounds = Bounds(body_bytes_max=settings.http.body_bytes_max, body_ms_max=settings.http.body_ms_max)
-    endpoints = [Endpoint(route, cloud, admits=admits) for route in cloud.registry.routes]
+    press = Press()
+    endpoints = [Endpoint(route, cloud, admits=admits, press=press) for route in cloud.registry.routes]
     events = next((endpoint for endpoint in endpoints if endpoint.route.streams), None)
     streams = Streams(cloud, events, admits=admits) if events else None
     sandbox, elsewhere = _sandbox(cloud), Meter("", "elsewhere")

@@ -100,7 +100,8 @@ class _Page:
         chips += [f'<span class="chip scope">{escape(scope)}</span>' for scope in scopes]
         described = operation["description"] if operation["description"].strip().removesuffix(".") != operation["summary"] else ""
         told = self._parameters(operation) + self._body(operation) + self._answer(operation) + self._refusals(operation)
-        shown = _code("curl", _curl(method, path, operation)) + _code("200", _answer_example(operation))
+        example = _answer_example(operation)
+        shown = _code("curl", _curl(method, path, operation)) + (_code("200", example) if example else "")
         return (
             f'<article id="{_anchor(operation)}"><h3>{escape(operation["summary"])}'
             f'<a class="link" href="#{_anchor(operation)}" aria-label="Link to this operation">#</a></h3>'
@@ -124,7 +125,9 @@ class _Page:
         return f"<h4>Body</h4>{self._fields(schema)}"
 
     def _answer(self, operation: Json) -> str:
-        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        schema = _good(operation).get("application/json", {}).get("schema")
+        if schema is None:
+            return "<h4>Answer</h4><p>A PDF.</p>"
         return f"<h4>Answer</h4><p>{self._kind(schema)}</p>"
 
     def _fields(self, schema: Json) -> str:
@@ -260,6 +263,8 @@ def _curl(method: str, path: str, operation: Json) -> str:
             query.append(f"{parameter['name']}={','.join(example) if isinstance(example, list) else example}")
         elif parameter["in"] == "header":
             parts.append(f"-H '{parameter['name']}: {example}'")
+    if "application/pdf" in _good(operation):
+        parts.append(f"--output {path.rpartition('/')[2]}.pdf")
     if operation["security"]:
         parts.append('-H "Authorization: Bearer $TOKEN"')
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
@@ -270,5 +275,12 @@ def _curl(method: str, path: str, operation: Json) -> str:
     return " \\\n  ".join((*parts, f'"$CLOUD{address}"'))
 
 
+def _good(operation: Json) -> Json:
+    """What it is answered with when it is done, by media type."""
+    found: Json = operation["responses"]["200"]["content"]
+    return found
+
+
 def _answer_example(operation: Json) -> str:
-    return json.dumps(operation["responses"]["200"]["content"]["application/json"]["example"], ensure_ascii=False, indent=2)
+    found = _good(operation).get("application/json")
+    return json.dumps(found["example"], ensure_ascii=False, indent=2) if found else ""

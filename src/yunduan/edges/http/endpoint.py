@@ -13,6 +13,7 @@ from yunduan.edges.access import Access
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.problems import JSON, ProblemError, Reply, problem, status_of
 from yunduan.edges.http.reading import Request, check_json_type, checked_key, decoded_body, decoded_parameters, decoded_query
+from yunduan.edges.papers.printing import PDF, PRINTED, Press
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import ShopId
 from yunduan.kernel.messages import Command
@@ -27,6 +28,7 @@ PREFIX = "/v1"
 TOKEN_LENGTH_MAX = 512
 _KEY_CODES = frozenset(code.value for code in KeyRefusal)
 _OWN = ((b"cache-control", b"no-store"),)
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 class Admits(Protocol):
@@ -40,8 +42,8 @@ class Admits(Protocol):
 class Endpoint:
     """Reads one request, finds out who calls and whether they may, makes the message, hands it to the cloud."""
 
-    def __init__(self, route: Route, cloud: Access, *, admits: Admits) -> None:
-        """Prepare everything that does not depend on the request."""
+    def __init__(self, route: Route, cloud: Access, *, admits: Admits, press: Press | None = None) -> None:
+        """Prepare everything that does not depend on the request; `press` makes what a route has `printed`."""
         self.route = route
         self.changes = issubclass(route.message, Command)
         self.has_body = route.method not in {"GET", "HEAD"}
@@ -53,6 +55,7 @@ class Endpoint:
         self._admits = admits
         self._message: Callable[..., Any] = route.message
         self._codes = frozenset(code.value for code in route.message.refuses)
+        self._press = press if route.printed else None
         self._slow = bool(getattr(route.message, "slow", False))
         self.public = route.owner.kind is Ownership.ANYONE
         self._headers = () if self.public and not self.changes else _OWN
@@ -66,6 +69,7 @@ class Endpoint:
         )
         self._answer_decoder = msgspec.json.Decoder(answer_type(route.message)) if route.reveals else None
         invariant(self.has_body or not self.changes, f"{route.method} {route.path} changes nothing")
+        invariant(not route.printed or self.answer in PRINTED, f"{route.path} answers with what can be printed")
 
     def begin(self, request: Request, values: Sequence[str]) -> "Reply | asyncio.Future[Any]":
         """Answer one request, or the future whose result `conclude` makes the reply of; raises what the front turns into a problem."""
@@ -82,6 +86,8 @@ class Endpoint:
         message = self._read(request, content_type, values) if self.route.takes is None else self._taken(request, values)
         if self.changes:
             return self._cloud.submit(message, actor=actor, key=checked_key(key) if self.route.takes_key else "")
+        if self._press is not None:
+            return asyncio.ensure_future(self._printed(self._press, message, actor))
         if self._slow:
             return asyncio.ensure_future(self._cloud.ask_slow(message, actor=actor))
         return self._shown(self._cloud.ask(message, actor=actor))
@@ -94,7 +100,14 @@ class Endpoint:
 
     def conclude(self, result: Any) -> Reply:
         """The reply to what a command was answered with, or to what a slow query has found."""
+        if type(result) is Reply:
+            return result
         return self._sent(result) if self.changes else self._shown(result)
+
+    async def _printed(self, press: Press, message: Any, actor: Actor) -> Reply:
+        document = await press.print(await self._cloud.ask_slow(message, actor=actor))
+        name = self.route.path.rpartition("/")[2].encode()
+        return Reply(200, document, PDF, (*_OWN, (b"content-disposition", b'inline; filename="%s.pdf"' % name), _NO_SNIFFING))
 
     def declares(self, code: str) -> bool:
         """Whether a refusal is one that the route's description lists."""

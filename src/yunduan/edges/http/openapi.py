@@ -184,6 +184,8 @@ class _Operation:
         route = self._it.route
         example = _otherwise(self._samples.of(answer), story.ANSWERS.get(route.message.__name__, {}))
         good: dict[str, Any] = {"description": "Done.", "content": {_JSON: {"schema": answer, "example": example}}}
+        if route.printed:
+            good["content"] = {"application/pdf": {"schema": {"type": "string", "contentMediaType": "application/pdf"}}}
         if route.streams:
             good["content"]["text/event-stream"] = {"schema": {"type": "string"}, "example": 'id: 7\nevent: notice\ndata: {"number":7}\n\n'}
         responses: dict[str, Any] = {"200": good, **{str(_SHARED[name][0]): _shared_ref(name) for name in self._shared()}}

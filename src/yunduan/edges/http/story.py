@@ -120,6 +120,8 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "previous": _hash("previous"),
         "hash": _hash("hash"),
         "token": "yds_cnOeHaXztp83mA6LGbA-f19DoXmej-f6gDcm3PdPq90",
+        "ShopWaybills.parcels": id_of("ord"),
+        "ShopPackingSlips.parcels": id_of("ord"),
         # Numbers
         "held": 1,
         "on_hand": 100,

@@ -39,6 +39,9 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "^alr_[0-9a-f]{26}": "an id such as alr_…",
         "^(alr_[0-9a-f]{26})?": "an id such as alr_…, or nothing",
         "^([a-z]{3}_[0-9a-z]{1,40}(,[a-z]{3}_[0-9a-z]{1,40}){0,99})?": "at most a hundred ids such as var_…, with commas between them",
+        r"^ord_[0-9a-z]{1,40}(\.[1-9][0-9]?)?(,ord_[0-9a-z]{1,40}(\.[1-9][0-9]?)?){0,49}": (
+            "at most fifty orders such as ord_…, or parcels of them such as ord_….2, with commas between them"
+        ),
         r"^(?![\s\S]*\.\.)(?![\s\S]*//)[A-Za-z0-9][A-Za-z0-9/_.-]*": "a path such as goods/teapot.18639ff552eb.webp",
         rf"^(?![\s\S]*[{_CONTROLS[0]}])": _LINE,
         rf"^(?=[\s\S]*\S)(?![\s\S]*[{_CONTROLS[0]}])": _LINE + " and not blank",

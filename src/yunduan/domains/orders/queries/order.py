@@ -16,7 +16,7 @@ from yunduan.domains.orders.model import (
 )
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.parcels import PiecesLeft
-from yunduan.domains.orders.queries.seeing import SHIPS, destination, line_notes_from, of_shop, seen
+from yunduan.domains.orders.queries.seeing import SHIPS, destination, line_notes_of, note_of, of_shop, seen
 from yunduan.domains.orders.sources import PiecesAt
 from yunduan.kernel.ids import (
     CaseId,
@@ -140,19 +140,8 @@ def shop_order_of(at: Asking, ask: ShopOrderOf) -> OrderView:
     return _view(at, order, opened=at.actor.serves(order.shop_id, *SHIPS), inside=True)
 
 
-def _note(at: Asking, order: Order, agreed: Terms) -> str | None:
-    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
-    return vault.unseal(order.buyer, agreed.note) if agreed.note else None
-
-
-def _line_notes(at: Asking, order: Order, agreed: Terms) -> tuple[LineNote, ...]:
-    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
-    found = vault.unseal(order.buyer, agreed.line_notes) if agreed.line_notes else None
-    return line_notes_from(found) if found is not None else ()
-
-
 def _memo(at: Asking, order: Order) -> str | None:
-    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     return vault.unseal(order.buyer, order.progress.memo) if order.progress.memo else None
 
 
@@ -171,8 +160,8 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         refunded=Money(amount=progress.refunded, currency=currency),
         destination=destination(at, order) if opened else None,
         redirected_at=progress.redirected_at,
-        note=_note(at, order, agreed) if opened else None,
-        line_notes=_line_notes(at, order, agreed) if opened else (),
+        note=note_of(at, order, agreed) if opened else None,
+        line_notes=line_notes_of(at, order, agreed) if opened else (),
         memo=_memo(at, order) if at.actor.serves(order.shop_id) else None,
         placed_at=order.placed_at,
         paid_at=progress.paid_at,

@@ -8,6 +8,7 @@ from yunduan.domains.orders.model import (
     LineNote,
     Order,
     OrderRefusal,
+    Terms,
 )
 from yunduan.kernel.ids import (
     OrderId,
@@ -20,7 +21,7 @@ from yunduan.runtime.transaction import Asking
 SHIPS = (ShopRole.OWNER, ShopRole.MANAGER, ShopRole.PACKER)
 """Who in a shop sees where a parcel goes."""
 _postal = msgspec.json.Decoder(Postal).decode
-line_notes_from = msgspec.json.Decoder(tuple[LineNote, ...]).decode
+_line_notes = msgspec.json.Decoder(tuple[LineNote, ...]).decode
 
 
 def seen(at: Asking, order: Order | None) -> Order:
@@ -49,3 +50,16 @@ def reckoned_by(at: Asking, order: Order) -> tuple[str, str]:
     """The country and the region, in its one form, that an order goes to; nothing once its buyer has been erased."""
     goes = destination(at, order)
     return (goes.country, region_of(goes.country, goes.region) or "") if goes else ("", "")
+
+
+def note_of(at: Asking, order: Order, agreed: Terms) -> str | None:
+    """What the buyer says to who ships; nothing once the buyer has been erased."""
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
+    return vault.unseal(order.buyer, agreed.note) if agreed.note else None
+
+
+def line_notes_of(at: Asking, order: Order, agreed: Terms) -> tuple[LineNote, ...]:
+    """What the buyer says about single lines, likewise."""
+    vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
+    found = vault.unseal(order.buyer, agreed.line_notes) if agreed.line_notes else None
+    return _line_notes(found) if found is not None else ()
