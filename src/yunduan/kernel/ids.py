@@ -43,3 +43,8 @@ def made(prefix: str, *, at_ms: int, serial: int, entropy: int) -> str:
 def sibling(id: str, prefix: str) -> str:
     """The id of another kind of thing that belongs to this one alone, so that neither needs an index to find the other."""
     return f"{prefix}_{id.partition('_')[2]}"
+
+
+def first_of(prefix: str, at_ms: int) -> str:
+    """What sorts before every id of its kind that is made at a moment or after, and behind every earlier one."""
+    return f"{prefix}_{at_ms:011x}"

@@ -1,6 +1,6 @@
 """What the ledger shows to the composition root."""
 
-from yunduan.domains.ledger import commands, queries
+from yunduan.domains.ledger import commands, queries, turnover
 from yunduan.domains.ledger.facts import HoldExpired
 from yunduan.domains.ledger.jobs import DERIVE_COUNTERS
 from yunduan.domains.ledger.routes import ROUTES
@@ -21,6 +21,9 @@ DOMAIN = Domain(
         queries.block_of,
         queries.chain_head,
         queries.trial_balance,
+        turnover.turnover_of,
+        turnover.turnover_within,
+        turnover.block_before,
     ),
     facts=(HoldExpired,),
     routes=ROUTES,

@@ -46,6 +46,7 @@ class OrderRefusal(RefusalCode):
         "There is nothing to print: a waybill needs a parcel that has left and a buyer who has not been erased, a packing slip any parcel.",
     )
     PAPERS_FULL = "papers_full", "One document holds no more papers: ask for those of fewer orders at once."
+    NO_SUCH_DAY = "no_such_day", "There is no such day in the calendar, or it has not begun in the market's time zone."
     BUYER_LIMIT = "buyer_limit", "One buyer may have no more pieces of these goods now; `figures` say how many, and when there may be more."
     SHIPPING_DIFFERS = (
         "shipping_differs",

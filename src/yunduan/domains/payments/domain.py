@@ -1,6 +1,6 @@
 """What payments shows to the composition root."""
 
-from yunduan.domains.payments import commands, deposits, payouts, payouts_seen, queries, recourse, settling
+from yunduan.domains.payments import commands, days, deposits, payouts, payouts_seen, queries, recourse, settling
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     ClaimPaidOff,
@@ -71,6 +71,8 @@ DOMAIN = Domain(
         payouts_seen.payouts_of_shop,
         payouts_seen.awaited_payouts_of,
         settling.payout_forecast,
+        days.money_of_shop_day,
+        days.money_of_market_day,
     ),
     facts=(
         PaymentCaptured,

@@ -1,13 +1,17 @@
-"""`yunduan ledger …`: the books, proved."""
+"""`yunduan ledger …`: the books, proved, and a day of them."""
 
 import time
+from typing import Annotated
 
 import typer
+from rich.table import Column, Table
 
 from yunduan.cloud import DOMAINS, open_reader
 from yunduan.domains.ledger.audit import Audited, audit
+from yunduan.domains.orders.days import MarketDay, MarketDayView
 from yunduan.edges.cli.screen import BAD, GOOD, console, watched
-from yunduan.edges.cli.ways import DataFolder, settings_of
+from yunduan.edges.cli.ways import DataFolder, settings_of, with_operator
+from yunduan.edges.operator import Operator
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.migrations import migrations, pending
@@ -33,6 +37,43 @@ def prove(data: DataFolder = None) -> None:
     print_audit(report, seconds=time.monotonic() - began)
     if report.faults:
         raise typer.Exit(1)
+
+
+@app.command()
+def day(
+    named: Annotated[str, typer.Argument(metavar="[DAY]", help="A day of the market, such as 2026-09-21; today otherwise.")] = "",
+    data: DataFolder = None,
+) -> None:
+    """Show a business day of the market: its orders, its turnover, what it did to the marketplace's own accounts."""
+
+    async def asked(operator: Operator) -> MarketDayView:
+        return await operator.ask(MarketDay(day=named))
+
+    found = with_operator(settings_of(data), asked)
+    console.print(f"{found.day}, {'over' if found.over else 'not over yet'}: {found.transfers:,} transfers")
+    tables = {
+        ("orders", "how many", "total"): [(one.state.value, f"{one.orders:,}", str(one.total)) for one in found.placed],
+        ("turnover", "transfers", "moved"): [(one.what, f"{one.transfers:,}", str(one.amount)) for one in found.turnover],
+        ("account", "opening", "closing"): [
+            (one.name, _signed(one.opening, one.currency), _signed(one.closing, one.currency)) for one in found.accounts
+        ],
+    }
+    for (first, *numbers), rows in tables.items():
+        table = Table(Column(first, no_wrap=True), *[Column(name, justify="right", no_wrap=True) for name in numbers], box=None)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    console.print(f"waiting: {found.payouts} payouts, {found.disputes} disputes, {found.alerts} alerts")
+    if found.block:
+        console.print(f"block {found.block.number:,}: {found.block.hash}")
+    console.print(GOOD if found.balanced else BAD, "debits and credits agree" if found.balanced else "debits and credits do NOT agree")
+    if not found.balanced:
+        raise typer.Exit(1)
+
+
+def _signed(minor: int, currency: str) -> str:
+    """A balance, which may be below zero."""
+    return f"{'-' if minor < 0 else ''}{Money(amount=abs(minor), currency=currency)}"
 
 
 def _must_be_current(reader: Snapshots) -> None:

@@ -115,6 +115,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "outcome": "captured",
         "reason": "counted",
         "what": "fund",
+        "day": "2026-09-21",
         "why": "",
         "root": _hash("root"),
         "previous": _hash("previous"),

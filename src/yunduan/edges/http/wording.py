@@ -20,6 +20,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "^[0-9]{1,15}": "a whole number of at most fifteen digits",
         "^[0-9]{6}": "six digits",
         "^[0-9]{12}": "twelve digits",
+        "^([0-9]{4}-[0-9]{2}-[0-9]{2})?": "a day such as 2026-09-21, or nothing",
         "^([01][0-9]|2[0-3]):[0-5][0-9]": "a time of day such as 22:00",
         "^[0-9a-f]{64}": "64 digits from 0 to f",
         "^[A-Z]{2}": "two capital letters such as CN",
