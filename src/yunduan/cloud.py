@@ -20,10 +20,11 @@ from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.vault import KEYS_REMEMBERED, FileVault
 from yunduan.domains.catalog.domain import DOMAIN as CATALOG
 from yunduan.domains.catalog.model import CatalogSettings
+from yunduan.domains.catalog.queries import KnownShops
 from yunduan.domains.identity.couriers import Couriers as Letters
 from yunduan.domains.identity.couriers import KeepInMailbox
 from yunduan.domains.identity.domain import DOMAIN as IDENTITY
-from yunduan.domains.identity.model import CodeSender, IdentitySettings, Obligations, Vault
+from yunduan.domains.identity.model import CodeSender, IdentitySettings, Obligations, Shops, Vault
 from yunduan.domains.ledger.domain import DOMAIN as LEDGER
 from yunduan.domains.notices.couriers import KeepForReading, NoticeCouriers
 from yunduan.domains.notices.domain import DOMAIN as NOTICES
@@ -245,6 +246,7 @@ def join(
             Vault: vault,
             IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
             Obligations: BuyerObligations(),
+            Shops: KnownShops(),
             CatalogSettings: CatalogSettings(reviews_goods=settings.market.reviews_goods),
             NoticeSettings: NoticeSettings(time_zone=settings.market.time_zone),
             OrderSettings: OrderSettings(

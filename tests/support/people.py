@@ -11,10 +11,10 @@ from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.vault import FileVault
 from yunduan.domains.identity.commands import OpenSession, RequestCode, token_hash
 from yunduan.domains.identity.domain import DOMAIN
-from yunduan.domains.identity.model import Caller, IdentitySettings, Obligations, Outstanding, Postal, SessionOpened, Vault
+from yunduan.domains.identity.model import Caller, IdentitySettings, Obligations, Outstanding, Postal, SessionOpened, Shops, Vault
 from yunduan.domains.identity.queries import CallerOf, Mailbox
 from yunduan.kernel.actors import ANONYMOUS, SYSTEM, Actor
-from yunduan.kernel.ids import ChallengeId, PersonId, SessionId
+from yunduan.kernel.ids import ChallengeId, PersonId, SessionId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.runtime import domain as runtime
 from yunduan.runtime.clock import SeededEntropy
@@ -41,6 +41,14 @@ class Bonds:
         return self.of.get(person, Outstanding())
 
 
+class Street:
+    """Every shop that is named is there, but for one, where there is nothing but people. Implements `identity.model.Shops`."""
+
+    def is_there(self, _at: Any, shop_id: ShopId) -> bool:
+        """All but that one."""
+        return shop_id != "shp_0"
+
+
 class People(World):
     """A cloud that knows nothing but people."""
 
@@ -52,7 +60,7 @@ class People(World):
         """Open one in a folder, or on another store with its keys in that folder."""
         vault = FileVault(folder / "keys.sqlite", entropy=SeededEntropy(settings.get("seed", 0) + 1))
         bonds = Bonds()
-        ports = {Vault: vault, IdentitySettings: IdentitySettings(mailbox_is_open=mailbox_is_open), Obligations: bonds}
+        ports = {Vault: vault, IdentitySettings: IdentitySettings(mailbox_is_open=mailbox_is_open), Obligations: bonds, Shops: Street()}
         domains = (runtime.DOMAIN, DOMAIN)
         store = store or SqliteStore(folder / "yunduan.sqlite")
         world = cls(store, domains=domains, ports=ports, before_commit=(vault.make_durable,), **settings)

@@ -152,6 +152,12 @@ def test_a_shop_without_staff_gets_its_owner_and_then_only_by_who_may(people: Pe
     assert people.send(AppointOwner(shop_id=SHOP, person_id=wei.person), actor=mei).roles == ("owner",)
 
 
+def test_nobody_owns_a_shop_that_is_not_there(people: People) -> None:
+    """Whoever appoints, and whom."""
+    mei = people.signed_in(PHONE)
+    assert people.no(AppointOwner(shop_id=ShopId("shp_0"), person_id=mei.person))["code"] == "shop_unknown"
+
+
 def test_roles_go_to_people_who_are_here(people: People) -> None:
     """And not without end."""
     assert people.no(GrantRole(person_id=PersonId("per_0"), role=OperatorRole.RISK))["code"] == "person_not_found"

@@ -575,3 +575,11 @@ def shops(at: Asking, ask: Shops) -> ShopList:
         for shop in found[: ask.limit]
     )
     return ShopList(items=items, after=items[-1].shop_id if len(found) > ask.limit else None)
+
+
+class KnownShops:
+    """Which shops there are. Implements `identity.model.Shops`."""
+
+    def is_there(self, at: Asking, shop_id: ShopId) -> bool:
+        """By the shop's one row."""
+        return at.get(store.SHOP, shop_id) is not None

@@ -90,6 +90,7 @@ class IdentityRefusal(RefusalCode):
     SESSION_NOT_FOUND = "session_not_found", "There is no such session, or it is somebody else's."
     SIGN_IN_AGAIN = "sign_in_again", "This cannot be undone and needs a recent sign-in: sign in again first."
     PERSON_NOT_FOUND = "person_not_found", "There is no such person, or they have been forgotten."
+    SHOP_UNKNOWN = "shop_unknown", "There is no such shop."
     ADDRESS_NOT_FOUND = "address_not_found", "There is no such address in this person's address book."
     ADDRESSES_FULL = "addresses_full", "The address book is full: remove an address first."
     COUNTRY_UNKNOWN = "country_unknown", "This is no country of ISO 3166-1."
@@ -200,6 +201,14 @@ class Obligations(Protocol):
 
     def outstanding(self, at: Any, person: PersonId) -> Outstanding:
         """Everything that would have nobody any more if this person were erased now."""
+        ...
+
+
+class Shops(Protocol):
+    """Knows which shops there are; joined by the composition root, asked in the same transaction."""
+
+    def is_there(self, at: Any, shop_id: ShopId) -> bool:
+        """Whether there is such a shop, open or not."""
         ...
 
 

@@ -135,8 +135,8 @@ def create_shop(tx: Tx, ask: CreateShop) -> ShopCreatedAnswer:
     free = ShippingTemplate(
         id=template_id, shop_id=shop_id, name=ask.name, measure=Measure.PIECE, currency=ask.currency, elsewhere=Rate(first_fee=0)
     )
-    tx.send(AppointOwner(shop_id=shop_id, person_id=ask.owner))
     tx.add(store.SHOP, shop_id, shop)
+    tx.send(AppointOwner(shop_id=shop_id, person_id=ask.owner))  # of a shop that is there; refused, nothing of it is
     tx.add(store.LOCATION, location_id, place)
     tx.add(store.TEMPLATE, template_id, free)
     tx.tell(ShopCreated(shop_id=shop_id))

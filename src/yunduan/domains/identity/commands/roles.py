@@ -11,6 +11,7 @@ from yunduan.domains.identity.model import (
     OperatorRole,
     RolesHeld,
     ShopRole,
+    Shops,
 )
 from yunduan.kernel.ids import PersonId, ShopId
 from yunduan.kernel.messages import Command
@@ -53,7 +54,10 @@ class WithdrawShopRole(
     role: ShopRole
 
 
-class AppointOwner(Command[RolesHeld], refuses=(IdentityRefusal.NOT_ALLOWED, IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.ROLES_FULL)):
+class AppointOwner(
+    Command[RolesHeld],
+    refuses=(IdentityRefusal.NOT_ALLOWED, IdentityRefusal.SHOP_UNKNOWN, IdentityRefusal.PERSON_NOT_FOUND, IdentityRefusal.ROLES_FULL),
+):
     """Make somebody the owner of a shop: by an admin; or within the command that founds the shop, as long as it has no staff."""
 
     shop_id: ShopId
@@ -77,6 +81,9 @@ def grant_shop_role(tx: Tx, ask: GrantShopRole) -> RolesHeld:
 @handles(AppointOwner)
 def appoint_owner(tx: Tx, ask: AppointOwner) -> RolesHeld:
     """Its route asks for an admin, so only a shop that is being founded comes here by anybody else."""
+    shops: Shops = tx.port(Shops)  # type: ignore[type-abstract] # a protocol is the name of its port
+    if not shops.is_there(tx, ask.shop_id):
+        raise Refused(IdentityRefusal.SHOP_UNKNOWN)
     if store.staff_count(tx, ask.shop_id):
         _refuse_unless_allowed(tx, ask.shop_id, ShopRole.OWNER)
     return _grant(tx, ask.person_id, ask.shop_id, ShopRole.OWNER)
