@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock
-from yunduan.domains.catalog.model import HoldLine
+from yunduan.domains.catalog.model import HoldLine, Offer
 from yunduan.domains.catalog.queries import OffersOf, TermsOf, stock_of, wanted_offers
 from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole
 from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
@@ -70,11 +70,20 @@ Opinion = Annotated[
 # The cart
 
 
+class LineNow(Struct, frozen=True, kw_only=True):
+    """A line of the cart: how many are wanted, which may be more than there are, and how many can be had now."""
+
+    variant_id: VariantId
+    quantity: int
+    available: int
+
+
 class CartSize(Struct, frozen=True, kw_only=True):
-    """How much a cart holds now."""
+    """How much a cart holds now, with the line that was asked for; without one once it is removed."""
 
     lines: int
     pieces: int
+    line: LineNow | None = None
 
 
 class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal.LINE_FULL, OrderRefusal.GOODS_GONE, *OffersOf.refuses}):
@@ -84,7 +93,7 @@ class AddToCart(Command[CartSize], refuses={OrderRefusal.CART_FULL, OrderRefusal
     quantity: Quantity = 1
 
 
-class ChangeCartLine(Command[CartSize], refuses={OrderRefusal.LINE_NOT_FOUND}):
+class ChangeCartLine(Command[CartSize], refuses={OrderRefusal.LINE_NOT_FOUND, *OffersOf.refuses}):
     """Want so many of a variant that is in the cart."""
 
     variant_id: VariantId
@@ -97,11 +106,16 @@ class RemoveFromCart(Command[CartSize], refuses={OrderRefusal.LINE_NOT_FOUND}):
     variant_id: VariantId
 
 
-def _size(lines: Sequence[CartLine]) -> CartSize:
-    return CartSize(lines=len(lines), pieces=sum(line.quantity for line in lines))
+def _size(lines: Sequence[CartLine], offer: Offer | None = None, *, is_open: bool = True) -> CartSize:
+    line = None
+    if offer is not None:
+        quantity = next(line.quantity for line in lines if line.variant_id == offer.variant_id)
+        available = max(0, offer.available) if is_open and offer.on_sale else 0
+        line = LineNow(variant_id=offer.variant_id, quantity=quantity, available=available)
+    return CartSize(lines=len(lines), pieces=sum(line.quantity for line in lines), line=line)
 
 
-def _wanted_by_cart(ask: AddToCart, actor: Actor, _: Tx) -> Iterator[Wanted]:
+def _wanted_by_cart(ask: AddToCart | ChangeCartLine, actor: Actor, _: Tx) -> Iterator[Wanted]:
     yield (store.CART, actor.person), *wanted_offers((ask.variant_id,))
 
 
@@ -116,19 +130,20 @@ def add_to_cart(tx: Tx, ask: AddToCart) -> CartSize:
     cart = tx.get(store.CART, person)
     lines = model.with_more(cart.lines if cart else (), wanted)
     (tx.put if cart else tx.add)(store.CART, person, Cart(person, lines))
-    return _size(lines)
+    return _size(lines, offer)
 
 
-@handles(ChangeCartLine)
+@handles(ChangeCartLine, reads=_wanted_by_cart)
 def change_cart_line(tx: Tx, ask: ChangeCartLine) -> CartSize:
     """Write down the quantity; the line keeps its place."""
     cart = _cart_with(tx, ask.variant_id)
+    offer = tx.ask(OffersOf(variant_ids=(ask.variant_id,)))[ask.variant_id]
     lines = tuple(
         CartLine(line.variant_id, ask.quantity, line.added_at, line.price, line.currency) if line.variant_id == ask.variant_id else line
         for line in cart.lines
     )
     store.keep_cart(tx, cart, lines)
-    return _size(lines)
+    return _size(lines, offer, is_open=tx.ask(TermsOf(shop_id=offer.shop_id)).open)
 
 
 @handles(RemoveFromCart)
