@@ -180,5 +180,6 @@ def test_everything_is_said_in_both_languages_and_costs_something() -> None:
             assert (goods.about.isascii(), bool(goods.about_en)) == (False, True), goods.picture
             choices = goods.choices()
             assert (len(choices) > 1) is (goods.option is not None), goods.picture
+            assert goods.value_pictures.keys() <= {name_en for _, name_en, _, _ in choices}, goods.picture
             assert len({name for name, _, _, _ in choices}) == len(choices), goods.picture
             assert all(price > 0 and weight_g > 0 for _, _, price, weight_g in choices), goods.picture

@@ -63,6 +63,8 @@ class Card(Struct, frozen=True, kw_only=True):
     title: str
     title_en: str
     picture: str
+    option_pictures: tuple[str, ...] = ()
+    """Some of what there is to choose from, such as its colours."""
     price: Money
     price_to: Money
     compare_at: Money | None

@@ -289,10 +289,11 @@ class CatalogSettings(Struct, frozen=True, kw_only=True):
 
 
 class OptionValue(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """One of the things to choose from, such as red."""
+    """One of the things to choose from, such as red, with the picture that shows goods of that choice."""
 
     name: Name
     name_en: MaybeName = ""
+    picture: Picture | None = None
 
 
 class GoodsOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -476,6 +477,22 @@ def option_texts(options: Sequence[GoodsOption], choice: Sequence[int]) -> tuple
     """A choice in words, Chinese and English: `红 / L`; where there is no English word the Chinese one stands."""
     values = [option.values[place] for option, place in zip(options, choice, strict=True)]
     return " / ".join(value.name for value in values), " / ".join(value.name_en or value.name for value in values)
+
+
+def picture_of(form: GoodsForm, choice: Sequence[int]) -> str:
+    """What shows a variant: the picture of the first value it chooses that has one, else the first of its goods; empty without any."""
+    own = (option.values[place].picture for option, place in zip(form.options, choice, strict=True))
+    return next(filter(None, (*own, *form.pictures)), "")
+
+
+OPTION_PICTURES_SHOWN = 6
+"""So many of the pictures of an option a list shows."""
+
+
+def option_pictures(options: Iterable[GoodsOption]) -> tuple[str, ...]:
+    """What a list shows of what there is to choose from: the first pictures of the first option that has some, each once."""
+    found = ([value.picture for value in option.values if value.picture] for option in options)
+    return tuple(dict.fromkeys(next(filter(None, found), [])))[:OPTION_PICTURES_SHOWN]
 
 
 # Stock

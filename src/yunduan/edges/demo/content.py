@@ -27,6 +27,8 @@ class GoodsText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     values: tuple[str | Said, ...] = ()
     price: int = 0
     weight_g: int = 0
+    value_pictures: dict[str, str] = {}
+    """Which picture shows a value of the option, by its English name."""
 
     def choices(self) -> tuple[tuple[str, str, int, int], ...]:
         """Every variant as name, English name, price and weight; one without a name where there is nothing to choose."""

@@ -162,7 +162,7 @@ def goods_form(text: GoodsText, category: CategoryId) -> GoodsForm:
     )
     options: tuple[GoodsOption, ...] = ()
     if text.option:
-        values = tuple(OptionValue(name=name, name_en=name_en) for name, name_en, _, _ in choices)
+        values = tuple(OptionValue(name=name, name_en=name_en, picture=_shown(text, name_en)) for name, name_en, _, _ in choices)
         options = (GoodsOption(name=text.option[0], name_en=text.option[1], values=values),)
     return GoodsForm(
         title=text.title,
@@ -175,6 +175,11 @@ def goods_form(text: GoodsText, category: CategoryId) -> GoodsForm:
         options=options,
         variants=variants,
     )
+
+
+def _shown(text: GoodsText, name_en: str) -> str | None:
+    picture = text.value_pictures.get(name_en)
+    return picture_of(f"goods/{picture}") if picture else None
 
 
 def _staff(person_id: PersonId, shop_id: ShopId, *roles: ShopRole) -> Actor:

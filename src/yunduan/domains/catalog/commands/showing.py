@@ -2,7 +2,19 @@
 
 from yunduan.domains.catalog import store, store_attributes, store_prices
 from yunduan.domains.catalog.lists import Card, Page, PageVariant
-from yunduan.domains.catalog.model import BuyerLimit, Goods, GoodsForm, GoodsState, Shop, Standing, Variant, VariantForm, option_texts
+from yunduan.domains.catalog.model import (
+    BuyerLimit,
+    Goods,
+    GoodsForm,
+    GoodsState,
+    Shop,
+    Standing,
+    Variant,
+    VariantForm,
+    option_pictures,
+    option_texts,
+    picture_of,
+)
 from yunduan.kernel.ids import VariantId
 from yunduan.kernel.refusals import invariant
 from yunduan.runtime.transaction import Tx
@@ -46,7 +58,7 @@ def variants_of(shop: Shop, goods: Goods) -> list[Variant]:
             weight_g=variant.weight_g,
             template_id=form.template_id or shop.template_id,
             tax_class=form.tax_class,
-            picture=form.pictures[0] if form.pictures else "",
+            picture=picture_of(form, variant.choice),
             on_sale=goods.state is GoodsState.ON_SALE,
             limit=limit_of(form),
         )
@@ -98,12 +110,14 @@ def show(tx: Tx, shop: Shop, goods: Goods) -> None:
 def _card(shop: Shop, goods: Goods, standing: Standing) -> Card:
     form = goods.form
     cheapest = min(form.variants, key=lambda variant: variant.price.amount)
+    shown = option_pictures(form.options)
     dearest = max(form.variants, key=lambda variant: variant.price.amount)
     return Card(
         id=goods.id,
         title=form.title,
         title_en=form.title_en,
-        picture=form.pictures[0] if form.pictures else "",
+        picture=next(iter((*form.pictures, *shown)), ""),
+        option_pictures=shown,
         price=cheapest.price,
         price_to=dearest.price,
         compare_at=cheapest.compare_at,
