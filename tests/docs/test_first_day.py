@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RUN = ("README.md", "docs/first-day.md", "docs/returns.md", "docs/operations.md")
-READ = (*RUN, "CONTRIBUTING.md", "docs/architecture.md", "docs/notices.md")
+TASKS = tuple(f"docs/tasks/{path.name}" for path in sorted((ROOT / "docs" / "tasks").glob("*-*.md")))
+RUN = ("README.md", "docs/first-day.md", "docs/operations.md", *TASKS)
+READ = (*RUN, "docs/tasks/README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/notices.md")
 BIN = Path(sys.executable).parent
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"`((?:src|tests|docs|tools|bench)/[\w./-]*)`")
@@ -84,6 +85,7 @@ def marketplace(folder: Path, *, full: bool) -> Iterator[dict[str, str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
+    (folder / "docs").symlink_to(ROOT / "docs")
     environ = {name: value for name, value in os.environ.items() if not name.startswith("YUNDUAN_")}
     environ |= {"YUNDUAN_DATA": str(folder / "data"), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__FORMAT": "json"}
     if full:
