@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,7 +20,9 @@ import psutil
 import pytest
 
 from support import serving
+from support.postgresql import Cluster
 from support.serving import Server, parsed, request, served
+from support.stores import STORES
 from support.timing import eventually
 from yunduan.backends.vault import FileVault
 from yunduan.edges.linked.link import FROM_READER, Caller, Errand, Link, Question, error_of, failure
@@ -31,10 +33,39 @@ from yunduan.kernel.refusals import BusyError, FaultError, KeyRefusal, Refused, 
 BUYER = "Bearer buyer"
 
 
+Environ = dict[str, str]
+
+
+@pytest.fixture(scope="module", params=STORES)
+def stores(request: pytest.FixtureRequest) -> Iterator[Callable[[], Environ]]:
+    """What makes an empty store and answers its settings: embedded in the folder of data, or a database of a server's."""
+    if request.param == "sqlite":
+        yield dict
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    names: list[str] = []
+
+    def make() -> Environ:
+        names.append(f"readers_{len(names)}")
+        cluster.run(f"CREATE DATABASE {names[-1]}")
+        return {"YUNDUAN_STORE__URL": f"postgresql://yunduan@/{names[-1]}?host={cluster.folder}"}
+
+    yield make
+    for name in names:
+        cluster.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store(stores: Callable[[], Environ]) -> Environ:
+    """The settings of an empty store."""
+    return stores()
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(stores: Callable[[], Environ], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The shelf, with two readers."""
-    with served("shelf", tmp_path_factory.mktemp("readers"), YUNDUAN_HTTP__READERS="2", YUNDUAN_HTTP__KEEP_ALIVE_S="300") as server:
+    folder = tmp_path_factory.mktemp("readers")
+    with served("shelf", folder, YUNDUAN_HTTP__READERS="2", YUNDUAN_HTTP__KEEP_ALIVE_S="300", **stores()) as server:
         yield server
 
 
@@ -129,22 +160,22 @@ def test_figures_are_those_of_all_readers_together(server: Server) -> None:
         assert json.loads(ask(ways[0], "GET", "/health/ready")[1])["ready"] is True
 
 
-def test_a_reader_that_falls_ends_all(tmp_path: Path) -> None:
+def test_a_reader_that_falls_ends_all(tmp_path: Path, store: Environ) -> None:
     """So that whoever supervises the server starts all of it again; what was answered is there."""
-    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS="2") as server:
+    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS="2", **store) as server:
         assert server.ask("POST", "/v1/books", b'{"title":"kept"}', authorization=BUYER, idempotency_key="kept")[0] == 200
         fallen, other = children(server)
         fallen.kill()
         assert server.process.wait(20) == 74
         eventually(lambda: not other.is_running() or other.status() == psutil.STATUS_ZOMBIE)
         eventually(lambda: "reader_fell" in "".join(server.lines))
-    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS="1") as server:
+    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS="1", **store) as server:
         assert [book["title"] for book in json.loads(server.ask("GET", "/v1/books")[1])] == ["kept"]
 
 
-def test_readers_end_with_a_writer_that_is_killed(tmp_path: Path) -> None:
+def test_readers_end_with_a_writer_that_is_killed(tmp_path: Path, store: Environ) -> None:
     """Whatever they are asked meanwhile is answered as unknown or not at all, and the address is free again."""
-    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS="2") as server, server.connect() as connection:
+    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS="2", **store) as server, server.connect() as connection:
         readers = children(server)
         server.process.send_signal(signal.SIGSTOP)  # a command is in hand when it dies
         connection.sendall(request("POST", "/v1/books", b'{"title":"never"}', authorization=BUYER, idempotency_key="never"))
@@ -159,12 +190,12 @@ def test_readers_end_with_a_writer_that_is_killed(tmp_path: Path) -> None:
             again.bind(("127.0.0.1", server.port))
 
 
-def test_a_store_that_cannot_be_opened_leaves_no_reader_behind(tmp_path: Path) -> None:
-    """The second server on one folder says why, and is gone with all of its processes."""
-    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS="1") as server:
+def test_a_store_that_cannot_be_opened_leaves_no_reader_behind(tmp_path: Path, store: Environ) -> None:
+    """The second server on one store says why, and is gone with all of its processes."""
+    with served("shelf", tmp_path, YUNDUAN_HTTP__READERS="1", **store) as server:
         assert server.ask("GET", "/v1/books")[0] == 200
         arguments = [sys.executable, serving.__file__, "shelf", str(tmp_path)]
-        environ = {**os.environ, "YUNDUAN_HTTP__READERS": "1", "YUNDUAN_HTTP__PORT": "0", "YUNDUAN_DATA": str(tmp_path)}
+        environ = {**os.environ, "YUNDUAN_HTTP__READERS": "1", "YUNDUAN_HTTP__PORT": "0", "YUNDUAN_DATA": str(tmp_path), **store}
         second = subprocess.run(arguments, env=environ, capture_output=True, text=True, timeout=60, check=False)
         assert second.returncode != 0
         assert "another process writes" in second.stderr

@@ -1,6 +1,7 @@
 """A real server on a free port of this machine, in a process of its own: the toy shelf, or the whole cloud.
 
-`python serving.py shelf|cloud FOLDER` serves with the settings of the environment; where the file `FOLDER/fail` appears, commits fail.
+`python serving.py shelf|cloud FOLDER` serves with the settings of the environment; where the file `FOLDER/fail` appears, commits of
+the embedded store fail.
 """
 
 import os
@@ -23,8 +24,8 @@ def main(kind: str, folder: str) -> int:
     """Serve until told to stop."""
     sys.path.insert(0, str(HERE.parent))
     from support import shelf
-    from yunduan.backends.sqlite import SqliteStore, open_reader
-    from yunduan.cloud import Cloud, Parts, Window, open_cloud
+    from yunduan.backends.sqlite import SqliteStore
+    from yunduan.cloud import Cloud, Parts, Window, open_cloud, open_reader, open_store
     from yunduan.edges.serve import serve
     from yunduan.kernel.refusals import UnknownOutcomeError
     from yunduan.runtime import domain as runtime
@@ -40,11 +41,12 @@ def main(kind: str, folder: str) -> int:
             super().commit()
 
     def opened(settings: Settings) -> Cloud:
-        store = FailingStore(Path(folder) / "yunduan.sqlite")
+        path = settings.sqlite_path()
+        store = FailingStore(path) if path is not None else open_store(settings)
         return Cloud(store, domains=(runtime.DOMAIN, shelf.DOMAIN), limits=settings.writer.limits())
 
-    def seen(_: Settings) -> Window:
-        reader = lambda: open_reader(Path(folder) / "yunduan.sqlite")  # noqa: E731 - shorter than a function's own name
+    def seen(settings: Settings) -> Window:
+        reader = lambda: open_reader(settings)  # noqa: E731 - shorter than a function's own name
         return Window(domains=(runtime.DOMAIN, shelf.DOMAIN), parts=Parts(ports={}), reader=reader, clock=SystemClock())
 
     settings = settings_or_exit()
