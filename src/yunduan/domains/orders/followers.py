@@ -33,8 +33,7 @@ def on_order_placed(tx: Tx, facts: list[OrderPlaced]) -> None:
 
 
 def _refile(tx: Tx, ids: Iterable[OrderId]) -> None:
-    for order in tx.get_many(store.ORDER, list(ids)).values():
-        store.refile(tx, order)
+    store.refile(tx, list(tx.get_many(store.ORDER, list(ids)).values()))
 
 
 @hears(OrderPaid)

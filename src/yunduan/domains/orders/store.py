@@ -272,10 +272,12 @@ def filed(tx: Tx, orders: Sequence[Order], *, through: OrderId) -> None:
     tx.write(_MARK, (through,))
 
 
-def refile(tx: Tx, order: Order) -> None:
-    """File an order under its shop by the state it is in now, and by no other."""
-    tx.write(_UNFILE_FOR_SHOP, (order.shop_id, order.id, order.state))
-    tx.append(_FILE_FOR_SHOP, (order.shop_id, order.state, order.id))
+def refile(tx: Tx, orders: Sequence[Order]) -> None:
+    """File orders under their shops by the state they are in now, and by no other."""
+    for order in orders:  # first all of them out, then all in: a statement would have whatever waits for its table written first
+        tx.write(_UNFILE_FOR_SHOP, (order.shop_id, order.id, order.state))
+    for order in orders:
+        tx.append(_FILE_FOR_SHOP, (order.shop_id, order.state, order.id))
 
 
 def page_of_buyer(at: Asking, buyer: PersonId, state: OrderState | None, before: str, limit: int) -> list[OrderId]:
