@@ -1,7 +1,11 @@
 """`make bench`: every workload, beside the textbook store and whichever peers are installed, in one run.
 
-    python -m bench [--rounds 5] [--seconds 4] [--only checkout,list] [--systems sqlite,textbook] [--out FILE]
+    python -m bench [--rounds 5] [--seconds 4] [--only checkout,list] [--systems sqlite,textbook] [--large 100000] [--out FILE]
     python -m bench.peers install oscar vendure
+
+`--large` puts a large market beside the small one on SQLite: so many goods, people and orders (`--large ""`: none), made in some
+minutes, or the market in a folder, made before by `python -m bench.market FOLDER`: a million of each unless it is told otherwise. With
+`--systems sqlite,postgresql,postgresql-large` there is one of so many on PostgreSQL as well.
 
 Rounds are interleaved: in each, every system is loaded once with every workload, so that an hour's mood of the machine meets all
 alike. Figures are medians of the rounds with their spread; `others` is CPU that neither the servers nor the driver used: above 0.2
@@ -28,12 +32,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import peers, recovery, wrk
-from bench.markets import Markets
+from bench.markets import LARGE, NONE, Large, Markets
 
 KINDS = {"checkout": 64, "purchase": 64, "list": 16, "page": 16}
 """Each workload with its connections."""
 REQUESTS_A_PURCHASE = 4
 OURS = ("sqlite", "postgresql")
+SMALLER_MIN = 0.65
+"""What a large market has to keep of the small one's rate on SQLite."""
 console = Console(width=170, highlight=False)
 
 
@@ -78,6 +84,14 @@ class Line(Struct, frozen=True):
     rounds: int
 
 
+class Most(Struct):
+    """The most that a server has used."""
+
+    memory_mib: float = 0.0
+    wal_mib: float = 0.0
+    first_answer_s: float = 0.0
+
+
 class Book(Struct, kw_only=True):
     """Everything that was measured."""
 
@@ -85,9 +99,7 @@ class Book(Struct, kw_only=True):
     audit_s: dict[str, list[float]] = {}
     recovery: dict[str, list[float]] = {}
     notes: list[str] = []
-    memory_mib: float = 0.0
-    wal_mib: float = 0.0
-    first_answer_s: float = 0.0
+    most: dict[str, Most] = {}
 
     def add(self, kind: str, system: str, figure: Figure) -> None:
         """One more round of a workload."""
@@ -98,13 +110,18 @@ def main() -> None:
     """Everything, then the table."""
     chosen = _options()
     systems, kinds = chosen.systems.split(","), chosen.only.split(",")
+    large = Large.of(chosen.large)
+    systems += [f"sqlite{LARGE}"] if large is not NONE and "sqlite" in systems else []
     served = [kind for kind in KINDS if kind in kinds]
     if served and not wrk.present():
         sys.exit("wrk is not installed (Debian: wrk): there is nothing to load the servers with")
     book, others = Book(), peers.installed() if chosen.peers else []
     console.print(f"peers: {', '.join(others) or 'none is installed (python -m bench.peers install …)'}")
-    with tempfile.TemporaryDirectory(prefix="yunduan-bench-") as folder, _cluster(bool({"postgresql", "textbook"} & {*systems})) as cluster:
-        markets = Markets(Path(folder), cluster)
+    with (
+        tempfile.TemporaryDirectory(prefix="yunduan-bench-") as folder,
+        _cluster(any(not system.startswith("sqlite") for system in systems)) as cluster,
+    ):
+        markets = Markets(Path(folder), cluster, large, seconds=chosen.seconds + 1)
         for number in range(chosen.rounds):
             for kind in served:
                 for system in systems:
@@ -129,6 +146,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--only", default=",".join([*KINDS, "transfer", "recovery"]))
     options.add_argument("--systems", default="sqlite,postgresql,textbook")
     options.add_argument("--no-peers", dest="peers", action="store_false")
+    options.add_argument("--large", default="150000")
     options.add_argument("--transfers", type=int, default=200_000)
     options.add_argument("--preload", type=int, default=1_000_000)
     options.add_argument("--kills", type=int, default=20)
@@ -156,21 +174,22 @@ def _cluster(wanted: bool) -> Iterator[Any]:
 def _round(markets: Markets, system: str, kind: str, chosen: argparse.Namespace, book: Book) -> None:
     """One load of one system on a fresh copy of the market, after a second to warm up."""
     style = "textbook" if system == "textbook" else "ours"
-    with markets.served(system, carts=kind != "purchase") as (server, folder):
-        warm = wrk.load(server, kind, folder=folder, style=style, connections=16, seconds=1, start=0)
+    with markets.served(system, kind) as (server, folder, drive):
+        warm = wrk.load(server, kind, folder=drive, style=style, connections=16, seconds=1, start=0)
         start = 1024 * (warm.requests // 1024 + 2)
-        run = wrk.load(server, kind, folder=folder, style=style, connections=KINDS[kind], seconds=chosen.seconds, start=start)
+        run = wrk.load(server, kind, folder=drive, style=style, connections=KINDS[kind], seconds=chosen.seconds, start=start)
         rate = run.rate / (REQUESTS_A_PURCHASE if kind == "purchase" else 1)
         book.add(kind, system, Figure(rate, run.p50_ms, run.p99_ms, run.cores, run.others))
         if run.bad > (KINDS[kind] if kind == "purchase" else 0):
             book.notes.append(f"{system} {kind}: {run.bad} of {run.requests} answers were not 2xx")
-        if system == "sqlite":
+        if system.startswith("sqlite"):
             wal = folder / "yunduan.sqlite-wal"
-            book.memory_mib = max(book.memory_mib, server.memory_mib())
-            book.wal_mib = max(book.wal_mib, wal.stat().st_size / 2**20 if wal.exists() else 0.0)
-            book.first_answer_s = max(book.first_answer_s, server.first_answer_s)
+            most = book.most.setdefault(system, Most())
+            most.memory_mib = max(most.memory_mib, server.memory_mib())
+            most.wal_mib = max(most.wal_mib, wal.stat().st_size / 2**20 if wal.exists() else 0.0)
+            most.first_answer_s = max(most.first_answer_s, server.first_answer_s)
     if system == "sqlite" and kind in {"checkout", "purchase"}:
-        book.notes += markets.faults()
+        book.notes += markets.faults(folder)
 
 
 def _peer(name: str, kind: str, chosen: argparse.Namespace, book: Book) -> None:
@@ -216,22 +235,47 @@ def _against(line: Line, floor: Floor | None) -> str:
     return said if floor.p99_ms == float("inf") else f"{said} {floor.p99_ms:.0f} ms {_mark(line.p99_ms <= floor.p99_ms)}"
 
 
+def _kept(line: Line, rates: dict[tuple[str, str], float]) -> str:
+    """Of a large market: how much of the small one's rate it keeps."""
+    small = rates.get((line.work, line.system.removesuffix(LARGE)))
+    if not line.system.endswith(LARGE) or not small:
+        return ""
+    said = f"{line.rate / small:.0%}"
+    return f"{said} {_mark(line.rate / small >= SMALLER_MIN)}" if line.system.startswith("sqlite") else said
+
+
 def _mark(reached: bool) -> str:
     return "[green]✓[/]" if reached else "[red]✗[/]"
 
 
 def _print(book: Book, chosen: argparse.Namespace) -> None:
     lines = list(_lines(book))
-    rivals = list(dict.fromkeys(line.system for line in lines if line.system not in OURS))
+    rivals = list(dict.fromkeys(line.system for line in lines if not line.system.startswith(OURS)))
     table = Table(title=f"medians of {chosen.rounds} rounds of {chosen.seconds} s, spread in brackets", box=None, pad_edge=False)
-    for head in ("work", "system", "per second", "", "p50 ms", "p99 ms", "cores", "others", "floor", *(f"× {rival}" for rival in rivals)):
+    for head in (
+        "work",
+        "system",
+        "per second",
+        "",
+        "p50 ms",
+        "p99 ms",
+        "cores",
+        "others",
+        "floor",
+        "of small",
+        *(f"× {rival}" for rival in rivals),
+    ):
         table.add_column(head, justify="left" if head in {"work", "system"} else "right")
     rates = {(line.work, line.system): line.rate for line in lines}
     for line in lines:
-        ratios = [f"{line.rate / rate:,.1f}" if line.system in OURS and (rate := rates.get((line.work, rival))) else "" for rival in rivals]
+        ratios = [
+            f"{line.rate / rate:,.1f}" if line.system.startswith(OURS) and (rate := rates.get((line.work, rival))) else ""
+            for rival in rivals
+        ]
         table.add_row(
             line.work, line.system, f"{line.rate:,.0f}", f"[{line.least:,.0f}..{line.most:,.0f}]", f"{line.p50_ms:.1f}",
-            f"{line.p99_ms:.1f}", f"{line.cores:.2f}", f"{line.others:.2f}", _against(line, FLOORS.get((line.work, line.system))), *ratios,
+            f"{line.p99_ms:.1f}", f"{line.cores:.2f}", f"{line.others:.2f}", _against(line, FLOORS.get((line.work, line.system))),
+            _kept(line, rates), *ratios,
         )  # fmt: skip
     console.print(table)
     for said in _besides(book, chosen):
@@ -247,17 +291,17 @@ def _print(book: Book, chosen: argparse.Namespace) -> None:
 
 def _besides(book: Book, chosen: argparse.Namespace) -> Iterable[str]:
     """What is no rate."""
-    if book.memory_mib:
+    for system, most in book.most.items():
         yield (
-            f"sqlite server: memory at most {book.memory_mib:.0f} MiB (200 {_mark(book.memory_mib <= 200)}), "
-            f"WAL at most {book.wal_mib:.0f} MiB (128 {_mark(book.wal_mib <= 128)}), "
-            f"start to first answer at most {book.first_answer_s:.2f} s (2 {_mark(book.first_answer_s <= 2)})"
+            f"{system} server: memory at most {most.memory_mib:.0f} MiB (200 {_mark(most.memory_mib <= 200)}), "
+            f"WAL at most {most.wal_mib:.0f} MiB (128 {_mark(most.wal_mib <= 128)}), "
+            f"start to first answer at most {most.first_answer_s:.2f} s (2 {_mark(most.first_answer_s <= 2)})"
         )
     for system, found in book.recovery.items():
-        most = RECOVERY_S_MAX[system]
+        limit_s = RECOVERY_S_MAX[system]
         yield (
             f"recovery of {system} after kill -9 with {chosen.orders:,} orders: worst of {len(found)} is "
-            f"{max(found):.2f} s to the first answer ({most:.0f} {_mark(max(found) < most)})"
+            f"{max(found):.2f} s to the first answer ({limit_s:.0f} {_mark(max(found) < limit_s)})"
         )
     for system, found in book.audit_s.items():
         yield f"proof of the books on {system}, {chosen.preload + chosen.transfers:,} transfers: {statistics.median(found):.1f} s"

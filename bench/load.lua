@@ -1,8 +1,9 @@
--- KIND: checkout | purchase | list | page. FOLDER holds people.txt and shops.txt. START keeps runs apart. STYLE: ours | textbook.
+-- KIND: checkout | purchase | list | page. FOLDER holds people.txt (with carts), bare.txt (without; a purchase fills them) and shops.txt.
+-- START keeps runs apart. STYLE: ours | textbook.
 -- Every request is signed in; every command has a key of its own; people, baskets and keys come at random.
 local kind, folder, style, n = os.getenv("KIND"), os.getenv("FOLDER"), os.getenv("STYLE"), tonumber(os.getenv("START") or "0")
 local people, shops, goods = {}, {}, {}
-for line in io.lines(folder .. "/people.txt") do
+for line in io.lines(folder .. (kind == "purchase" and "/bare.txt" or "/people.txt")) do
   local person = { baskets = {} }
   for word in line:gmatch("%S+") do
     if not person.token then person.token = word

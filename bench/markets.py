@@ -1,16 +1,18 @@
-"""The market made once for each system, and a fresh copy of it for each run."""
+"""The market made once for each system, and a fresh copy of it for each run; a large one is made, or found, once and loaded where it is."""
 
 import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
+from msgspec import Struct
 
 from bench import textbook
-from bench.market import furnished
+from bench.market import SMALL, STOCK, WALLET, Size, fast_store, furnished
 from bench.servers import Server, ours
 from bench.servers import textbook as textbook_served
 from yunduan.backends import sqlite
@@ -18,84 +20,143 @@ from yunduan.backends.postgresql import PostgresqlStore
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.domains.ledger.audit import audit
 
-STOCK, WALLET = 10_000_000, 10**9
+LARGE = "-large"
+"""Ends the name of a store's system whose market is large."""
+SPENT = {"checkout": "people.txt", "purchase": "bare.txt"}
+"""Whom a workload uses up, where it goes on with the same market."""
+A_SECOND = 2_600
+"""How many people of a large market buy in a second, at most."""
+
+
+class Large(Struct, frozen=True, kw_only=True):
+    """How large the large market is, or where it lies, made by `python -m bench.market`, for SQLite alone."""
+
+    size: Size | None = None
+    folder: Path | None = None
+
+    @classmethod
+    def of(cls, said: str) -> "Large":
+        """From an option: a number of goods, people and orders each, a folder, or nothing."""
+        if said.isdigit():
+            return cls(size=Size(goods=int(said), people=int(said), orders=int(said)))
+        return cls(folder=Path(said)) if said else NONE
+
+
+NONE = Large()
+
+
+class Served(NamedTuple):
+    """A server, the folder of its data, and the one of what a driver has to know."""
+
+    server: Server
+    folder: Path
+    drive: Path
 
 
 class Markets:
     """Seeds and copies, in a folder and in a throw-away PostgreSQL."""
 
-    def __init__(self, work: Path, cluster: Any) -> None:
-        """Nothing is made before it is wanted."""
+    def __init__(self, work: Path, cluster: Any, large: Large = NONE, *, small: Size = SMALL, seconds: int = 5) -> None:
+        """Nothing is made before it is wanted; a run takes so many seconds."""
+        self._people = seconds * A_SECOND
+        self._small = small
         self._work = work
         self._cluster = cluster
-        self._made: set[tuple[str, bool]] = set()
+        self._large = large
+        self._made: set[str] = set()
         self._run = work / "run"
+        self._crowds: dict[tuple[str, str], Iterator[str]] = {}
 
     @contextmanager
-    def served(self, system: str, *, carts: bool, readers: int = 0) -> Iterator[tuple[Server, Path]]:
-        """A server on a fresh copy of a system's market, and the folder of what a driver has to know."""
-        self._make(system, carts=carts)
-        log, source = self._work / "server.log", self._folder("sqlite" if system == "textbook" else system, carts=carts)
+    def served(self, system: str, kind: str, *, readers: int = 0) -> Iterator[Served]:
+        """A server on a fresh copy of a system's market, or on the large one with people that no run before has used up."""
+        self._make(system)
+        log, source = self._work / "server.log", self._folder(system)
+        if system.endswith(LARGE):
+            drive = self._crowd(system, kind)
+            with self._ours(system, source, _database(system), readers, log) as server:
+                yield Served(server, source, drive)
+            return
         shutil.rmtree(self._run, ignore_errors=True)
         if system == "sqlite":
             shutil.copytree(source, self._run)
-            with ours(self._run, readers=readers, log=log) as server:
-                yield server, self._run
+            with self._ours(system, self._run, "", readers, log) as server:
+                yield Served(server, self._run, self._run)
             return
-        self._cluster.run(f"CREATE DATABASE run TEMPLATE {_database(system, carts=carts)}")
+        self._cluster.run(f"CREATE DATABASE run TEMPLATE {_database(system)}")
         try:
             if system == "textbook":
-                with textbook_served(
-                    f"postgresql://yunduan@/run?host={self._cluster.folder}", log=log, beside=(self._cluster.pid,)
-                ) as server:
-                    yield server, source
+                with textbook_served(self._url("run"), log=log, beside=(self._cluster.pid,)) as server:
+                    yield Served(server, source, source)
             else:
                 shutil.copytree(source, self._run)
-                url = f"postgresql://yunduan@/run?host={self._cluster.folder}"
-                with ours(self._run, store_url=url, log=log, beside=(self._cluster.pid,)) as server:
-                    yield server, self._run
+                with self._ours(system, self._run, "run", readers, log) as server:
+                    yield Served(server, self._run, self._run)
         finally:
             self._cluster.run("DROP DATABASE run WITH (FORCE)")
 
-    def faults(self) -> list[str]:
-        """What is wrong with the books of the copy that was loaded last: nothing."""
-        reader = sqlite.open_reader(self._run / "yunduan.sqlite")
+    def _ours(self, system: str, folder: Path, database: str, readers: int, log: Path) -> Server:
+        if system.startswith("sqlite"):
+            return ours(folder, readers=readers, log=log)
+        return ours(folder, store_url=self._url(database), readers=readers, log=log, beside=(self._cluster.pid,))
+
+    def faults(self, folder: Path) -> list[str]:
+        """What is wrong with the books of a store that was loaded: nothing."""
+        reader = sqlite.open_reader(folder / "yunduan.sqlite")
         try:
             return [f"AUDIT: {fault}" for fault in audit(reader).faults]
         finally:
             reader.close()
 
-    def _make(self, system: str, *, carts: bool) -> None:
-        if (system, carts) in self._made:
+    def _make(self, system: str) -> None:
+        if system in self._made:
             return
-        self._made.add((system, carts))
+        self._made.add(system)
         if system == "textbook":
-            self._make("sqlite", carts=carts)
-            self._cluster.run(f"CREATE DATABASE {_database(system, carts=carts)}")
-            self._fill_textbook(self._folder("sqlite", carts=carts), carts=carts)
+            self._make("sqlite")
+            self._cluster.run(f"CREATE DATABASE {_database(system)}")
+            self._fill_textbook(self._folder("sqlite"))
             return
-        folder = self._folder(system, carts=carts)
+        large = self._large if system.endswith(LARGE) else NONE
+        if large.folder is not None:
+            if not (large.folder / "people.txt").exists():
+                raise SystemExit(f"there is no market in {large.folder}")
+            return
+        folder, size = self._folder(system), large.size or self._small
         folder.mkdir()
-        print(f"making the market of {system}{'' if carts else ' without carts'}", flush=True)
-        if system == "sqlite":
-            store: Any = SqliteStore(folder / "yunduan.sqlite")
-        else:
-            self._cluster.run(f"CREATE DATABASE {_database(system, carts=carts)}")
-            store = PostgresqlStore(self._dsn(_database(system, carts=carts)))
-        furnished(store, folder, carts=carts, say=lambda what: print(f"  {what}", flush=True))
-        if system == "sqlite":
+        print(f"making the market of {system}", flush=True)
+        if system.startswith("sqlite"):
+            furnished(fast_store(folder), folder, size=size, say=_say)
             SqliteStore(folder / "yunduan.sqlite").close()  # a start folds the log into the file
         else:
-            with psycopg.connect(self._dsn(_database(system, carts=carts)), autocommit=True) as connection:
+            self._cluster.run(f"CREATE DATABASE {_database(system)}")
+            furnished(PostgresqlStore(self._url(_database(system))), folder, size=size, say=_say)
+            with psycopg.connect(self._dsn(_database(system)), autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE")
 
-    def _fill_textbook(self, source: Path, *, carts: bool) -> None:
-        people = [line.split() for line in (source / "people.txt").read_text().splitlines()]
+    def _crowd(self, system: str, kind: str) -> Path:
+        """The files of a driver with people that no run before has used up."""
+        drive, source = self._work / f"drive-{system}", self._folder(system)
+        if not drive.exists():
+            drive.mkdir()
+            (drive / "shops.txt").symlink_to((source / "shops.txt").resolve())
+        for name in SPENT.values():
+            if not (drive / name).exists() or SPENT.get(kind) == name:
+                lines = self._crowds.setdefault((system, name), iter((source / name).open()))
+                people = list(islice(lines, self._people))
+                if len(people) < self._people:
+                    raise SystemExit(f"everybody in {source / name} has bought: make the market anew, larger, or take fewer rounds")
+                (drive / name).write_text("".join(people))
+        return drive
+
+    def _fill_textbook(self, source: Path) -> None:
+        full, bare = ([line.split() for line in (source / name).read_text().splitlines()] for name in ("people.txt", "bare.txt"))
+        people = [*full, *bare]
         variants = [line.split() for line in (source / "variants.txt").read_text().splitlines()]
         shops = dict.fromkeys(shop for _, _, shop, _ in variants)
         goods = dict.fromkeys((goods, shop) for _, goods, shop, _ in variants)
         lines: dict[tuple[str, str], int] = {}
-        for _, person, *baskets in people if carts else []:
+        for _, person, *baskets in full:
             for basket in baskets:
                 one, two, _ = basket.split(",")
                 lines[person, one] = lines.get((person, one), 0) + 1
@@ -110,7 +171,7 @@ class Markets:
             "variant (id, goods, shop, price, stock)": [(id, goods, shop, int(price), STOCK) for id, goods, shop, price in variants],
             "cart_line (person, variant, quantity)": [(*place, quantity) for place, quantity in lines.items()],
         }
-        with psycopg.connect(self._dsn(_database("textbook", carts=carts)), autocommit=True) as connection:
+        with psycopg.connect(self._dsn(_database("textbook")), autocommit=True) as connection:
             connection.execute(textbook.SCHEMA.encode())
             for table, content in rows.items():
                 with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
@@ -118,12 +179,22 @@ class Markets:
                         copy.write_row(row)
             connection.execute("VACUUM ANALYZE")
 
-    def _folder(self, system: str, *, carts: bool) -> Path:
-        return self._work / f"market-{system}-{'full' if carts else 'empty'}"
+    def _folder(self, system: str) -> Path:
+        if system == f"sqlite{LARGE}" and self._large.folder is not None:
+            return self._large.folder
+        return self._work / f"market-{'sqlite' if system == 'textbook' else system}"
 
     def _dsn(self, database: str) -> str:
         return f"host={self._cluster.folder} dbname={database} user=yunduan"
 
+    def _url(self, database: str) -> str:
+        return f"postgresql://yunduan@/{database}?host={self._cluster.folder}"
 
-def _database(system: str, *, carts: bool) -> str:
-    return f"{system}_{'full' if carts else 'empty'}"
+
+def _say(what: str, done: int, total: int) -> None:
+    if done == total:
+        print(f"  {done:,} {what}", flush=True)
+
+
+def _database(system: str) -> str:
+    return system.replace("-", "_")

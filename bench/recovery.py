@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import wrk
-from bench.market import Crowd, furnished
+from bench.market import Size, fast_store, furnished
 from bench.servers import ours
 from yunduan.backends.postgresql import PostgresqlStore
-from yunduan.backends.sqlite import SqliteStore
 
 LOAD_S = 2
 
@@ -24,13 +23,13 @@ def seconds(kills: int, *, orders: int, work: Path, cluster: Any = None) -> list
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     if cluster is None:
-        store: Any = SqliteStore(folder / "yunduan.sqlite")
+        store: Any = fast_store(folder)
         url = ""
     else:
         cluster.run("CREATE DATABASE recovery")
         url = f"postgresql://yunduan@/recovery?host={cluster.folder}"
         store = PostgresqlStore(url)
-    furnished(store, folder, carts=True, buyers=Crowd(people=10_000, baskets=10), say=lambda _: None)
+    furnished(store, folder, size=Size(people=20_000, baskets=10))
     placed, found, start = 0, [], 1024
     with ours(folder, store_url=url, log=log) as server:
         while placed < orders:  # the market's carts hold a hundred thousand

@@ -1,5 +1,6 @@
 """The servers under load, each in a process of its own on 127.0.0.1, and what they use of the machine."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -49,12 +50,12 @@ class Server:
         while time.monotonic() - started < READY_S_MAX:
             if self._process.poll() is not None:
                 break
-            with socket.socket() as probe:
-                probe.settimeout(1)
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    probe.sendall(b"GET /health/live HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
-                    if probe.recv(16).startswith(b"HTTP/1.1"):
-                        return time.monotonic() - started
+            with socket.socket() as probe, contextlib.suppress(OSError):  # nobody listens yet, or does but does not answer yet
+                probe.settimeout(READY_S_MAX)
+                probe.connect(("127.0.0.1", self.port))
+                probe.sendall(b"GET /health/live HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+                if probe.recv(16).startswith(b"HTTP/1.1"):
+                    return time.monotonic() - started
             time.sleep(0.02)
         raise SystemExit(f"{self.name} did not start:\n{self._log.read_text()[-2000:]}")
 

@@ -73,7 +73,7 @@ def add_address(tx: Tx, ask: AddAddress) -> AddressKept:
 def change_address(tx: Tx, ask: ChangeAddress) -> AddressKept:
     """Somebody else's address is as if it were not there."""
     before = _own_address(tx, ask.address_id)
-    postal, region = _checked(ask.address)
+    postal, region = checked(ask.address)
     if ask.is_default:
         _no_default(tx, before.person_id)
     changed = msgspec.structs.replace(
@@ -100,26 +100,31 @@ def remove_address(tx: Tx, ask: RemoveAddress) -> AddressKept:
 
 
 def _keep(tx: Tx, person: PersonId, postal: Postal, *, is_default: bool) -> AddressKept:
-    postal, region = _checked(postal)
+    found, region = checked(postal)
     others = store.addresses_of(tx, person)
     if len(others) >= model.ADDRESSES_MAX:
         raise Refused(IdentityRefusal.ADDRESSES_FULL)
     if is_default:
         _no_default(tx, person)
+    return written(tx, person, found, region, is_default=is_default or not others)
+
+
+def written(tx: Tx, person: PersonId, postal: Postal, region: str, *, is_default: bool) -> AddressKept:
+    """A new address of somebody, as it was `checked`."""
     kept = KeptAddress(
         id=AddressId(tx.id("adr")),
         person_id=person,
         country=postal.country,
         region=region,
         sealed=store.vault(tx).seal(person, store.written(postal)),
-        is_default=int(is_default or not others),
+        is_default=int(is_default),
         at=tx.now,
     )
     tx.add(ADDRESSES, kept.id, kept)
     return AddressKept(address_id=kept.id)
 
 
-def _checked(postal: Postal) -> tuple[Postal, str]:
+def checked(postal: Postal) -> tuple[Postal, str]:
     """The address with its telephone number in E.164, and its region where it is one of a list; as written it is for whoever ships."""
     if postal.country not in model.COUNTRIES:
         raise Refused(IdentityRefusal.COUNTRY_UNKNOWN, postal.country)

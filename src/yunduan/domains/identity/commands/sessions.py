@@ -45,8 +45,13 @@ class SignOut(Command[SessionsEnded], refuses=(IdentityRefusal.SESSION_NOT_FOUND
 
 
 def opened(tx: Tx, person: PersonId, device: str) -> Session:
-    """A new session of a person, with an alarm for the day on which it would be idle for too long."""
+    """A new session of a person, in the place of the one that was idle for the longest if there are too many."""
     _make_room(tx, person)
+    return begun(tx, person, device)
+
+
+def begun(tx: Tx, person: PersonId, device: str) -> Session:
+    """A new session of somebody who has room for it, with an alarm for the day on which it would be idle for too long."""
     vault = store.vault(tx)
     id = SessionId(tx.id("ses"))
     session = Session(
