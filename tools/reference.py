@@ -15,6 +15,7 @@ from yunduan.domains.catalog.life import GOODS_MOVES
 from yunduan.domains.catalog.model import HOLD_MOVES
 from yunduan.domains.orders.cases import BY_SILENCE, CASE_MOVES, DEADLINES_MS
 from yunduan.domains.orders.model import MOVES
+from yunduan.domains.payments.model.chargebacks import CHARGEBACK_MOVES
 from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
 from yunduan.kernel.refusals import KeyRefusal, RefusalCode
 from yunduan.runtime.registry import Domain, Registry, Route
@@ -145,6 +146,7 @@ def states() -> str:
         "Hold of stock": ("held", [(state, to, "", "") for state, all_of in HOLD_MOVES.items() for to in sorted(all_of)]),
         "Order": ("placed", [(move.state, move.next, move.step, move.who) for move in MOVES]),
         "Case after the sale": ("asked", [(move.state, move.next, move.event, move.who) for move in CASE_MOVES]),
+        "Chargeback": ("open", [(move.state, move.next, move.event, move.who) for move in CHARGEBACK_MOVES]),
     }
     parts = ["# States\n", "Every step that there is, and in brackets who takes it; whatever is neither drawn nor listed is refused.\n"]
     for name, (first, moves) in machines.items():

@@ -29,6 +29,7 @@ from yunduan.domains.ledger.domain import DOMAIN as LEDGER
 from yunduan.domains.notices.couriers import KeepForReading, NoticeCouriers
 from yunduan.domains.notices.domain import DOMAIN as NOTICES
 from yunduan.domains.notices.model import LETTER_WAYS, NoticeSender, NoticeSettings, Way
+from yunduan.domains.orders.charged_back import OrderChargebacks
 from yunduan.domains.orders.commands import OrderPayments
 from yunduan.domains.orders.couriers import Couriers as Trackers
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
@@ -39,7 +40,7 @@ from yunduan.domains.orders.tracking import Carriers
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
-from yunduan.domains.payments.model import Channels, PaymentListener
+from yunduan.domains.payments.model import Channels, ChargebackListener, PaymentListener
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.messages import Command, Query
@@ -259,6 +260,7 @@ def join(
             Channels: channels,
             Carriers: carriers,
             PaymentListener: OrderPayments(),
+            ChargebackListener: OrderChargebacks(),
             PaymentSettings: _payment_settings(settings),
             Sandbox: sandbox,
         },
@@ -390,6 +392,14 @@ class SandboxDeliveries:
         except (Refused, FaultError):
             return False
         return True
+
+
+def open_sandbox(settings: Settings) -> Sandbox:
+    """The sandbox's own books, beside a server that may be running; raises `StoreRefusedError` when there are none."""
+    folder = Path(settings.data)
+    if not (settings.sandbox.is_on and (folder / "sandbox.sqlite").is_file()):
+        raise StoreRefusedError(f"{folder} has no sandbox: `sandbox.enabled` makes one, in which nobody's money moves")
+    return _sandbox(folder, settings, SystemClock(), SystemEntropy())
 
 
 def _sandbox(folder: Path, settings: Settings, clock: Clock, entropy: Entropy) -> Sandbox:

@@ -498,6 +498,14 @@ def _awaited(stage: Stage, name: str) -> Scene:
     return stage.made(name, "operator finance", {"payout_id": stage.town.awaited(stage.market.buyer(6_000_000))})
 
 
+def _charged_back(stage: Stage, name: str) -> Scene:
+    ids = {"chargeback_id": stage.town.charged_back(stage.market.buyer(), stage.market.offer())}
+    if "operator" in name:
+        return stage.made(name, "operator finance", ids)
+    body = {"text": "签收人是买家本人", "references": ["SF1234567890"]}
+    return stage.made(name, "shop service", ids, body, body | {"text": "买家已确认收货"})
+
+
 def _alert(stage: Stage, name: str) -> Scene:
     stage.town._phones += 1  # what the alert's amount and event are made of
     return stage.made(name, "operator admin", {"alert_id": stage.town._alert()})
@@ -757,6 +765,8 @@ SCENES: dict[str, Make] = {
     "POST /shops/{shop_id}/deposit": _deposit,
     "POST /operator/shops/{shop_id}/deposit/releases": _deposit,
     "POST /operator/payment-alerts/{alert_id}/resolution": _alert,
+    "POST /shops/{shop_id}/chargebacks/{chargeback_id}/evidence": _charged_back,
+    "POST /operator/chargebacks/{chargeback_id}/concession": _charged_back,
     "POST /cart/lines": _cart,
     "PUT /cart/lines/{variant_id}": _cart,
     "DELETE /cart/lines/{variant_id}": _cart,

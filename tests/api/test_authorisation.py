@@ -27,9 +27,30 @@ OVERRIDES: dict[str, dict[str, Any]] = {
 }
 """What a name means in one operation and not in others."""
 SHARED = {"country": "CN", "channel": "sandbox", "currency": "CNY", "role": "packer"}
-PUBLIC_IDS = {"goods_id", "variant_id", "category_id", "person_id", "challenge_id", "id", "alert_id", "payout_id", "parent"}
+PUBLIC_IDS = {
+    "goods_id",
+    "variant_id",
+    "category_id",
+    "person_id",
+    "challenge_id",
+    "id",
+    "alert_id",
+    "payout_id",
+    "parent",
+    "chargeback_id",
+}
 """Ids that anybody may name (what is offered to everybody), or that only operators can (they see all tenants)."""
-MEMBERS_OF_A_SHOP = {"order_id", "goods_id", "variant_id", "location_id", "template_id", "transfer_id", "review_id", "case_id"}
+MEMBERS_OF_A_SHOP = {
+    "order_id",
+    "goods_id",
+    "variant_id",
+    "location_id",
+    "template_id",
+    "transfer_id",
+    "review_id",
+    "case_id",
+    "chargeback_id",
+}
 """Records of a shop: named beside another shop's id, they are not there."""
 
 SEEN_BY_OPERATORS = {

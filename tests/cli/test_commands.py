@@ -527,3 +527,18 @@ def test_the_version_is_said(tmp_path: Path) -> None:
 def test_bad_usage_is_exit_code_two(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """And help is shown."""
     assert "Usage" in run(*arguments, data=tmp_path, ends=2)
+
+
+def test_a_payers_bank_takes_a_payment_back_in_the_sandbox(tmp_path: Path) -> None:
+    """Beside the server, in the sandbox's own books; what is not there cannot be taken."""
+    with serving(tmp_path):
+        assert "there to take back" in run("sandbox", "charge-back", "chg_1", data=tmp_path, ends=1)
+        books = apsw.Connection(str(tmp_path / "sandbox.sqlite"))
+        books.execute("INSERT INTO charge VALUES ('chg_1', 'yunduan', 500, 'CNY', 'captured', 0, 0)").fetchall()
+        books.close()
+        assert "dsp000001: chg_1 is charged back" in run("sandbox", "charge-back", "chg_1", "--amount", "300", data=tmp_path)
+        assert "there to take back" in run("sandbox", "charge-back", "chg_1", "--amount", "201", data=tmp_path, ends=1)
+        assert "dsp000001 is won" in run("sandbox", "win", "dsp000001", data=tmp_path)
+        assert "not been decided" in run("sandbox", "lose", "dsp000001", data=tmp_path, ends=1)
+        assert "chargeback_won" in run("sandbox", "list", data=tmp_path)
+    assert "has no sandbox" in run("sandbox", "list", data=tmp_path / "nowhere", ends=1)

@@ -14,7 +14,17 @@ from yunduan.domains.payments import model, payees
 from yunduan.domains.payments.commands import PayOrders, RefundEscrow, SetAsideForPromotions, SettleEscrow, TakeNotification, TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
-from yunduan.domains.payments.model import BankAccount, Channels, PartOfPayment, PaymentListener, PaymentStarted, Refund, Tender, TenderKind
+from yunduan.domains.payments.model import (
+    BankAccount,
+    Channels,
+    ChargebackListener,
+    PartOfPayment,
+    PaymentListener,
+    PaymentStarted,
+    Refund,
+    Tender,
+    TenderKind,
+)
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
 from yunduan.domains.payments.queries import EscrowOf, PaymentOf, ReconciliationOf, TheirLine
@@ -104,6 +114,26 @@ class Remembers:
         self.heard.append(("not_paid", checkout_id))
 
 
+class Watches:
+    """Whoever listens to chargebacks, as orders do."""
+
+    def __init__(self) -> None:
+        """Nothing heard."""
+        self.heard: list[tuple[str, OrderId, int]] = []
+
+    def taken(self, _: Any, order_id: OrderId, amount: Money, *, due: int) -> None:  # noqa: ARG002 - nobody waits here
+        """Money of an order has been taken back."""
+        self.heard.append(("taken", order_id, amount.amount))
+
+    def restored(self, _: Any, order_id: OrderId, amount: Money) -> None:
+        """It has returned."""
+        self.heard.append(("restored", order_id, amount.amount))
+
+    def lost(self, _: Any, order_id: OrderId, amount: Money) -> None:
+        """It will not."""
+        self.heard.append(("lost", order_id, amount.amount))
+
+
 class Market:
     """Everything joined, under virtual time."""
 
@@ -126,6 +156,7 @@ class Market:
             for n, name in enumerate(names)
         }
         self.listener = Remembers()
+        self.watcher = Watches()
         self.vault = FileVault(folder / "keys.sqlite", entropy=SeededEntropy(seed + 9))
         channels = Channels(dict(self.sandboxes))
         self.world = World(
@@ -134,6 +165,7 @@ class Market:
             ports={
                 Channels: channels,
                 PaymentListener: self.listener,
+                ChargebackListener: self.watcher,
                 Vault: self.vault,
                 PaymentSettings: settings or PaymentSettings(approve_above=APPROVE_ABOVE),
             },
@@ -304,7 +336,7 @@ class Market:
     def everything(self) -> list[tuple[Any, ...]]:
         """Every row that payments and the ledger have, to show that nothing has changed."""
         of_payments = "payment escrow payment_refund channel_errand payment_alert payment_purse payment_payee payment_payout payment_day"
-        of_payments += " payment_plan"
+        of_payments += " payment_plan payment_chargeback payment_chargeback_of payment_evidence"
         tables = (*of_payments.split(), "account", "transfer")
         rows: list[tuple[Any, ...]] = []
         for table in tables:

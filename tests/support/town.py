@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from support.stores import rows_of, tables
-from unit.orders.market import Buyer, Market, yuan
+from unit.orders.market import Buyer, Market, channel, yuan
 from yunduan.backends.sandbox import Event, Said
 from yunduan.domains.catalog.applications import ApplicationForm, DocumentKind, LicenceDocument
 from yunduan.domains.catalog.attributes import Attribute, AttributeKind
@@ -28,7 +28,7 @@ from yunduan.domains.orders.claiming import OpenCase
 from yunduan.domains.orders.commands import AddToCart, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TakeNotification
-from yunduan.domains.payments.model import BankAccount, wallet_account
+from yunduan.domains.payments.model import BankAccount, charge_reference, chargeback_id, wallet_account
 from yunduan.domains.payments.payouts import NamePayee, Withdraw
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
@@ -165,7 +165,17 @@ class Town:
             "review_id": review,
             "parcels": gone,
             "case_id": self._case(buyer, variant),
+            "chargeback_id": self.charged_back(market.buyer(), variant),
         }
+
+    def charged_back(self, buyer: Buyer, variant: VariantId) -> str:
+        """What somebody's bank has taken back of an order that they had paid over the channel."""
+        buyer.want(variant)
+        placed = buyer.buy(channel(buyer.total()))
+        self.market.decide(placed.payment.redirects[0].url)
+        name = self.market.sandbox.charge_back(charge_reference(placed.payment.payment_id, 0))
+        self.world.settle()
+        return chargeback_id("sandbox", name)
 
     def _applied(self, buyer: Buyer) -> ApplicationId:
         """An application of a buyer for a shop of their own."""

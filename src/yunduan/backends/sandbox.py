@@ -35,6 +35,8 @@ STALE_MS = 300_000
 RETRY_MS = (2_000, 15_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000, 43_200_000)
 """How long it waits after each notification that was not taken; after the last it gives up."""
 DELIVERIES_AT_ONCE = 64
+EVIDENCE_MS = 7 * 86_400_000
+"""How long it hears evidence about a chargeback."""
 BUSY_MS = 2_000
 _DIGITS = re.compile(r"[0-9]{1,15}")
 NOTHING = Money(amount=0, currency="CNY")
@@ -54,6 +56,12 @@ CREATE TABLE IF NOT EXISTS payout (
     request TEXT PRIMARY KEY, account TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
     verdict TEXT NOT NULL, decided_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS payout_open ON payout (decided_at) WHERE state = 'waiting';
+CREATE TABLE IF NOT EXISTS chargeback (
+    name TEXT PRIMARY KEY, reference TEXT NOT NULL, amount INTEGER NOT NULL, fee INTEGER NOT NULL, state TEXT NOT NULL,
+    due INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS chargeback_of_charge ON chargeback (reference);
+CREATE TABLE IF NOT EXISTS evidence (
+    request TEXT PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL, refs TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS delivery (
     number INTEGER PRIMARY KEY, body BLOB NOT NULL, tries INTEGER NOT NULL, next_at INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS delivery_due ON delivery (next_at, number);
@@ -71,6 +79,9 @@ class Said(StrEnum):
     REFUND_REFUSED = "refund_refused"
     PAID_OUT = "paid_out"
     PAYOUT_REFUSED = "payout_refused"
+    CHARGED_BACK = "charged_back"
+    CHARGEBACK_WON = "chargeback_won"
+    CHARGEBACK_LOST = "chargeback_lost"
     UNKNOWN = "unknown"
 
 
@@ -83,6 +94,9 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outcome: Said
     amount: Money
     request: str = ""
+    chargeback: str = ""
+    fee: int = 0
+    evidence_due: int = 0
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -96,7 +110,7 @@ class Page(Struct, frozen=True, kw_only=True):
 
 
 class StatementLine(Struct, frozen=True, kw_only=True):
-    """One movement in the sandbox's own books: collected, or when there is a `request` given back or paid out."""
+    """One movement in the sandbox's own books: collected, or when there is a `request` given back, paid out, taken back or charged."""
 
     reference: str
     amount: Money
@@ -257,8 +271,7 @@ class Sandbox:
             if known is not None:
                 return "accepted" if known == (reference, amount.amount) else "refused"
             charge = self._row("SELECT amount, currency, state FROM charge WHERE reference = ?", reference)
-            taken = self._row("SELECT coalesce(sum(amount), 0) FROM refund WHERE reference = ? AND verdict = 'refunded'", reference)
-            if charge is None or charge[1:] != (amount.currency, Said.CAPTURED) or charge[0] < amount.amount + (taken or (0,))[0]:
+            if charge is None or charge[1:] != (amount.currency, Said.CAPTURED) or charge[0] < amount.amount + self._gone(reference):
                 return "refused"
             verdict = Said.REFUND_REFUSED if self._happens(self.misbehaviour.refuses_refunds) else Said.REFUNDED
             self._books.execute(
@@ -305,10 +318,100 @@ class Sandbox:
             "SELECT (SELECT coalesce(sum(amount), 0) FROM charge WHERE currency = ?1 AND state = 'captured')"
             " - (SELECT coalesce(sum(r.amount), 0) FROM refund r JOIN charge c ON c.reference = r.reference"
             " WHERE c.currency = ?1 AND r.verdict = 'refunded')"
+            " - (SELECT coalesce(sum(d.amount + d.fee), 0) FROM chargeback d JOIN charge c ON c.reference = d.reference"
+            " WHERE c.currency = ?1 AND d.state != 'chargeback_won')"
             " - (SELECT coalesce(sum(amount), 0) FROM payout WHERE currency = ?1 AND verdict = 'paid_out')",
             currency,
         )[0]
         return int(sum_)
+
+    def _gone(self, reference: str) -> int:
+        """What of a charge has gone back, or is about to: refunded, or taken back by the payer's bank."""
+        (sum_,) = self._rows(
+            "SELECT (SELECT coalesce(sum(amount), 0) FROM refund WHERE reference = ?1 AND verdict = 'refunded')"
+            " + (SELECT coalesce(sum(amount), 0) FROM chargeback WHERE reference = ?1 AND state != 'chargeback_won')",
+            reference,
+        )[0]
+        return int(sum_)
+
+    # What payers' banks do
+
+    def charge_back(self, reference: str, amount: int = 0, *, fee: int = 0, evidence_ms: int = EVIDENCE_MS) -> str:
+        """Take a charge back, or a part of it, and tell; answers its name. Nothing (no name) when so much of it is not there to take."""
+        with self._books:
+            charge = self._row("SELECT amount, state FROM charge WHERE reference = ?", reference)
+            if charge is None or charge[1] != Said.CAPTURED:
+                return ""
+            left = charge[0] - self._gone(reference)
+            amount = amount or left
+            if not 0 < amount <= left:
+                return ""
+            (before,) = self._rows("SELECT count(*) FROM chargeback")[0]
+            name, due = f"dsp{before + 1:06d}", self._now() + evidence_ms
+            self._books.execute("INSERT INTO chargeback VALUES (?, ?, ?, ?, ?, ?)", (name, reference, amount, fee, Said.CHARGED_BACK, due))
+            self._tell(self._chargeback_event(name))
+        return name
+
+    def decide_chargeback(self, name: str, *, won: bool) -> bool:
+        """Decide for us or for the payer, and tell; the first decision stands. Answers whether this is it."""
+        state = Said.CHARGEBACK_WON if won else Said.CHARGEBACK_LOST
+        with self._books:
+            changed = self._rows("UPDATE chargeback SET state = ? WHERE name = ? AND state = 'charged_back' RETURNING name", state, name)
+            if changed:
+                self._tell(self._chargeback_event(name))
+        return bool(changed)
+
+    async def contest(self, request: str, name: str, text: str, references: Sequence[str]) -> Asked:
+        """Keep evidence, until it is due."""
+        if self._happens(self.misbehaviour.unreachable):
+            return "unreachable"
+        with self._books:
+            row = self._row("SELECT state, due FROM chargeback WHERE name = ?", name)
+            if self._row("SELECT 1 FROM evidence WHERE request = ?", request) is not None:
+                return "accepted"
+            if row is None or row[0] != Said.CHARGED_BACK or row[1] <= self._now():
+                return "refused"
+            self._books.execute("INSERT INTO evidence VALUES (?, ?, ?, ?)", (request, name, text, "\n".join(references)))
+        return "accepted"
+
+    async def concede(self, request: str, name: str) -> Asked:
+        """Decide for the payer at once."""
+        del request
+        if self._happens(self.misbehaviour.unreachable):
+            return "unreachable"
+        if self._row("SELECT 1 FROM chargeback WHERE name = ?", name) is None:
+            return "refused"
+        self.decide_chargeback(name, won=False)
+        return "accepted"
+
+    async def chargeback(self, name: str) -> Event | None:
+        """What became of one; nothing when it cannot be reached."""
+        if self._happens(self.misbehaviour.unreachable):
+            return None
+        return self._chargeback_event(name)
+
+    def evidence(self, name: str) -> list[str]:
+        """What it was given against a chargeback."""
+        return [row[0] for row in self._rows("SELECT text FROM evidence WHERE name = ? ORDER BY request", name)]
+
+    def chargebacks(self) -> list[Event]:
+        """Every chargeback, as it would be told."""
+        return [self._chargeback_event(row[0]) for row in self._rows("SELECT name FROM chargeback ORDER BY name")]
+
+    def _chargeback_event(self, name: str) -> Event:
+        row = self._row("SELECT reference, amount, fee, state, due FROM chargeback WHERE name = ?", name)
+        reference, amount, fee, state, due = row or ("", 0, 0, Said.UNKNOWN, 0)
+        money, _ = self._charge(reference)
+        return Event(
+            event=f"{name}.{state}",
+            merchant=self.merchant,
+            reference=reference,
+            outcome=Said(state),
+            amount=Money(amount=amount, currency=money.currency),
+            chargeback=name,
+            fee=fee,
+            evidence_due=due,
+        )
 
     async def query(self, reference: str, request: str = "") -> Event | None:
         """What became of a charge, of a refund of it, or of a payout; nothing when it cannot be reached."""
@@ -334,8 +437,16 @@ class Sandbox:
         paid = self._books.execute(
             "SELECT request, amount, request FROM payout WHERE currency = ? AND state = 'paid_out' ORDER BY request", (currency,)
         )
+        taken = self._books.execute(
+            "SELECT d.reference, d.amount, d.name FROM chargeback d JOIN charge c ON c.reference = d.reference"
+            " WHERE c.currency = ?1 AND d.state != 'chargeback_won' UNION ALL"
+            " SELECT d.reference, d.fee, d.name || '.fee' FROM chargeback d JOIN charge c ON c.reference = d.reference"
+            " WHERE c.currency = ?1 AND d.state != 'chargeback_won' AND d.fee > 0 ORDER BY 3",
+            (currency,),
+        )
         return lines + [
-            StatementLine(reference=row[0], amount=Money(amount=row[1], currency=currency), request=row[2]) for row in (*returned, *paid)
+            StatementLine(reference=row[0], amount=Money(amount=row[1], currency=currency), request=row[2])
+            for row in (*returned, *paid, *taken)
         ]
 
     # What it does by itself

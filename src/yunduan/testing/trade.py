@@ -29,6 +29,7 @@ from yunduan.domains.ledger.audit import audit
 from yunduan.domains.notices.model import NoticeSettings
 from yunduan.domains.orders.cases import CaseKind, CaseLine, CaseState, Reason, case_id_of, order_of, refund_of
 from yunduan.domains.orders.casework import CaseStands
+from yunduan.domains.orders.charged_back import OrderChargebacks
 from yunduan.domains.orders.charges import GoodsCharge
 from yunduan.domains.orders.claiming import (
     AcceptOffer,
@@ -66,6 +67,7 @@ from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.model import (
     BankAccount,
     Channels,
+    ChargebackListener,
     PaymentListener,
     PaymentStarted,
     Tender,
@@ -691,6 +693,7 @@ class TradeSimulation(Simulation):
                 Channels: channels,
                 Carriers: carriers,
                 PaymentListener: OrderPayments(),
+                ChargebackListener: OrderChargebacks(),
                 CatalogSettings: CatalogSettings(),
                 PaymentSettings: PaymentSettings(),
                 OrderSettings: OrderSettings(),

@@ -255,7 +255,7 @@ class Market:
         trial = self.world.run(self.world.cloud.ask_slow(TrialBalance()))
         assert trial.balanced, trial
         for order in kept(self.world):
-            left = order.left + promoted_left(order) if order.state in HOLDING else 0
+            left = order.left - order.progress.taken + promoted_left(order) if order.state in HOLDING else 0
             assert self.escrow(order.id) == left, (order.id, order.state)
         waiting = dict(self.world.rows("SELECT variant_id, CAST(sum(held) AS INTEGER) FROM stock GROUP BY variant_id"))
         assert waiting == held_by_orders(self.world, waiting)

@@ -262,10 +262,13 @@ def confirm_return(tx: Tx, ask: ConfirmReturn) -> CaseStands:
 
 @handles(PassDeadline)
 def pass_deadline(tx: Tx, ask: PassDeadline) -> None:
-    """What `cases.BY_SILENCE` has for the state; nothing when the case has moved on."""
+    """What `cases.BY_SILENCE` has for the state; nothing when the case has moved on, and later when a bank has taken its money back."""
     invariant(tx.actor.is_system, "time passes by an alarm alone")
     case = tx.get(store.CASE, ask.case_id)
     if case is None or case.due != ask.due:
+        return
+    if casework.order_in(tx, case).progress.taken:  # nothing can be given back before that is decided
+        tx.at(tx.now + _DAY_MS, ask)
         return
     event = BY_SILENCE[case.state][-1 if case.wants_goods else 0]
     if event in (CaseEvent.AGREE, CaseEvent.AGREE_TO_RETURN):

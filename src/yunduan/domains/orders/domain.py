@@ -93,6 +93,8 @@ DOMAIN = Domain(
         caselists.disputes,
     ),
     facts=(
+        facts.OrderChargedBack,
+        facts.OrderChargebackEnded,
         facts.OrderPlaced,
         facts.OrderPaid,
         facts.OrderPartlyShipped,

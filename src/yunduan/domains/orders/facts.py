@@ -207,3 +207,24 @@ class CaseMoved(Fact):
     state: str
     amount: Money
     due: int
+
+
+class OrderChargedBack(Fact):
+    """The payer's bank has taken money of an order back: nothing of it ships or moves until that is decided."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    amount: Money
+    due: int
+
+
+class OrderChargebackEnded(Fact):
+    """What the payer's bank had taken back has returned (`won`), or is the buyer's for good; `whole` when nothing is left of the order."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    amount: Money
+    won: bool
+    whole: bool

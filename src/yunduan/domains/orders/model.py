@@ -646,6 +646,10 @@ class Progress(Struct, frozen=True, array_like=True, gc=False):
     memo: bytes = b""
     """What the shop notes for itself, sealed under the buyer's key."""
     offer: PriceOffer | None = None
+    taken: int = 0
+    """What the payer's bank has taken back of it while nobody has decided: the order neither ships nor is received meanwhile."""
+    lost: int = 0
+    """What of `refunded` went back so for good."""
 
 
 class Order(Struct, frozen=True, gc=False):

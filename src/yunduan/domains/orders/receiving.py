@@ -102,7 +102,8 @@ def confirm_receipt(tx: Tx, ask: ConfirmReceipt) -> OrderMoved:
 def receive_unasked(tx: Tx, ask: ReceiveUnasked) -> None:
     """The same, unless there is nothing to receive any more; what was put off is waited for anew, in an open case too.
 
-    At its time an open case stops it: whatever closes the case then sets another alarm (`casework.released`).
+    At its time an open case stops it, and money that a bank has taken back: whatever ends that sets another alarm (`casework.released`,
+    `charged_back`).
     """
     invariant(tx.actor.is_system, "an order is received unasked by its own alarm")
     order = tx.get(store.ORDER, ask.order_id)
@@ -111,7 +112,7 @@ def receive_unasked(tx: Tx, ask: ReceiveUnasked) -> None:
     due = order.progress.receive_by
     if tx.now < due:
         tx.at(due, ask)
-    elif due and not order.progress.in_case:
+    elif due and not order.progress.in_case and not order.progress.taken:
         receive(tx, order, Who.CLOUD)
 
 

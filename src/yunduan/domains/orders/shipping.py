@@ -26,6 +26,7 @@ from yunduan.domains.orders.model import (
 from yunduan.domains.orders.receiving import on_its_way
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_shop, sealed
 from yunduan.domains.orders.tracking import watch
+from yunduan.domains.payments.model import PaymentRefusal
 from yunduan.kernel.ids import LocationId, OrderId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused
@@ -36,7 +37,9 @@ Carrier = Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN, exampl
 Tracking = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z-]+(?![\s\S])", examples=["SF1234567890"])]
 
 
-class ShipOrder(Command[OrderMoved], refuses={*STEP_REFUSALS, OrderRefusal.TRACKING_TAKEN, *TakeStock.refuses}):
+class ShipOrder(
+    Command[OrderMoved], refuses={*STEP_REFUSALS, PaymentRefusal.CHARGED_BACK, OrderRefusal.TRACKING_TAKEN, *TakeStock.refuses}
+):
     """Say that the goods have left the shop, all that had not before, and by whom they travel."""
 
     shop_id: ShopId
@@ -64,6 +67,7 @@ class ShipParcel(
     Command[ParcelShipped],
     refuses={
         *STEP_REFUSALS,
+        PaymentRefusal.CHARGED_BACK,
         OrderRefusal.ITEM_NOT_FOUND,
         OrderRefusal.EXCEEDS_UNSHIPPED,
         OrderRefusal.PARCELS_FULL,
@@ -88,8 +92,7 @@ class ShipParcel(
 @handles(ShipOrder)
 def ship_order(tx: Tx, ask: ShipOrder) -> OrderMoved:
     """Let the goods go, and begin to wait for their receipt."""
-    order = of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
-    model.after(order.id, order.state, Step.SHIP, Who.SHOP)
+    order = _shippable(tx, ask, Step.SHIP)
     rest = parcels.unshipped(order, store.terms(order).items) if order.state is OrderState.PARTLY_SHIPPED else {}
     lines = tuple([PackedLine(id, pieces) for id, pieces in rest.items()])
     watch(tx, order, parcel=len(order.progress.parcels) + 1, carrier=ask.carrier, tracking=ask.tracking)
@@ -100,8 +103,7 @@ def ship_order(tx: Tx, ask: ShipOrder) -> OrderMoved:
 @handles(ShipParcel)
 def ship_parcel(tx: Tx, ask: ShipParcel) -> ParcelShipped:
     """Let these pieces go; the last of all is as if the whole had left in one parcel."""
-    order = of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
-    model.after(order.id, order.state, Step.SHIP_PART, Who.SHOP)
+    order = _shippable(tx, ask, Step.SHIP_PART)
     number = len(order.progress.parcels) + 1
     lines = _together(ask.lines)
     left = parcels.left_to_ship(order, store.terms(order).items, lines)
@@ -113,6 +115,15 @@ def ship_parcel(tx: Tx, ask: ShipParcel) -> ParcelShipped:
         _take(tx, order, lines, ask.location_id)
     after = _some_gone(tx, order, parcel, number) if left else _all_gone(tx, order, parcel)
     return ParcelShipped(order_id=order.id, state=after.state, parcel=number)
+
+
+def _shippable(tx: Tx, ask: ShipOrder | ShipParcel, step: Step) -> Order:
+    """The order, when goods of it may leave: not while the payer's bank has taken money of it back."""
+    order = of_shop(tx, ask.shop_id, ask.order_id, *PACKS)
+    model.after(order.id, order.state, step, Who.SHOP)
+    if order.progress.taken:
+        raise Refused(PaymentRefusal.CHARGED_BACK)
+    return order
 
 
 def _together(lines: Sequence[PieceLine]) -> tuple[PackedLine, ...]:

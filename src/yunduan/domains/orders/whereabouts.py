@@ -19,8 +19,8 @@ from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 REFUNDS_MAX = 100
-BUYERS_OWN = frozenset({"fund", "refund"})
-"""The postings by which a buyer's money comes into an order's escrow, and by which it goes back."""
+BUYERS_OWN = frozenset({"fund", "refund", "charge_back", "restore"})
+"""The postings by which a buyer's money comes into an order's escrow, and by which it goes back, over the tenders or by a bank."""
 
 
 class Whereabouts(StrEnum):
@@ -32,6 +32,10 @@ class Whereabouts(StrEnum):
     RETURNING = "returning"
     RETURNED = "returned"
     IN_WALLET = "in_wallet"
+    CONTESTED = "contested"
+    """The payer's bank has taken it back, and nobody has decided."""
+    CHARGED_BACK = "charged_back"
+    """And it stays there."""
 
 
 class MoneyPart(Struct, frozen=True, kw_only=True):
@@ -102,19 +106,23 @@ def _told(at: Asking, order: Order, *, inside: bool) -> MoneyOfOrder:
 
 def _parts(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
     """What has not come back is in one place; what has come back, or is about to, may be in three."""
-    left = Money(amount=order.left, currency=order.currency)
+    taken = order.progress.taken
+    left = Money(amount=order.left - taken, currency=order.currency)
     rest: tuple[MoneyPart, ...] = ()
     if order.state is OrderState.PLACED:
         due = at.ask(PaymentDue(payment_id=model.payment_of(model.checkout_of(order.id))))
         rest = (MoneyPart(where=Whereabouts.UNPAID, amount=left, until=due),)
     elif order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED) and left:
-        until = order.progress.receive_by if order.state is OrderState.SHIPPED and not order.progress.in_case else 0
+        stands_still = order.progress.in_case or taken
+        until = order.progress.receive_by if order.state is OrderState.SHIPPED and not stands_still else 0
         rest = (MoneyPart(where=Whereabouts.HELD, amount=left, until=until),)
     elif order.state is OrderState.RECEIVED and left:
         rest = (MoneyPart(where=Whereabouts.EARNED, amount=left),)
     elif order.state is OrderState.CANCELLED and not order.progress.paid_at:
         rest = (MoneyPart(where=Whereabouts.UNPAID, amount=left),)
-    return rest + _given_back(at, order)
+    by_bank = ((Whereabouts.CONTESTED, taken), (Whereabouts.CHARGED_BACK, order.progress.lost))
+    banks = tuple([MoneyPart(where=where, amount=Money(amount=sum_, currency=order.currency)) for where, sum_ in by_bank if sum_])
+    return rest + banks + _given_back(at, order)
 
 
 def _given_back(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
@@ -126,7 +134,7 @@ def _given_back(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
         for piece in refund.pieces:
             if piece.kind is not TenderKind.PROMOTION:
                 found[_place(piece.kind, piece.state)] += piece.amount.amount
-    found[Whereabouts.RETURNED] += order.progress.refunded - sum(found.values())  # those of long ago
+    found[Whereabouts.RETURNED] += order.progress.refunded - order.progress.lost - sum(found.values())  # those of long ago
     return tuple([MoneyPart(where=where, amount=Money(amount=sum_, currency=order.currency)) for where, sum_ in found.items() if sum_])
 
 
@@ -167,6 +175,18 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "earned": ("{amount} 已付给商家。", "{amount} has gone to the shop."),
         "returning": ("{amount} 正在原路退回。", "{amount} is on its way back."),
         "returned": ("{amount} 已原路退回。", "{amount} has come back the way it was paid."),
+        "held_contested": (
+            "{amount} 由平台担保；付款方银行已发起拒付，裁定前不会发货、付款或退款。",
+            "{amount} is held; the payer's bank has taken money back, and nothing ships or moves until that is decided.",
+        ),
+        "contested": (
+            "{amount} 已被付款方银行暂时收回，等待裁定。",
+            "{amount} has been taken back by the payer's bank for now; it has not decided.",
+        ),
+        "charged_back": (
+            "{amount} 已由付款方银行退回付款人。",
+            "{amount} has gone back to the payer through their bank.",
+        ),
         "in_wallet": ("{amount} 已退到钱包。", "{amount} has come back into the wallet."),
     }
 )
@@ -181,6 +201,8 @@ def _said(part: MoneyPart, order: Order, zone: ZoneInfo) -> tuple[str, str]:
 
 
 def _situation(part: MoneyPart, order: Order) -> str:
+    if part.where is Whereabouts.HELD and order.progress.taken:
+        return "held_contested"
     if part.where is Whereabouts.UNPAID:
         return "unpaid" if part.until else "never_paid"
     if part.where in (Whereabouts.HELD, Whereabouts.EARNED) and order.progress.in_case:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import errands, limits, model, payouts, postings, recourse, store
+from yunduan.domains.payments import chargebacks, errands, limits, model, payouts, postings, recourse, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import (
     CaptureReturned,
@@ -157,6 +157,9 @@ class Saying(Struct, frozen=True, kw_only=True):
     outcome: str
     amount: Money
     request: str = ""
+    chargeback: str = ""
+    fee: int = 0
+    evidence_due: int = 0
 
 
 class ReportOutgoing(Command[None], refuses={PaymentRefusal.OUTGOING_NOT_FOUND, *POSTING_REFUSALS}):
@@ -174,6 +177,7 @@ class SettleEscrow(
         PaymentRefusal.ESCROW_NOT_FOUND,
         PaymentRefusal.ESCROW_NOT_HELD,
         PaymentRefusal.ESCROW_SETTLED,
+        PaymentRefusal.CHARGED_BACK,
         PaymentRefusal.EXCEEDS_HELD,
         *POSTING_REFUSALS,
     },
@@ -191,6 +195,7 @@ class RefundEscrow(
         PaymentRefusal.ESCROW_NOT_FOUND,
         PaymentRefusal.ESCROW_NOT_HELD,
         PaymentRefusal.ESCROW_SETTLED,
+        PaymentRefusal.CHARGED_BACK,
         PaymentRefusal.EXCEEDS_HELD,
         PaymentRefusal.AMOUNT_OUT_OF_RANGE,
         PaymentRefusal.REFUND_EXISTS,
@@ -361,7 +366,7 @@ def take_notification(tx: Tx, ask: TakeNotification) -> NotificationTaken:
     if flaw:
         raise Refused(_FLAWS[flaw])
     told = channel.read(ask.body)
-    if told.outcome not in _SAID:
+    if told.outcome not in _SAID or bool(told.chargeback) != (told.outcome in chargebacks.SAID):
         raise Refused(PaymentRefusal.NOTIFICATION_MALFORMED, "a notification says what became of something")
     return _hear(tx, ask.channel, told)
 
@@ -375,7 +380,10 @@ _SAID = set(Outcome) - {Outcome.WAITING, Outcome.UNKNOWN}
 
 
 def _hear(tx: Tx, channel: str, told: Told) -> NotificationTaken:
-    reason = _hear_of_return(tx, channel, told) if told.request else _hear_of_charge(tx, channel, told)
+    if told.chargeback:
+        reason = chargebacks.hear(tx, channel, told)
+    else:
+        reason = _hear_of_return(tx, channel, told) if told.request else _hear_of_charge(tx, channel, told)
     if reason is not None:
         _alert(tx, channel, told, reason)
     return NotificationTaken(event=told.event, believed=reason is None)
@@ -544,10 +552,13 @@ def report_outgoing(tx: Tx, ask: ReportOutgoing) -> None:
         return
     if ask.asked == "unreachable":
         _try_again(tx, outgoing, outgoing.state)
-    elif outgoing.kind is OutgoingKind.QUERY:
+    elif outgoing.kind in (OutgoingKind.QUERY, OutgoingKind.CHARGEBACK):
         tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
         if ask.saying is not None and ask.saying.outcome in _SAID:
             _hear(tx, outgoing.channel, ask.saying)
+    elif outgoing.kind in (OutgoingKind.CONTEST, OutgoingKind.CONCEDE):
+        state = OutgoingState.DONE if ask.asked == "accepted" else OutgoingState.REFUSED
+        tx.put(OUTGOING, outgoing.id, replace(outgoing, state=state))
     elif outgoing.kind is OutgoingKind.VERIFY:
         payouts.checked(tx, outgoing, is_theirs=ask.asked == "accepted")
     elif outgoing.state is OutgoingState.ASKED:
@@ -607,7 +618,13 @@ def _returned(tx: Tx, outgoing: Outgoing) -> None:
 
 
 def _return_refused(tx: Tx, outgoing: Outgoing) -> None:
-    """The channel will not give it back, so the payer has it in the wallet."""
+    """The channel will not give it back, so the payer has it in the wallet, unless their bank has taken it for them already."""
+    left = chargebacks.made_up(tx, outgoing)
+    if not left:
+        tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
+        _conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
+        return
+    outgoing = replace(outgoing, amount=left)
     payer = _payer(tx, outgoing)
     tx.send(postings.divert(outgoing, payer).command())
     open_purse(tx, payer, model.wallet_account(payer, outgoing.amount.currency), outgoing.amount.currency)
@@ -653,6 +670,7 @@ def settle_escrow(tx: Tx, ask: SettleEscrow) -> Settlement:
     escrow = tx.get(ESCROWS, ask.order_id)
     if escrow is None or escrow.shop_id != ask.shop_id:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
+    model.check_not_contested(escrow)
     settlement = model.settle(escrow, ask.commission)
     if escrow.held:
         tx.send(postings.settle(escrow, settlement).command())
@@ -671,6 +689,7 @@ def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
     escrow = tx.get(ESCROWS, ask.order_id)
     if escrow is None:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
+    model.check_not_contested(escrow)
     refunded = replace(model.refund(escrow, ask.refund_id, ask.amount), at=tx.now)
     tx.send(postings.refund(escrow, refunded).command())
     after = model.after_refund(escrow, refunded)

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from yunduan.domains.identity.model import Vault
-from yunduan.domains.payments import payouts, store
+from yunduan.domains.payments import chargebacks, payouts, store
 from yunduan.domains.payments.commands import ReportOutgoing, Saying
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import (
@@ -72,7 +72,20 @@ class Couriers:
         if outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.WAITING:
             asked = await channel.refund(outgoing.id, outgoing.reference, outgoing.amount)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
+        if outgoing.kind in (OutgoingKind.CONTEST, OutgoingKind.CONCEDE):
+            asked = await self._about_chargeback(channel, outgoing)
+            return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         return await self._query(channel, outgoing)
+
+    async def _about_chargeback(self, channel: Channel, outgoing: Outgoing) -> Asked:
+        """Evidence is opened only to be told to the channel; what cannot be opened any more is not given."""
+        if outgoing.kind is OutgoingKind.CONCEDE:
+            return await channel.concede(outgoing.id, outgoing.reference)
+        stated = store.evidence(self._reader, *chargebacks.evidence_of(outgoing.id))
+        said = chargebacks.said_in(self._vault, stated) if stated is not None else None
+        if said is None:
+            return "refused"
+        return await channel.contest(outgoing.id, outgoing.reference, said.text, said.references)
 
     async def _about_account(self, channel: Channel, outgoing: Outgoing) -> Asked:
         """What concerns a bank account: it is opened only to be told to the channel; one that cannot be opened is nobody's."""
@@ -87,7 +100,8 @@ class Couriers:
 
     async def _query(self, channel: Channel, outgoing: Outgoing) -> ReportOutgoing:
         request = "" if outgoing.kind is OutgoingKind.QUERY else outgoing.id
-        told = await channel.query(outgoing.reference, request)
+        is_chargeback = outgoing.kind is OutgoingKind.CHARGEBACK
+        told = await (channel.chargeback(outgoing.reference) if is_chargeback else channel.query(outgoing.reference, request))
         if told is None:
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
         saying = Saying(
@@ -97,5 +111,8 @@ class Couriers:
             outcome=told.outcome,
             amount=told.amount,
             request=told.request,
+            chargeback=told.chargeback,
+            fee=told.fee,
+            evidence_due=told.evidence_due,
         )
         return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="accepted", saying=saying)

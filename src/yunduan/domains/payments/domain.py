@@ -1,8 +1,21 @@
 """What payments shows to the composition root."""
 
-from yunduan.domains.payments import commands, days, deposits, payouts, payouts_seen, queries, recourse, settling
+from yunduan.domains.payments import (
+    chargebacks,
+    chargebacks_seen,
+    commands,
+    days,
+    deposits,
+    payouts,
+    payouts_seen,
+    queries,
+    recourse,
+    settling,
+)
 from yunduan.domains.payments.facts import (
     CaptureReturned,
+    ChargebackMoved,
+    ChargebackOpened,
     ClaimPaidOff,
     DepositPledged,
     DepositReleased,
@@ -45,6 +58,9 @@ DOMAIN = Domain(
         payouts.decline_payout,
         settling.set_payout_plan,
         settling.run_payout_plan,
+        chargebacks.contest_chargeback,
+        chargebacks.concede_chargeback,
+        chargebacks.watch_chargeback,
         commands.book_difference,
         commands.set_aside_for_promotions,
         commands.resolve_alert,
@@ -73,6 +89,10 @@ DOMAIN = Domain(
         settling.payout_forecast,
         days.money_of_shop_day,
         days.money_of_market_day,
+        chargebacks_seen.chargebacks_of_shop,
+        chargebacks_seen.chargeback_of_shop,
+        chargebacks_seen.all_chargebacks,
+        chargebacks_seen.chargeback_of,
     ),
     facts=(
         PaymentCaptured,
@@ -91,6 +111,8 @@ DOMAIN = Domain(
         RefundFinished,
         NotificationMismatched,
         DifferenceBooked,
+        ChargebackOpened,
+        ChargebackMoved,
     ),
     routes=ROUTES,
 )

@@ -15,6 +15,12 @@ class OutgoingKind(StrEnum):
     PAYOUT = "payout"
     VERIFY = "verify"
     """Whether an account is whose it is said to be."""
+    CONTEST = "contest"
+    """To hear evidence against a chargeback."""
+    CONCEDE = "concede"
+    """To know that a chargeback is not contested."""
+    CHARGEBACK = "chargeback"
+    """What became of a chargeback."""
 
 
 class OutgoingState(StrEnum):
@@ -32,7 +38,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     """Something a channel has to be asked, at least once, after the commit that decided it.
 
     Its id is the name by which the channel knows a refund or a payout; `cause` is what it belongs to: a refund, an ended payment, a payout,
-    or the owner of an account.
+    the owner of an account, or a chargeback.
     """
 
     id: str

@@ -1,6 +1,8 @@
 """What payments tells the others."""
 
-from yunduan.domains.payments.model import Drawn, Mismatch, PaymentState
+from msgspec import Struct
+
+from yunduan.domains.payments.model import By, ChargebackEvent, ChargebackId, ChargebackState, Drawn, Mismatch, PaymentState
 from yunduan.domains.payments.payees import PayoutState
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Fact
@@ -143,3 +145,39 @@ class DifferenceBooked(Fact):
     payment_id: PaymentId
     channel: str
     amount: Money
+
+
+class ContestedPart(Struct, frozen=True, kw_only=True):
+    """What of an order was charged back."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    amount: Money
+
+
+class ChargebackOpened(Fact):
+    """A payer's bank has taken money of a captured payment back; evidence is heard until `due` (milliseconds since 1970).
+
+    `parts` is what was taken of which order; `borne` what the marketplace bears for now, since nobody here has it any more.
+    """
+
+    chargeback_id: ChargebackId
+    payment_id: PaymentId
+    channel: str
+    amount: Money
+    fee: Money
+    due: int
+    parts: tuple[ContestedPart, ...]
+    borne: Money
+
+
+class ChargebackMoved(Fact):
+    """Something has happened to a chargeback: evidence was given, or reminded of, or will not come; it was conceded, won or lost."""
+
+    chargeback_id: ChargebackId
+    event: ChargebackEvent
+    by: By
+    state: ChargebackState
+    amount: Money
+    due: int
+    shops: tuple[ShopId, ...]

@@ -24,6 +24,14 @@
 | book difference | channel | difference |
 | set aside | commission | promotions |
 | cover | commission | shortfall |
+| charge back | escrow; shop, deposit, receivable, commission, shortfall; wallet; losses | channel |
+| restore | channel | escrow; shop, deposit, commission; wallet; losses |
+| offset | returning | losses |
+| channel fee | fees | charged |
+| fee back | charged | fees |
+| pass on | shop, deposit, receivable | fees |
+
+The last six are of chargebacks, and made by `charging_back`.
 
 Clearing, drawing, returning and paying accounts are back at zero when the story that uses them has ended.
 """
@@ -78,10 +86,13 @@ class AccountCode(IntEnum):
     PAYING = 24
     CHANNEL = 30
     PAID_OUT = 31
+    CHARGED = 32
     COMMISSION = 40
     DIFFERENCE = 41
     PROMOTIONS = 42
     SHORTFALL = 43
+    FEES = 46
+    LOSSES = 47
 
 
 HOLD = Posting(name="hold", code=10)
@@ -104,6 +115,12 @@ RELEASE_DEPOSIT = Posting(name="release_deposit", code=51)
 PAY_OUT = Posting(name="pay_out", code=60)
 PAID_OUT = Posting(name="paid_out", code=61)
 PAY_BACK = Posting(name="pay_back", code=62)
+CHARGE_BACK = Posting(name="charge_back", code=70)
+RESTORE = Posting(name="restore", code=71)
+OFFSET = Posting(name="offset", code=72)
+CHANNEL_FEE = Posting(name="channel_fee", code=73)
+FEE_BACK = Posting(name="fee_back", code=74)
+PASS_ON = Posting(name="pass_on", code=75)
 TEMPLATES = (
     HOLD,
     FUND,
@@ -125,6 +142,12 @@ TEMPLATES = (
     PAY_OUT,
     PAID_OUT,
     PAY_BACK,
+    CHARGE_BACK,
+    RESTORE,
+    OFFSET,
+    CHANNEL_FEE,
+    FEE_BACK,
+    PASS_ON,
 )
 
 
@@ -143,67 +166,68 @@ class Movement(Struct, frozen=True, kw_only=True):
 # Accounts
 
 
-def _account(id: AccountId, currency: str, code: AccountCode, flags: AccountFlag = AccountFlag.DEBITS_WITHIN_CREDITS) -> NewAccount:
+def account(id: AccountId, currency: str, code: AccountCode, flags: AccountFlag = AccountFlag.DEBITS_WITHIN_CREDITS) -> NewAccount:
+    """One of payments' accounts, which does not go below zero unless it is said otherwise."""
     return NewAccount(id=id, currency=currency, code=code, flags=flags)
 
 
 def wallet(person: PersonId, currency: str) -> NewAccount:
     """A person's wallet."""
-    return _account(wallet_account(person, currency), currency, AccountCode.WALLET)
+    return account(wallet_account(person, currency), currency, AccountCode.WALLET)
 
 
 def shop(id: ShopId, currency: str) -> NewAccount:
     """What a shop has earned."""
-    return _account(shop_account(id, currency), currency, AccountCode.SHOP)
+    return account(shop_account(id, currency), currency, AccountCode.SHOP)
 
 
 def deposit(id: ShopId, currency: str) -> NewAccount:
     """What a shop has pledged."""
-    return _account(deposit_account(id, currency), currency, AccountCode.DEPOSIT)
+    return account(deposit_account(id, currency), currency, AccountCode.DEPOSIT)
 
 
 def receivable(id: ShopId, currency: str) -> NewAccount:
     """What a shop owes: it never pays more than that."""
-    return _account(receivable_account(id, currency), currency, AccountCode.RECEIVABLE, AccountFlag.CREDITS_WITHIN_DEBITS)
+    return account(receivable_account(id, currency), currency, AccountCode.RECEIVABLE, AccountFlag.CREDITS_WITHIN_DEBITS)
 
 
 def shortfall(currency: str) -> NewAccount:
     """What the marketplace has given back of its commission beyond what it had: it never covers more than that."""
-    return _account(shortfall_account(currency), currency, AccountCode.SHORTFALL, AccountFlag.CREDITS_WITHIN_DEBITS)
+    return account(shortfall_account(currency), currency, AccountCode.SHORTFALL, AccountFlag.CREDITS_WITHIN_DEBITS)
 
 
 def channel(name: str, currency: str) -> NewAccount:
     """What a channel has collected for us: it never gives back more than that."""
-    return _account(channel_account(name, currency), currency, AccountCode.CHANNEL, AccountFlag.CREDITS_WITHIN_DEBITS)
+    return account(channel_account(name, currency), currency, AccountCode.CHANNEL, AccountFlag.CREDITS_WITHIN_DEBITS)
 
 
 def returning(name: str, currency: str) -> NewAccount:
     """What is on its way back over a channel."""
-    return _account(returning_account(name, currency), currency, AccountCode.RETURNING)
+    return account(returning_account(name, currency), currency, AccountCode.RETURNING)
 
 
 def commission(currency: str) -> NewAccount:
     """What the marketplace has earned."""
-    return _account(commission_account(currency), currency, AccountCode.COMMISSION)
+    return account(commission_account(currency), currency, AccountCode.COMMISSION)
 
 
 def difference(currency: str) -> NewAccount:
     """What imported payments differ from their orders: it may stand on either side of zero."""
-    return _account(difference_account(currency), currency, AccountCode.DIFFERENCE, AccountFlag.NONE)
+    return account(difference_account(currency), currency, AccountCode.DIFFERENCE, AccountFlag.NONE)
 
 
 def promotions(currency: str) -> NewAccount:
     """What the marketplace has set aside for discounts: it can run empty."""
-    return _account(promotions_account(currency), currency, AccountCode.PROMOTIONS)
+    return account(promotions_account(currency), currency, AccountCode.PROMOTIONS)
 
 
 def _clearing(payment: Payment) -> NewAccount:
-    return _account(clearing_account(payment.id), payment.currency, AccountCode.CLEARING)
+    return account(clearing_account(payment.id), payment.currency, AccountCode.CLEARING)
 
 
 def _escrows(payment: Payment) -> tuple[NewAccount, ...]:
     """One for each order that costs anything."""
-    return tuple(_account(escrow_account(part.order_id), payment.currency, AccountCode.ESCROW) for part in payment.parts if part.whole)
+    return tuple(account(escrow_account(part.order_id), payment.currency, AccountCode.ESCROW) for part in payment.parts if part.whole)
 
 
 def _source(payment: Payment, kind: TenderKind, channel_name: str) -> NewAccount:
@@ -356,7 +380,7 @@ def refund_settled(escrow: Escrow, refunded: Refund, drawn: Drawn) -> Movement:
         (commission(currency), drawn.commission),
         (shortfall(currency), drawn.shortfall),
     ]
-    drawing = _account(drawing_account(refunded.id), currency, AccountCode.DRAWING)
+    drawing = account(drawing_account(refunded.id), currency, AccountCode.DRAWING)
     parts = [(source.id, amount) for source, amount in sources]
     drawn_in = DRAW.gather(step_id(refunded.id, "drw"), refunded.whole, target=drawing.id, parts=parts)
     targets, sent_out = _over_the_tenders(escrow, refunded, drawing.id)
@@ -411,7 +435,7 @@ def pay_out(payout: Payout) -> Movement:
 
 def paid_out(payout: Payout) -> Movement:
     """A channel has paid out what was on its way."""
-    source, target = _paying(payout), _account(_paid_out_id(payout), payout.amount.currency, AccountCode.PAID_OUT)
+    source, target = _paying(payout), account(_paid_out_id(payout), payout.amount.currency, AccountCode.PAID_OUT)
     moved = PAID_OUT.move(step_id(payout.id, "pod"), payout.amount, source=source.id, target=target.id)
     return Movement(transfers=moved, opening=(target,))
 
@@ -430,7 +454,7 @@ def _of_owner(payout: Payout) -> NewAccount:
 
 
 def _paying(payout: Payout) -> NewAccount:
-    return _account(paying_account(payout.channel, payout.amount.currency), payout.amount.currency, AccountCode.PAYING)
+    return account(paying_account(payout.channel, payout.amount.currency), payout.amount.currency, AccountCode.PAYING)
 
 
 def _paid_out_id(payout: Payout) -> AccountId:

@@ -13,6 +13,8 @@ from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingSta
 from yunduan.domains.payments.model import (
     Alert,
     Channels,
+    Chargeback,
+    ChargebackState,
     ChargeState,
     Escrow,
     Payment,
@@ -20,7 +22,7 @@ from yunduan.domains.payments.model import (
     PaymentState,
     Refund,
 )
-from yunduan.domains.payments.store import ESCROWS, OUTGOING, PAYMENTS, REFUNDS
+from yunduan.domains.payments.store import CHARGEBACKS, ESCROWS, OUTGOING, PAYMENTS, REFUNDS
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency, Money
@@ -29,8 +31,11 @@ from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 ALERTS_MAX = 100
+CHARGEBACKS_MAX = 1_000
 LAST = "~"
 """Sorts behind every id."""
+FEE = ".fee"
+"""How the name of a chargeback ends in a channel's statement where its fee is meant."""
 READERS = ("admin", "finance", "service", "risk")
 """Operators who may look at anybody's payment."""
 
@@ -223,7 +228,9 @@ class PlatformAccounts(Struct, frozen=True, kw_only=True):
 
 
 class PlatformAccountsOf(Query[PlatformAccounts]):
-    """Commission and what is missing of it, difference, promotions; what each channel has collected and paid out, what is on its way."""
+    """Commission and what is missing of it, difference, promotions, what chargebacks cost; what each channel has collected, paid out and
+    charged, and what is on its way.
+    """
 
     currency: Currency
 
@@ -263,7 +270,7 @@ class OpenAlertsOf(Query[OpenAlerts]):
 
 
 class TheirLine(Struct, frozen=True, kw_only=True):
-    """One line of a channel's own statement: collected, or given back or paid out when there is a `request`."""
+    """One line of a channel's own statement: collected, or when there is a `request` given back, paid out, taken back or charged."""
 
     reference: str
     amount: Money
@@ -317,6 +324,8 @@ def money_of(at: Asking, ask: MoneyOf) -> PersonalMoney:
     payments, refunds = store.of_payer(at, ask.person_id)
     on_its_way = model.on_its_way(list(at.get_many(PAYMENTS, payments).values()), list(at.get_many(REFUNDS, refunds).values()))
     on_its_way += [payout.amount for payout in store.open_payouts(at, ask.person_id)]
+    contested = at.get_many(CHARGEBACKS, store.chargebacks_of(at, ask.person_id, LAST, CHARGEBACKS_MAX)).values()
+    on_its_way += [chargeback.amount for chargeback in contested if not chargeback.is_decided]
     return PersonalMoney(in_wallet=_by_currency(in_wallet), on_its_way=_by_currency(on_its_way))
 
 
@@ -501,12 +510,15 @@ def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccount
         ("difference", model.difference_account(ask.currency)),
         ("promotions", model.promotions_account(ask.currency)),
         ("shortfall", drawing.shortfall_account(ask.currency)),
+        ("fees", model.fees_account(ask.currency)),
+        ("losses", model.losses_account(ask.currency)),
     ]
     for channel in sorted(at.port(Channels).by_name):
         named.append((f"channel {channel}", model.channel_account(channel, ask.currency)))
         named.append((f"returning {channel}", model.returning_account(channel, ask.currency)))
         named.append((f"paying {channel}", payees.paying_account(channel, ask.currency)))
         named.append((f"paid out {channel}", payees.paid_out_account(channel, ask.currency)))
+        named.append((f"charged {channel}", model.charged_account(channel, ask.currency)))
     accounts = tuple(PlatformAccount(id=id, name=name, balance=_posted(at, id)) for name, id in named)
     return PlatformAccounts(currency=ask.currency, accounts=accounts)
 
@@ -546,16 +558,21 @@ def reconciliation_of(at: Asking, ask: ReconciliationOf) -> Reconciliation:
     theirs = sum(-line.amount.amount if line.request else line.amount.amount for line in ask.theirs)
     payments = at.get_many(PAYMENTS, [model.payment_of_reference(line.reference) for line in ask.theirs if not line.request])
     requests = at.get_many(OUTGOING, [line.request for line in ask.theirs if line.request])
+    names = {line.request: model.chargeback_id(ask.channel, line.request.removesuffix(FEE)) for line in ask.theirs if line.request}
+    taken = at.get_many(CHARGEBACKS, list(dict.fromkeys(names.values())))
     found = []
     for line in ask.theirs:
         if line.request:
-            ours = _given_back(requests.get(line.request), line, ask.channel)
+            chargeback = taken.get(names[line.request])
+            ours = _taken(chargeback, line) if chargeback else _given_back(requests.get(line.request), line, ask.channel)
         else:
             ours = _collected(payments.get(model.payment_of_reference(line.reference)), line, ask.channel)
         if ours != line.amount.amount:
             found.append(Discrepancy(reference=line.reference, request=line.request, theirs=line.amount.amount, ours=ours))
     clearing = -_posted(at, model.channel_account(ask.channel, ask.currency))
-    clearing -= _posted(at, payees.paid_out_account(ask.channel, ask.currency))
+    clearing -= _posted(at, payees.paid_out_account(ask.channel, ask.currency)) + _posted(
+        at, model.charged_account(ask.channel, ask.currency)
+    )
     return Reconciliation(clearing=clearing, theirs=theirs, discrepancies=tuple(found))
 
 
@@ -566,6 +583,13 @@ def _collected(payment: Payment | None, line: TheirLine, channel: str) -> int:
     if charge is not None and charge.channel == channel:
         return 0 if charge.state in (ChargeState.PENDING, ChargeState.ENDED) else charge.amount.amount
     return 0
+
+
+def _taken(chargeback: Chargeback, line: TheirLine) -> int:
+    """What a bank has taken back, or the channel charged for it; nothing once that was won."""
+    if chargeback.state is ChargebackState.WON or chargeback.reference != line.reference:
+        return 0
+    return (chargeback.fee if line.request.endswith(FEE) else chargeback.amount).amount
 
 
 def _given_back(outgoing: Outgoing | None, line: TheirLine, channel: str) -> int:

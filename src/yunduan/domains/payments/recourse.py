@@ -23,6 +23,7 @@ class RefundSettled(
     refuses={
         PaymentRefusal.ESCROW_NOT_FOUND,
         PaymentRefusal.ESCROW_NOT_SETTLED,
+        PaymentRefusal.CHARGED_BACK,
         PaymentRefusal.EXCEEDS_CAPTURED,
         PaymentRefusal.AMOUNT_OUT_OF_RANGE,
         PaymentRefusal.REFUND_EXISTS,
@@ -51,12 +52,13 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
     if escrow is None:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
     drawing.check_settled(escrow)
+    model.check_not_contested(escrow)
     refunded = model.divided(escrow, ask.refund_id, ask.amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED)
     after = model.after_refund(escrow, refunded)
     currency = ask.amount.currency
     drawn = drawing.draw(
         refunded.whole,
-        commission=_commission_back(tx, escrow, after),
+        commission=commission_between(tx, escrow, escrow.left, after.left),
         earned=available(tx, model.commission_account(currency), currency),
         standing=standing(tx, escrow.shop_id, currency),
     )
@@ -71,15 +73,15 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
     return refunded
 
 
-def _commission_back(tx: Tx, escrow: Escrow, after: Escrow) -> Money:
-    """What the marketplace gives back of what it took: how much that was, the book says."""
+def commission_between(tx: Tx, escrow: Escrow, more: Money, less: Money) -> Money:
+    """What of its commission belongs to the difference of two sums that may be left of a settled order: how much it took, the book says."""
     currency = escrow.held.currency
     last = tx.ask(StatementOf(id=escrow.account, limit=2)).lines
     settled = {line.other: line.amount for line in last if line.code == postings.SETTLE.code}
     invariant(bool(settled), "a settled escrow ends with its settlement")
     commission = settled.get(model.commission_account(currency), Money(amount=0, currency=currency))
     whole = model.total(currency, list(settled.values()))
-    return drawing.commission_back(commission, settled=whole, before=escrow.left, after=after.left)
+    return drawing.commission_back(commission, settled=whole, before=more, after=less)
 
 
 # What a shop has, and what it owes

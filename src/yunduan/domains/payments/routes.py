@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
+from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
 from yunduan.domains.payments.commands import ResolveAlert, TakeNotification, TopUpWallet
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
 from yunduan.domains.payments.model import Channels
@@ -23,6 +25,7 @@ from yunduan.domains.payments.settling import PayoutForecast, SetPayoutPlan
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
 _EARNS = Owner.shop("owner", "finance")
+_ANSWERS = Owner.shop("owner", "manager", "service", "finance")
 _BOOKS = Owner.operator("admin", "finance")
 _RISK = Owner.operator("admin", "finance", "risk")
 
@@ -232,5 +235,56 @@ ROUTES = (
         "operate",
         _RISK,
         summary="Somebody has dealt with a notification that did not match",
+    ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/chargebacks",
+        ChargebacksOfShop,
+        "shop:read",
+        _ANSWERS,
+        client=("before", "limit"),
+        summary="What banks have taken back of a shop's orders, the latest first",
+    ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/chargebacks/{chargeback_id}",
+        ChargebackOfShop,
+        "shop:read",
+        _ANSWERS,
+        summary="A chargeback about a shop's orders, with the shop's evidence",
+    ),
+    Route(
+        "POST",
+        "/shops/{shop_id}/chargebacks/{chargeback_id}/evidence",
+        ContestChargeback,
+        "shop:write",
+        _ANSWERS,
+        client=("text", "references"),
+        summary="Give evidence against a chargeback, until it is due",
+    ),
+    Route(
+        "GET",
+        "/operator/chargebacks",
+        AllChargebacks,
+        "operate",
+        _RISK,
+        client=("before", "limit"),
+        summary="What banks have taken back, the latest first",
+    ),
+    Route(
+        "GET",
+        "/operator/chargebacks/{chargeback_id}",
+        ChargebackOf,
+        "operate",
+        _RISK,
+        summary="A chargeback with all evidence, and what the marketplace bears of it",
+    ),
+    Route(
+        "POST",
+        "/operator/chargebacks/{chargeback_id}/concession",
+        ConcedeChargeback,
+        "operate",
+        _RISK,
+        summary="Have the channel know that a chargeback is not contested",
     ),
 )

@@ -1,5 +1,6 @@
 """Every statement of payments: documents found by key, and the two lists that couriers and operators work through."""
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,10 +10,12 @@ from yunduan.domains.payments.cycles import Plan
 from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.model import (
     Alert,
+    Chargeback,
     Escrow,
     Payment,
     Refund,
 )
+from yunduan.domains.payments.model.chargebacks import Stated
 from yunduan.domains.payments.payees import Payee, Payout
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.runtime.ports import Reader, Row, Table
@@ -100,6 +103,26 @@ ALERTS: Table[str, Alert] = Table(
 )
 
 
+_chargeback = msgspec.json.Decoder(Chargeback).decode
+CHARGEBACKS: Table[str, Chargeback] = Table(
+    name="payment_chargeback",
+    columns={"id": str, "reference": str, "state": str, "body": bytes},
+    value=lambda row: _chargeback(row[3]),
+    row=lambda chargeback: (chargeback.id, chargeback.reference, chargeback.state.value, _encode(chargeback)),
+    updates=("state", "body"),
+    remembered=DOCUMENTS_REMEMBERED,
+)
+
+EVIDENCE: Table[tuple[str, int], Stated] = Table(
+    name="payment_evidence",
+    columns={"chargeback_id": str, "number": int, "shop_id": str, "speaker": str, "sealed": bytes, "at": int},
+    value=lambda row: Stated(*row),
+    row=lambda stated: (stated.chargeback_id, stated.number, stated.shop_id, stated.speaker, stated.sealed, stated.at),
+    keys=2,
+    remembered=DOCUMENTS_REMEMBERED,
+)
+
+
 class Purse(Struct, frozen=True, gc=False):
     """A currency in which somebody has money; `owes` when it is a shop against which the marketplace has a claim in it."""
 
@@ -130,6 +153,10 @@ _REFUNDS_OF = "SELECT body FROM payment_refund WHERE order_id = ? AND id < ? ORD
 _PAYOUTS_OF = "SELECT body FROM payment_payout WHERE owner = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _AWAITED = "SELECT body FROM payment_payout WHERE state = 'awaited' AND id > ? ORDER BY id LIMIT ?"
 _OPEN_PAYOUTS = "SELECT body FROM payment_payout WHERE owner = ? AND state IN ('awaited', 'sent') ORDER BY id"
+_CHARGEBACKS_ON = "SELECT body FROM payment_chargeback WHERE reference = ? ORDER BY id"
+_FILE_CHARGEBACK = "INSERT INTO payment_chargeback_of (owner, place) VALUES (?, ?)"
+_CHARGEBACKS_OF = "SELECT place FROM payment_chargeback_of WHERE owner = ? AND place < ? ORDER BY place DESC LIMIT ?"
+_EVIDENCE = "SELECT chargeback_id, number, shop_id, speaker, sealed, at FROM payment_evidence WHERE chargeback_id = ? ORDER BY number"
 _PURSES = "SELECT owner, currency, account, owes FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
@@ -179,6 +206,38 @@ def payout(reader: Reader, id: str) -> Payout | None:
     """A payout."""
     rows = reader.load(PAYOUTS, (id,))
     return PAYOUTS.value(rows[0]) if rows else None
+
+
+def chargebacks_on(reader: Reader, reference: str) -> list[Chargeback]:
+    """Chargebacks of one charge."""
+    return [_chargeback(body) for (body,) in reader.rows(_CHARGEBACKS_ON, (reference,))]
+
+
+def place_of(chargeback: Chargeback) -> str:
+    """Where it stands in lists, by the time it was opened."""
+    return f"{chargeback.opened_at:011x}{chargeback.id}"
+
+
+def file_chargeback(tx: Tx, chargeback: Chargeback, owners: Iterable[str]) -> None:
+    """Have a chargeback found by those whom it concerns."""
+    for owner in owners:
+        tx.append(_FILE_CHARGEBACK, (owner, place_of(chargeback)))
+
+
+def chargebacks_of(reader: Reader, owner: str, before: str, limit: int) -> list[str]:
+    """The ids of chargebacks that concern somebody, the latest first."""
+    return [place[11:] for (place,) in reader.rows(_CHARGEBACKS_OF, (owner, before, limit))]
+
+
+def evidence_in(reader: Reader, chargeback_id: str) -> list[Stated]:
+    """Everything that was given in evidence about a chargeback."""
+    return [Stated(*row) for row in reader.rows(_EVIDENCE, (chargeback_id,))]
+
+
+def evidence(reader: Reader, chargeback_id: str, number: int) -> Stated | None:
+    """One piece of it."""
+    rows = reader.load(EVIDENCE, ((chargeback_id, number),))
+    return EVIDENCE.value(rows[0]) if rows else None
 
 
 def file_payment(tx: Tx, payment: Payment) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from yunduan.edges.cli import books, copies, data, facts, imports, jobs, people, shops
+from yunduan.edges.cli import books, copies, data, facts, imports, jobs, people, sandbox, shops
 from yunduan.edges.cli.clock import confirm_clock
 from yunduan.edges.cli.demo import demo
 from yunduan.edges.cli.screen import BAD, console, errors
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(books.app, name="ledger")
 app.add_typer(people.app, name="person")
 app.add_typer(shops.app, name="shop")
+app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(jobs.app, name="job")
 app.add_typer(facts.app, name="fact")
 app.add_typer(imports.app, name="import")

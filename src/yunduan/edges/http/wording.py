@@ -38,6 +38,8 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "^bnk_[0-9a-z]{1,40}": "an id such as bnk_…",
         "^pyo_[0-9a-z]{1,40}": "an id such as pyo_…",
         "^alr_[0-9a-f]{26}": "an id such as alr_…",
+        "^cbk_[0-9a-f]{26}": "an id such as cbk_…",
+        "^([0-9a-f]{11}cbk_[0-9a-f]{26})?": "the next of the page before, or nothing",
         "^(alr_[0-9a-f]{26})?": "an id such as alr_…, or nothing",
         "^([a-z]{3}_[0-9a-z]{1,40}(,[a-z]{3}_[0-9a-z]{1,40}){0,99})?": "at most a hundred ids such as var_…, with commas between them",
         r"^ord_[0-9a-z]{1,40}(\.[1-9][0-9]?)?(,ord_[0-9a-z]{1,40}(\.[1-9][0-9]?)?){0,49}": (

@@ -56,3 +56,18 @@ def channel_account(channel: str, currency: str) -> AccountId:
 def returning_account(channel: str, currency: str) -> AccountId:
     """What is on its way back to payers over a channel; zero when nothing is."""
     return AccountId(f"acc_returning{channel}{currency.lower()}")
+
+
+def charged_account(channel: str, currency: str) -> AccountId:
+    """What a channel has charged us, beside what it has collected."""
+    return AccountId(f"acc_charged{channel}{currency.lower()}")
+
+
+def fees_account(currency: str) -> AccountId:
+    """What channels have charged for chargebacks, less what of it was passed on: below zero by that, never above."""
+    return AccountId(f"acc_fees{currency.lower()}")
+
+
+def losses_account(currency: str) -> AccountId:
+    """What banks have taken back and nobody else could bear: below zero by that, never above."""
+    return AccountId(f"acc_losses{currency.lower()}")

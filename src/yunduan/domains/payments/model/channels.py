@@ -1,6 +1,6 @@
 """Somebody else's payment service as a port, what it says, and whether that is believed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Literal, Protocol
 
@@ -27,6 +27,11 @@ class Outcome(StrEnum):
     REFUND_REFUSED = "refund_refused"
     PAID_OUT = "paid_out"
     PAYOUT_REFUSED = "payout_refused"
+    CHARGED_BACK = "charged_back"
+    """The payer's bank has taken a part of a charge back, or all of it."""
+    CHARGEBACK_WON = "chargeback_won"
+    """And has returned it."""
+    CHARGEBACK_LOST = "chargeback_lost"
     WAITING = "waiting"
     """Nothing yet; only ever the answer to a question."""
     UNKNOWN = "unknown"
@@ -37,7 +42,8 @@ class Told(Protocol):
     """What a channel says, as its adapter has read it.
 
     `merchant` is whom the channel believes it collects for; `request` is the id of a refund piece, empty for a charge; `event`
-    names the saying itself.
+    names the saying itself. Of a chargeback `chargeback` is the channel's name, `fee` (minor units) what the channel takes for it, and
+    `evidence_due` until when evidence is heard.
     """
 
     @property
@@ -52,6 +58,12 @@ class Told(Protocol):
     def outcome(self) -> str: ...  # noqa: D102 - said above
     @property
     def amount(self) -> Money: ...  # noqa: D102 - said above
+    @property
+    def chargeback(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def fee(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def evidence_due(self) -> int: ...  # noqa: D102 - said above
 
 
 class BankAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,6 +124,18 @@ class Channel(Protocol):
         """Ask what became of a charge, of a refund, or of a payout (both are its id); nothing when the channel cannot be reached."""
         ...
 
+    async def contest(self, request: str, name: str, text: str, references: Sequence[str]) -> Asked:
+        """Give evidence against a chargeback; the same request asked again changes nothing, and it is refused when it comes too late."""
+        ...
+
+    async def concede(self, request: str, name: str) -> Asked:
+        """Say that a chargeback is not contested; the same request asked again changes nothing."""
+        ...
+
+    async def chargeback(self, name: str) -> Told | None:
+        """Ask what became of a chargeback; nothing when the channel cannot be reached."""
+        ...
+
 
 class Channels(Struct, frozen=True):
     """The channels that this cloud takes, by name: a port."""
@@ -134,6 +158,8 @@ class Mismatch(StrEnum):
     MERCHANT_DIFFERS = "merchant_differs"
     AMOUNT_DIFFERS = "amount_differs"
     CURRENCY_DIFFERS = "currency_differs"
+    EXCEEDS_CAPTURED = "exceeds_captured"
+    """More would be taken back of a charge than it brought and has not gone back."""
     CONTRADICTS = "contradicts"
     """It says that something was not collected, or not given back, of which the channel has said the opposite before."""
 

@@ -37,8 +37,11 @@ class Funding(Struct, frozen=True, kw_only=True):
         return self.amount.amount - self.returned
 
 
-class Escrow(Struct, frozen=True, kw_only=True):
-    """The money of one order that has been paid: `held` is what is left in its account."""
+class Escrow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The money of one order that has been paid: `held` is what is left in its account.
+
+    `contested` (minor units) is what the payer's bank has taken back of it while nobody has decided: no other money of the order moves.
+    """
 
     order_id: OrderId
     shop_id: ShopId
@@ -47,6 +50,7 @@ class Escrow(Struct, frozen=True, kw_only=True):
     state: EscrowState
     held: Money
     funding: tuple[Funding, ...]
+    contested: int = 0
 
     @property
     def account(self) -> AccountId:

@@ -38,3 +38,11 @@ class PaymentRefusal(RefusalCode):
     EXCEEDS_DAY = "exceeds_day", "More than may go into or out of this wallet in one day."
     SHOP_OWES = "shop_owes", "The shop owes the marketplace: its money pays that first."
     PROMOTIONS_EMPTY = "promotions_empty", "The marketplace has set nothing more aside for this discount."
+    CHARGED_BACK = (
+        "charged_back",
+        "The payer's bank has taken money of this order back: nothing of it ships or moves until that is decided.",
+    )
+    CHARGEBACK_NOT_FOUND = "chargeback_not_found", "There is no such chargeback, or it is about somebody else's order."
+    CHARGEBACK_OTHER_STATE = "chargeback_in_other_state", "The chargeback is in no state for this step; `figures` say in which."
+    EVIDENCE_LATE = "evidence_late", "Evidence about this chargeback was due earlier."
+    EVIDENCE_FULL = "evidence_full", "A shop has given as much evidence about a chargeback as it may."

@@ -1,0 +1,446 @@
+"""Chargebacks (拒付): a payer's bank takes a captured payment back, a shop may say why it should not, and the bank decides."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from yunduan.domains.identity.model import Vault
+from yunduan.domains.ledger.commands import PostTransfers
+from yunduan.domains.payments import charging_back, drawing, model, recourse, store
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
+from yunduan.domains.payments.facts import ChargebackMoved, ChargebackOpened, ContestedPart
+from yunduan.domains.payments.model import (
+    Channels,
+    Charge,
+    Chargeback,
+    ChargebackEvent,
+    ChargebackId,
+    ChargebackListener,
+    ChargebackShare,
+    ChargebackState,
+    ChargeState,
+    Escrow,
+    EscrowState,
+    Mismatch,
+    Outcome,
+    Payment,
+    PaymentRefusal,
+    PieceState,
+    Told,
+)
+from yunduan.domains.payments.model.chargebacks import (
+    ASKED_AFTER_MS,
+    EVIDENCE_MAX,
+    NAME_CHARACTERS_MAX,
+    REFERENCES_MAX,
+    REMINDED_MS,
+    By,
+    Evidence,
+    Reference,
+    Said,
+    Stated,
+    after_event,
+    decided_of,
+    left_of_charge,
+    lost_of,
+    restored_to,
+    shares_of,
+    taken_from,
+)
+from yunduan.domains.payments.returning import open_purse
+from yunduan.domains.payments.store import CHARGEBACKS, ESCROWS, EVIDENCE, OUTGOING, PAYMENTS
+from yunduan.kernel.ids import OrderId, PersonId, ShopId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import AMOUNT_MAX, Money, split, zero
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+SAID = frozenset({Outcome.CHARGED_BACK, Outcome.CHARGEBACK_WON, Outcome.CHARGEBACK_LOST})
+"""What a channel says of chargebacks."""
+REFUNDS_MAX = 1_000
+LAST = "~"
+"""Sorts behind every id."""
+_encode = msgspec.json.Encoder().encode
+
+
+class ChargebackStands(Struct, frozen=True, kw_only=True):
+    """Where a chargeback stands now, and until when evidence is heard (milliseconds since 1970)."""
+
+    chargeback_id: ChargebackId
+    state: ChargebackState
+    due: int
+
+
+_STEP_REFUSALS = frozenset({PaymentRefusal.CHARGEBACK_NOT_FOUND, PaymentRefusal.CHARGEBACK_OTHER_STATE})
+
+
+class ContestChargeback(Command[ChargebackStands], refuses={*_STEP_REFUSALS, PaymentRefusal.EVIDENCE_LATE, PaymentRefusal.EVIDENCE_FULL}):
+    """Give evidence, for a shop, that what the payer's bank has taken back is the shop's: words, and where it can be seen."""
+
+    shop_id: ShopId
+    chargeback_id: ChargebackId
+    text: Evidence
+    references: Annotated[tuple[Reference, ...], Meta(max_length=REFERENCES_MAX)] = ()
+
+
+class ConcedeChargeback(Command[ChargebackStands], refuses=_STEP_REFUSALS):
+    """Have the channel know that a chargeback is not contested; what was taken stays taken when it has decided so."""
+
+    chargeback_id: ChargebackId
+
+
+class WatchChargeback(Command[None]):
+    """Remind whoever has given no evidence, take it that none will come, and ask a channel that does not say what was decided.
+
+    An alarm; harmless when it has been decided.
+    """
+
+    chargeback_id: ChargebackId
+
+
+# What shops and operators do
+
+
+@handles(ContestChargeback)
+def contest_chargeback(tx: Tx, ask: ContestChargeback) -> ChargebackStands:
+    """Keep it under the speaker's key, and have a courier take it to the channel. The edge has looked at the caller's role."""
+    chargeback = tx.get(CHARGEBACKS, ask.chargeback_id)
+    if chargeback is None or not chargeback.of_shop(ask.shop_id):
+        raise Refused(PaymentRefusal.CHARGEBACK_NOT_FOUND)
+    state = after_event(chargeback, ChargebackEvent.CONTEST)
+    if tx.now >= chargeback.due:
+        raise Refused(PaymentRefusal.EVIDENCE_LATE)
+    if sum(stated.shop_id == ask.shop_id for stated in store.evidence_in(tx, chargeback.id)) >= EVIDENCE_MAX:
+        raise Refused(PaymentRefusal.EVIDENCE_FULL, f"{EVIDENCE_MAX} by each shop")
+    speaker, number = tx.actor.person, chargeback.statements
+    vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    sealed = vault.seal(speaker, _encode(Said(text=ask.text, references=ask.references)).decode())
+    tx.add(EVIDENCE, (chargeback.id, number), Stated(chargeback.id, number, ask.shop_id, speaker, sealed, tx.now))
+    moved = replace(chargeback, state=state, statements=number + 1)
+    _have_asked(tx, OutgoingKind.CONTEST, moved, id=evidence_request(moved.id, number))
+    return _moved(tx, moved, ChargebackEvent.CONTEST, By.SHOP)
+
+
+def evidence_request(chargeback_id: str, number: int) -> str:
+    """The name by which a channel knows a piece of evidence."""
+    return f"evd_{chargeback_id.partition('_')[2]}{number:04d}"
+
+
+def evidence_of(request: str) -> tuple[str, int]:
+    """The piece of evidence that a request is about."""
+    digits = request.partition("_")[2]
+    return f"cbk_{digits[:-4]}", int(digits[-4:])
+
+
+@handles(ConcedeChargeback)
+def concede_chargeback(tx: Tx, ask: ConcedeChargeback) -> ChargebackStands:
+    """Once; the channel decides then, and money moves when it says so."""
+    chargeback = tx.get(CHARGEBACKS, ask.chargeback_id)
+    if chargeback is None:
+        raise Refused(PaymentRefusal.CHARGEBACK_NOT_FOUND)
+    moved = replace(chargeback, state=after_event(chargeback, ChargebackEvent.CONCEDE))
+    _have_asked(tx, OutgoingKind.CONCEDE, moved, id=f"cnd_{moved.id.partition('_')[2]}")
+    return _moved(tx, moved, ChargebackEvent.CONCEDE, By.OPERATOR)
+
+
+def _have_asked(tx: Tx, kind: OutgoingKind, chargeback: Chargeback, *, id: str) -> None:
+    errand = Outgoing(
+        id=id,
+        kind=kind,
+        state=OutgoingState.WAITING,
+        channel=chargeback.channel,
+        reference=chargeback.name,
+        amount=chargeback.amount,
+        cause=chargeback.id,
+        next_at=tx.now,
+    )
+    tx.add(OUTGOING, id, errand)
+
+
+def _moved(tx: Tx, chargeback: Chargeback, event: ChargebackEvent, who: By) -> ChargebackStands:
+    tx.put(CHARGEBACKS, chargeback.id, chargeback)
+    tx.tell(
+        ChargebackMoved(
+            chargeback_id=chargeback.id,
+            event=event,
+            by=who,
+            state=chargeback.state,
+            amount=chargeback.amount,
+            due=chargeback.due,
+            shops=tuple(sorted({share.shop_id for share in chargeback.shares})),
+        )
+    )
+    return ChargebackStands(chargeback_id=chargeback.id, state=chargeback.state, due=chargeback.due)
+
+
+@handles(WatchChargeback)
+def watch_chargeback(tx: Tx, ask: WatchChargeback) -> None:
+    """One alarm at a time: the next is set by this one."""
+    invariant(tx.actor.is_system, "a chargeback is watched by its own alarm")
+    chargeback = tx.get(CHARGEBACKS, ask.chargeback_id)
+    if chargeback is None or chargeback.is_decided:
+        return
+    if chargeback.state is ChargebackState.OPEN:
+        event = ChargebackEvent.REMIND if tx.now < chargeback.due else ChargebackEvent.LAPSE
+        _moved(tx, replace(chargeback, state=after_event(chargeback, event)), event, By.CLOUD)
+    if tx.now > chargeback.due:
+        _have_asked(tx, OutgoingKind.CHARGEBACK, chargeback, id=tx.id("ask"))
+    _watch(tx, chargeback)
+
+
+def _watch(tx: Tx, chargeback: Chargeback) -> None:
+    moments = [chargeback.due - REMINDED_MS, chargeback.due, *(chargeback.due + after for after in ASKED_AFTER_MS)]
+    following = next((moment for moment in moments if moment > tx.now), tx.now + ASKED_AFTER_MS[-1])
+    tx.at(following, WatchChargeback(chargeback_id=chargeback.id))
+
+
+# What channels say
+
+
+def hear(tx: Tx, channel: str, told: Told) -> Mismatch | None:
+    """What a channel says of a chargeback, however often and in whatever order; answers why it was not believed."""
+    id = model.chargeback_id(channel, told.chargeback)
+    known = tx.get(CHARGEBACKS, id)
+    if known is None:
+        found = _opened(tx, channel, told, id)
+        if isinstance(found, Mismatch):
+            return found
+        known = found
+    elif (known.reference, known.amount, known.fee.amount) != (told.reference, told.amount, told.fee):
+        return Mismatch.AMOUNT_DIFFERS if known.reference == told.reference else Mismatch.CHARGE_UNKNOWN
+    if told.outcome == Outcome.CHARGED_BACK:
+        return None
+    event = decided_of(told_won=told.outcome == Outcome.CHARGEBACK_WON)
+    state = ChargebackState.WON if event is ChargebackEvent.WIN else ChargebackState.LOST
+    if known.is_decided:
+        return None if known.state is state else Mismatch.CONTRADICTS
+    decided = replace(known, state=after_event(known, event), decided_at=tx.now)
+    (_win if event is ChargebackEvent.WIN else _lose)(tx, decided)
+    _moved(tx, decided, event, By.CHANNEL)
+    return None
+
+
+def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | Mismatch:
+    """Take the money from whoever has it; it is as if nothing had been said when the books have no such money."""
+    payment = tx.get(PAYMENTS, model.payment_of_reference(told.reference)) if told.reference else None
+    charge = payment.charge(told.reference) if payment else None
+    if payment is None or charge is None or charge.reference.endswith(str(model.DIFFERENCE_NUMBER)):
+        return Mismatch.CHARGE_UNKNOWN
+    if flaw := _flaw(tx, channel, told, charge):
+        return flaw
+    escrows = [escrow for part in payment.parts if (escrow := tx.get(ESCROWS, part.order_id)) is not None]
+    lefts = [left_of_charge(escrow, charge.reference) for escrow in escrows]
+    found = Chargeback(
+        id=id,
+        channel=channel,
+        name=told.chargeback,
+        reference=charge.reference,
+        payment_id=payment.id,
+        payer=payment.payer,
+        amount=told.amount,
+        fee=Money(amount=told.fee, currency=payment.currency),
+        state=ChargebackState.OPEN,
+        due=max(told.evidence_due, tx.now),
+        opened_at=tx.now,
+        of_wallet=_of_wallet(tx, payment, charge, told.amount),
+        borne=zero(payment.currency),
+        offset=zero(payment.currency),
+    )
+    bearable = min(sum(lefts), told.amount.amount) + found.of_wallet.amount
+    borne = Money(amount=told.amount.amount - bearable, currency=payment.currency)
+    if borne.amount > _not_bound(tx, payment, charge, found.of_wallet):
+        return Mismatch.EXCEEDS_CAPTURED
+    return _take(tx, replace(found, borne=borne), escrows, lefts)
+
+
+def _flaw(tx: Tx, channel: str, told: Told, charge: Charge) -> Mismatch | None:
+    """What of it does not fit the charge."""
+    if charge.channel != channel:
+        return Mismatch.CHANNEL_DIFFERS
+    if told.merchant != tx.port(Channels).named(channel).merchant:
+        return Mismatch.MERCHANT_DIFFERS
+    if told.amount.currency != charge.amount.currency:
+        return Mismatch.CURRENCY_DIFFERS
+    if not told.amount or told.amount > charge.amount or not 0 <= told.fee <= AMOUNT_MAX // 2:
+        return Mismatch.AMOUNT_DIFFERS
+    if len(told.chargeback) > NAME_CHARACTERS_MAX or charge.state not in (ChargeState.CAPTURED, ChargeState.RETURNING):
+        return Mismatch.CONTRADICTS
+    return None
+
+
+def _taken_before(tx: Tx, charge: Charge) -> int:
+    """What other chargebacks of the charge, open or lost, have taken."""
+    others = [one for one in store.chargebacks_on(tx, charge.reference) if one.state is not ChargebackState.WON]
+    return sum(one.amount.amount for one in others)
+
+
+def _of_wallet(tx: Tx, payment: Payment, charge: Charge, amount: Money) -> Money:
+    """What of a top-up is still in the payer's wallet."""
+    if payment.checkout_id is not None or charge.state is not ChargeState.CAPTURED:
+        return zero(payment.currency)
+    account = model.wallet_account(payment.payer, payment.currency)
+    there = recourse.available(tx, account, payment.currency)
+    left = Money(amount=max(charge.amount.amount - _taken_before(tx, charge), 0), currency=payment.currency)
+    return drawing.least(drawing.least(there, left), amount)
+
+
+def _not_bound(tx: Tx, payment: Payment, charge: Charge, of_wallet: Money) -> int:
+    """How much of a charge may be taken back that nobody here has any more: what left a wallet, or is on its way back this very moment."""
+    if payment.checkout_id is None and charge.state is ChargeState.CAPTURED:
+        return charge.amount.amount - _taken_before(tx, charge) - of_wallet.amount
+    if charge.state is ChargeState.RETURNING:
+        in_flight = charge.amount.amount
+    else:
+        refunds = [refund for part in payment.parts for refund in store.refunds_of(tx, part.order_id, LAST, REFUNDS_MAX)]
+        pieces = [piece for refund in refunds for piece in refund.pieces if piece.reference == charge.reference]
+        in_flight = sum([piece.amount.amount for piece in pieces if piece.state is PieceState.PENDING])
+    return in_flight - sum([one.borne.amount for one in store.chargebacks_on(tx, charge.reference) if one.state is not ChargebackState.WON])
+
+
+def _take(tx: Tx, chargeback: Chargeback, escrows: list[Escrow], lefts: list[int]) -> Chargeback:
+    orders = [(escrow, share) for escrow, share in zip(escrows, shares_of(chargeback.amount, lefts), strict=True) if share]
+    shares = []
+    for place, (escrow, amount) in enumerate(orders):
+        shares.append(_take_share(tx, chargeback, place, escrow, amount))
+    chargeback = replace(chargeback, shares=tuple(shares))
+    if chargeback.of_wallet or chargeback.borne:
+        tx.send(charging_back.of_others(chargeback).command())
+    if chargeback.fee:
+        tx.send(charging_back.charge_fee(chargeback).command())
+    tx.add(CHARGEBACKS, chargeback.id, chargeback)
+    store.file_chargeback(tx, chargeback, ("", chargeback.payer, *dict.fromkeys(share.shop_id for share in shares)))
+    tx.tell(
+        ChargebackOpened(
+            chargeback_id=chargeback.id,
+            payment_id=chargeback.payment_id,
+            channel=chargeback.channel,
+            amount=chargeback.amount,
+            fee=chargeback.fee,
+            due=chargeback.due,
+            parts=tuple(ContestedPart(order_id=one.order_id, shop_id=one.shop_id, amount=one.amount) for one in shares),
+            borne=chargeback.borne,
+        )
+    )
+    listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
+    for share in shares:
+        listener.taken(tx, share.order_id, share.amount, due=chargeback.due)
+    _watch(tx, chargeback)
+    return chargeback
+
+
+def _take_share(tx: Tx, chargeback: Chargeback, place: int, escrow: Escrow, amount: Money) -> ChargebackShare:
+    after = taken_from(escrow, chargeback.reference, amount)
+    drawn = None
+    if escrow.state is EscrowState.HELD:
+        tx.send(charging_back.from_escrow(chargeback, place, escrow, amount).command())
+    else:
+        currency = amount.currency
+        drawn = drawing.draw(
+            amount,
+            commission=recourse.commission_between(tx, escrow, escrow.left, after.left),
+            earned=recourse.available(tx, model.commission_account(currency), currency),
+            standing=recourse.standing(tx, escrow.shop_id, currency),
+        )
+        tx.send(charging_back.from_shop(chargeback, place, escrow.shop_id, amount, drawn).command())
+        if drawn.owed:
+            recourse.owes(tx, escrow.shop_id, currency, is_owing=True)
+    tx.put(ESCROWS, escrow.order_id, after)
+    return ChargebackShare(order_id=escrow.order_id, shop_id=escrow.shop_id, amount=amount, drawn=drawn)
+
+
+# What was decided
+
+
+def _escrow(tx: Tx, order_id: OrderId) -> Escrow:
+    escrow = tx.get(ESCROWS, order_id)
+    invariant(escrow is not None, "what was charged back was paid")
+    return escrow  # type: ignore[return-value] # the line above says so
+
+
+def _win(tx: Tx, chargeback: Chargeback) -> None:
+    """Everything is as it was: who bore it has it again, and the channel gives its fee back."""
+    for place, share in enumerate(chargeback.shares):
+        escrow = _escrow(tx, share.order_id)
+        after = restored_to(escrow, chargeback.reference, share.amount)
+        if share.drawn is None:
+            tx.send(charging_back.to_escrow(chargeback, place, escrow, share.amount).command())
+        else:
+            _give_back(tx, chargeback, place, share, recourse.commission_between(tx, escrow, after.left, escrow.left))
+        tx.put(ESCROWS, share.order_id, after)
+    if chargeback.of_wallet or chargeback.borne:
+        tx.send(charging_back.to_others(chargeback).command())
+        open_purse(tx, chargeback.payer, model.wallet_account(chargeback.payer, chargeback.amount.currency), chargeback.amount.currency)
+    if chargeback.fee:
+        tx.send(charging_back.fee_back(chargeback).command())
+    listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
+    for share in chargeback.shares:
+        listener.restored(tx, share.order_id, share.amount)
+
+
+def _give_back(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShare, earned: Money) -> None:
+    """To the deposit what came from there, the rest into the balance, where it pays first what the shop owes."""
+    invariant(share.drawn is not None, "what is given back to a shop was drawn")
+    if share.drawn is None:
+        return
+    currency, of_shop = earned.currency, share.amount - earned
+    pledged = drawing.least(share.drawn.deposit, of_shop)
+    movement = charging_back.to_shop(chargeback, place, share.shop_id, balance=of_shop - pledged, pledged=pledged, earned=earned)
+    tx.send(movement.command())
+    recourse.credited(tx, share.shop_id, currency, chargeback.share_id(place))
+    if share.drawn.shortfall:
+        recourse.make_up(tx, currency)
+
+
+def _lose(tx: Tx, chargeback: Chargeback) -> None:
+    """What was taken stays taken, and each shop pays its part of the fee: from its balance, its deposit, or as a claim."""
+    fees = _fees(chargeback)
+    for place, (share, fee) in enumerate(zip(chargeback.shares, fees, strict=True)):
+        after = lost_of(_escrow(tx, share.order_id), share.amount)
+        tx.put(ESCROWS, share.order_id, after)
+        if after.state is EscrowState.RETURNED:
+            tx.send(PostTransfers(transfers=(), closing=(after.account,)))
+        if fee:
+            currency = fee.currency
+            nothing = zero(currency)
+            drawn = drawing.draw(fee, commission=nothing, earned=nothing, standing=recourse.standing(tx, share.shop_id, currency))
+            tx.send(charging_back.pass_on(chargeback, place, share.shop_id, fee, drawn).command())
+            if drawn.owed:
+                recourse.owes(tx, share.shop_id, currency, is_owing=True)
+    listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
+    for share in chargeback.shares:
+        listener.lost(tx, share.order_id, share.amount)
+
+
+def _fees(chargeback: Chargeback) -> list[Money]:
+    """Each order's part of the fee, by what was taken of it; what was taken of nobody's order the marketplace pays."""
+    weights = [share.amount.amount for share in chargeback.shares]
+    others = chargeback.amount.amount - sum(weights)
+    return split(chargeback.fee, [*weights, others])[:-1]
+
+
+# Refunds that a channel refuses
+
+
+def made_up(tx: Tx, outgoing: Outgoing) -> Money:
+    """What is left to give back otherwise of a refund that a channel has refused.
+
+    The rest of it the payer has had from their bank, by chargebacks that found it on its way: it makes up for what was borne for them.
+    """
+    left = outgoing.amount
+    for one in store.chargebacks_on(tx, outgoing.reference):
+        if one.state is not ChargebackState.WON and left:
+            amount = drawing.least(left, one.borne - one.offset)
+            if amount:
+                tx.send(charging_back.offset(one, outgoing, amount).command())
+                tx.put(CHARGEBACKS, one.id, replace(one, offset=one.offset + amount))
+                left = left - amount
+    return left
+
+
+def said_in(vault: Vault, stated: Stated) -> Said | None:
+    """The words under a seal; nothing once who said them has been erased."""
+    text = vault.unseal(PersonId(stated.speaker), stated.sealed)
+    return msgspec.json.decode(text, type=Said) if text is not None else None

@@ -1,0 +1,234 @@
+"""What a chargeback does to an order, in each state that it can be in: it stands still, goes on, or has ended."""
+
+import pytest
+
+from unit.orders.casebook import DAY_MS, Claim
+from unit.orders.market import Buyer, Market, channel, wallet, yuan
+from yunduan.domains.orders import model, store
+from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
+from yunduan.domains.orders.cases import CaseState
+from yunduan.domains.orders.claiming import AgreeToCase
+from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
+from yunduan.domains.orders.disputes import RuleCase
+from yunduan.domains.orders.model import HOME_MS, Funder, Order, OrderState
+from yunduan.domains.orders.receiving import NOTICE_MS, ConfirmReceipt
+from yunduan.domains.orders.shipping import ShipOrder
+from yunduan.domains.orders.whereabouts import OrderMoney
+from yunduan.domains.payments.model import PaymentRefusal, charge_reference, losses_account
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.ids import OrderId
+from yunduan.kernel.messages import Command
+from yunduan.kernel.refusals import Refused
+
+TOTAL = 2799
+
+
+@pytest.fixture
+def buyer(market: Market) -> Buyer:
+    """Somebody who pays over the channel."""
+    return market.buyer()
+
+
+def bought(market: Market, buyer: Buyer) -> OrderId:
+    """An order that was paid over the channel."""
+    buyer.want(market.offer(5))
+    placed = buyer.buy(channel(TOTAL))
+    market.decide(placed.payment.redirects[0].url)
+    return placed.orders[0].order_id
+
+
+def take(market: Market, id: OrderId, amount: int = 0, *, fee: int = 0) -> str:
+    """The payer's bank takes it back."""
+    reference = charge_reference(model.payment_of(model.checkout_of(id)), 0)
+    name = market.sandbox.charge_back(reference, amount, fee=fee)
+    assert name
+    market.world.settle()
+    return name
+
+
+def decide(market: Market, name: str, *, won: bool) -> None:
+    """The bank decides."""
+    assert market.sandbox.decide_chargeback(name, won=won)
+    market.world.settle()
+
+
+def order(market: Market, id: OrderId) -> Order:
+    """As it is."""
+    (row,) = market.world.rows(f"SELECT {', '.join(store.ORDER.columns)} FROM orders WHERE id = ?", id)
+    return store.ORDER.value(row)
+
+
+def money(market: Market, buyer: Buyer, id: OrderId) -> tuple[dict[str, int], str]:
+    """Where it is, in figures and in words; together it is all of it."""
+    found = market.world.ask(OrderMoney(order_id=id), actor=buyer.actor)
+    assert sum(part.amount.amount for part in found.parts) == found.total.amount
+    return {part.where.value: part.amount.amount for part in found.parts}, found.says_en
+
+
+def refused(market: Market, command: Command, actor: Actor) -> PaymentRefusal:
+    """With what it is refused; nothing has changed then."""
+    before = market.everything()
+    with pytest.raises(Refused) as caught:
+        market.world.send(command, actor=actor)
+    assert market.everything() == before
+    return caught.value.code
+
+
+def facts(market: Market, kind: str) -> int:
+    """How many have been told."""
+    return market.world.rows("SELECT CAST(count(*) AS INTEGER) FROM fact WHERE kind = ?", kind)[0][0]
+
+
+def test_what_has_not_left_stays_where_it_is_until_it_is_decided(market: Market, buyer: Buyer) -> None:
+    """It is neither shipped nor called off nor given back; won, it ships as if nothing had been."""
+    id = bought(market, buyer)
+    name = take(market, id)
+    shop = market.shop.shop_id
+    asks: list[tuple[Command, Actor]] = [
+        (ShipOrder(shop_id=shop, order_id=id, carrier="SF Express", tracking="SF1"), market.staff("packer")),
+        (CancelOrder(order_id=id), buyer.actor),
+        (DeclineOrder(shop_id=shop, order_id=id), market.staff()),
+        (RefundOrder(shop_id=shop, order_id=id, amount=yuan(1)), market.staff()),
+    ]
+    assert [refused(market, command, actor) for command, actor in asks] == [PaymentRefusal.CHARGED_BACK] * 4
+    parts, says = money(market, buyer, id)
+    assert (parts, says) == ({"contested": TOTAL}, "27.99 CNY has been taken back by the payer's bank for now; it has not decided.")
+    assert facts(market, "OrderChargedBack") == 1
+    decide(market, name, won=True)
+    assert money(market, buyer, id)[0] == {"held": TOTAL}
+    market.ship(id)
+    market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
+    assert (order(market, id).state, facts(market, "OrderChargebackEnded")) == (OrderState.RECEIVED, 1)
+    market.assert_balanced()
+
+
+def test_what_is_lost_whole_before_it_left_ends_the_order_and_frees_its_stock(market: Market, buyer: Buyer) -> None:
+    """The buyer has all of it back, by the bank."""
+    id = bought(market, buyer)
+    (variant,) = market.variants(id)
+    decide(market, take(market, id), won=False)
+    ended = order(market, id)
+    assert (ended.state, ended.progress.refunded, ended.progress.lost, ended.progress.taken) == (OrderState.REFUNDED, TOTAL, TOTAL, 0)
+    assert money(market, buyer, id) == ({"charged_back": TOTAL}, "27.99 CNY has gone back to the payer through their bank.")
+    assert market.shelf(variant) == (5, 0)
+    market.assert_balanced()
+
+
+def test_what_is_lost_in_part_goes_on_with_the_rest(market: Market, buyer: Buyer) -> None:
+    """It ships, and the shop has what is left, less commission on that."""
+    id = bought(market, buyer)
+    decide(market, take(market, id, 799), won=False)
+    assert order(market, id).state is OrderState.PAID
+    assert money(market, buyer, id)[0] == {"held": TOTAL - 799, "charged_back": 799}
+    market.ship(id)
+    market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
+    assert money(market, buyer, id)[0] == {"earned": TOTAL - 799, "charged_back": 799}
+    refused_ = refused(market, RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(TOTAL - 798)), market.staff())
+    assert refused_ == model.OrderRefusal.EXCEEDS_PAID
+    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(TOTAL - 799)), actor=market.staff())
+    market.world.settle()
+    assert order(market, id).state is OrderState.REFUNDED
+    market.assert_balanced()
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_the_receipt_waits_for_the_decision(market: Market, buyer: Buyer, *, won: bool) -> None:
+    """By nobody, not when its time has passed either; afterwards a day is left at least."""
+    id = bought(market, buyer)
+    market.ship(id)
+    name = take(market, id, 1_000)
+    assert refused(market, ConfirmReceipt(order_id=id), buyer.actor) is PaymentRefusal.CHARGED_BACK
+    assert "nothing ships or moves until that is decided" in money(market, buyer, id)[1]
+    market.world.pass_time(HOME_MS + DAY_MS)
+    assert order(market, id).state is OrderState.SHIPPED
+    decide(market, name, won=won)
+    market.world.pass_time(NOTICE_MS - 1)
+    assert order(market, id).state is OrderState.SHIPPED
+    market.world.pass_time(1)
+    assert order(market, id).state is OrderState.RECEIVED
+    assert money(market, buyer, id)[0] == ({"earned": TOTAL} if won else {"earned": TOTAL - 1_000, "charged_back": 1_000})
+    market.assert_balanced()
+
+
+def test_a_decision_in_time_leaves_the_receipt_at_its_time(market: Market, buyer: Buyer) -> None:
+    """Neither earlier nor later, and once."""
+    id = bought(market, buyer)
+    market.ship(id)
+    decide(market, take(market, id, 1_000), won=True)
+    market.world.pass_time(HOME_MS - 1)
+    assert order(market, id).state is OrderState.SHIPPED
+    market.world.pass_time(1)
+    assert order(market, id).state is OrderState.RECEIVED
+
+
+def test_after_the_receipt_the_order_ends_when_all_of_it_is_lost(market: Market, buyer: Buyer) -> None:
+    """What the shop was paid is drawn from it, as a refund would be."""
+    id = bought(market, buyer)
+    market.ship(id)
+    market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
+    name = take(market, id)
+    assert money(market, buyer, id)[0] == {"contested": TOTAL}
+    decide(market, name, won=False)
+    assert order(market, id).state is OrderState.REFUNDED
+    assert money(market, buyer, id)[0] == {"charged_back": TOTAL}
+    market.assert_balanced()
+
+
+def test_a_case_waits_for_the_decision_whoever_would_end_it(market: Market, buyer: Buyer) -> None:
+    """The shop's agreement, a ruling, and silence: each would give back what the bank has taken already."""
+    claim = Claim(market, buyer, tenders=channel(2 * 1999 + 800)).lead_to(CaseState.HEARD)
+    name = take(market, claim.order, 1_000)
+    ruling = RuleCase(case_id=claim.case, to_buyer=yuan(100), text="碎了")
+    assert refused(market, ruling, market.operator("service")) is PaymentRefusal.CHARGED_BACK
+    assert refused(market, AgreeToCase(**claim.shop), market.staff()) is PaymentRefusal.CHARGED_BACK
+    claim.wait()
+    market.world.pass_time(2 * DAY_MS)
+    assert claim.state == "heard"
+    decide(market, name, won=True)
+    market.world.pass_time(DAY_MS)
+    assert (claim.state, order(market, claim.order).state) == ("refunded", OrderState.REFUNDED)
+    market.world.settle()
+    market.assert_balanced()
+
+
+def test_a_case_about_an_order_that_is_lost_whole_is_closed(market: Market, buyer: Buyer) -> None:
+    """There is nothing left that it could be about."""
+    claim = Claim(market, buyer, tenders=channel(2 * 1999 + 800))
+    decide(market, take(market, claim.order), won=False)
+    assert (claim.state, order(market, claim.order).state) == ("closed", OrderState.REFUNDED)
+    market.world.pass_time(60 * DAY_MS)
+    market.assert_balanced()
+
+
+def test_what_the_marketplace_paid_of_a_price_comes_back_to_it_when_all_else_is_lost(market: Market, buyer: Buyer) -> None:
+    """Nobody paid for what it was given for."""
+    market.set_aside(5_000)
+    lines = [AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(800))]
+    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="券", funder=Funder.MARKETPLACE, amount=yuan(500))
+    ask = market.agreed(buyer, lines, discount, tenders=channel(TOTAL - 500))
+    placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
+    market.decide(placed.payment.redirects[0].url)
+    id = placed.orders[0].order_id
+    name = take(market, id)
+    decide(market, name, won=False)
+    assert (order(market, id).state, market.promotions()) == (OrderState.REFUNDED, 5_000)
+    assert market.balance(losses_account("CNY")) == 0
+    market.assert_balanced()
+
+
+def test_of_a_checkout_over_two_shops_each_bears_its_part(market: Market, buyer: Buyer) -> None:
+    """One has shipped and one has not; what the wallet paid is nobody's bank's."""
+    market.top_up(buyer, 1_000)
+    buyer.want(market.offer(5))
+    buyer.want(market.offer(5, shop=market.other))
+    total = buyer.total()
+    placed = buyer.buy((*wallet(1_000), *channel(total - 1_000)))
+    market.decide(placed.payment.redirects[0].url)
+    first, second = (one.order_id for one in placed.orders)
+    market.ship(first, order(market, first).shop_id)
+    decide(market, take(market, first), won=False)
+    assert [order(market, id).state for id in (first, second)] == [OrderState.SHIPPED, OrderState.PAID]
+    assert [money(market, buyer, id)[0] for id in (first, second)] == [{"held": 500, "charged_back": TOTAL - 500}] * 2
+    market.world.send(CancelOrder(order_id=second), actor=buyer.actor)
+    assert buyer.money() == 500
+    market.assert_balanced()

@@ -1,0 +1,414 @@
+"""Chargebacks: what a payer's bank takes back, who bears it, what is restored when it is won, and what a channel may not say."""
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from support.payments import BUYER, DAY, KEEPER, MINUTE, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part
+from yunduan.domains.payments import drawing, model
+from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
+from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackFile, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
+from yunduan.domains.payments.commands import RefundEscrow, SettleEscrow
+from yunduan.domains.payments.model import Chargeback, ChargebackState, EscrowState, Mismatch, PaymentRefusal, PieceState
+from yunduan.domains.payments.payouts import PayOutShop
+from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, RefundOf
+from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.store import CHARGEBACKS
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused
+
+FEE = 15
+SELLER = Actor(person=KEEPER)
+REFUND = "rfd_{:026x}"
+
+
+def paid(market: Market, number: int = 1, *amounts: int, wallet: int = 0) -> str:
+    """A checkout of an order a shop that has been paid over the channel, but for what the wallet pays; the charge's reference."""
+    amounts = amounts or (1_000,)
+    if wallet:
+        market.fill(BUYER, wallet)
+    parts = [part(number * 10 + place, amount, (SHOP, SECOND_SHOP)[place % 2]) for place, amount in enumerate(amounts)]
+    tenders = [by_wallet(wallet)] * bool(wallet) + [by_channel(sum(amounts) - wallet)]
+    started = market.pay(number, parts, tenders)
+    market.decide(started)
+    market.tell()
+    return market.payment(number).charges[0].reference
+
+
+def take(market: Market, reference: str, amount: int = 0, *, fee: int = FEE) -> str:
+    """The payer's bank takes it back, and the channel tells."""
+    name = market.sandbox.charge_back(reference, amount, fee=fee)
+    assert name
+    market.tell()
+    return name
+
+
+def decide(market: Market, name: str, *, won: bool) -> None:
+    """The bank decides, and the channel tells."""
+    assert market.sandbox.decide_chargeback(name, won=won)
+    market.tell()
+
+
+def found(market: Market, name: str) -> Chargeback:
+    """The chargeback as it is kept."""
+    id = model.chargeback_id("sandbox", name)
+    kept = msgspec.json.decode(market.world.rows("SELECT body FROM payment_chargeback WHERE id = ?", id)[0][0], type=Chargeback)
+    assert CHARGEBACKS.row(kept)[2] == market.world.rows("SELECT state FROM payment_chargeback WHERE id = ?", id)[0][0]
+    return kept
+
+
+def books(market: Market) -> dict[str, int]:
+    """What everybody has."""
+    ids = {
+        "shop": model.shop_account(SHOP, "CNY"),
+        "deposit": drawing.deposit_account(SHOP, "CNY"),
+        "owed": drawing.receivable_account(SHOP, "CNY"),
+        "other shop": model.shop_account(SECOND_SHOP, "CNY"),
+        "commission": model.commission_account("CNY"),
+        "shortfall": drawing.shortfall_account("CNY"),
+        "wallet": model.wallet_account(BUYER, "CNY"),
+        "channel": model.channel_account("sandbox", "CNY"),
+        "charged": model.charged_account("sandbox", "CNY"),
+        "fees": model.fees_account("CNY"),
+        "losses": model.losses_account("CNY"),
+        "returning": model.returning_account("sandbox", "CNY"),
+    }
+    return {name: balance for name, id in ids.items() if (balance := market.balance(id))}
+
+
+def refused(market: Market, command: Command, actor: Actor = SELLER) -> PaymentRefusal:
+    """With what a command is refused; nothing has changed then."""
+    before = market.everything()
+    with pytest.raises(Refused) as caught:
+        market.world.send(command, actor=actor)
+    assert market.everything() == before
+    return caught.value.code
+
+
+def alerts(market: Market) -> list[Mismatch]:
+    """Why channels were not believed."""
+    return [alert.reason for alert in market.world.ask(OpenAlertsOf()).alerts]
+
+
+def agree(market: Market) -> bool:
+    """Whether the books balance and are the channel's."""
+    return market.balanced() and market.reconciles()
+
+
+def test_what_is_held_is_taken_out_of_the_escrow_and_nothing_of_the_order_moves(market: Market) -> None:
+    """Neither to the shop nor back, until it is decided."""
+    reference = paid(market)
+    name = take(market, reference, 400)
+    escrow = market.escrow(10)
+    assert (escrow.state, escrow.held, escrow.left, escrow.contested) == (EscrowState.HELD, cny(600), cny(600), 400)
+    assert books(market) == {"channel": -600, "charged": FEE, "fees": -FEE}
+    assert market.watcher.heard == [("taken", order(10), 400)]
+    settle = SettleEscrow(order_id=order(10), shop_id=SHOP, commission=cny(0))
+    refund = RefundEscrow(refund_id=REFUND.format(1), order_id=order(10), amount=cny(1))
+    assert [refused(market, command) for command in (settle, refund)] == [PaymentRefusal.CHARGED_BACK] * 2
+    kept = found(market, name)
+    assert (kept.state, kept.amount, kept.fee, kept.borne) == (ChargebackState.OPEN, cny(400), cny(FEE), cny(0))
+    assert (market.facts("ChargebackOpened"), market.facts("ChargebackMoved")) == (1, 0)
+    assert agree(market)
+
+
+def test_what_is_won_is_as_if_it_had_never_been(market: Market) -> None:
+    """The fee comes back too, and the order is settled as any other."""
+    reference = paid(market)
+    before = books(market), market.escrow(10)
+    name = take(market, reference)
+    assert market.escrow(10).held == cny(0)
+    decide(market, name, won=True)
+    assert (books(market), market.escrow(10)) == before
+    assert market.watcher.heard[1:] == [("restored", order(10), 1_000)]
+    market.settle(10, 60)
+    assert books(market) == {"channel": -1_000, "shop": 940, "commission": 60}
+    assert found(market, name).state is ChargebackState.WON
+    assert agree(market)
+
+
+def test_what_is_lost_is_lost_and_its_shop_pays_the_fee(market: Market) -> None:
+    """From its balance, its deposit, or as a claim; the escrow of which nothing is left closes."""
+    name = take(market, paid(market))
+    decide(market, name, won=False)
+    escrow = market.escrow(10)
+    assert (escrow.state, escrow.held, escrow.contested) == (EscrowState.RETURNED, cny(0), 0)
+    assert market.world.rows("SELECT flags FROM account WHERE id = ?", escrow.account)[0][0] & 4
+    assert books(market) == {"charged": FEE, "owed": -FEE}
+    assert market.watcher.heard[1:] == [("lost", order(10), 1_000)]
+    assert refused(market, RefundEscrow(refund_id=REFUND.format(1), order_id=order(10), amount=cny(1))) is PaymentRefusal.ESCROW_NOT_HELD
+    assert agree(market)
+
+
+def test_a_part_that_is_lost_leaves_the_rest_to_settle_and_to_refund(market: Market) -> None:
+    """Never more than was captured goes back, refunds and chargebacks together."""
+    reference = paid(market)
+    decide(market, take(market, reference, 300), won=False)
+    assert refused(market, RefundEscrow(refund_id=REFUND.format(1), order_id=order(10), amount=cny(701))) is PaymentRefusal.EXCEEDS_HELD
+    market.refund(1, 10, 100)
+    market.pass_time(MINUTE)
+    market.settle(10, 60)
+    assert books(market) == {"channel": -600, "charged": FEE, "shop": 540 - FEE, "commission": 60}
+    assert market.sandbox.charge_back(reference, 601) == ""
+    assert agree(market)
+
+
+def test_after_the_settlement_it_is_drawn_as_a_refund_is_and_restored_to_where_it_came_from(market: Market) -> None:
+    """Commission in proportion, the balance, the deposit, and a claim for the rest."""
+    reference = paid(market)
+    market.settle(10, 100)
+    name = take(market, reference, 400)
+    assert found(market, name).shares[0].drawn == model.Drawn(
+        balance=cny(360), deposit=cny(0), owed=cny(0), commission=cny(40), shortfall=cny(0)
+    )
+    assert books(market) == {"channel": -600, "shop": 540, "commission": 60, "charged": FEE, "fees": -FEE}
+    again = RefundSettled(refund_id=REFUND.format(1), order_id=order(10), amount=cny(1))
+    assert refused(market, again) is PaymentRefusal.CHARGED_BACK
+    decide(market, name, won=True)
+    assert books(market) == {"channel": -1_000, "shop": 900, "commission": 100}
+    market.world.send(again)
+    assert agree(market)
+
+
+def test_what_the_shop_has_spent_it_owes_and_has_back_when_it_is_won(market: Market) -> None:
+    """What came in meanwhile paid the claim, so all of it goes into the balance then."""
+    reference = paid(market)
+    market.settle(10, 100)
+    market.name_payee(SHOP)
+    market.world.send(PayOutShop(shop_id=SHOP, amount=cny(800)), actor=SELLER)
+    market.pass_time(2 * MINUTE)
+    name = take(market, reference)
+    assert books(market) == {"owed": -800, "charged": FEE, "fees": -FEE}
+    paid(market, 2, 500)
+    market.settle(20, 0)
+    assert market.balance(drawing.receivable_account(SHOP, "CNY")) == -300
+    decide(market, name, won=True)
+    assert books(market) == {"channel": -1_500, "shop": 600, "commission": 100}
+    assert agree(market)
+
+
+def test_several_never_take_more_than_was_captured_and_each_is_decided_by_itself(market: Market) -> None:
+    """One won and one lost are as one lost."""
+    reference = paid(market)
+    market.settle(10, 333)
+    first, second = take(market, reference, 333), take(market, reference, 334)
+    decide(market, first, won=True)
+    decide(market, second, won=False)
+    alone = {"channel": -666, "charged": FEE, "shop": 667 - 223 - FEE, "commission": 222}
+    assert books(market) == alone
+    assert market.sandbox.charge_back(reference, 667) == ""
+    assert agree(market)
+
+
+def test_a_checkout_over_several_shops_bears_it_in_proportion(market: Market) -> None:
+    """Each what the charge paid of its order, to the last unit; of what the wallet paid nothing is taken."""
+    reference = paid(market, 1, 700, 300, wallet=100)
+    name = take(market, reference, 900)
+    kept = found(market, name)
+    assert [(share.order_id, share.shop_id, share.amount) for share in kept.shares] == [
+        (order(10), SHOP, cny(630)),
+        (order(11), SECOND_SHOP, cny(270)),
+    ]
+    assert [market.escrow(number).held for number in (10, 11)] == [cny(70), cny(30)]
+    (line,) = market.world.ask(ChargebacksOfShop(shop_id=SECOND_SHOP), actor=SELLER).chargebacks
+    assert (line.amount, [one.order_id for one in line.orders]) == (cny(270), [order(11)])
+    decide(market, name, won=False)
+    assert [market.escrow(number).state for number in (10, 11)] == [EscrowState.HELD] * 2
+    assert market.balance(drawing.receivable_account(SHOP, "CNY")) == -11  # 10.5, by the largest remainder
+    assert market.balance(drawing.receivable_account(SECOND_SHOP, "CNY")) == -4
+    assert agree(market)
+
+
+def test_of_a_top_up_what_is_in_the_wallet_is_taken_and_the_rest_is_the_marketplaces_loss(market: Market) -> None:
+    """It is an open matter of its payer meanwhile; what is won goes back to each."""
+    market.fill(BUYER, 1_000)
+    (reference,) = [line.reference for line in market.sandbox.statement("CNY")]
+    market.pay(1, [part(10, 700)], [by_wallet(700)])
+    name = take(market, reference)
+    assert books(market) == {"charged": FEE, "fees": -FEE, "losses": -700}
+    assert market.world.ask(MoneyOf(person_id=BUYER)).on_its_way == (cny(1_000),)
+    decide(market, name, won=True)
+    assert books(market) == {"channel": -1_000, "wallet": 300}
+    assert market.world.ask(MoneyOf(person_id=BUYER)).on_its_way == ()
+    decide(market, take(market, reference, 500), won=False)
+    assert books(market) == {"channel": -500, "charged": FEE, "fees": -FEE, "losses": -200}
+    assert market.sandbox.charge_back(reference, 501) == ""
+    assert agree(market)
+
+
+def test_what_is_said_twice_late_or_in_another_order_comes_to_the_same(market: Market) -> None:
+    """A decision that is heard first opens and ends it; what was opened then is no news."""
+    reference = paid(market)
+    market.sandbox.misbehaviour = replace(market.sandbox.misbehaviour, doubles=1000)
+    name = take(market, reference, 400)
+    opened = next(one for one in market.sandbox.chargebacks() if one.chargeback == name)
+    decide(market, name, won=False)
+    state = market.everything()
+    say(market, opened)
+    say(market, market.sandbox.chargebacks()[0])
+    assert market.everything() == state
+    second = market.sandbox.charge_back(reference, 100)
+    market.sandbox._books.execute("DELETE FROM delivery").fetchall()
+    opened = market.sandbox.chargebacks()[1]
+    decide(market, second, won=False)
+    say(market, opened)
+    assert found(market, second).state is ChargebackState.LOST
+    assert market.escrow(10).held == cny(500)
+    assert (alerts(market), market.facts("ChargebackOpened")) == ([], 2)
+    assert agree(market)
+
+
+def say(market: Market, event: object) -> None:
+    """The channel says something of its own accord."""
+    body = msgspec.json.encode(event)
+    market.world.run(market._deliver("sandbox", body, market.sandbox.signed(body)))
+
+
+def test_what_does_not_fit_is_an_alert_and_moves_nothing(market: Market) -> None:
+    """Of another channel or merchant, in another currency, of nothing or of too much, of an unknown charge, against what was said."""
+    reference = paid(market)
+    name = take(market, reference, 400)
+    decide(market, name, won=True)
+    genuine = replace(market.sandbox.chargebacks()[0], outcome="charged_back", chargeback="dsp9")
+    before = market.everything()
+    wrong = {
+        Mismatch.CHARGE_UNKNOWN: replace(genuine, reference="chg_ffff00"),
+        Mismatch.MERCHANT_DIFFERS: replace(genuine, merchant="somebody"),
+        Mismatch.CURRENCY_DIFFERS: replace(genuine, amount=Money(amount=400, currency="EUR")),
+    }
+    for event in wrong.values():
+        say(market, event)
+    for amount in (0, 1_001):
+        say(market, replace(genuine, amount=cny(amount), event=f"of {amount}"))
+    say(market, replace(genuine, fee=-1, event="fee"))
+    say(market, replace(genuine, chargeback=name, outcome="chargeback_lost", event="other"))
+    say(market, replace(genuine, chargeback=name, amount=cny(399), event="less"))
+    assert set(alerts(market)) == {*wrong, Mismatch.AMOUNT_DIFFERS, Mismatch.CONTRADICTS}
+    after = [row for row in market.everything() if row[0] not in ("payment_alert", "facts")]
+    assert after == [row for row in before if row[0] not in ("payment_alert", "facts")]
+
+
+def test_more_than_is_left_of_a_charge_is_not_believed(market: Market) -> None:
+    """What went back has gone back."""
+    reference = paid(market)
+    market.refund(1, 10, 700)
+    market.pass_time(2 * MINUTE)
+    assert market.sandbox.charge_back(reference, 301) == ""
+    name = take(market, reference, 300)
+    event = replace(market.sandbox.chargebacks()[0], chargeback="dsp7", amount=cny(1), event="more")
+    say(market, event)
+    assert alerts(market) == [Mismatch.EXCEEDS_CAPTURED]
+    decide(market, name, won=False)
+    assert market.escrow(10).state is EscrowState.RETURNED
+    assert agree(market)
+
+
+def test_a_chargeback_says_what_it_is_and_nothing_else_says_that(market: Market) -> None:
+    """A name of a name with another outcome, or such an outcome without a name, is malformed."""
+    reference = paid(market)
+    take(market, reference, 400)
+    event = market.sandbox.chargebacks()[0]
+    for wrong in (replace(event, chargeback=""), replace(event, outcome="captured")):
+        say(market, wrong)
+    assert market.answers[-2:] == ["notification_malformed"] * 2
+
+
+def test_a_refund_on_its_way_when_the_bank_takes_all_back_is_not_paid_twice(market: Market) -> None:
+    """The channel refuses the refund then; what it would not give back makes up for what the marketplace bore."""
+    reference = paid(market)
+    market.refund(1, 10, 400)  # decided, and no courier has gone
+    name = take(market, reference, 1_000)
+    kept = found(market, name)
+    assert (kept.borne, [share.amount for share in kept.shares]) == (cny(400), [cny(600)])
+    assert books(market) == {"returning": 400, "losses": -400, "charged": FEE, "fees": -FEE}
+    market.run_errands()
+    assert books(market) == {"charged": FEE, "fees": -FEE}
+    refund = market.world.ask(RefundOf(refund_id=REFUND.format(1)))
+    assert ([piece.state for piece in refund.pieces], market.facts("RefundFinished")) == ([PieceState.DONE], 1)
+    assert agree(market)
+    decide(market, name, won=True)
+    assert books(market) == {"channel": -600 - 400, "wallet": 400}
+    assert market.escrow(10).held == cny(600)
+    assert agree(market)
+
+
+def test_evidence_is_given_until_it_is_due_and_a_courier_takes_it_to_the_channel(market: Market) -> None:
+    """Sealed under who gave it; of other shops' chargebacks nobody hears."""
+    name = take(market, paid(market))
+    id = model.chargeback_id("sandbox", name)
+    ask = ContestChargeback(shop_id=SHOP, chargeback_id=id, text="签收人是买家本人", references=("SF1234567890",))
+    assert refused(market, replace(ask, shop_id=SECOND_SHOP)) is PaymentRefusal.CHARGEBACK_NOT_FOUND
+    assert refused(market, replace(ask, chargeback_id="cbk_" + "0" * 26)) is PaymentRefusal.CHARGEBACK_NOT_FOUND
+    stands = market.world.send(ask, actor=SELLER)
+    assert stands.state is ChargebackState.CONTESTED
+    assert b"\xe7\xad\xbe\xe6\x94\xb6" not in market.world.rows("SELECT sealed FROM payment_evidence")[0][0]
+    market.run_errands()
+    assert market.sandbox.evidence(name) == ["签收人是买家本人"]
+    for number in range(9):
+        market.world.send(replace(ask, text=f"{number}"), actor=SELLER)
+    assert refused(market, ask) is PaymentRefusal.EVIDENCE_FULL
+    file: ChargebackFile = market.world.ask(ChargebackOfShop(shop_id=SHOP, chargeback_id=id))
+    assert (len(file.evidence), file.evidence[0].text, file.evidence[0].references) == (10, "签收人是买家本人", ("SF1234567890",))
+    with pytest.raises(Refused):
+        market.world.ask(ChargebackOfShop(shop_id=SECOND_SHOP, chargeback_id=id))
+    assert len(market.world.ask(ChargebackOf(chargeback_id=id)).evidence) == 10
+    market.world.pass_time(7 * DAY)
+    assert refused(market, ask) is PaymentRefusal.EVIDENCE_LATE
+    decide(market, name, won=True)
+    assert refused(market, ask) is PaymentRefusal.CHARGEBACK_OTHER_STATE
+
+
+def test_whoever_says_nothing_is_reminded_once_and_then_it_is_too_late(market: Market) -> None:
+    """Neither early nor twice; after that the channel is asked what was decided, since its notification may be lost."""
+    name = take(market, paid(market))
+    id = model.chargeback_id("sandbox", name)
+    market.world.pass_time(6 * DAY - 1)
+    assert market.facts("ChargebackMoved") == 0
+    market.world.pass_time(1)
+    assert market.facts("ChargebackMoved") == 1
+    market.world.pass_time(DAY - 1)
+    assert (market.facts("ChargebackMoved"), found(market, name).state) == (1, ChargebackState.OPEN)
+    market.world.pass_time(1)
+    assert (market.facts("ChargebackMoved"), found(market, name).state) == (2, ChargebackState.UNANSWERED)
+    late = ContestChargeback(shop_id=SHOP, chargeback_id=id, text="x")
+    assert refused(market, late) is PaymentRefusal.CHARGEBACK_OTHER_STATE
+    market.sandbox.misbehaviour = replace(market.sandbox.misbehaviour, loses=1000)
+    decide(market, name, won=False)
+    assert found(market, name).state is ChargebackState.UNANSWERED
+    market.pass_time(DAY, step=DAY // 2)
+    assert found(market, name).state is ChargebackState.LOST
+    market.world.pass_time(90 * DAY)
+    assert market.facts("ChargebackMoved") == 3
+    assert agree(market)
+
+
+def test_an_operator_concedes_and_money_moves_when_the_channel_has_decided(market: Market) -> None:
+    """Once."""
+    name = take(market, paid(market))
+    id = model.chargeback_id("sandbox", name)
+    ask = ConcedeChargeback(chargeback_id=id)
+    assert refused(market, ConcedeChargeback(chargeback_id="cbk_" + "0" * 26)) is PaymentRefusal.CHARGEBACK_NOT_FOUND
+    assert market.world.send(ask).state is ChargebackState.CONCEDED
+    assert refused(market, ask) is PaymentRefusal.CHARGEBACK_OTHER_STATE
+    assert market.escrow(10).contested == 1_000
+    market.run_errands()
+    market.tell()
+    assert found(market, name).state is ChargebackState.LOST
+    page = market.world.ask(AllChargebacks(limit=1))
+    assert ([line.state for line in page.chargebacks], page.next) == ([ChargebackState.LOST], None)
+    assert agree(market)
+
+
+def test_lists_go_on_where_they_ended(market: Market) -> None:
+    """The latest first."""
+    reference = paid(market)
+    names = []
+    for _ in range(3):
+        names.append(take(market, reference, 10))
+        market.world.pass_time(1_000)
+    first = market.world.ask(ChargebacksOfShop(shop_id=SHOP, limit=2))
+    second = market.world.ask(ChargebacksOfShop(shop_id=SHOP, limit=2, before=first.next or ""))
+    assert [line.name for line in (*first.chargebacks, *second.chargebacks)] == names[::-1]
+    assert second.next is None
