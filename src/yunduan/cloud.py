@@ -36,6 +36,8 @@ from yunduan.domains.orders.domain import DOMAIN as ORDERS
 from yunduan.domains.orders.model import OrderSettings
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries import BuyerObligations
+from yunduan.domains.orders.taxes import Taxes
+from yunduan.domains.orders.taxing import TaxTables
 from yunduan.domains.orders.tracking import Carriers
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
@@ -260,6 +262,7 @@ def join(
             Channels: channels,
             Carriers: carriers,
             PaymentListener: OrderPayments(),
+            Taxes: TaxTables(),
             ChargebackListener: OrderChargebacks(),
             PaymentSettings: _payment_settings(settings),
             Sandbox: sandbox,

@@ -754,6 +754,12 @@ SCENES: dict[str, Make] = {
         {"name": "红茶", "name_en": ""},
         caller="operator admin",
     ),
+    "PUT /operator/taxes/{country}": _of_shop(
+        lambda _: {"country": "SE"},
+        {"region": "", "included": True, "rounding": "half_up", "taxes": [{"tax_class": "standard", "rate_ppm": 250_000}]},
+        {"region": "", "included": True, "rounding": "half_up", "taxes": []},
+        caller="operator finance",
+    ),
     "POST /payments/top-ups": _top_up,
     "PUT /wallet/payee": _payee,
     "PUT /shops/{shop_id}/payee": _payee,

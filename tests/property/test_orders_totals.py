@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from yunduan.domains.orders import model
 from yunduan.domains.orders.charges import charges, sum_of
-from yunduan.domains.orders.model import PPM, Discount, Funder, SoldItem, TaxRule
+from yunduan.domains.orders.model import PPM, Discount, Funder, SoldItem
 from yunduan.domains.orders.numbering import Numbering
+from yunduan.domains.orders.taxes import Rounding, TaxRule
 from yunduan.kernel.ids import GoodsId, ShopId, VariantId
 from yunduan.kernel.money import AMOUNT_MAX
 from yunduan.kernel.refusals import Refused
@@ -29,16 +30,27 @@ items = st.lists(
     )
 )
 discounts = st.lists(st.builds(Discount, st.just("spring"), st.sampled_from(Funder), st.integers(0, 10**9)), max_size=3)
-taxes = st.builds(TaxRule, st.integers(0, PPM), st.booleans())
-rules = st.fixed_dictionaries({("CN", "standard"): taxes, ("CN", "reduced"): taxes}, optional={("CN", "shipping"): taxes})
+
+
+def taxes_in(included):
+    """What there may be on one class: one tax or several, all of them in the price or all on top of it."""
+    rule = st.builds(TaxRule, st.integers(0, PPM // 4), st.just(included), st.sampled_from(Rounding), st.sampled_from(("", "GST", "PST")))
+    return st.lists(rule, min_size=1, max_size=3, unique_by=lambda one: one.name).map(tuple)
+
+
+rules = st.booleans().flatmap(
+    lambda included: st.fixed_dictionaries(
+        {"standard": taxes_in(included), "reduced": taxes_in(included)}, optional={"shipping": taxes_in(included)}
+    )
+)
 ppm = st.integers(0, PPM)
 
 
 def a_price(of, shipping, offered, rules, commission):
     """One shop's part of a checkout."""
     return model.priced(
-        of, shop_id=ShopId("shp_1"), name="", name_en="", currency="CNY", shipping=shipping, country="CN",
-        commission_ppm=commission, offered=offered, rules=rules,
+        of, shop_id=ShopId("shp_1"), name="", name_en="", currency="CNY", shipping=shipping, taxed=rules,
+        commission_ppm=commission, offered=offered,
     )  # fmt: skip
 
 
@@ -60,7 +72,7 @@ def test_discounts_take_no_more_than_there_is(of, offered, rules, commission):
     taken = {funder: sum(one.amount for one in priced.discounts if one.funder is funder) for funder in Funder}
     assert sum(taken.values()) == min(goods, sum(discount.amount for discount in offered))
     assert priced.promoted == taken[Funder.MARKETPLACE]
-    by_line = {tax.of: tax.base for tax in priced.taxes}
+    by_line = {tax.of: tax.base for tax in priced.taxes}  # several taxes of one line have one base
     assert all(by_line[item.variant_id] <= item.amount for item in of if item.variant_id in by_line)
     if len(by_line) == len(of):
         assert sum(by_line.values()) == goods - taken[Funder.SHOP]
@@ -84,19 +96,36 @@ def test_shipping_is_taxed_like_its_goods(of, shipping, offered, rules):
     """Its parts are all of it when everything is taxed, never more, each at a rate of the goods, or by the country's own rule for it."""
     priced = a_price(of, shipping, offered, rules, 0)
     parts = [tax for tax in priced.taxes if tax.of == "shipping"]
-    assert len({(part.rate_ppm, part.included) for part in parts}) == len(parts)
-    own = rules.get(("CN", "shipping"))
-    allowed = [own] if own else [rules.get(("CN", item.tax_class)) for item in of]
-    assert all(TaxRule(part.rate_ppm, part.included) in allowed and part.base > 0 for part in parts)
-    taxed = all(rule is not None and rule.rate_ppm for rule in allowed)
-    assert sum(part.base for part in parts) == shipping if taxed else sum(part.base for part in parts) <= shipping
+    own = rules.get("shipping")
+    allowed = {own} if own else {rules.get(item.tax_class, ()) for item in of}
+    assert {(part.rate_ppm, part.included, part.name) for part in parts} <= {
+        (rule.rate_ppm, rule.included, rule.name) for all_of in allowed for rule in all_of
+    }
+    bases = {part.name: 0 for part in parts}
+    for part in parts:
+        assert part.base > 0
+        bases[part.name] += part.base
+    assert all(base <= shipping for base in bases.values())
+
+
+@given(of=items, shipping=st.integers(0, 10**8), offered=discounts, rules=rules, commission=ppm)
+def test_a_price_contains_no_more_taxes_than_it_is(of, shipping, offered, rules, commission):
+    """However many there are and however they are rounded; and each is off from its rate by less than a unit for each tax of its line."""
+    priced = a_price(of, shipping, offered, rules, commission)
+    by_line = {}
+    for tax in priced.taxes:
+        by_line.setdefault((tax.of, tax.base), []).append(tax)
+    for (_, base), lines in by_line.items():
+        whole = PPM + sum(tax.rate_ppm for tax in lines) if lines[0].included else PPM
+        assert not lines[0].included or sum(tax.amount for tax in lines) <= base
+        assert all(abs(tax.amount * whole - base * tax.rate_ppm) < whole * 2 for tax in lines)
 
 
 @given(of=items, rate=st.integers(1, PPM), included=st.booleans())
 def test_each_line_is_taxed_half_up_by_itself(of, rate, included):
     """A tax is off by at most half a unit a line; an included one is inside its line, an added one is on top."""
     rule = TaxRule(rate, included)
-    priced = a_price(of, 0, (), {("CN", name): rule for name in CLASSES}, 0)
+    priced = a_price(of, 0, (), dict.fromkeys(CLASSES, (rule,)), 0)
     for item, tax in zip(of, priced.taxes, strict=True):
         whole = PPM + rate if included else PPM
         assert abs(2 * (tax.amount * whole - item.amount * rate)) <= whole

@@ -61,6 +61,8 @@ from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.repricing import AgreePrice, OfferedPrice, OfferPrice
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.orders.store import CASE, ORDER, terms
+from yunduan.domains.orders.taxes import Taxes
+from yunduan.domains.orders.taxing import TaxTables
 from yunduan.domains.orders.tracking import Carriers
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
@@ -693,6 +695,7 @@ class TradeSimulation(Simulation):
                 Channels: channels,
                 Carriers: carriers,
                 PaymentListener: OrderPayments(),
+                Taxes: TaxTables(),
                 ChargebackListener: OrderChargebacks(),
                 CatalogSettings: CatalogSettings(),
                 PaymentSettings: PaymentSettings(),

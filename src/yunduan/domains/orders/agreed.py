@@ -11,6 +11,7 @@ from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import commands, model
 from yunduan.domains.orders.commands import Checkout, Placed
 from yunduan.domains.orders.model import CartLine, Discount, Funder, OrderRefusal, Priced, Quantity
+from yunduan.domains.orders.taxes import Taxes, TaxRules
 from yunduan.domains.payments.model import TENDERS_MAX, Tender
 from yunduan.kernel.ids import AddressId, ShopId, VariantId
 from yunduan.kernel.messages import Command
@@ -62,11 +63,12 @@ def place_agreed(tx: Tx, ask: PlaceAgreed) -> Placed:
     """Take prices, shipping and discounts as agreed; the rest goes the way of a checkout."""
     invariant(tx.actor.is_system, "prices are agreed by the cloud alone")
     address = tx.ask(SealedAddressOf(person_id=tx.actor.person, address_id=ask.address_id))
-    quotes = _quotes(tx, ask, address.country)
+    tables: Taxes = tx.port(Taxes)  # type: ignore[type-abstract] # a port is found by its protocol
+    quotes = _quotes(tx, ask, tables.rules(tx, address.country, address.region))
     return commands.place(tx, quotes, address, tenders=ask.tenders, pay_by=ask.pay_by, only_by_hand=ask.only_by_hand)
 
 
-def _quotes(tx: Tx, ask: PlaceAgreed, country: str) -> list[Priced]:
+def _quotes(tx: Tx, ask: PlaceAgreed, taxed: TaxRules) -> list[Priced]:
     offers = tx.ask(OffersOf(variant_ids=tuple(line.variant_id for line in ask.lines)))
     by_shop: dict[ShopId, list[tuple[AgreedLine, Offer]]] = {}
     for line in ask.lines:
@@ -92,7 +94,7 @@ def _quotes(tx: Tx, ask: PlaceAgreed, country: str) -> list[Priced]:
                 name_en=terms.name_en,
                 currency=terms.currency,
                 shipping=sum(line.shipping.amount for line, _ in wanted),
-                country=country,
+                taxed=taxed,
                 commission_ppm=terms.commission_ppm,
                 offered=[Discount(discount.title, discount.funder, discount.amount.amount) for discount in offered],
             )

@@ -8,7 +8,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.orders import parcels
-from yunduan.domains.orders.model import QUANTITY_MAX, SHIPPING_TAX_CLASS, Order, OrderRefusal, OrderState, Terms, Who
+from yunduan.domains.orders.model import QUANTITY_MAX, Order, OrderRefusal, OrderState, Terms, Who
+from yunduan.domains.orders.taxes import SHIPPING_TAX_CLASS
 from yunduan.kernel.ids import CaseId, OrderId, PersonId, RefundId, ShopId, VariantId, sibling
 from yunduan.kernel.money import Money, share, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant

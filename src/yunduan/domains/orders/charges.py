@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from yunduan.domains.orders.model import Discount, Funder, SoldItem, Tax
+from yunduan.domains.orders.model import Discount, Funder, SoldItem
+from yunduan.domains.orders.taxes import Tax
 from yunduan.kernel.ids import GoodsId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
 
@@ -47,6 +48,7 @@ class TaxCharge(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tax"):
     included: bool
     base: Money
     amount: Money
+    name: str = ""
 
 
 Charge = GoodsCharge | ShippingCharge | DiscountCharge | TaxCharge
@@ -80,7 +82,8 @@ def charges(
     if shipping is not None:
         lines.append(ShippingCharge(amount=money(shipping)))
     lines += [
-        TaxCharge(of=tax.of, rate_ppm=tax.rate_ppm, included=tax.included, base=money(tax.base), amount=money(tax.amount)) for tax in taxes
+        TaxCharge(of=tax.of, rate_ppm=tax.rate_ppm, included=tax.included, base=money(tax.base), amount=money(tax.amount), name=tax.name)
+        for tax in taxes
     ]
     return tuple(lines)
 

@@ -15,6 +15,7 @@ from yunduan.domains.orders import (
     repricing,
     reviewing,
     shipping,
+    taxing,
     tracking,
     whereabouts,
 )
@@ -26,6 +27,7 @@ DOMAIN = Domain(
     name="orders",
     package="yunduan.domains.orders",
     commands=(
+        taxing.set_taxes,
         commands.add_to_cart,
         commands.change_cart_line,
         commands.remove_from_cart,
@@ -64,6 +66,7 @@ DOMAIN = Domain(
         disputes.rule_case,
     ),
     queries=(
+        taxing.taxes_of,
         queries.cart_of,
         queries.preview_checkout,
         queries.order_of,
@@ -95,6 +98,7 @@ DOMAIN = Domain(
     facts=(
         facts.OrderChargedBack,
         facts.OrderChargebackEnded,
+        facts.TaxesSet,
         facts.OrderPlaced,
         facts.OrderPaid,
         facts.OrderPartlyShipped,

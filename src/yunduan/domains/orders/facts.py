@@ -228,3 +228,11 @@ class OrderChargebackEnded(Fact):
     amount: Money
     won: bool
     whole: bool
+
+
+class TaxesSet(Fact):
+    """An operator has said what is taxed in a country, or in a region of it."""
+
+    country: str
+    region: str
+    by: PersonId

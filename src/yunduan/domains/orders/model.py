@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import BuyerLimit, Offer
+from yunduan.domains.orders.taxes import Tax, TaxRules, reckoned
 from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, LocationId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
 from yunduan.kernel.money import AMOUNT_MAX, Money, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
@@ -17,7 +18,6 @@ from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 CART_LINES_MAX = 100
 QUANTITY_MAX = 999
 PPM = 1_000_000
-SHIPPING_TAX_CLASS = "shipping"
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, description="How many pieces.", examples=[1])]
 
 
@@ -310,41 +310,6 @@ def selected(lines: tuple[CartLine, ...], variants: Sequence[VariantId]) -> tupl
 # What a total is made of
 
 
-class TaxRule(Struct, frozen=True):
-    """A rate in millionths, and whether prices contain it already."""
-
-    rate_ppm: int
-    included: bool
-
-
-TaxRules = Mapping[tuple[str, str], TaxRule]
-TAX_RULES: TaxRules = MappingProxyType(
-    {
-        # Excise Tax Act, s. 165 (1): the GST alone, without what provinces add. It has no reduced rate.
-        ("CA", "standard"): TaxRule(50_000, included=False),
-        ("CA", "reduced"): TaxRule(50_000, included=False),
-        # 增值税: 13 % and 9 %
-        ("CN", "standard"): TaxRule(130_000, included=True),
-        ("CN", "reduced"): TaxRule(90_000, included=True),
-        # § 12 UStG
-        ("DE", "standard"): TaxRule(190_000, included=True),
-        ("DE", "reduced"): TaxRule(70_000, included=True),
-        # Value Added Tax Act 1994, s. 2 and s. 29A
-        ("GB", "standard"): TaxRule(200_000, included=True),
-        ("GB", "reduced"): TaxRule(50_000, included=True),
-        # 消費税, the local part in it; what is charged for sending is of the standard rate, that of food included (国税庁, 軽減税率 Q&A)
-        ("JP", "standard"): TaxRule(100_000, included=True),
-        ("JP", "reduced"): TaxRule(80_000, included=True),
-        ("JP", "shipping"): TaxRule(100_000, included=True),
-    }
-)
-"""By country (ISO 3166-1) and tax class: each country has every class but `exempt`. Where there is no country there is no tax.
-
-Shipping is taxed like the goods that it brings, unless a country has a rule for `shipping`: to deliver is a part of selling (GB: VAT
-Notice 700/24, 2; DE: UStAE 3.10; CN: 财税〔2016〕36号, 附件 1, 第四十条; CA: Excise Tax Act, s. 138). See decision 0010.
-"""
-
-
 class SoldItem(Struct, frozen=True, array_like=True, gc=False):
     """So many of a variant as it was when it was bought; the price is that of one piece, in minor units of the order's currency."""
 
@@ -396,20 +361,6 @@ def promoted(discounts: Iterable[Discount]) -> int:
     return sum([discount.amount for discount in discounts if discount.funder is Funder.MARKETPLACE])
 
 
-class Tax(Struct, frozen=True, array_like=True, gc=False):
-    """The tax of one line, named by its variant, or `shipping`: half up, once, on what the shop gets for the line.
-
-    What the marketplace pays of a price is a part of the price, and taxed with it (such as by article 73 of Directive 2006/112/EC).
-    Shipping has one for each rate, of the part that brings the goods of that rate.
-    """
-
-    of: str
-    rate_ppm: int
-    included: bool
-    base: int
-    amount: int
-
-
 class Priced(Struct, frozen=True, gc=False):
     """What one shop's part of a checkout costs, in minor units of one currency: `total` its buyer, `promoted` the marketplace."""
 
@@ -450,36 +401,6 @@ def _discounted(items: Sequence[SoldItem], offered: Sequence[Discount], currency
     return nets, tuple(granted)
 
 
-def _tax(of: str, base: int, rule: TaxRule) -> Tax:
-    whole = PPM + rule.rate_ppm if rule.included else PPM
-    return Tax(of, rule.rate_ppm, rule.included, base, half_up(base, parts=rule.rate_ppm, of=whole))
-
-
-def _taxes(items: Sequence[SoldItem], nets: Sequence[int], shipping: int, country: str, currency: str, rules: TaxRules) -> tuple[Tax, ...]:
-    of_goods = [rules.get((country, item.tax_class)) for item in items]
-    taxes = [
-        _tax(item.variant_id, net, rule)
-        for item, net, rule in zip(items, nets, of_goods, strict=True)
-        if rule is not None and rule.rate_ppm
-    ]
-    if shipping:
-        own = rules.get((country, SHIPPING_TAX_CLASS))
-        if own is None and of_goods.count(of_goods[0]) < len(of_goods):
-            taxes += _taxes_of_shipping(Money(amount=shipping, currency=currency), nets, of_goods)
-        elif (rule := own or of_goods[0]) is not None and rule.rate_ppm:
-            taxes.append(_tax(SHIPPING_TAX_CLASS, shipping, rule))
-    return tuple(taxes)
-
-
-def _taxes_of_shipping(shipping: Money, nets: Sequence[int], of_goods: Sequence[TaxRule | None]) -> list[Tax]:
-    """The taxes of what brings goods of several rates: the goods of each rate have their part of it, by what they cost."""
-    goods: dict[TaxRule | None, int] = {}
-    for net, rule in zip(nets, of_goods, strict=True):
-        goods[rule] = goods.get(rule, 0) + net
-    parts = zip(split(shipping, list(goods.values())), goods, strict=True)
-    return [_tax(SHIPPING_TAX_CLASS, part.amount, rule) for part, rule in parts if part and rule is not None and rule.rate_ppm]
-
-
 def priced(
     items: tuple[SoldItem, ...],
     *,
@@ -488,10 +409,9 @@ def priced(
     name_en: str,
     currency: str,
     shipping: int,
-    country: str,
+    taxed: TaxRules,
     commission_ppm: int,
     offered: Sequence[Discount] = (),
-    rules: TaxRules = TAX_RULES,
 ) -> Priced:
     """Add up what one shop's goods cost. Refuses a total beyond what an amount can hold.
 
@@ -502,7 +422,7 @@ def priced(
     if goods + shipping > AMOUNT_MAX // 2:
         raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
     nets, granted = _discounted(items, offered, currency) if offered else ([item.price * item.quantity for item in items], ())
-    taxes = _taxes(items, nets, shipping, country, currency, rules)
+    taxes = reckoned(items, nets, shipping, currency, taxed)
     net = sum(nets)
     added = sum([tax.amount for tax in taxes if not tax.included])
     of_marketplace = promoted(granted) if granted else 0

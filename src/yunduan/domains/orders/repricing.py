@@ -10,17 +10,20 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock
+from yunduan.domains.identity.model import Postal
 from yunduan.domains.orders import limiting, model, queries, store
 from yunduan.domains.orders.commands import SERVES, Kept, Placed, call_off, deadline, orders_of, place_kept
 from yunduan.domains.orders.facts import PriceAgreed, PriceOffered
 from yunduan.domains.orders.model import Discount, Funder, Order, OrderRefusal, OrderState, Priced, PriceOffer, Step, Who
 from yunduan.domains.orders.steps import STEP_REFUSALS, moved, of_buyer, of_shop
+from yunduan.domains.orders.taxes import UNTAXED, Taxes, TaxRules
 from yunduan.domains.payments.commands import AbandonPayment, PayOrders
 from yunduan.domains.payments.model import TENDERS_MAX, Tender
 from yunduan.kernel.ids import OrderId, ShopId
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
+from yunduan.kernel.regions import region_of
 from yunduan.runtime.registry import answers, handles
 from yunduan.runtime.transaction import Asking, Tx
 
@@ -164,10 +167,18 @@ def _priced(at: Asking, order: Order, discount: int, shipping: int) -> Priced:
         name_en="",
         currency=order.currency,
         shipping=shipping,
-        country=destination.country if destination else "",
+        taxed=_taxed(at, destination),
         commission_ppm=agreed.commission_ppm,
         offered=offered,
     )
+
+
+def _taxed(at: Asking, destination: Postal | None) -> TaxRules:
+    """What is taken where it goes, as of now: at another price it is another order."""
+    if destination is None:
+        return UNTAXED
+    tables: Taxes = at.port(Taxes)  # type: ignore[type-abstract] # a port is found by its protocol
+    return tables.rules(at, destination.country, region_of(destination.country, destination.region) or "")
 
 
 def _quotes(at: Asking, orders: Sequence[Order]) -> list[Priced]:

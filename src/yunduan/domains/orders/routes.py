@@ -14,6 +14,7 @@ from yunduan.domains.orders import (
     repricing,
     reviewing,
     shipping,
+    taxing,
     tracking,
     whereabouts,
 )
@@ -24,6 +25,7 @@ _STAFF = Owner.shop("owner", "manager", "service", "packer", "finance")
 _PAGE = ("state", "before", "limit")
 _SAYS = ("text",)
 _CASE, _SHOP_CASE = "/cases/{case_id}", "/shops/{shop_id}/cases/{case_id}"
+_TAXES = Owner.operator(OperatorRole.ADMIN, OperatorRole.FINANCE)
 _SERVES, _GIVES_BACK = Owner.shop(*SERVES), Owner.shop(*GIVES_BACK)
 
 ROUTES = (
@@ -293,5 +295,15 @@ ROUTES = (
     ),
     Route(
         "POST", "/operator/disputes/{case_id}/ruling", disputes.RuleCase, "operate", Owner.operator(*RULES), ("to_buyer", "text"), "Rule"
+    ),
+    Route("GET", "/operator/taxes/{country}", taxing.TaxesOf, "operate", _TAXES, (), "What is taxed in a country and its regions"),
+    Route(
+        "PUT",
+        "/operator/taxes/{country}",
+        taxing.SetTaxes,
+        "operate",
+        _TAXES,
+        ("region", "included", "rounding", "taxes"),
+        "Say what is taxed in a country, or in a region of it, from now on",
     ),
 )

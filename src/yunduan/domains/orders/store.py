@@ -21,6 +21,7 @@ from yunduan.domains.orders.model import (
     WordKind,
 )
 from yunduan.domains.orders.parcels import Scan, ScanKind, Watch
+from yunduan.domains.orders.taxes import TaxTable
 from yunduan.kernel.ids import CaseId, CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking, Tx
@@ -146,6 +147,17 @@ SCAN: Table[tuple[OrderId, int, str], Scan] = Table(
     remembered=1_000,
 )
 
+_tax_table = msgspec.msgpack.Decoder(TaxTable).decode
+TAX_TABLE: Table[tuple[str, str], TaxTable] = Table(
+    name="tax_table",
+    columns={"country": str, "region": str, "body": bytes},
+    value=lambda row: _tax_table(row[2]),
+    row=lambda table: (table.country, table.region, _encode(table)),
+    keys=2,
+    remembered=1_000,
+)
+
+_TAX_TABLES = "SELECT body FROM tax_table WHERE country = ? ORDER BY region"
 COUNT: Table[str, tuple[str, int]] = Table(name="order_count", columns={"name": str, "last": int}, value=tuple, row=tuple)
 
 REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
@@ -376,3 +388,8 @@ def cases_in(at: Asking, states: Sequence[CaseState], before: str, limit: int) -
     """The same of every shop."""
     rows = [row for state in states for row in at.rows(_CASES_IN, (state, before, limit))]
     return sorted({row[0] for row in rows}, reverse=True)[:limit]
+
+
+def tax_tables(reader: Reader, country: str) -> list[TaxTable]:
+    """What was set for a country and its regions, its own first."""
+    return [_tax_table(body) for (body,) in reader.rows(_TAX_TABLES, (country,))]

@@ -18,6 +18,7 @@ from yunduan.domains.orders.model import (
     OrderRefusal,
     Priced,
 )
+from yunduan.domains.orders.taxes import UNTAXED, Taxes
 from yunduan.kernel.ids import (
     AddressId,
     GoodsId,
@@ -169,6 +170,7 @@ def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) 
     limits = limiting.limits_of(offers)
     if limits:
         limiting.refuse_beyond(at, lines, offers, limits)
+    tables = at.port(Taxes)  # type: ignore[type-abstract] # a port is found by its protocol
     found = [
         model.priced(
             tuple([model.sold(line, offer) for line, offer in wanted]),
@@ -177,7 +179,7 @@ def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) 
             name_en=terms[shop_id].name_en,
             currency=terms[shop_id].currency,
             shipping=shipping(at, wanted, address) if address else 0,
-            country=country,
+            taxed=tables.rules(at, address.country, address.region) if address else UNTAXED,
             commission_ppm=terms[shop_id].commission_ppm,
         )
         for shop_id, wanted in shops.items()
