@@ -36,7 +36,16 @@ from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SetA
 from yunduan.domains.payments.cycles import Cycle
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.model import ChargeState, EscrowState, PaymentStarted, PaymentState, PieceState, RefundState, TenderKind
+from yunduan.domains.payments.model import (
+    ChargeState,
+    EscrowState,
+    PaymentStarted,
+    PaymentState,
+    PieceState,
+    RefundState,
+    TenderKind,
+    escrows,
+)
 from yunduan.domains.payments.payees import Payout, PayoutState
 from yunduan.domains.payments.payouts import ApprovePayout, DeclinePayout, PayOutShop, Withdraw
 from yunduan.domains.payments.queries import PaymentOf, RefundOf
@@ -559,7 +568,7 @@ FAULTS = {
     "refunds are forgotten": (model, "after_refund", _forgets_what_went_back),
     "refunds go another way": (model, "refund", _gives_all_over_the_first_tender),
     "late money pays": (commands, "_captured", _pays_whoever_was_given_up),
-    "a discount is promised": (model, "_promoted", _promises_without_paying),
+    "a discount is promised": (escrows, "_promoted", _promises_without_paying),
     "a discount goes to the buyer": (model, "refund", _gives_the_marketplaces_part_to_the_buyer),
     "the commission stays": (drawing, "commission_back", _keeps_the_commission),
     "what is paid out comes back": (commands, "_ENDS", {**commands._ENDS, PAID: _pays_and_gives_back}),

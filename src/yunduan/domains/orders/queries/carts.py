@@ -179,7 +179,7 @@ def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) 
             name_en=terms[shop_id].name_en,
             currency=terms[shop_id].currency,
             shipping=shipping(at, wanted, address) if address else 0,
-            taxed=tables.rules(at, address.country, address.region) if address else UNTAXED,
+            taxed=tables.rules(at, country, region) if address else UNTAXED,
             commission_ppm=terms[shop_id].commission_ppm,
         )
         for shop_id, wanted in shops.items()
