@@ -241,6 +241,27 @@ def test_statements_that_were_not_let_go_after_all_harm_nothing(store: Postgresq
         assert store.row(f"SELECT 'after', {n}") == ("after", n)
 
 
+def test_a_plan_that_was_made_for_a_small_table_is_right_for_a_large_one(store: PostgresqlStore) -> None:
+    """Statements are planned once; rows are found by their keys all the same, and changed by them."""
+    store.script("ANALYZE purse; ANALYZE slot")
+    store.begin()
+    for n in range(12):
+        store.load(PURSES, [f"p{n + m}" for m in range(40)])
+        store.load(SLOTS, [("a", n + m) for m in range(40)])
+        store.write("UPDATE purse SET amount = 0 WHERE id = ?", ("nobody",))
+    store.insert(PURSES, [(f"p{n}", n, None, b"") for n in range(5_000)])
+    store.insert(SLOTS, [("a", n, None) for n in range(5_000)])
+    store.update(PURSES, [(f"p{n}", n + 1, None, b"") for n in range(10)])
+    store.settle()
+    prepared = "SELECT name, statement FROM pg_prepared_statements WHERE statement LIKE ? AND generic_plans > 0"
+    for statement, arguments in (("SELECT purse.id%", "'{p1,p2}'"), ("SELECT slot.room%", "'{a,b}', '{1,2}'"), ("UPDATE purse%", "'p1'")):
+        ((name, _),) = store.rows(prepared, (statement,))
+        plan = "\n".join(row[0] for row in store.rows(f"EXPLAIN EXECUTE {name} ({arguments})"))
+        assert "Index" in plan
+        assert "Seq Scan" not in plan
+    store.rollback()
+
+
 def test_a_sum_that_was_not_cast_is_a_mistake_that_is_told(store: PostgresqlStore) -> None:
     """Other stores have no numeric."""
     with pytest.raises(BrokenError, match="cast sums"):
