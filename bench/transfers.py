@@ -1,7 +1,7 @@
 """Single transfers between random accounts, each submitted alone by one of many callers and answered when it is on disk.
 
-    python -m bench.transfers sqlite [TRANSFERS] [PRELOAD]
-    python -m bench.transfers postgresql://... [TRANSFERS] [PRELOAD]
+    python -m bench.transfers sqlite [TRANSFERS] [PRELOAD] [ACCOUNTS]
+    python -m bench.transfers postgresql://... [TRANSFERS] [PRELOAD] [ACCOUNTS]
 
 The book is filled first, by the same command over the same rows, a thousand linked transfers at a time. Every transfer has an id
 of its own, which is its key. The seals and the checks of every batch are on, as in production.
@@ -53,19 +53,19 @@ def _ids(random: Random) -> Iterator[TransferId]:
 class Load:
     """Random pairs of accounts, random amounts."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, accounts: int = ACCOUNTS, seed: int = 1) -> None:
         """Make the accounts' ids."""
         self._random = Random(seed)
         self._new_id = _ids(self._random).__next__
         self.bank = AccountId(made("bnk", at_ms=1, serial=0, entropy=0))
         draw = self._random.getrandbits
-        self.accounts = [AccountId(made("wal", at_ms=1_700_000_000_000 + 977 * n, serial=n, entropy=draw(40))) for n in range(ACCOUNTS)]
+        self.accounts = [AccountId(made("wal", at_ms=1_700_000_000_000 + 977 * n, serial=n, entropy=draw(40))) for n in range(accounts)]
 
     def openings(self) -> Iterator[PostTransfers]:
         """Accounts that may not go below zero, with something in them."""
         limited, whole = AccountFlag.DEBITS_WITHIN_CREDITS, Money(amount=OPENING, currency="CNY")
         yield PostTransfers(transfers=(), opening=(NewAccount(id=self.bank, currency="CNY", code=1),))
-        for start in range(0, ACCOUNTS, AT_ONCE):
+        for start in range(0, len(self.accounts), AT_ONCE):
             ids = self.accounts[start : start + AT_ONCE]
             yield PostTransfers(
                 transfers=tuple(Transfer(id=self._new_id(), debit=self.bank, credit=id, amount=whole, code=1) for id in ids),
@@ -75,9 +75,10 @@ class Load:
     def transfer(self) -> Transfer:
         """One of them to another."""
         random, accounts = self._random.random, self.accounts
-        debit, credit = accounts[int(random() * ACCOUNTS)], accounts[int(random() * ACCOUNTS)]
+        count = len(accounts)
+        debit, credit = accounts[int(random() * count)], accounts[int(random() * count)]
         while debit is credit:
-            credit = accounts[int(random() * ACCOUNTS)]
+            credit = accounts[int(random() * count)]
         amount = Money(amount=1 + int(random() * 5000), currency="CNY")
         return Transfer(id=self._new_id(), debit=debit, credit=credit, amount=amount, code=7)
 
@@ -117,13 +118,15 @@ async def _called(cloud: Cloud, load: Load, *, callers: int, transfers: int) -> 
     return clock() - began, latencies
 
 
-async def _measured(store: Store, *, callers: int, transfers: int, preload: int, profiled: Callable[[], Any] | None) -> dict[str, Any]:
-    load = Load()
+async def _measured(
+    store: Store, *, callers: int, transfers: int, preload: int, accounts: int, profiled: Callable[[], Any] | None
+) -> dict[str, Any]:
+    load = Load(accounts)
     cloud = Cloud(store, domains=(RUNTIME, LEDGER))
     try:
         began = time.perf_counter()
         await _accepted(cloud, load.openings())
-        await _accepted(cloud, (load.many() for _ in range(max(0, preload - ACCOUNTS) // AT_ONCE)))
+        await _accepted(cloud, (load.many() for _ in range(max(0, preload - accounts) // AT_ONCE)))
         filled_s = time.perf_counter() - began
         await _called(cloud, load, callers=callers, transfers=WARM)
         batches, commands = cloud.writer.batches, cloud.writer.commands
@@ -166,6 +169,7 @@ def run(
     callers: int = 256,
     transfers: int = 300_000,
     preload: int = 1_000_000,
+    accounts: int = ACCOUNTS,
     folder: str | None = None,
     profiled: Callable[[], Any] | None = None,
 ) -> dict[str, Any]:
@@ -176,7 +180,7 @@ def run(
     try:
         with tempfile.TemporaryDirectory(dir=folder) as place:
             store: Store = SqliteStore(Path(place) / "yunduan.sqlite") if store_kind == "sqlite" else PostgresqlStore(store_kind)
-            return uvloop.run(_measured(store, callers=callers, transfers=transfers, preload=preload, profiled=profiled))
+            return uvloop.run(_measured(store, callers=callers, transfers=transfers, preload=preload, accounts=accounts, profiled=profiled))
     finally:
         gc.unfreeze()
         gc.set_threshold(*thresholds)
@@ -185,4 +189,4 @@ def run(
 
 if __name__ == "__main__":
     _, kind, *sizes = sys.argv
-    print(json.dumps(run(kind, **dict(zip(("transfers", "preload"), map(int, sizes), strict=False)))))
+    print(json.dumps(run(kind, **dict(zip(("transfers", "preload", "accounts"), map(int, sizes), strict=False)))))
