@@ -15,6 +15,7 @@ from yunduan.domains.catalog.life import GOODS_MOVES
 from yunduan.domains.catalog.model import HOLD_MOVES
 from yunduan.domains.orders.cases import BY_SILENCE, CASE_MOVES, DEADLINES_MS
 from yunduan.domains.orders.model import MOVES
+from yunduan.domains.payments.model import PAYMENT_MOVES
 from yunduan.domains.payments.model.chargebacks import CHARGEBACK_MOVES
 from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
 from yunduan.kernel.refusals import KeyRefusal, RefusalCode
@@ -144,6 +145,7 @@ def states() -> str:
         "Goods": ("draft", [(move.state, move.next, move.step, _by(move.who, move.given)) for move in GOODS_MOVES]),
         "Application for a shop": ("waiting", [(move.state, move.next, move.step, move.who) for move in APPLICATION_MOVES]),
         "Hold of stock": ("held", [(state, to, "", "") for state, all_of in HOLD_MOVES.items() for to in sorted(all_of)]),
+        "Payment over a channel": ("pending", [(move.state, move.next, move.event, move.who) for move in PAYMENT_MOVES]),
         "Order": ("placed", [(move.state, move.next, move.step, move.who) for move in MOVES]),
         "Case after the sale": ("asked", [(move.state, move.next, move.event, move.who) for move in CASE_MOVES]),
         "Chargeback": ("open", [(move.state, move.next, move.event, move.who) for move in CHARGEBACK_MOVES]),

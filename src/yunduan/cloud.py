@@ -30,11 +30,11 @@ from yunduan.domains.notices.couriers import KeepForReading, NoticeCouriers
 from yunduan.domains.notices.domain import DOMAIN as NOTICES
 from yunduan.domains.notices.model import LETTER_WAYS, NoticeSender, NoticeSettings, Way
 from yunduan.domains.orders.charged_back import OrderChargebacks
-from yunduan.domains.orders.commands import OrderPayments
 from yunduan.domains.orders.couriers import Couriers as Trackers
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
 from yunduan.domains.orders.model import OrderSettings
 from yunduan.domains.orders.numbering import Numbering
+from yunduan.domains.orders.paying import OrderPayments
 from yunduan.domains.orders.queries import BuyerObligations
 from yunduan.domains.orders.taxes import Taxes
 from yunduan.domains.orders.taxing import TaxTables
@@ -42,7 +42,7 @@ from yunduan.domains.orders.tracking import Carriers
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
-from yunduan.domains.payments.model import Channels, ChargebackListener, PaymentListener
+from yunduan.domains.payments.model import Channel, Channels, ChargebackListener, PaymentListener
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.messages import Command, Query
@@ -234,7 +234,7 @@ def join(
     clock, replayed, entropy = clock or SystemClock(), entropy, entropy or SystemEntropy()
     vault = FileVault(folder / "keys.sqlite", entropy=replayed, keys_remembered=keys_remembered)
     sandbox = _sandbox(folder, settings, clock, entropy) if settings.sandbox.is_on else None
-    channels = Channels({"sandbox": sandbox} if sandbox else {})
+    channels = _channels({"sandbox": sandbox} if sandbox else {}, settings)
     runners: list[Callable[[Cloud], Runner]] = [
         lambda cloud: Letters(cloud, carrier or KeepInMailbox()),
         lambda cloud: NoticeCouriers(cloud, {way: KeepForReading() for way in LETTER_WAYS} | dict(senders or {})),
@@ -254,6 +254,8 @@ def join(
             NoticeSettings: NoticeSettings(time_zone=settings.market.time_zone),
             OrderSettings: OrderSettings(
                 time_zone=settings.market.time_zone,
+                dispatch_days=settings.market.dispatch_days,
+                dispatch_longer_days=settings.market.dispatch_longer_days,
                 return_days=settings.market.return_days,
                 return_excluded=frozenset(settings.market.return_excluded),
                 return_paid_by=settings.market.return_paid_by,
@@ -405,6 +407,15 @@ def open_sandbox(settings: Settings) -> Sandbox:
     return _sandbox(folder, settings, SystemClock(), SystemEntropy())
 
 
+def _channels(by_name: Mapping[str, Channel], settings: Settings) -> Channels:
+    """Those there are, with the times that the market has set; raises `SettingsError` for a method that none of them has."""
+    waits = settings.payment.times()
+    known = {(name, method.name) for name, channel in by_name.items() for method in channel.methods}
+    for channel, method in waits.keys() - known:
+        raise SettingsError(f"payment.waits: there is no channel {channel!r} that collects by {method!r}")
+    return Channels(by_name, waits)
+
+
 def _sandbox(folder: Path, settings: Settings, clock: Clock, entropy: Entropy) -> Sandbox:
     secret = folder / "sandbox.secret"
     if not secret.exists():
@@ -441,6 +452,7 @@ def _misbehaviour(settings: Settings) -> Misbehaviour:
     said = settings.sandbox
     return Misbehaviour(
         loses=said.loses,
+        dawdles=said.dawdles,
         doubles=said.doubles,
         delays=said.delays,
         unreachable=said.unreachable,

@@ -784,6 +784,7 @@ SCENES: dict[str, Make] = {
     "POST /orders/{order_id}/cancel": _of_paid,
     "POST /orders/{order_id}/receipt": _of_shipped,
     "POST /orders/{order_id}/receipt/extension": _of_shipped,
+    "POST /orders/{order_id}/dispatch/extension": _of_paid,
     "POST /orders/{order_id}/reviews": _reviewed,
     "POST /orders/{order_id}/reviews/{variant_id}/follow-up": _said_later,
     "POST /shops/{shop_id}/reviews/{review_id}/answer": _said_later,

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from unit.orders.market import MINUTE_MS, Buyer, Market, kept, orders, promoted_left, wallet, yuan
 from unit.orders.steps import AFTER
+from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.orders import store
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.commands import (
@@ -21,7 +22,8 @@ from yunduan.domains.orders.commands import (
     RefundOrder,
     ReviewOrder,
 )
-from yunduan.domains.orders.model import UNPAID_MAX, Funder, OrderState, PackedLine, Step, Who
+from yunduan.domains.orders.dispatching import WaitLonger
+from yunduan.domains.orders.model import SLOW_UNPAID_MAX, UNPAID_MAX, Funder, OrderState, PackedLine, Step, Who
 from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.orders.whereabouts import OrderMoney
@@ -34,6 +36,7 @@ from yunduan.kernel.refusals import Refused
 PRICES = (1, 333, 1999)
 WEALTH = 1_000_000
 DAY_MINUTES = 24 * 60
+DISPATCH_MS = 30 * DAY_MINUTES * MINUTE_MS
 SET_ASIDE = 3_000
 picks = st.integers(0, 10**6)
 
@@ -44,6 +47,9 @@ class Told:
     def __init__(self, id: OrderId, buyer: Buyer, shop: int, total: int, url: str) -> None:
         """As it was placed."""
         self.id, self.buyer, self.shop, self.left, self.url = id, buyer, shop, total, url
+        self.due = self.arrives_at = 0
+        self.lapsed_at = self.dispatch_by = 0
+        self.slow = self.answered = self.waits_longer = False
         self.state = OrderState.PLACED if url else OrderState.PAID
         self.siblings = [self]
         self.reviewed = False
@@ -91,8 +97,13 @@ class OrdersLive(RuleBasedStateMachine):
                     sold[item.goods_id] -= item.quantity - sum(line.quantity for line in gone)
         assert dict(self.market.world.rows("SELECT goods_id, sold FROM goods_standing")) == sold
 
-    @rule(who=picks, what=st.lists(picks, max_size=2), part=st.sampled_from([0, 50, 100, 100, 100]))
-    def buy(self, who: int, what: list[int], part: int) -> None:
+    @rule(
+        who=picks,
+        what=st.lists(picks, max_size=2),
+        part=st.sampled_from([0, 50, 100, 100, 100]),
+        method=st.sampled_from(["", "", "card", "slip"]),
+    )
+    def buy(self, who: int, what: list[int], part: int, method: str) -> None:
         """Put more into the cart and buy it, so much of a hundred from the wallet and the rest over the channel."""
         buyer = self.buyers[who % 2]
         for one in what:
@@ -105,17 +116,23 @@ class OrdersLive(RuleBasedStateMachine):
         mine = min(total * part // 100, buyer.money())
         tenders = wallet(mine) if mine else ()
         if mine < total:
-            tenders += (Tender(kind=TenderKind.CHANNEL, amount=yuan(total - mine), channel="sandbox"),)
-        unpaid = {one.siblings[0].id for one in self.known if one.buyer is buyer and one.state is OrderState.PLACED}
+            tenders += (Tender(kind=TenderKind.CHANNEL, amount=yuan(total - mine), channel="sandbox", method=method),)
+        waiting = [one for one in self.known if one.buyer is buyer and one.state is OrderState.PLACED]
+        unpaid = {one.siblings[0].id for one in waiting}
+        slow = {one.siblings[0].id for one in waiting if one.slow}
         if mine < total and len(unpaid) >= UNPAID_MAX:
             self.market.assert_refused("unpaid_full", buyer.checkout(tenders=tenders), buyer.actor)
+            return
+        if mine < total and method == "slip" and len(slow) >= SLOW_UNPAID_MAX:
+            self.market.assert_refused("slow_unpaid_full", buyer.checkout(tenders=tenders), buyer.actor)
             return
         placed = buyer.buy(tenders)
         url = placed.payment.redirects[0].url if placed.payment.redirects else ""
         told = [Told(o.order_id, buyer, self.shops.index(o.shop_id), o.total.amount, url) for o in placed.orders]
         assert sum(one.left for one in told) == total == placed.total.amount
         for one in told:
-            one.siblings = told
+            one.siblings, one.due, one.slow = told, placed.pay_by, method == "slip"
+            one.dispatch_by = self.market.world.clock.wall_ms() + DISPATCH_MS
         self.known += told
 
     @rule(who=picks, what=picks, off=st.sampled_from([1, 200, 5_000]), funder=st.sampled_from(Funder), by_channel=st.booleans())
@@ -139,30 +156,86 @@ class OrdersLive(RuleBasedStateMachine):
         assert self.market.promotions() == set_aside - cost
         url = placed.payment.redirects[0].url if placed.payment.redirects else ""
         self.known.append(Told(placed.orders[0].order_id, buyer, place % 2, total, url))
+        self.known[-1].due = placed.pay_by
+        self.known[-1].dispatch_by = self.market.world.clock.wall_ms() + DISPATCH_MS
 
     @precondition(lambda self: self.known)
-    @rule(which=picks, approve=st.booleans())
-    def answer_the_channel(self, which: int, approve: bool) -> None:
-        """Go to the channel's page, in time or not; it says what it has to say."""
+    @rule(which=picks, approve=st.booleans(), takes_minutes=st.sampled_from([0, 0, 20, 60]))
+    def answer_the_channel(self, which: int, approve: bool, takes_minutes: int) -> None:
+        """Go to the channel's page, in time or not; it says what it has to say, at once or when it has collected."""
         told = self.pick(which)
         if not told.url:
             return
+        is_open = told.due > self.market.world.clock.wall_ms() and not told.arrives_at and not told.answered
+        self.market.sandbox.misbehaviour = Misbehaviour(dawdles=1000 if takes_minutes else 0, dawdle_ms=takes_minutes * MINUTE_MS)
+        takes_ms = self.market.sandbox.misbehaviour.slip_ms if told.slow else takes_minutes * MINUTE_MS
         self.market.decide(told.url, approve=approve)
-        if told.state is OrderState.PLACED:
-            for one in told.siblings:
+        if not is_open:
+            return
+        for one in told.siblings:
+            one.answered = True
+            if approve and takes_ms:
+                one.arrives_at = self.market.world.clock.wall_ms() + takes_ms
+            elif one.state is OrderState.PLACED:
                 one.state = OrderState.PAID if approve else OrderState.CANCELLED
+                one.dispatch_by = self.market.world.clock.wall_ms() + DISPATCH_MS
 
-    @rule(minutes=st.sampled_from([1, 16, 16, 6 * DAY_MINUTES]))
+    @rule(minutes=st.sampled_from([1, 16, 16, 60, 2 * DAY_MINUTES, 6 * DAY_MINUTES, 31 * DAY_MINUTES]))
     def wait(self, minutes: int) -> None:
-        """Let time pass; what is not paid in time lapses, what nobody says anything about is received in the end."""
-        placed = dict(self.market.world.rows("SELECT id, placed_at FROM orders"))
+        """Let time pass; what is not paid in time lapses, what nobody says anything about is received in the end.
+
+        What is on its way is waited for once longer; what comes after that finds its goods, or goes back. What no shop ships is called off.
+        """
         self.market.world.pass_time(minutes * MINUTE_MS)
         now = self.market.world.clock.wall_ms()
+        states = {id: OrderState(state) for id, state, _, _ in orders(self.market.world)}
         for told in self.known:
-            if told.state is OrderState.PLACED and placed[told.id] + 15 * MINUTE_MS <= now:
-                told.state = OrderState.CANCELLED
+            if told.state is OrderState.PLACED:
+                told.state = self.after_time(told, states[told.id], now)
+            elif told.state is OrderState.CANCELLED and told.lapsed_at and told.arrives_at <= now and states[told.id] is OrderState.PAID:
+                assert told.arrives_at
+                assert {states[one.id] for one in told.siblings} == {OrderState.PAID}
+                told.state, told.lapsed_at, told.dispatch_by = OrderState.PAID, 0, told.arrives_at + DISPATCH_MS
+            if told.dispatch_by <= now:
+                self.call_off_overdue(told, states[told.id])
             if told.state is OrderState.SHIPPED and told.receive_by <= now:
                 told.state = OrderState.RECEIVED
+
+    def call_off_overdue(self, told: Told, found: OrderState) -> None:
+        """What has not left by its time comes back; the part that has left goes on."""
+        if told.state is OrderState.PAID:
+            told.state = OrderState.CANCELLED
+        elif told.state is OrderState.PARTLY_SHIPPED:
+            (order,) = [one for one in kept(self.market.world) if one.id == told.id]
+            told.state, told.left = OrderState.REFUNDED if found is OrderState.REFUNDED else OrderState.SHIPPED, order.left
+            told.receive_by = told.dispatch_by + 10 * DAY_MINUTES * MINUTE_MS
+
+    @precondition(lambda self: self.known)
+    @rule(which=picks)
+    def wait_longer(self, which: int) -> None:
+        """The buyer gives the shop more time; once."""
+        told = self.pick(which)
+        command = WaitLonger(order_id=told.id)
+        if AFTER.get((told.state, Step.WAIT_LONGER, Who.BUYER)) is None:
+            self.market.assert_refused("order_in_other_state", command, told.buyer.actor)
+        elif told.waits_longer:
+            self.market.assert_refused("dispatch_not_extendable", command, told.buyer.actor)
+        else:
+            told.dispatch_by, told.waits_longer = told.dispatch_by + 15 * DAY_MINUTES * MINUTE_MS, True
+            assert self.market.world.send(command, actor=told.buyer.actor).dispatch_by == told.dispatch_by
+
+    def after_time(self, told: Told, found: OrderState, now: int) -> OrderState:
+        """Where an order stands that was placed before time passed: by when its money comes, and until when that is waited for."""
+        last = told.due + (0 if not told.arrives_at else 2 * DAY_MINUTES * MINUTE_MS if told.slow else 30 * MINUTE_MS)
+        told.dispatch_by = max(told.dispatch_by, told.arrives_at + DISPATCH_MS)
+        if told.arrives_at and told.arrives_at <= min(now, last):
+            return OrderState.PAID
+        if last > now:
+            return OrderState.PLACED
+        if told.arrives_at and told.arrives_at <= now and found is not OrderState.CANCELLED:
+            return OrderState.PAID
+        told.lapsed_at = last
+        return OrderState.CANCELLED
 
     def take(self, told: Told, command: Command[Any], actor: Actor, step: Step, who: Who) -> bool:
         """Send a step: it goes the way that is written out, or is refused for the state and changes nothing."""

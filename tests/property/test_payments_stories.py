@@ -31,7 +31,7 @@ from support.payments import (
 )
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
-from yunduan.domains.payments import commands, drawing, model, payouts, recourse
+from yunduan.domains.payments import commands, drawing, ending, model, payouts, recourse
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SetAsideForPromotions, SettleEscrow
 from yunduan.domains.payments.cycles import Cycle
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
@@ -96,7 +96,7 @@ class Payments(RuleBasedStateMachine):
     def open(self, seed: int, loses: int, refuses: int, unreachable: int, owes: bool) -> None:
         """How badly the channels behave is a part of the story, and whether the shop has spent what it has to give back."""
         misbehaves = Misbehaviour(
-            loses=loses, doubles=300, delays=300, unreachable=unreachable, refuses_refunds=refuses, refuses_payouts=refuses
+            dawdles=300, loses=loses, doubles=300, delays=300, unreachable=unreachable, refuses_refunds=refuses, refuses_payouts=refuses
         )
         self.market = Market(self.folder, seed=seed)
         for person in PEOPLE:
@@ -124,7 +124,7 @@ class Payments(RuleBasedStateMachine):
 
     @rule(
         amounts=st.lists(AMOUNTS, min_size=1, max_size=3),
-        kinds=st.sampled_from(["w", "c", "wc", "wcd", "wcx", "cx"]),
+        kinds=st.sampled_from(["w", "c", "wc", "wcd", "wcx", "cx", "s", "ws"]),
         person=st.sampled_from(PEOPLE),
         at_once=st.booleans(),
         promoted=st.sampled_from([0, 0, 1, 300, 1_100]),
@@ -136,7 +136,8 @@ class Payments(RuleBasedStateMachine):
         self.orders += len(amounts)
         whole = sum(amounts)
         shares = [share.amount for share in split(cny(whole), [1] * len(kinds))]
-        made = {"w": by_wallet, "c": by_channel, "d": by_difference, "x": lambda amount: by_channel(amount, "second")}
+        made = {"w": by_wallet, "c": by_channel, "d": by_difference}
+        made |= {"x": lambda amount: by_channel(amount, "second"), "s": lambda amount: by_channel(amount, method="slip")}
         tenders = [made[kind](share) for kind, share in zip(kinds, shares, strict=True) if share]
         parts = [part(first + n, amount, promoted=0 if n else promoted) for n, amount in enumerate(amounts)]
         ask = self.market.paying(self.checkouts, parts, tenders, buyer=person)
@@ -168,6 +169,11 @@ class Payments(RuleBasedStateMachine):
         started = data.draw(st.sampled_from(self.started))
         if started.redirects:
             self.market.decide(started, approve=approve, which=data.draw(st.integers(0, len(started.redirects) - 1)))
+
+    @rule(are_gone=st.booleans())
+    def sell_elsewhere(self, are_gone: bool) -> None:
+        """What was ordered and not paid in time is gone, or there."""
+        self.market.listener.goods_are_gone = are_gone
 
     @rule()
     def tell(self) -> None:
@@ -410,16 +416,16 @@ class Payments(RuleBasedStateMachine):
 
     @invariant()
     def a_checkout_is_heard_of_once(self) -> None:
-        """Paid or not, never both, and never what was abandoned."""
+        """Paid or not, and what was not may be paid late; never what was abandoned."""
         if not self.checkouts:
             return
-        heard = [checkout for _, checkout in self.market.listener.heard]
+        heard = self.market.listener.heard
         assert len(heard) == len(set(heard))
         for number in range(1, self.checkouts + 1):
             payment = self.market.payment(number)
             verdicts = [verdict for verdict, checkout in self.market.listener.heard if checkout == payment.checkout_id]
             if payment.state is PaymentState.CAPTURED:
-                assert verdicts == (["paid"] if payment.charges else [])
+                assert verdicts in ([["paid"], ["not_paid", "paid_late"]] if payment.charges else [[]])
             elif payment.state in (PaymentState.PENDING, PaymentState.ABANDONED):
                 assert verdicts == []
             else:
@@ -564,7 +570,7 @@ def _forgets_what_comes_back(tx: Tx, outgoing: Outgoing) -> None:
 REFUND, CAPTURED = model.refund, commands._captured
 PAID, NOT_PAID = ((OutgoingKind.PAYOUT, state) for state in (OutgoingState.DONE, OutgoingState.REFUSED))
 FAULTS = {
-    "late money is kept": (commands, "_send_back", _forgets_to_send_back),
+    "late money is kept": (ending, "send_back", _forgets_to_send_back),
     "refunds are forgotten": (model, "after_refund", _forgets_what_went_back),
     "refunds go another way": (model, "refund", _gives_all_over_the_first_tender),
     "late money pays": (commands, "_captured", _pays_whoever_was_given_up),

@@ -13,7 +13,7 @@ from yunduan.domains.catalog.model import Stock
 from yunduan.domains.notices import followers
 from yunduan.domains.orders import casework, limiting
 from yunduan.domains.orders.casework import PassDeadline
-from yunduan.domains.orders.commands import OrderPayments
+from yunduan.domains.orders.paying import OrderPayments
 from yunduan.runtime.transaction import Tx
 from yunduan.testing.checkers import ViolationError
 from yunduan.testing.trade import TradeSimulation

@@ -88,9 +88,9 @@ def by_wallet(amount: int) -> Tender:
     return Tender(kind=TenderKind.WALLET, amount=cny(amount))
 
 
-def by_channel(amount: int, channel: str = "sandbox") -> Tender:
+def by_channel(amount: int, channel: str = "sandbox", method: str = "") -> Tender:
     """Paid over a channel."""
-    return Tender(kind=TenderKind.CHANNEL, amount=cny(amount), channel=channel)
+    return Tender(kind=TenderKind.CHANNEL, amount=cny(amount), channel=channel, method=method)
 
 
 def by_difference(amount: int) -> Tender:
@@ -104,6 +104,7 @@ class Remembers:
     def __init__(self) -> None:
         """Nothing heard."""
         self.heard: list[tuple[str, CheckoutId]] = []
+        self.goods_are_gone = False
 
     def paid(self, _: Any, checkout_id: CheckoutId) -> None:
         """A checkout is paid."""
@@ -112,6 +113,13 @@ class Remembers:
     def not_paid(self, _: Any, checkout_id: CheckoutId) -> None:
         """A checkout will not be paid."""
         self.heard.append(("not_paid", checkout_id))
+
+    def paid_late(self, _: Any, checkout_id: CheckoutId) -> bool:
+        """A checkout stands again, unless its goods are gone."""
+        if self.goods_are_gone:
+            return False
+        self.heard.append(("paid_late", checkout_id))
+        return True
 
 
 class Watches:

@@ -46,6 +46,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS charge (
     reference TEXT PRIMARY KEY, merchant TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
     due INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS underway (reference TEXT PRIMARY KEY, arrives_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS charge_open ON charge (due) WHERE state = 'waiting';
 CREATE TABLE IF NOT EXISTS refund (
     request TEXT PRIMARY KEY, reference TEXT NOT NULL, amount INTEGER NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL,
@@ -72,6 +73,7 @@ class Said(StrEnum):
     """What the sandbox says became of something."""
 
     WAITING = "waiting"
+    PROCESSING = "processing"
     CAPTURED = "captured"
     DECLINED = "declined"
     EXPIRED = "expired"
@@ -107,6 +109,7 @@ class Page(Struct, frozen=True, kw_only=True):
     amount: Money
     state: Said
     due: int
+    method: str
 
 
 class StatementLine(Struct, frozen=True, kw_only=True):
@@ -133,6 +136,11 @@ class Misbehaviour(Struct, frozen=True, kw_only=True):
     refuses_payouts: int = 0
     payout_ms: int = 5_000
     """How long a payout takes."""
+    dawdles: int = 0
+    """Payments that are approved on its page and collected only after `dawdle_ms`."""
+    dawdle_ms: int = 1_200_000
+    slip_ms: int = 72_000_000
+    """How long it takes until a slip that was paid at a counter is collected."""
 
 
 class Account(Protocol):
@@ -152,8 +160,26 @@ def checks(number: str) -> bool:
     return sum(digit - 9 if digit > 9 else digit for digit in doubled) % 10 == 0
 
 
+class PayingMethod(Struct, frozen=True, kw_only=True):
+    """A way to pay it."""
+
+    name: str
+    hold_ms: int
+    extension_ms: int
+
+
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+METHODS = (
+    PayingMethod(name="card", hold_ms=15 * MINUTE_MS, extension_ms=30 * MINUTE_MS),
+    PayingMethod(name="slip", hold_ms=3 * DAY_MS, extension_ms=2 * DAY_MS),
+)
+"""At once on its page, or by a slip that is paid at a counter within three days and collected the next."""
+
+
 class Sandbox:
     """The channel named `sandbox`."""
+
+    methods = METHODS
 
     headers = (TIMESTAMP, SIGNATURE)
 
@@ -191,7 +217,7 @@ class Sandbox:
 
     # What our transactions use: pure
 
-    def redirect(self, reference: str, amount: Money, *, due: int) -> str:
+    def redirect(self, reference: str, amount: Money, *, due: int, method: str) -> str:
         """The address of the page on which a payer approves a charge, signed over all that it says."""
         said = {
             "reference": reference,
@@ -199,6 +225,7 @@ class Sandbox:
             "amount": str(amount.amount),
             "currency": amount.currency,
             "due": str(due),
+            "method": method,
         }
         return f"{self._page_url}?{urlencode({**said, 'signature': self._page_signature(said)})}"
 
@@ -230,7 +257,7 @@ class Sandbox:
 
     def page(self, query: Mapping[str, str]) -> Page | None:
         """What the page shows for an address; nothing when the address was not made by `redirect`."""
-        said = {name: query.get(name, "") for name in ("reference", "merchant", "amount", "currency", "due")}
+        said = {name: query.get(name, "") for name in ("reference", "merchant", "amount", "currency", "due", "method")}
         if not hmac.compare_digest(self._page_signature(said).encode(), query.get("signature", "").encode()):
             return None
         money = Money(amount=int(said["amount"]), currency=said["currency"])
@@ -241,15 +268,23 @@ class Sandbox:
             )
             self._expire(said["reference"])
         _, state = self._charge(said["reference"])
-        return Page(reference=said["reference"], merchant=said["merchant"], amount=money, state=state, due=int(said["due"]))
+        return Page(
+            reference=said["reference"], merchant=said["merchant"], amount=money, state=state, due=int(said["due"]), method=said["method"]
+        )
 
     def decide(self, query: Mapping[str, str], *, approve: bool) -> Page | None:
-        """Approve or decline; the first decision stands, and after its time nothing can be decided."""
+        """Approve or decline; the first decision stands, and after its time nothing can be decided. A slip is paid by this at a counter."""
         page = self.page(query)
         if page is None or page.state is not Said.WAITING:
             return page
+        by_slip = page.method == "slip"
         with self._books:
-            self._conclude(page.reference, Said.CAPTURED if approve else Said.DECLINED)
+            if approve and (by_slip or self._happens(self.misbehaviour.dawdles)):
+                takes_ms = self.misbehaviour.slip_ms if by_slip else self.misbehaviour.dawdle_ms
+                self._books.execute("INSERT INTO underway VALUES (?, ?)", (page.reference, self._now() + takes_ms))
+                self._conclude(page.reference, Said.PROCESSING)
+            else:
+                self._conclude(page.reference, Said.CAPTURED if approve else Said.DECLINED)
         return self.page(query)
 
     def collect(self, reference: str, amount: Money) -> None:
@@ -419,6 +454,7 @@ class Sandbox:
             return None
         with self._books:
             self._expire(reference)
+            self._finish_charges()
             self._finish_refunds()
             self._finish_payouts()
         return self._event(reference, request)
@@ -456,6 +492,7 @@ class Sandbox:
         with self._books:
             for (reference,) in self._rows("SELECT reference FROM charge WHERE state = 'waiting' AND due <= ?", self._now()):
                 self._expire(reference)
+            self._finish_charges()
             self._finish_refunds()
             self._finish_payouts()
         due = self._rows(
@@ -484,6 +521,7 @@ class Sandbox:
             for sql in (
                 "SELECT min(next_at) FROM delivery",
                 "SELECT min(due) FROM charge WHERE state = 'waiting'",
+                "SELECT min(arrives_at) FROM underway",
                 "SELECT min(decided_at) FROM refund WHERE state = 'waiting'",
                 "SELECT min(decided_at) FROM payout WHERE state = 'waiting'",
             )
@@ -525,6 +563,11 @@ class Sandbox:
     def _expire(self, reference: str) -> None:
         if self._row("SELECT 1 FROM charge WHERE reference = ? AND state = 'waiting' AND due <= ?", reference, self._now()):
             self._conclude(reference, Said.EXPIRED)
+
+    def _finish_charges(self) -> None:
+        for (reference,) in sorted(self._rows("DELETE FROM underway WHERE arrives_at <= ? RETURNING reference", self._now())):
+            self._rows("UPDATE charge SET state = 'captured', at = ? WHERE reference = ? AND state = 'processing'", self._now(), reference)
+            self._tell(self._event(reference))
 
     def _finish_refunds(self) -> None:
         finished = self._rows(

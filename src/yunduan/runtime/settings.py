@@ -22,6 +22,8 @@ FILE_VARIABLE = "YUNDUAN_SETTINGS"
 """The environment variable that names another file than `yunduan.toml` in the working folder."""
 FILE_NAME = "yunduan.toml"
 EXIT_CODE = 2
+HOLD_MS_MAX = 14 * 86_400_000
+"""How long stock may be held at most for a payment."""
 
 
 class SettingsError(Exception):
@@ -218,6 +220,13 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
     reviews_goods: Annotated[
         bool, Meta(description="Whether operators approve goods before they are sold, and again after they were described anew.")
     ] = False
+    dispatch_days: Annotated[
+        int,
+        Meta(ge=1, le=365, description="How long after its payment an order has to be shipped, or it is called off.", extra=_unit("days")),
+    ] = 30
+    dispatch_longer_days: Annotated[
+        int, Meta(ge=1, le=365, description="For how much longer its buyer may agree to wait, once.", extra=_unit("days"))
+    ] = 15
     return_days: Annotated[
         int, Meta(ge=0, le=365, description="How long after their receipt goods may be given back.", extra=_unit("days"))
     ] = 7
@@ -255,6 +264,9 @@ class SandboxSettings(Struct, frozen=True, kw_only=True):
     delays: Annotated[
         int, Meta(ge=0, le=1000, description="Notifications that come ten minutes late, of a thousand.", extra=_unit("permille"))
     ] = 0
+    dawdles: Annotated[
+        int, Meta(ge=0, le=1000, description="Payments that take twenty minutes to be collected, of a thousand.", extra=_unit("permille"))
+    ] = 0
     unreachable: Annotated[
         int, Meta(ge=0, le=1000, description="Questions and requests that find nobody there, of a thousand.", extra=_unit("permille"))
     ] = 0
@@ -265,6 +277,34 @@ class SandboxSettings(Struct, frozen=True, kw_only=True):
     def is_on(self) -> bool:
         """Whether it can be paid with."""
         return self.enabled is not False
+
+
+class PaymentSettings(Struct, frozen=True, kw_only=True):
+    """How long payments are waited for."""
+
+    waits: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]{0,15}\.[a-z][a-z0-9]{0,15}=[0-9]{1,5}\+[0-9]{1,5}(?![\s\S])")], ...],
+        Meta(
+            description="Methods of payment for which stock is held another time than the channel says, as `channel.method=minutes+more`:"
+            " how long, and for how much longer, once, when the money is on its way by then; such as `sandbox.slip=4320+2880`."
+        ),
+    ] = ()
+
+    def times(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """The same by channel and method, in milliseconds."""
+        found = {}
+        for wait in self.waits:
+            method, _, minutes = wait.partition("=")
+            hold, more = (int(part) * 60_000 for part in minutes.split("+"))
+            channel, _, name = method.partition(".")
+            found[channel, name] = hold, more
+        return found
+
+    def __post_init__(self) -> None:
+        """Refuse a time that is none, or so long that the stock were as good as sold."""
+        for hold, more in self.times().values():
+            if not 60_000 <= hold <= HOLD_MS_MAX or more > HOLD_MS_MAX:
+                raise ValueError("payment.waits: a payment is waited for a minute to fourteen days, and for fourteen days more at most")
 
 
 class PayoutSettings(Struct, frozen=True, kw_only=True):
@@ -311,6 +351,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     mailbox: MailboxSettings = MailboxSettings()
     phone: PhoneSettings = PhoneSettings()
     market: MarketSettings = MarketSettings()
+    payment: PaymentSettings = PaymentSettings()
     payouts: PayoutSettings = PayoutSettings()
     wallet: WalletSettings = WalletSettings()
     sandbox: SandboxSettings = SandboxSettings()

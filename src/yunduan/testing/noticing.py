@@ -11,6 +11,8 @@ from yunduan.domains.notices.model import About
 from yunduan.domains.orders.facts import (
     CaseMoved,
     CaseOpened,
+    DispatchDue,
+    DispatchExtended,
     OrderCancelled,
     OrderPaid,
     OrderPartlyShipped,
@@ -30,6 +32,7 @@ from yunduan.domains.payments.facts import (
     EscrowSettled,
     PayeeChecked,
     PaymentEnded,
+    PaymentPutOff,
     PayoutEnded,
     RefundFinished,
     SettledRefunded,
@@ -59,7 +62,17 @@ def _if(holds: bool, kind: str, subject: str) -> list[Cause]:
 def _cancelled(it: OrderCancelled) -> list[Cause]:
     if it.by == "buyer":
         return _if(it.was_paid, "sale_cancelled", it.order_id)
+    if it.was_paid and it.by == "cloud":
+        return _overdue(it)
     return [("order_declined" if it.was_paid else "order_lapsed", it.order_id)]
+
+
+def _overdue(it: OrderCancelled | OrderRestCancelled) -> list[Cause]:
+    return [("order_overdue", it.order_id), ("sale_overdue", it.order_id)]
+
+
+def _rest_cancelled(it: OrderRestCancelled) -> list[Cause]:
+    return _overdue(it) if it.by == "cloud" else [("sale_cancelled" if it.by == "buyer" else "order_rest_cancelled", it.order_id)]
 
 
 def _moved(it: CaseMoved) -> list[Cause]:
@@ -84,13 +97,15 @@ _CASE = {
     "withdraw": "case_withdrawn",
 }
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
-    OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid", it.order_id)],
+    OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid_late" if it.late else "order_paid", it.order_id)],
     ParcelScanned: lambda it: _if(it.scan == "delivered", "order_delivered", it.order_id),
     OrderRedirected: lambda it: [("sale_redirected", it.order_id)],
     PriceOffered: lambda it: [("order_repriced", it.order_id)],
     OrderShipped: lambda it: [("order_shipped", it.order_id)],
     OrderPartlyShipped: lambda it: [("order_partly_shipped", it.order_id)],
-    OrderRestCancelled: lambda it: [("sale_cancelled" if it.by == "buyer" else "order_rest_cancelled", it.order_id)],
+    OrderRestCancelled: _rest_cancelled,
+    DispatchDue: lambda it: [("sale_due", it.order_id)],
+    DispatchExtended: lambda it: [("sale_waited_for", it.order_id)],
     OrderReceived: lambda it: _if(it.by != "buyer", "order_received", it.order_id),
     OrderCancelled: _cancelled,
     OrderRefunded: lambda it: [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)],
@@ -101,6 +116,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     EscrowSettled: lambda it: [("sale_received", it.order_id)],
     WalletToppedUp: lambda it: [("wallet_topped_up", it.payment_id)],
     PaymentEnded: lambda it: _if(it.checkout_id is None, "top_up_failed", it.payment_id),
+    PaymentPutOff: lambda it: [("payment_put_off", it.payment_id)],
     CaptureReturned: lambda it: [("payment_returned", it.payment_id)],
     PayeeChecked: lambda it: [("payee_confirmed" if it.is_theirs else "payee_refused", "")],
     PayoutEnded: lambda it: [(f"payout_{it.state.value}", it.payout_id)],

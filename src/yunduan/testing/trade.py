@@ -46,7 +46,6 @@ from yunduan.domains.orders.commands import (
     CancelOrder,
     Checkout,
     DeclineOrder,
-    OrderPayments,
     Placed,
     RefundOrder,
     RemoveFromCart,
@@ -56,6 +55,7 @@ from yunduan.domains.orders.couriers import Couriers as Trackers
 from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.orders.numbering import Numbering
+from yunduan.domains.orders.paying import OrderPayments
 from yunduan.domains.orders.queries import OrderOf, PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.repricing import AgreePrice, OfferedPrice, OfferPrice
@@ -626,10 +626,10 @@ class TradeAuditor:
         return found
 
     def nothing_is_held_for_ever(self, reader: Reader) -> None:
-        """When time has passed and nobody has said anything, no case waits and what has left is received."""
+        """When time has passed and nobody has said anything, no case waits, what has left is received, and what has not has come back."""
         open_cases = [case.id for case in [CASE.value(row) for row in reader.rows(_CASES)] if case.is_open]
         claim(not open_cases, f"cases that nothing ends: {open_cases}")
-        stuck = [order.id for order in [ORDER.value(row) for row in reader.rows(_ORDERS)] if order.state is OrderState.SHIPPED]
+        stuck = [order.id for order in [ORDER.value(row) for row in reader.rows(_ORDERS)] if order.state in HOLDING]
         claim(not stuck, f"orders whose money is held for ever: {stuck}")
 
     def _limits(self, orders: Sequence[Order]) -> None:

@@ -5,15 +5,21 @@ from yunduan.domains.orders.model import OrderState, Step, Who
 WRITTEN = {
     "cloud": {
         "placed": {"pay": "paid", "lapse": "cancelled"},
-        "paid": {"refund_part": "paid", "refund_rest": "refunded"},
-        "partly_shipped": {"arrive": "partly_shipped", "refund_part": "partly_shipped", "refund_rest": "refunded"},
+        "paid": {"cancel": "cancelled", "refund_part": "paid", "refund_rest": "refunded"},
+        "partly_shipped": {
+            "arrive": "partly_shipped",
+            "cancel_rest": "shipped",
+            "refund_part": "partly_shipped",
+            "refund_rest": "refunded",
+        },
         "shipped": {"arrive": "shipped", "receive": "received", "refund_part": "shipped", "refund_rest": "refunded"},
         "received": {"refund_part": "received", "refund_rest": "refunded"},
+        "cancelled": {"retake": "paid"},
     },
     "buyer": {
         "placed": {"cancel": "cancelled", "agree_price": "cancelled", "redirect": "placed"},
-        "paid": {"cancel": "cancelled", "redirect": "paid", "claim": "paid"},
-        "partly_shipped": {"cancel_rest": "shipped", "claim": "partly_shipped"},
+        "paid": {"cancel": "cancelled", "redirect": "paid", "wait_longer": "paid", "claim": "paid"},
+        "partly_shipped": {"cancel_rest": "shipped", "wait_longer": "partly_shipped", "claim": "partly_shipped"},
         "shipped": {"receive": "received", "extend": "shipped", "claim": "shipped", "claim_return": "shipped"},
         "received": {"review": "received", "claim": "received", "claim_return": "received"},
     },

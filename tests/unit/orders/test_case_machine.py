@@ -92,7 +92,7 @@ def test_a_deadline_rings_at_its_time_and_once(state: CaseState, market: Market,
     market.world.pass_time(90 * DAY_MS)
     assert made.state in ("refunded", "closed")
     assert market.state(made.order) in ("received", "refunded")
-    assert market.world.rows("SELECT count(*) FROM alarm") == [(0,)]
+    assert market.world.rows("SELECT count(*) FROM alarm WHERE kind <> 'LookForUnshipped'") == [(0,)]
     assert market.world.cloud.writer.alarms_refused == 0
     assert buyer.money() + market.earned() + market.commission() == 10_000
     assert market.escrow(made.order) == 0

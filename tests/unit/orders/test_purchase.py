@@ -7,7 +7,6 @@ from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.identity.commands import ErasePerson
 from yunduan.domains.orders.commands import (
     CancelOrder,
-    CancelUnpaid,
     DeclineOrder,
     RefundOrder,
     ReviewOrder,
@@ -30,6 +29,7 @@ from yunduan.domains.orders.queries import (
 )
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.shipping import ShipOrder
+from yunduan.domains.payments.ending import PassDue
 from yunduan.domains.payments.model import PaymentState, PieceState, RefundState, Tender, TenderKind
 from yunduan.kernel.ids import OrderId
 from yunduan.kernel.refusals import Refused
@@ -92,7 +92,7 @@ def test_what_nobody_pays_is_cancelled_by_its_alarm(market: Market) -> None:
     assert market.state(order.order_id) == "placed"
     market.world.pass_time(1)
     assert (market.state(order.order_id), market.shelf(tea), buyer.money()) == ("cancelled", (3, 0), 1000)
-    market.world.send(CancelUnpaid(checkout_id=placed.checkout_id))
+    market.world.send(PassDue(payment_id=placed.payment.payment_id, due=placed.pay_by))
     assert market.world.rows("SELECT count(*) FROM fact WHERE kind = 'OrderCancelled'") == [(1,)]
     market.assert_balanced()
 

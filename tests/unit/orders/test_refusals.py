@@ -268,7 +268,7 @@ def test_steps_that_the_state_does_not_allow(market: Market) -> None:
     review = ReviewOrder(order_id=id, variant_id=VariantId("var_0"), stars=5)
     code, staff = "order_in_other_state", market.staff()
     market.assert_refused(code, receive, buyer.actor)
-    assert figures(market, receive, buyer) == {"order_id": id, "state": "paid", "steps": ["redirect", "cancel", "claim"]}
+    assert figures(market, receive, buyer) == {"order_id": id, "state": "paid", "steps": ["redirect", "cancel", "wait_longer", "claim"]}
     market.world.send(ship, actor=staff)
     for command, actor in ((ship, staff), (decline, staff), (cancel, buyer.actor), (review, buyer.actor)):
         market.assert_refused(code, command, actor)

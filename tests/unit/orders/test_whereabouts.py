@@ -2,7 +2,8 @@
 
 import pytest
 
-from unit.orders.market import Buyer, Market, channel, yuan
+from unit.orders.market import Buyer, Market, channel, wallet, yuan
+from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.commands import CancelOrder, RefundOrder
 from yunduan.domains.orders.model import HOME_MS, Funder
@@ -14,6 +15,7 @@ from yunduan.kernel.ids import OrderId
 from yunduan.kernel.refusals import Refused
 
 TOTAL = 2799
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -51,8 +53,10 @@ def test_money_is_followed_from_the_checkout_to_the_shop(market: Market, buyer: 
     assert found.says == "27.99 CNY 尚未支付，请在9月21日 22:28 前付款，否则订单自动取消。"
     market.decide(url, approve=True)
     found = told(market, buyer, id)
-    assert (parts(found), found.parts[0].until) == ({"held": TOTAL}, 0)
-    assert "back if the order is called off before it leaves" in found.says_en
+    assert (parts(found), found.parts[0].until) == ({"held": TOTAL}, market.world.clock.wall_ms() + 30 * DAY_MS)
+    assert found.says_en == (
+        "27.99 CNY is held; it goes to the shop once you have the goods, back if it is called off or has not left by 21 October."
+    )
     market.ship(id)
     shipped_at = market.world.clock.wall_ms()
     found = told(market, buyer, id)
@@ -102,6 +106,43 @@ def test_what_was_never_paid_is_owed_by_nobody(lapses: bool, market: Market, buy
         market.world.send(CancelOrder(order_id=id), actor=buyer.actor)
     found = told(market, buyer, id)
     assert (parts(found), found.says_en, found.movements) == ({"unpaid": TOTAL}, "Nothing was paid, and nothing is owed.", ())
+
+
+def test_what_is_paid_in_part_says_what_is_missing_and_what_is_set_aside(market: Market, buyer: Buyer) -> None:
+    """Of a checkout over two shops, each order's own share; what is on its way, and what becomes of it when it comes too late."""
+    buyer.want(market.offer(5))
+    buyer.want(market.offer(5, shop=market.other))
+    tenders = (*wallet(1_001), *channel(2 * TOTAL - 1_001))
+    placed = buyer.buy(tenders)
+    id = placed.orders[0].order_id
+    found = told(market, buyer, id)
+    shares = [parts(told(market, buyer, order.order_id)) for order in placed.orders]
+    assert shares[0] == {"unpaid": TOTAL - 501, "set_aside": 501}
+    assert shares[1] == {"unpaid": TOTAL - 500, "set_aside": 500}
+    assert found.says_en == (
+        "22.98 CNY has not been paid; unless it is by 22:28 on 21 September, the order is called off."
+        " 5.01 CNY of the wallet is set aside for it, and free again if the order is called off."
+    )
+    assert (
+        found.says == "22.98 CNY 尚未支付，请在9月21日 22:28 前付款，否则订单自动取消。钱包中 5.01 CNY 已为该订单预留，订单取消后立即解除。"
+    )
+    market.sandbox.misbehaviour = Misbehaviour(dawdles=1000, dawdle_ms=60 * 60_000)
+    market.decide(placed.payment.redirects[0].url)
+    assert parts(told(market, buyer, id)) == {"in_flight": TOTAL - 501, "set_aside": 501}
+    market.world.pass_time(16 * 60_000)
+    found = told(market, buyer, id)
+    assert found.says_en.startswith("22.98 CNY is on its way; unless it is there by 22:58 on 21 September, the order is called off")
+    market.world.pass_time(30 * 60_000)
+    found = told(market, buyer, id)
+    assert (parts(found), found.says_en) == ({"unpaid": TOTAL}, "Nothing was paid, and nothing is owed.")
+    market.stock(market.variants(id)[0], 0)
+    market.sandbox.misbehaviour = Misbehaviour(refund_ms=60 * 60_000)
+    market.world.pass_time(15 * 60_000)
+    found = told(market, buyer, id)
+    assert parts(found) == {"unpaid": 501, "returning": TOTAL - 501}
+    assert found.says_en == "5.01 CNY was not taken. 22.98 CNY is on its way back."
+    market.world.pass_time(2 * 60 * 60_000)
+    assert parts(told(market, buyer, id)) == {"unpaid": 501, "returned": TOTAL - 501}
 
 
 def test_an_order_that_costs_nothing_says_so(market: Market, buyer: Buyer) -> None:

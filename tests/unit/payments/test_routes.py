@@ -15,8 +15,9 @@ def test_what_orders_decide_has_no_route() -> None:
 
 
 def test_only_a_channel_may_come_without_signing_in() -> None:
-    """Everything else asks for a scope."""
-    assert [route.path for route in ROUTES if route.owner.kind is Ownership.ANYONE] == ["/channels/{channel}/notifications"]
+    """Everything else asks for a scope, but for what can be paid with."""
+    open_to_all = [route.path for route in ROUTES if route.owner.kind is Ownership.ANYONE]
+    assert open_to_all == ["/payment-methods", "/channels/{channel}/notifications"]
 
 
 def test_a_notification_is_handed_on_as_it_came_with_the_channels_own_headers(market: Market) -> None:

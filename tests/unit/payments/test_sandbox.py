@@ -59,7 +59,7 @@ def sandbox(clock: VirtualClock) -> Iterator[Sandbox]:
 
 def address(sandbox: Sandbox, reference: str = "chg_1", amount: int = 300) -> dict[str, str]:
     """What a payer brings to the page."""
-    return query(sandbox.redirect(reference, cny(amount), due=DUE))
+    return query(sandbox.redirect(reference, cny(amount), due=DUE, method="card"))
 
 
 def test_the_page_says_what_was_signed(sandbox: Sandbox) -> None:

@@ -556,7 +556,7 @@ class StockFigures(Struct, frozen=True, kw_only=True):
 
 
 class HoldState(StrEnum):
-    """Where a hold stands: held, then either released, or taken because the goods have left."""
+    """Where a hold stands: held, then either released (and perhaps held anew), or taken because the goods have left."""
 
     HELD = "held"
     RELEASED = "released"
@@ -566,11 +566,14 @@ class HoldState(StrEnum):
 HOLD_MOVES: Mapping[HoldState, frozenset[HoldState]] = MappingProxyType(
     {
         HoldState.HELD: frozenset({HoldState.RELEASED, HoldState.TAKEN}),
-        HoldState.RELEASED: frozenset(),
+        HoldState.RELEASED: frozenset({HoldState.HELD}),
         HoldState.TAKEN: frozenset(),
     }
 )
-"""From each state, the states that may follow; to be told again what has been done changes nothing."""
+"""From each state, the states that may follow; to be told again what has been done changes nothing.
+
+What was released is held anew when it is paid for late and there is enough.
+"""
 
 
 class HoldLine(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):

@@ -15,6 +15,8 @@ from yunduan.domains.orders.commands import GIVES_BACK, MANAGES, PACKS, RULES, S
 from yunduan.domains.orders.facts import (
     CaseMoved,
     CaseOpened,
+    DispatchDue,
+    DispatchExtended,
     OrderCancelled,
     OrderPaid,
     OrderPartlyShipped,
@@ -38,6 +40,7 @@ from yunduan.domains.payments.facts import (
     NotificationMismatched,
     PayeeChecked,
     PaymentEnded,
+    PaymentPutOff,
     PayoutBegun,
     PayoutEnded,
     RefundFinished,
@@ -122,7 +125,7 @@ def on_order_paid(tx: Tx, facts: list[OrderPaid]) -> None:
     for fact in facts:
         about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.total)
         if not fact.at_once:
-            telling.person(fact.buyer, NoticeKind.ORDER_PAID, about)
+            telling.person(fact.buyer, NoticeKind.ORDER_PAID_LATE if fact.late else NoticeKind.ORDER_PAID, about)
         telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_PAID, about)
     telling.give()
 
@@ -176,13 +179,36 @@ def on_order_redirected(tx: Tx, facts: list[OrderRedirected]) -> None:
     telling.give()
 
 
+@hears(DispatchDue)
+def on_dispatch_due(tx: Tx, facts: list[DispatchDue]) -> None:
+    """To whoever packs, while there is time."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, until=fact.dispatch_by)
+        telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_DUE, about)
+    telling.give()
+
+
+@hears(DispatchExtended)
+def on_dispatch_extended(tx: Tx, facts: list[DispatchExtended]) -> None:
+    """To whoever packs."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, until=fact.dispatch_by)
+        telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_WAITED_FOR, about)
+    telling.give()
+
+
 @hears(OrderRestCancelled)
 def on_order_rest_cancelled(tx: Tx, facts: list[OrderRestCancelled]) -> None:
     """To the side that has not done it."""
     telling = _Telling(tx)
     for fact in facts:
         about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.refunded)
-        if fact.by != Who.BUYER:
+        if fact.by == Who.CLOUD:
+            telling.person(fact.buyer, NoticeKind.ORDER_OVERDUE, about)
+            telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_OVERDUE, about)
+        elif fact.by != Who.BUYER:
             telling.person(fact.buyer, NoticeKind.ORDER_REST_CANCELLED, about)
         else:
             telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_CANCELLED, about)
@@ -224,7 +250,10 @@ def on_order_cancelled(tx: Tx, facts: list[OrderCancelled]) -> None:
     telling = _Telling(tx)
     for fact in facts:
         about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.refunded)
-        if fact.by != Who.BUYER:
+        if fact.by == Who.CLOUD and fact.was_paid:
+            telling.person(fact.buyer, NoticeKind.ORDER_OVERDUE, about)
+            telling.staff(fact.shop_id, PACKS, NoticeKind.SALE_OVERDUE, about)
+        elif fact.by != Who.BUYER:
             kind = NoticeKind.ORDER_DECLINED if fact.was_paid else NoticeKind.ORDER_LAPSED
             telling.person(fact.buyer, kind, about)
         elif fact.was_paid:
@@ -326,6 +355,16 @@ def on_payment_ended(tx: Tx, facts: list[PaymentEnded]) -> None:
         if fact.checkout_id is None:
             payment = tx.ask(PaymentOf(payment_id=fact.payment_id))
             telling.person(payment.payer, NoticeKind.TOP_UP_FAILED, About(payment_id=payment.id, amount=payment.total))
+    telling.give()
+
+
+@hears(PaymentPutOff)
+def on_payment_put_off(tx: Tx, facts: list[PaymentPutOff]) -> None:
+    """To whoever has paid and sees nothing of it yet."""
+    telling = _Telling(tx)
+    for fact in facts:
+        amount = tx.ask(PaymentOf(payment_id=fact.payment_id)).total
+        telling.person(fact.payer, NoticeKind.PAYMENT_PUT_OFF, About(payment_id=fact.payment_id, amount=amount, until=fact.due))
     telling.give()
 
 
@@ -463,6 +502,8 @@ FOLLOWERS = (
             on_order_partly_shipped,
             on_parcel_scanned,
             on_order_redirected,
+            on_dispatch_due,
+            on_dispatch_extended,
             on_order_rest_cancelled,
             on_order_received,
             on_escrow_settled,
@@ -477,6 +518,7 @@ FOLLOWERS = (
             on_review_added_to,
             on_wallet_topped_up,
             on_payment_ended,
+            on_payment_put_off,
             on_capture_returned,
             on_stock_ran_low,
             on_shop_state_changed,

@@ -17,6 +17,8 @@ class NoticeKind(StrEnum):
     """What is told: to buyers and whoever has money here, to both sides of a case, to those who work in a shop, to operators."""
 
     ORDER_PAID = "order_paid"
+    ORDER_PAID_LATE = "order_paid_late"
+    PAYMENT_PUT_OFF = "payment_put_off"
     ORDER_REPRICED = "order_repriced"
     ORDER_SHIPPED = "order_shipped"
     ORDER_PARTLY_SHIPPED = "order_partly_shipped"
@@ -25,6 +27,7 @@ class NoticeKind(StrEnum):
     ORDER_RECEIVED = "order_received"
     ORDER_LAPSED = "order_lapsed"
     ORDER_DECLINED = "order_declined"
+    ORDER_OVERDUE = "order_overdue"
     ORDER_REFUNDED = "order_refunded"
     REFUND_ARRIVED = "refund_arrived"
     REFUND_DIVERTED = "refund_diverted"
@@ -55,6 +58,9 @@ class NoticeKind(StrEnum):
     SALE_PAID = "sale_paid"
     SALE_REDIRECTED = "sale_redirected"
     SALE_CANCELLED = "sale_cancelled"
+    SALE_DUE = "sale_due"
+    SALE_OVERDUE = "sale_overdue"
+    SALE_WAITED_FOR = "sale_waited_for"
     SALE_RECEIVED = "sale_received"
     SALE_REFUNDED = "sale_refunded"
     SALE_DRAWN_BACK = "sale_drawn_back"
@@ -89,9 +95,13 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.ORDER_REST_CANCELLED,
         NoticeKind.ORDER_LAPSED,
         NoticeKind.ORDER_DECLINED,
+        NoticeKind.ORDER_OVERDUE,
+        NoticeKind.SALE_DUE,
+        NoticeKind.SALE_OVERDUE,
         NoticeKind.ORDER_REFUNDED,
         NoticeKind.REFUND_DIVERTED,
         NoticeKind.PAYMENT_RETURNED,
+        NoticeKind.ORDER_PAID_LATE,
         NoticeKind.PAYEE_CONFIRMED,
         NoticeKind.PAYOUT_RETURNED,
         NoticeKind.PAYOUT_DECLINED,

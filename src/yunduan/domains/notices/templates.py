@@ -24,6 +24,18 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("付款成功", "订单 {order}（{goods}）已付款 {amount}，{shop}正在备货。"),
             _EN: Words("Payment received", "{amount} for order {order} ({goods}) has arrived. {shop} is getting it ready."),
         },
+        _KIND.ORDER_PAID_LATE: {
+            _ZH: Words("付款迟到，订单已恢复", "订单 {order}（{goods}）超时后收到 {amount}，商品仍有货，订单已恢复，{shop}正在备货。"),
+            _EN: Words(
+                "Paid late, and it stands again",
+                "{amount} for order {order} ({goods}) came after its time. The goods were still there, so the order stands again:"
+                " {shop} is getting it ready.",
+            ),
+        },
+        _KIND.PAYMENT_PUT_OFF: {
+            _ZH: Words("付款处理中", "您的 {amount} 付款正在到账途中，商品为您保留至{until}。"),
+            _EN: Words("Your payment is on its way", "Your payment of {amount} is on its way. What you ordered is held until {until}."),
+        },
         _KIND.ORDER_REPRICED: {
             _ZH: Words("商家修改了价格", "{shop}将订单 {order}（{goods}）的价格改为 {amount}，请确认并付款。"),
             _EN: Words("Another price", "{shop} offers order {order} ({goods}) for {amount}. Agree to it by paying."),
@@ -61,6 +73,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _EN: Words(
                 "The shop has cancelled",
                 "{shop} cannot ship order {order} ({goods}) and has cancelled it. {amount} goes back the way it came.",
+            ),
+        },
+        _KIND.ORDER_OVERDUE: {
+            _ZH: Words("商家逾期未发货", "{shop}未按时发出订单 {order}（{goods}），未发出的部分已取消，{amount} 将原路退回。"),
+            _EN: Words(
+                "Not shipped in time",
+                "{shop} has not shipped order {order} ({goods}) in time. What had not left is off: {amount} goes back the way it came.",
             ),
         },
         _KIND.ORDER_REFUNDED: {
@@ -206,6 +225,24 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         _KIND.SALE_CANCELLED: {
             _ZH: Words("买家取消了订单", "{shop}：订单 {order}（{goods}）已由买家取消，请勿发货。"),
             _EN: Words("The buyer has cancelled", "{shop}: the buyer has cancelled order {order} ({goods}). Do not ship it."),
+        },
+        _KIND.SALE_DUE: {
+            _ZH: Words("请尽快发货", "{shop}：订单 {order}（{goods}）请在{until}前发出，逾期未发出的部分将自动取消并全额退款。"),
+            _EN: Words(
+                "Ship it soon",
+                "{shop}: order {order} ({goods}) has to leave by {until}; what has not is cancelled by itself, and its money goes back.",
+            ),
+        },
+        _KIND.SALE_OVERDUE: {
+            _ZH: Words("逾期未发货，已取消", "{shop}：订单 {order}（{goods}）逾期未发货，未发出的部分已取消并退款 {amount}，请勿再发。"),
+            _EN: Words(
+                "Not shipped in time: cancelled",
+                "{shop}: order {order} ({goods}) was not shipped in time. What had not left is off, {amount} goes back. Do not ship it.",
+            ),
+        },
+        _KIND.SALE_WAITED_FOR: {
+            _ZH: Words("买家同意延长发货时间", "{shop}：订单 {order}（{goods}）的买家同意等到{until}发货。"),
+            _EN: Words("The buyer waits longer for it", "{shop}: the buyer of order {order} ({goods}) agrees to wait until {until}."),
         },
         _KIND.SALE_RECEIVED: {
             _ZH: Words("货款已到账", "{shop}：订单 {order}（{goods}）已收货，{amount} 已到账。"),

@@ -20,6 +20,7 @@ from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back, 
 from yunduan.domains.orders.model import (
     CART_LINES_MAX,
     PLAIN,
+    SLOW_UNPAID_MAX,
     UNPAID_MAX,
     Cart,
     CartLine,
@@ -41,7 +42,8 @@ from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.receiving import on_its_way
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer, of_shop, sealed
 from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow
-from yunduan.domains.payments.model import PartOfPayment, PaymentStarted, PaymentState, Tender, TenderKind, wallet_account
+from yunduan.domains.payments.methods import SlowAmong, hold_ms
+from yunduan.domains.payments.model import SLOW_MS, PartOfPayment, PaymentStarted, PaymentState, Tender, TenderKind, wallet_account
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import AddressId, CheckoutId, OrderId, PersonId, RefundId, ReviewId, ShopId, VariantId
 from yunduan.kernel.messages import Command
@@ -50,8 +52,6 @@ from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import Wanted, handles
 from yunduan.runtime.transaction import Asking, Tx
 
-PAY_WITHIN_MS = {TenderKind.WALLET: 0, TenderKind.CHANNEL: 15 * 60_000, TenderKind.DIFFERENCE: 0, TenderKind.PROMOTION: 0}
-"""How long a checkout waits for its money, by the slowest way in which it is paid."""
 MANAGES = (ShopRole.OWNER, ShopRole.MANAGER)
 PACKS = (*MANAGES, ShopRole.PACKER)
 SERVES = (*MANAGES, ShopRole.SERVICE)
@@ -194,7 +194,14 @@ class Placed(Struct, frozen=True, kw_only=True):
 
 class Checkout(
     Command[Placed],
-    refuses={OrderRefusal.TOTAL_CHANGED, OrderRefusal.UNPAID_FULL, *queries.QUOTE_REFUSALS, *HoldStock.refuses, *PayOrders.refuses},
+    refuses={
+        OrderRefusal.TOTAL_CHANGED,
+        OrderRefusal.UNPAID_FULL,
+        OrderRefusal.SLOW_UNPAID_FULL,
+        *queries.QUOTE_REFUSALS,
+        *HoldStock.refuses,
+        *PayOrders.refuses,
+    },
     spends_key=True,
 ):
     """Buy what is in the cart, or the named lines of it, for the total that was shown: one order a shop, all of them or none."""
@@ -205,12 +212,6 @@ class Checkout(
     items: Annotated[tuple[VariantId, ...], Meta(max_length=CART_LINES_MAX)] = ()
     note: Note = ""
     line_notes: Annotated[tuple[LineNote, ...], Meta(max_length=CART_LINES_MAX)] = ()
-
-
-class CancelUnpaid(Command[None], refuses={*ReleaseStock.refuses, *AbandonPayment.refuses}):
-    """Give up a checkout that nobody has paid in time. An alarm; harmless when it has been paid or cancelled."""
-
-    checkout_id: CheckoutId
 
 
 def _wanted_by_checkout(ask: Checkout, actor: Actor, tx: Tx) -> Iterator[Wanted]:
@@ -312,8 +313,8 @@ def _agree(quotes: Sequence[Priced], total: Money) -> None:
 
 
 def deadline(tx: Tx, tenders: Iterable[Tender]) -> int:
-    """Until when a checkout that is paid so is waited for; 0 when it is paid at once."""
-    wait = max([PAY_WITHIN_MS[tender.kind] for tender in tenders])
+    """Until when a checkout that is paid so is waited for, by its slowest method; 0 when it is paid at once."""
+    wait = hold_ms(tx, tenders)
     return tx.now + wait if wait else 0
 
 
@@ -323,20 +324,23 @@ def _pay(tx: Tx, checkout_id: CheckoutId, parts: tuple[PartOfPayment, ...], tend
     ask = PayOrders(payment_id=payment_id, checkout_id=checkout_id, buyer=buyer, parts=parts, tenders=tenders, due=pay_by or tx.now)
     started = tx.send(ask)
     if started.state is not PaymentState.CAPTURED:
-        _wait(tx, buyer, checkout_id)
-        tx.at(pay_by, CancelUnpaid(checkout_id=checkout_id))
+        _wait(tx, buyer, checkout_id, is_slow=pay_by - tx.now > SLOW_MS)
     return started
 
 
-def _wait(tx: Tx, buyer: PersonId, checkout_id: CheckoutId) -> None:
+def _wait(tx: Tx, buyer: PersonId, checkout_id: CheckoutId, *, is_slow: bool) -> None:
     """Count a checkout that holds stock and is not paid; what the cloud itself places, as an import does, has no such limit."""
     waiting = store.waiting(tx, buyer)
     if len(waiting) >= UNPAID_MAX and not tx.actor.is_system:
         raise Refused(OrderRefusal.UNPAID_FULL, f"{UNPAID_MAX} at once")
+    if is_slow and not tx.actor.is_system:
+        slow = tx.ask(SlowAmong(payment_ids=tuple([model.payment_of(id) for id in waiting])))
+        if slow >= SLOW_UNPAID_MAX:
+            raise Refused(OrderRefusal.SLOW_UNPAID_FULL, f"{SLOW_UNPAID_MAX} at once")
     store.keep_waiting(tx, buyer, (*waiting, checkout_id))
 
 
-def _wait_no_more(tx: Tx, orders: Sequence[Order]) -> None:
+def wait_no_more(tx: Tx, orders: Sequence[Order]) -> None:
     """The orders of a checkout have been paid, or never will be."""
     for buyer, checkout_id in {(order.buyer, model.checkout_of(order.id)): None for order in orders}:
         store.keep_waiting(tx, buyer, tuple([id for id in store.waiting(tx, buyer) if id != checkout_id]))
@@ -368,13 +372,14 @@ def _noted(tx: Tx, quote: Priced, line_notes: Sequence[LineNote]) -> bytes:
 
 
 def _tell_placed(tx: Tx, order: Order, quote: Priced, total: Money, checkout_id: CheckoutId) -> None:
-    id, buyer, shop_id, lines, shipping = order.id, order.buyer, order.shop_id, _sold(quote.items), quote.shipping
+    id, buyer, shop_id, lines, shipping = order.id, order.buyer, order.shop_id, sold_lines(quote.items), quote.shipping
     tx.tell(OrderPlaced(order_id=id, checkout_id=checkout_id, buyer=buyer, shop_id=shop_id, lines=lines, shipping=shipping, total=total))
     if order.state is OrderState.PAID:
         tx.tell(OrderPaid(order_id=id, buyer=buyer, shop_id=shop_id, lines=lines, total=total, at_once=True))
 
 
-def _sold(items: Iterable[model.SoldItem]) -> tuple[SoldLine, ...]:
+def sold_lines(items: Iterable[model.SoldItem]) -> tuple[SoldLine, ...]:
+    """What is told of what was bought."""
     return tuple([SoldLine(variant_id=item.variant_id, goods_id=item.goods_id, quantity=item.quantity, price=item.price) for item in items])
 
 
@@ -387,39 +392,13 @@ def orders_of(tx: Asking, checkout_id: CheckoutId) -> list[Order]:
     return list(tx.get_many(store.ORDER, ids).values())
 
 
-@handles(CancelUnpaid)
-def cancel_unpaid(tx: Tx, ask: CancelUnpaid) -> None:
-    """Cancel what is still waiting, and give the payment up."""
-    waiting = [order for order in orders_of(tx, ask.checkout_id) if order.state is OrderState.PLACED]
-    if waiting:
-        call_off(tx, waiting, Step.LAPSE, Who.CLOUD)
-        tx.send(AbandonPayment(payment_id=model.payment_of(ask.checkout_id)))
-
-
 def call_off(tx: Tx, orders: Sequence[Order], step: Step, who: Who) -> None:
     """End orders that have not been paid: their stock is free again."""
-    _wait_no_more(tx, orders)
+    wait_no_more(tx, orders)
     for order in orders:
         ended = moved(tx, order, step, who, ended_at=tx.now)
         tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
         _tell_cancelled(tx, ended, who, was_paid=False, refunded=0)
-
-
-class OrderPayments:
-    """What becomes of orders when payments hear from a channel: implements `payments.model.PaymentListener`."""
-
-    def paid(self, tx: Tx, checkout_id: CheckoutId) -> None:
-        """The escrows are funded: the orders are paid."""
-        orders = orders_of(tx, checkout_id)
-        _wait_no_more(tx, orders)
-        for order in orders:
-            paid = moved(tx, order, Step.PAY, Who.CLOUD, paid_at=tx.now)
-            lines, total = _sold(store.terms(paid).items), Money(amount=paid.total, currency=paid.currency)
-            tx.tell(OrderPaid(order_id=paid.id, buyer=paid.buyer, shop_id=paid.shop_id, lines=lines, total=total, at_once=False))
-
-    def not_paid(self, tx: Tx, checkout_id: CheckoutId) -> None:
-        """The payment came to nothing: so do the orders."""
-        call_off(tx, [order for order in orders_of(tx, checkout_id) if order.state is OrderState.PLACED], Step.LAPSE, Who.CLOUD)
 
 
 # The life of an order
@@ -489,9 +468,17 @@ def _tell_cancelled(tx: Tx, order: Order, who: Who, *, was_paid: bool, refunded:
             was_paid=was_paid,
             by=who.value,
             refunded=Money(amount=refunded, currency=order.currency),
-            lines=_sold(store.terms(order).items),
+            lines=sold_lines(store.terms(order).items),
         )
     )
+
+
+UNSHIPPED_REFUSALS = frozenset({*STEP_REFUSALS, OrderRefusal.NOT_A_REFUND, *ReleaseStock.refuses, *RefundEscrow.refuses})
+
+
+def call_off_unshipped(tx: Tx, order: Order, who: Who) -> Order:
+    """End a paid order, or the part of it that has not left."""
+    return (_call_off_rest if order.state is OrderState.PARTLY_SHIPPED else _call_off_paid)(tx, order, who)
 
 
 def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
@@ -509,13 +496,14 @@ def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
 def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
     """End the part of an order that has not left: its share of the money goes back, its stock is free again, the rest is on its way.
 
-    Where that is all that is left of it, the whole order ends.
+    Where that is all that is left of it, the whole order ends. Where the marketplace paid all of it, nothing can come back in part: nobody
+    may call a part off, and what time calls off is left to the operators.
     """
     agreed = store.terms(order)
     rest = parcels.unshipped(order, agreed.items)
     amount = parcels.worth_of(order, agreed, rest)
     refund = Money(amount=amount, currency=order.currency)
-    if agreed.promoted and not order.total:  # the marketplace paid all of it, and is given back the whole or nothing: operators rule
+    if agreed.promoted and not order.total and who is not Who.CLOUD:
         raise Refused(OrderRefusal.NOT_A_REFUND, "nothing was paid", figures=LeftToRefund(left=refund))
     order = overtaken(tx, order)
     whole, id, refunded = bool(amount) and amount == order.left, RefundId(tx.id("rfd")), order.progress.refunded + amount
@@ -535,7 +523,7 @@ def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
 
 def _tell_rest_cancelled(tx: Tx, order: Order, rest: Mapping[VariantId, int], refund: Money, who: Who) -> None:
     left, lines = dict(rest), []
-    for line in _sold(store.terms(order).items):
+    for line in sold_lines(store.terms(order).items):
         if part := min(line.quantity, left.get(line.variant_id, 0)):
             left[line.variant_id] -= part
             lines.append(replace(line, quantity=part))
@@ -553,7 +541,7 @@ def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
         call_off(tx, orders_of(tx, checkout_id), Step.CANCEL, Who.BUYER)
         tx.send(AbandonPayment(payment_id=model.payment_of(checkout_id)))
         return OrderMoved(order_id=order.id, state=OrderState.CANCELLED)
-    ended = (_call_off_rest if order.state is OrderState.PARTLY_SHIPPED else _call_off_paid)(tx, order, Who.BUYER)
+    ended = call_off_unshipped(tx, order, Who.BUYER)
     return OrderMoved(order_id=order.id, state=ended.state)
 
 
@@ -561,7 +549,7 @@ def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
 def decline_order(tx: Tx, ask: DeclineOrder) -> OrderMoved:
     """Undo what was done so far."""
     order = of_shop(tx, ask.shop_id, ask.order_id, *SERVES)
-    ended = (_call_off_rest if order.state is OrderState.PARTLY_SHIPPED else _call_off_paid)(tx, order, Who.SHOP)
+    ended = call_off_unshipped(tx, order, Who.SHOP)
     return OrderMoved(order_id=ended.id, state=ended.state)
 
 

@@ -29,7 +29,7 @@ class OrderPlaced(Fact):
 
 
 class OrderPaid(Fact):
-    """The money of an order is in its escrow; `at_once` when it was paid as it was placed."""
+    """The money of an order is in its escrow; `at_once` when it was paid as it was placed, `late` when it had lapsed and stands again."""
 
     order_id: OrderId
     buyer: PersonId
@@ -37,6 +37,7 @@ class OrderPaid(Fact):
     lines: tuple[SoldLine, ...]
     total: Money
     at_once: bool
+    late: bool = False
 
 
 class PackedPieces(Struct, frozen=True, kw_only=True, gc=False):
@@ -111,6 +112,24 @@ class OrderShipped(Fact):
     order_id: OrderId
     buyer: PersonId
     shop_id: ShopId
+
+
+class DispatchDue(Fact):
+    """A shop has to ship what has not left by `dispatch_by` (milliseconds since 1970), or it is called off."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    dispatch_by: int
+
+
+class DispatchExtended(Fact):
+    """The buyer has agreed to wait longer for what has not left, until `dispatch_by` (milliseconds since 1970)."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    dispatch_by: int
 
 
 class OrderReceived(Fact):

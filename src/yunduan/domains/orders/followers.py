@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog.commands import CountSale, RateGoods, SaleLine, UncountSale
 from yunduan.domains.catalog.model import LINES_MAX, QUANTITY_MAX
-from yunduan.domains.orders import parcels, store
+from yunduan.domains.orders import dispatching, parcels, store
 from yunduan.domains.orders.facts import (
     OrderCancelled,
     OrderPaid,
@@ -30,6 +30,7 @@ def on_order_placed(tx: Tx, facts: list[OrderPlaced]) -> None:
     """File new orders, many at once, under what they are by now: a step since then may have been filed already."""
     orders = tx.get_many(store.ORDER, [fact.order_id for fact in facts])
     store.filed(tx, list(orders.values()), through=max(orders))
+    dispatching.watch(tx, list(orders.values()))
 
 
 def _refile(tx: Tx, ids: Iterable[OrderId]) -> None:

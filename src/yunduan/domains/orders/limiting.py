@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import BuyerLimit, Offer
+from yunduan.domains.catalog.queries import OffersOf
 from yunduan.domains.orders import store
 from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases, OverLimit
 from yunduan.domains.orders.model import CartLine, Order, OrderRefusal, OrderState, Priced
@@ -87,3 +88,30 @@ def follow(tx: Tx, before: Order, placed_as: OrderId) -> None:
         if found is not None:
             moved = tuple([replace(one, order_id=placed_as) if one.order_id == before.id else one for one in found.purchases])
             tx.put(store.LIMITED, key, replace(found, purchases=moved))
+
+
+def fits_again(at: Asking, order: Order) -> bool:
+    """Whether what a lapsed order is of is still within what its buyer may have, if it stands again."""
+    items = store.terms(order).items
+    offers = at.ask(OffersOf(variant_ids=tuple([item.variant_id for item in items])))
+    for goods_id, limit in limits_of(offers).items():
+        since = _window(at, limit)
+        pieces = sum([item.quantity for item in items if item.goods_id == goods_id]) if order.placed_at > since else 0
+        bought = counted(at, order.buyer, goods_id, since=since)
+        if limit.pieces and pieces and sum([one.quantity for one in bought]) + pieces > limit.pieces:
+            return False
+    return True
+
+
+def count_again(tx: Tx, order: Order) -> None:
+    """Have it counted, since when it was bought; a purchase after it may have had it forgotten."""
+    items = store.terms(order).items
+    offers = tx.ask(OffersOf(variant_ids=tuple([item.variant_id for item in items])))
+    for goods_id, limit in limits_of(offers).items():
+        key = (order.buyer, goods_id)
+        found = tx.get(store.LIMITED, key)
+        kept = tuple([one for one in found.purchases if one.order_id != order.id]) if found else ()
+        pieces = sum([item.quantity for item in items if item.goods_id == goods_id])
+        again = sorted((*kept, LimitedPurchase(order.id, order.placed_at, pieces)), key=lambda one: one.at)
+        if limit.pieces:
+            (tx.add if found is None else tx.put)(store.LIMITED, key, LimitedPurchases(*key, tuple(again)))

@@ -58,10 +58,15 @@ class OrderRefusal(RefusalCode):
     OFFER_CHANGED = "offer_changed", "The checkout costs another sum by now; `figures` say which."
     BUYER_GONE = "buyer_gone", "The buyer has been erased: there is nobody to give anything back to."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
+    SLOW_UNPAID_FULL = (
+        "slow_unpaid_full",
+        "So many checkouts wait for days for a slow payment, and hold stock meanwhile: pay one of them, call one off, or pay at once.",
+    )
     NOT_EXTENDABLE = (
         "receipt_not_extendable",
         "The receipt was put off once already, or does not come by itself, or waits for a case to be closed.",
     )
+    DISPATCH_NOT_EXTENDABLE = "dispatch_not_extendable", "The buyer has agreed to wait longer once already, or nothing is waited for."
     REVIEW_NOT_FOUND = "review_not_found", "There is no such review, or it is of another shop's goods."
     SAID = "said_already", "An author adds to a review once, and a shop answers it once."
     REVIEWED = "already_reviewed", "What was bought is reviewed once."
@@ -76,6 +81,10 @@ class OrderSettings(Struct, frozen=True, kw_only=True):
     """How long after their receipt goods may be given back."""
     return_excluded: frozenset[str] = frozenset()
     """Categories of goods that are given back only for a fault of them, with all below them."""
+    dispatch_days: int = 30
+    """How long after its payment a shop has to ship an order before it is called off."""
+    dispatch_longer_days: int = 15
+    """For how much longer its buyer may agree to wait, once."""
     return_paid_by: str = "buyer"
     """Who pays the way back when only the buyer's mind has changed; for a fault it is the shop."""
 
@@ -101,7 +110,11 @@ class Step(StrEnum):
 
     PAY = "pay"
     LAPSE = "lapse"
+    RETAKE = "retake"
+    """Its money came after it had lapsed, and its goods were there still."""
     CANCEL = "cancel"
+    WAIT_LONGER = "wait_longer"
+    """The buyer gives the shop more time to ship."""
     CANCEL_REST = "cancel_rest"
     """What has not left is called off; what is on its way stands."""
     OFFER_PRICE = "offer_price"
@@ -144,6 +157,7 @@ class Move(Struct, frozen=True):
 MOVES: tuple[Move, ...] = (
     Move(OrderState.PLACED, Step.PAY, Who.CLOUD, OrderState.PAID),
     Move(OrderState.PLACED, Step.LAPSE, Who.CLOUD, OrderState.CANCELLED),
+    Move(OrderState.CANCELLED, Step.RETAKE, Who.CLOUD, OrderState.PAID),
     Move(OrderState.PLACED, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
     Move(OrderState.PLACED, Step.OFFER_PRICE, Who.SHOP, OrderState.PLACED),
     Move(OrderState.PLACED, Step.AGREE_PRICE, Who.BUYER, OrderState.CANCELLED),
@@ -151,6 +165,8 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PAID, Step.REDIRECT, Who.BUYER, OrderState.PAID),
     Move(OrderState.PAID, Step.CANCEL, Who.BUYER, OrderState.CANCELLED),
     Move(OrderState.PAID, Step.CANCEL, Who.SHOP, OrderState.CANCELLED),
+    Move(OrderState.PAID, Step.CANCEL, Who.CLOUD, OrderState.CANCELLED),
+    Move(OrderState.PAID, Step.WAIT_LONGER, Who.BUYER, OrderState.PAID),
     Move(OrderState.PAID, Step.SHIP_PART, Who.SHOP, OrderState.PARTLY_SHIPPED),
     Move(OrderState.PAID, Step.SHIP, Who.SHOP, OrderState.SHIPPED),
     Move(OrderState.PAID, Step.REFUND_PART, Who.SHOP, OrderState.PAID),
@@ -166,6 +182,8 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PARTLY_SHIPPED, Step.SHIP, Who.SHOP, OrderState.SHIPPED),
     Move(OrderState.PARTLY_SHIPPED, Step.CANCEL_REST, Who.BUYER, OrderState.SHIPPED),
     Move(OrderState.PARTLY_SHIPPED, Step.CANCEL_REST, Who.SHOP, OrderState.SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.CANCEL_REST, Who.CLOUD, OrderState.SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.WAIT_LONGER, Who.BUYER, OrderState.PARTLY_SHIPPED),
     Move(OrderState.PARTLY_SHIPPED, Step.REFUND_PART, Who.SHOP, OrderState.PARTLY_SHIPPED),
     Move(OrderState.PARTLY_SHIPPED, Step.REFUND_PART, Who.OPERATOR, OrderState.PARTLY_SHIPPED),
     Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.SHOP, OrderState.REFUNDED),
@@ -197,9 +215,10 @@ MOVES: tuple[Move, ...] = (
 )
 """Every step that there is; whatever is not here is refused.
 
-A shop cannot cancel what is not paid: one payment covers the whole checkout, other shops' orders too, and lapses by itself. The cloud
-ends an order of which a part has left when all that is left of its money comes back with the part that is called off.
-What a case comes to (`cases`) is given back by the cloud, and what an operator rules about goods that have left ends their order.
+A shop cannot cancel what is not paid: one payment covers the whole checkout, other shops' orders too, and lapses by itself. Of what was
+called off, only what has lapsed unpaid is ever retaken (`paying`). The cloud ends an order of which a part has left when all that is left
+of its money comes back with the part that is called off. What a case comes to (`cases`) is given back by the cloud, and what an operator
+rules about goods that have left ends their order.
 """
 _NEXT: Mapping[tuple[OrderState, Step, Who], OrderState] = MappingProxyType({(m.state, m.step, m.who): m.next for m in MOVES})
 
@@ -570,6 +589,10 @@ class Progress(Struct, frozen=True, array_like=True, gc=False):
     """What the payer's bank has taken back of it while nobody has decided: the order neither ships nor is received meanwhile."""
     lost: int = 0
     """What of `refunded` went back so for good."""
+    dispatch_by: int = 0
+    """Until when it has to leave, where its buyer has agreed to wait longer."""
+    reminded_of: int = 0
+    """The last time to leave by that its shop was reminded of."""
 
 
 class Order(Struct, frozen=True, gc=False):
@@ -601,6 +624,8 @@ def in_case(order: Order) -> Order:
 
 UNPAID_MAX = 5
 """How many checkouts of one buyer may hold stock without being paid."""
+SLOW_UNPAID_MAX = 2
+"""How many of these may wait for a slow method of payment, which holds stock for days."""
 
 
 class Waiting(Struct, frozen=True, gc=False):

@@ -67,6 +67,7 @@ class AgreePrice(
         OrderRefusal.NO_OFFER,
         OrderRefusal.OFFER_CHANGED,
         OrderRefusal.UNPAID_FULL,
+        OrderRefusal.SLOW_UNPAID_FULL,
         *ReleaseStock.refuses,
         *AbandonPayment.refuses,
         *HoldStock.refuses,

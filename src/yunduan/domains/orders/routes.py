@@ -7,6 +7,7 @@ from yunduan.domains.orders import (
     claiming,
     commands,
     days,
+    dispatching,
     disputes,
     papers,
     queries,
@@ -69,6 +70,14 @@ ROUTES = (
         "Have it sent to another address",
     ),
     Route("POST", "/orders/{order_id}/cancel", commands.CancelOrder, "orders:write", RECORD, summary="Call off an order"),
+    Route(
+        "POST",
+        "/orders/{order_id}/dispatch/extension",
+        dispatching.WaitLonger,
+        "orders:write",
+        RECORD,
+        summary="Wait longer for the shop to ship",
+    ),
     Route("POST", "/orders/{order_id}/receipt", receiving.ConfirmReceipt, "orders:write", RECORD, summary="The goods have arrived"),
     Route(
         "POST",

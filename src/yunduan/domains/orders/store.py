@@ -1,10 +1,12 @@
 """The rows of orders."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said
+from yunduan.domains.orders.dispatch import DispatchMark
 from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases
 from yunduan.domains.orders.model import (
     PARCELS_MAX,
@@ -158,6 +160,14 @@ TAX_TABLE: Table[tuple[str, str], TaxTable] = Table(
 )
 
 _TAX_TABLES = "SELECT body FROM tax_table WHERE country = ? ORDER BY region"
+DISPATCH: Table[str, DispatchMark] = Table(
+    name="order_dispatch",
+    columns={"name": str, "through": int, "next_at": int},
+    value=lambda row: DispatchMark(*row),
+    row=lambda mark: (mark.name, mark.through, mark.next_at),
+    remembered=1,
+)
+
 COUNT: Table[str, tuple[str, int]] = Table(name="order_count", columns={"name": str, "last": int}, value=tuple, row=tuple)
 
 REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
@@ -220,6 +230,7 @@ _WATCHES_DUE = (
 )
 _NEXT_WATCH = "SELECT min(next_at) FROM parcel_watch WHERE next_at > 0"
 _SCANS = "SELECT order_id, parcel, id, kind, at, heard_at, sealed FROM parcel_scan WHERE order_id = ? AND parcel = ? ORDER BY at, id"
+_PLACED_AFTER = "SELECT seq, id, state, placed_at FROM orders WHERE seq > ? ORDER BY seq LIMIT ?"
 _REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_id"
 _OPEN_STATES = ", ".join(f"'{state}'" for state in DEADLINES_MS)
 _CASES_OF_SHOP = "SELECT id FROM order_case WHERE shop_id = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?"
@@ -358,6 +369,20 @@ def next_watch(reader: Reader) -> int | None:
     """When a carrier is to be asked next."""
     row = reader.row(_NEXT_WATCH)
     return row[0] if row else None
+
+
+class PlacedRow(NamedTuple):
+    """What is looked at of an order that may not have left."""
+
+    seq: int
+    id: OrderId
+    state: str
+    placed_at: int
+
+
+def placed_after(at: Asking, seq: int, limit: int) -> list[PlacedRow]:
+    """The orders that were placed next after one."""
+    return [PlacedRow(*row) for row in at.rows(_PLACED_AFTER, (seq, limit))]
 
 
 def scans_of(at: Asking, order_id: OrderId, parcel: int) -> list[Scan]:

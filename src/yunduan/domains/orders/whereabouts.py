@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from yunduan.domains.orders import model, queries, store
+from yunduan.domains.orders.dispatch import dispatch_by
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.payments.model import PieceState, TenderKind
-from yunduan.domains.payments.queries import MoneyLine, MovementsOf, PaymentDue, RefundsOf
+from yunduan.domains.payments.queries import MoneyLine, MovementsOf, RefundsOf, SharesOf
 from yunduan.kernel.ids import OrderId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
@@ -27,6 +28,9 @@ class Whereabouts(StrEnum):
     """Where a part of an order's money can be."""
 
     UNPAID = "unpaid"
+    IN_FLIGHT = "in_flight"
+    SET_ASIDE = "set_aside"
+    COLLECTED = "collected"
     HELD = "held"
     EARNED = "earned"
     RETURNING = "returning"
@@ -91,7 +95,7 @@ def shop_order_money(at: Asking, ask: ShopOrderMoney) -> MoneyOfOrder:
 def _told(at: Asking, order: Order, *, inside: bool) -> MoneyOfOrder:
     parts = _parts(at, order)
     zone = ZoneInfo(at.port(OrderSettings).time_zone)
-    said = [_said(part, order, zone) for part in parts] or [SENTENCES["nothing"]]
+    said = [_said(part, order, zone, alone=len(parts) == 1) for part in parts] or [SENTENCES["nothing"]]
     moves = at.ask(MovementsOf(order_id=order.id))
     return MoneyOfOrder(
         order_id=order.id,
@@ -110,19 +114,31 @@ def _parts(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
     left = Money(amount=order.left - taken, currency=order.currency)
     rest: tuple[MoneyPart, ...] = ()
     if order.state is OrderState.PLACED:
-        due = at.ask(PaymentDue(payment_id=model.payment_of(model.checkout_of(order.id))))
-        rest = (MoneyPart(where=Whereabouts.UNPAID, amount=left, until=due),)
+        rest = _before(at, order)
     elif order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED) and left:
-        stands_still = order.progress.in_case or taken
-        until = order.progress.receive_by if order.state is OrderState.SHIPPED and not stands_still else 0
-        rest = (MoneyPart(where=Whereabouts.HELD, amount=left, until=until),)
+        rest = (MoneyPart(where=Whereabouts.HELD, amount=left, until=0 if taken else _held_until(at, order)),)
     elif order.state is OrderState.RECEIVED and left:
         rest = (MoneyPart(where=Whereabouts.EARNED, amount=left),)
     elif order.state is OrderState.CANCELLED and not order.progress.paid_at:
-        rest = (MoneyPart(where=Whereabouts.UNPAID, amount=left),)
+        rest = _before(at, order)
     by_bank = ((Whereabouts.CONTESTED, taken), (Whereabouts.CHARGED_BACK, order.progress.lost))
     banks = tuple([MoneyPart(where=where, amount=Money(amount=sum_, currency=order.currency)) for where, sum_ in by_bank if sum_])
     return rest + banks + _given_back(at, order)
+
+
+def _before(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
+    """What has not come to the escrow, share by share; what is missing or on its way says until when it is waited for."""
+    found = at.ask(SharesOf(payment_id=model.payment_of(model.checkout_of(order.id)), order_id=order.id))
+    parts = [(Whereabouts(state.value), amount) for state, amount in found.shares]
+    awaited = (Whereabouts.UNPAID, Whereabouts.IN_FLIGHT)
+    return tuple([MoneyPart(where=where, amount=amount, until=found.due if where in awaited else 0) for where, amount in parts])
+
+
+def _held_until(at: Asking, order: Order) -> int:
+    """When it goes to the shop, or back, if nobody does anything; not while a case is open, or when only a part would go back."""
+    if order.progress.in_case or order.state is OrderState.PARTLY_SHIPPED:
+        return 0
+    return order.progress.receive_by if order.state is OrderState.SHIPPED else dispatch_by(order, at.port(OrderSettings))
 
 
 def _given_back(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
@@ -150,11 +166,28 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{amount} 尚未支付，请在{month}月{day}日 {time} 前付款，否则订单自动取消。",
             "{amount} has not been paid; unless it is by {time} on {day} {month_en}, the order is called off.",
         ),
+        "in_flight": (
+            "{amount} 正在到账途中，{month}月{day}日 {time} 前未到账则订单自动取消，到账后原路退回。",
+            "{amount} is on its way; unless it is there by {time} on {day} {month_en}, the order is called off and it goes back.",
+        ),
+        "set_aside": (
+            "钱包中 {amount} 已为该订单预留，订单取消后立即解除。",
+            "{amount} of the wallet is set aside for it, and free again if the order is called off.",
+        ),
+        "collected": (
+            "{amount} 已到账，等待其余款项；订单取消则原路退回。",
+            "{amount} has come in and waits for the rest; it goes back if the order is called off.",
+        ),
+        "not_taken": ("{amount} 未扣款。", "{amount} was not taken."),
         "nothing": ("无需付款。", "There is nothing to pay."),
         "never_paid": ("没有付款，也无需再付。", "Nothing was paid, and nothing is owed."),
         "held": (
             "{amount} 由平台担保；确认收货后付给商家，发货前可以取消订单、全额退回。",
             "{amount} is held; it goes to the shop once you have the goods, and back if the order is called off before it leaves.",
+        ),
+        "held_to_ship": (
+            "{amount} 由平台担保；确认收货后付给商家，发货前可以取消订单，商家到{month}月{day}日仍未发货则全额退回。",
+            "{amount} is held; it goes to the shop once you have the goods, back if it is called off or has not left by {day} {month_en}.",
         ),
         "held_on_the_way": (
             "{amount} 由平台担保；确认收货后付给商家。",
@@ -193,18 +226,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
 """What is said of a part, in Chinese and in English."""
 
 
-def _said(part: MoneyPart, order: Order, zone: ZoneInfo) -> tuple[str, str]:
+def _said(part: MoneyPart, order: Order, zone: ZoneInfo, *, alone: bool) -> tuple[str, str]:
     on = datetime.fromtimestamp(part.until / 1000, zone)
     words = {"amount": part.amount, "month": on.month, "day": on.day, "month_en": f"{on:%B}", "time": f"{on:%H:%M}"}
-    chinese, english = SENTENCES[_situation(part, order)]
+    chinese, english = SENTENCES[_situation(part, order, alone=alone)]
     return chinese.format(**words), english.format(**words)
 
 
-def _situation(part: MoneyPart, order: Order) -> str:
+def _situation(part: MoneyPart, order: Order, *, alone: bool) -> str:
     if part.where is Whereabouts.HELD and order.progress.taken:
         return "held_contested"
-    if part.where is Whereabouts.UNPAID:
-        return "unpaid" if part.until else "never_paid"
+    if part.where is Whereabouts.UNPAID and not part.until:
+        return "never_paid" if alone else "not_taken"
+    if part.where is Whereabouts.HELD and order.state is OrderState.PAID and part.until:
+        return "held_to_ship"
     if part.where in (Whereabouts.HELD, Whereabouts.EARNED) and order.progress.in_case:
         return f"{part.where}_in_case"
     if part.where is Whereabouts.HELD and order.state in (OrderState.PARTLY_SHIPPED, OrderState.SHIPPED):

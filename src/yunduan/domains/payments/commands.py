@@ -9,16 +9,15 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import chargebacks, errands, limits, model, payouts, postings, recourse, store
+from yunduan.domains.payments import chargebacks, ending, errands, late, limits, methods, model, payouts, postings, recourse, store
+from yunduan.domains.payments.ending import PassDue
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import (
-    CaptureReturned,
     DifferenceBooked,
     EscrowRefunded,
     EscrowSettled,
     NotificationMismatched,
     PaymentCaptured,
-    PaymentEnded,
     WalletToppedUp,
 )
 from yunduan.domains.payments.limits import Way
@@ -118,8 +117,8 @@ class AbandonPayment(Command[Payment], refuses={PaymentRefusal.NOT_FOUND, Paymen
     payment_id: PaymentId
 
 
-class CheckPayment(Command[None], refuses=POSTING_REFUSALS):
-    """Look after a payment whose channels are silent: ask them, and end it when its time has passed. An alarm."""
+class CheckPayment(Command[None]):
+    """Look after a payment whose channels are silent: ask them. An alarm."""
 
     payment_id: PaymentId
 
@@ -269,6 +268,7 @@ def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
         charges=model.charges_of(ask.payment_id, ask.tenders),
         due=ask.due,
         started_at=tx.now,
+        extension_ms=methods.extension_ms(tx, ask.tenders),
     )
     if payment.charges:
         return _wait(tx, payment)
@@ -312,6 +312,7 @@ def top_up_wallet(tx: Tx, ask: TopUpWallet) -> PaymentStarted:
         charges=model.charges_of(id, tenders),
         due=tx.now + TOP_UP_DUE_MS,
         started_at=tx.now,
+        extension_ms=methods.extension_ms(tx, tenders),
     )
     return _wait(tx, payment)
 
@@ -320,8 +321,8 @@ def _wait(tx: Tx, payment: Payment) -> PaymentStarted:
     """Hold the wallet's part, and say where the payer goes for the rest."""
     channels = tx.port(Channels)
     redirects = tuple(
-        Redirect(channel=charge.channel, url=channels.named(charge.channel).redirect(charge.reference, charge.amount, due=payment.due))
-        for charge in payment.charges
+        Redirect(channel=charge.channel, url=methods.page(channels, charge, tender.method, due=payment.due))
+        for charge, tender in zip(payment.charges, model.of_channels(payment.tenders), strict=True)
     )
     for tender in payment.tenders:
         if tender.kind is TenderKind.WALLET:
@@ -330,6 +331,7 @@ def _wait(tx: Tx, payment: Payment) -> PaymentStarted:
         tx.send(postings.promote(payment, payment.promoted).command())
     tx.add(PAYMENTS, payment.id, payment)
     store.file_payment(tx, payment)
+    tx.at(payment.due, PassDue(payment_id=payment.id, due=payment.due))
     _look_again(tx, payment)
     return PaymentStarted(payment_id=payment.id, state=payment.state, redirects=redirects)
 
@@ -405,22 +407,28 @@ def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
     if told.outcome == Outcome.CAPTURED:
         _captured(tx, payment, charge)
         return None
+    if told.outcome == Outcome.PROCESSING:
+        if charge.state is ChargeState.PENDING and not charge.in_flight:
+            tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, in_flight=True)))
+        return None
     if told.outcome not in (Outcome.DECLINED, Outcome.EXPIRED) or charge.state not in (ChargeState.PENDING, ChargeState.ENDED):
         return Mismatch.CONTRADICTS
     if charge.state is ChargeState.PENDING:
         state = PaymentState.FAILED if told.outcome == Outcome.DECLINED else PaymentState.EXPIRED
-        _end(tx, payment, state, says_so=True)
+        ending.end(tx, payment, state, says_so=True)
     return None
 
 
 def _captured(tx: Tx, payment: Payment, charge: Charge) -> None:
-    """A channel has collected: fund what waits for it, or send it back; a second saying of the same changes nothing."""
+    """A channel has collected: fund what waits for it, or has waited, or send it back; a second saying of the same changes nothing."""
     if charge.state is ChargeState.PENDING and not _can_fund(tx, payment):
-        payment = _end(tx, payment, PaymentState.EXPIRED, says_so=True)
+        payment = ending.end(tx, payment, PaymentState.EXPIRED, says_so=True)
         charge = replace(charge, state=ChargeState.ENDED)
-    if charge.state is ChargeState.ENDED:
+    if charge.state is ChargeState.ENDED and (good := late.made_good(tx, payment, charge)) is not None:
+        _paid(tx, good)
+    elif charge.state is ChargeState.ENDED:
         tx.send(postings.collect_late(payment, charge).command())
-        _send_back(tx, payment, (charge,))
+        ending.send_back(tx, payment, (charge,))
         tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, state=ChargeState.RETURNING)))
     elif charge.state is ChargeState.PENDING:
         changed = payment.with_charge(replace(charge, state=ChargeState.CAPTURED))
@@ -433,12 +441,7 @@ def _captured(tx: Tx, payment: Payment, charge: Charge) -> None:
 def _can_fund(tx: Tx, payment: Payment) -> bool:
     """Whether what the wallet has to give is still set aside; it falls by itself when nobody could end the payment in time."""
     needs = any(tender.kind is TenderKind.WALLET for tender in payment.tenders)
-    return not needs or (tx.now < payment.due + model.HOLD_GRACE_MS and _holds(tx, payment))
-
-
-def _holds(tx: Tx, payment: Payment) -> bool:
-    clearing = tx.ask(AccountOf(id=model.clearing_account(payment.id)))
-    return clearing is not None and clearing.credits_pending > 0
+    return not needs or (tx.now < payment.due + model.HOLD_GRACE_MS and ending.holds(tx, payment))
 
 
 def _fill_wallet(tx: Tx, payment: Payment, charge: Charge) -> None:
@@ -458,10 +461,15 @@ def _fund(tx: Tx, payment: Payment, checkout_id: CheckoutId, charge: Charge) -> 
         tx.put(PAYMENTS, payment.id, payment)
         return
     tx.send((postings.fund_from_clearing(payment) if meets else postings.fund_at_once(payment, shares)).command())
-    payment = replace(payment, state=PaymentState.CAPTURED)
-    tx.put(PAYMENTS, payment.id, payment)
-    _open_escrows(tx, payment, checkout_id, shares)
+    _paid(tx, replace(payment, state=PaymentState.CAPTURED))
     tx.port(PaymentListener).paid(tx, checkout_id)  # type: ignore[type-abstract] # a port is found by its protocol
+
+
+def _paid(tx: Tx, payment: Payment) -> None:
+    """The money of a checkout is in its escrows: they are opened, and it is told."""
+    tx.put(PAYMENTS, payment.id, payment)
+    if payment.checkout_id is not None:
+        _open_escrows(tx, payment, payment.checkout_id, model.fund(payment))
 
 
 def _alert(tx: Tx, channel: str, told: Told, reason: Mismatch) -> None:
@@ -495,46 +503,18 @@ def abandon_payment(tx: Tx, ask: AbandonPayment) -> Payment:
         raise Refused(PaymentRefusal.NOT_FOUND)
     if payment.state is PaymentState.CAPTURED:
         raise Refused(PaymentRefusal.ENDED, payment.state)
-    return _end(tx, payment, PaymentState.ABANDONED, says_so=False) if payment.state is PaymentState.PENDING else payment
-
-
-def _end(tx: Tx, payment: Payment, state: PaymentState, *, says_so: bool) -> Payment:
-    """Give up: free the hold, send back what has been collected, and remember that whatever is still collected goes back."""
-    invariant(payment.state is PaymentState.PENDING, "only a pending payment ends")
-    movement = postings.release(payment, holds=_holds(tx, payment))
-    if movement.transfers or movement.closing:
-        tx.send(movement.command())
-    collected = tuple(charge for charge in payment.charges if charge.state is ChargeState.CAPTURED)
-    _send_back(tx, payment, collected)
-    after = {ChargeState.PENDING: ChargeState.ENDED, ChargeState.CAPTURED: ChargeState.RETURNING}
-    charges = tuple(replace(charge, state=after[charge.state]) for charge in payment.charges)
-    payment = replace(payment, state=state, charges=charges)
-    tx.put(PAYMENTS, payment.id, payment)
-    tx.tell(PaymentEnded(payment_id=payment.id, checkout_id=payment.checkout_id, state=state))
-    if payment.checkout_id is None:
-        limits.free(tx, payment.payer, Way.IN, payment.total, asked_at=payment.started_at)
-    if says_so and payment.checkout_id is not None:
-        tx.port(PaymentListener).not_paid(tx, payment.checkout_id)  # type: ignore[type-abstract] # a port is found by its protocol
-    return payment
-
-
-def _send_back(tx: Tx, payment: Payment, charges: tuple[Charge, ...]) -> None:
-    for charge in charges:
-        have_asked(tx, OutgoingKind.REFUND, id=model.return_id(charge.reference), charge=charge, cause=payment.id)
-        tx.tell(CaptureReturned(payment_id=payment.id, reference=charge.reference, channel=charge.channel, amount=charge.amount))
+    return ending.end(tx, payment, PaymentState.ABANDONED, says_so=False) if payment.state is PaymentState.PENDING else payment
 
 
 @handles(CheckPayment)
 def check_payment(tx: Tx, ask: CheckPayment) -> None:
-    """Have couriers ask about every charge of which nothing is known; end the payment when it is due."""
+    """Have couriers ask about every charge of which nothing is known."""
     payment = tx.get(PAYMENTS, ask.payment_id)
     if payment is None or payment.state is PaymentState.CAPTURED:
         return
     silent = [charge for charge in payment.charges if charge.state in (ChargeState.PENDING, ChargeState.ENDED)]
     for charge in silent:
         have_asked(tx, OutgoingKind.QUERY, id=tx.id("ask"), charge=charge, cause=payment.id)
-    if payment.state is PaymentState.PENDING and tx.now >= payment.due:
-        payment = _end(tx, payment, PaymentState.EXPIRED, says_so=True)
     if silent:
         _look_again(tx, payment)
 

@@ -26,6 +26,15 @@ class PaymentEnded(Fact):
     state: PaymentState
 
 
+class PaymentPutOff(Fact):
+    """What is missing of a payment was on its way when its time had passed, so it is waited for until `due` (milliseconds since 1970)."""
+
+    payment_id: PaymentId
+    checkout_id: CheckoutId | None
+    payer: PersonId
+    due: int
+
+
 class WalletToppedUp(Fact):
     """A person has put money into the wallet."""
 

@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | hold | wallet, set aside | clearing of the payment |
 | promote | promotions | clearing of the payment |
-| fund at once | wallet, channel, difference, promotions | escrow of each order |
+| fund at once, or late | wallet, channel, difference, promotions | escrow of each order |
 | collect | channel | clearing of the payment |
 | fund from clearing | the hold, posted; difference | clearing, and from it to the escrow of each order; clearing closes |
 | release | the hold, voided; clearing | returning, for what channels had collected, and promotions; clearing closes |
@@ -252,7 +252,7 @@ def _of_wallet(payment: Payment) -> Tender | None:
 def hold(payment: Payment, amount: Money) -> Movement:
     """Set the wallet's part of a payment aside until the channels have spoken."""
     source, clearing = wallet(payment.payer, payment.currency), _clearing(payment)
-    due = payment.due + HOLD_GRACE_MS
+    due = payment.due + payment.extension_ms + HOLD_GRACE_MS
     held = HOLD.move(step_id(payment.id, "hld"), amount, source=source.id, target=clearing.id, due=due)
     return Movement(transfers=held, opening=(source, clearing))
 
@@ -269,8 +269,8 @@ def promote(payment: Payment, amount: Money) -> Movement:
     return Movement(transfers=moved, opening=(source, clearing))
 
 
-def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]]) -> Movement:
-    """Fund every escrow straight from the tenders: nothing is waited for any more."""
+def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]], *, late: bool = False) -> Movement:
+    """Fund every escrow straight from the tenders: nothing is waited for any more; `late` when it was given up before."""
     transfers: list[Transfer] = []
     sources = []
     for number, tender in enumerate(payment.tenders):
@@ -287,7 +287,7 @@ def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]]) -> Movemen
         source = promotions(payment.currency)
         parts = [(escrow_account(part.order_id), part.promoted) for part in payment.parts if part.promoted is not None]
         sources.append(source)
-        transfers += PROMOTE.spread(step_id(payment.id, "prm"), payment.promoted, source=source.id, parts=parts)
+        transfers += PROMOTE.spread(step_id(payment.id, "prm", int(late)), payment.promoted, source=source.id, parts=parts)
     return Movement(transfers=tuple(transfers), opening=_each_once(sources) + _escrows(payment))
 
 

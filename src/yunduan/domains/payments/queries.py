@@ -13,6 +13,7 @@ from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingSta
 from yunduan.domains.payments.model import (
     Alert,
     Channels,
+    Charge,
     Chargeback,
     ChargebackState,
     ChargeState,
@@ -21,6 +22,7 @@ from yunduan.domains.payments.model import (
     PaymentRefusal,
     PaymentState,
     Refund,
+    TenderKind,
 )
 from yunduan.domains.payments.store import CHARGEBACKS, ESCROWS, OUTGOING, PAYMENTS, REFUNDS
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId
@@ -114,10 +116,33 @@ class EscrowOf(Query[Escrow], refuses=(PaymentRefusal.ESCROW_NOT_FOUND,)):
     order_id: OrderId
 
 
-class PaymentDue(Query[int]):
-    """Until when a payment is waited for (milliseconds since 1970), 0 when it is not; whoever asks answers for who may know."""
+class ShareState(StrEnum):
+    """Where a part of what an order costs is before its money is in escrow, or when it never came to that."""
+
+    UNPAID = "unpaid"
+    """A channel has yet to be paid, or never was; or it is free in the wallet again."""
+    IN_FLIGHT = "in_flight"
+    SET_ASIDE = "set_aside"
+    """In the payer's wallet, for nothing else."""
+    COLLECTED = "collected"
+    """A channel has it; others have yet to collect theirs."""
+    RETURNING = "returning"
+    RETURNED = "returned"
+    IN_WALLET = "in_wallet"
+
+
+class SharesOfOrder(Struct, frozen=True, kw_only=True):
+    """What an order's buyer pays of it, by where that is; `due` is until when what is missing is waited for, 0 when it is not."""
+
+    due: int
+    shares: tuple[tuple[ShareState, Money], ...]
+
+
+class SharesOf(Query[SharesOfOrder], refuses=(PaymentRefusal.NOT_FOUND,)):
+    """Where the money of an order is that is not paid yet, or never was; whoever asks answers for who may know."""
 
     payment_id: PaymentId
+    order_id: OrderId
 
 
 class MovementsOf(Query[tuple[MoneyLine, ...]]):
@@ -470,11 +495,38 @@ def escrow_of(at: Asking, ask: EscrowOf) -> Escrow:
     return escrow
 
 
-@answers(PaymentDue)
-def payment_due(at: Asking, ask: PaymentDue) -> int:
-    """Of one that is pending."""
+@answers(SharesOf)
+def shares_of(at: Asking, ask: SharesOf) -> SharesOfOrder:
+    """Each tender pays a share of each order, by the rule by which escrows are funded."""
     payment = at.get(PAYMENTS, ask.payment_id)
-    return payment.due if payment is not None and payment.state is PaymentState.PENDING else 0
+    if payment is None:
+        raise Refused(PaymentRefusal.NOT_FOUND)
+    waits = payment.state is PaymentState.PENDING
+    found = dict.fromkeys(ShareState, 0)
+    for part, fundings in zip(payment.parts, model.fund(payment), strict=True):
+        for funding in fundings if part.order_id == ask.order_id else ():
+            if funding.kind is not TenderKind.PROMOTION:
+                found[_share_state(payment.charge(funding.reference), waits=waits)] += funding.amount.amount
+    shares = tuple([(state, Money(amount=sum_, currency=payment.currency)) for state, sum_ in found.items() if sum_])
+    return SharesOfOrder(due=payment.due if waits else 0, shares=shares)
+
+
+def _share_state(charge: Charge | None, *, waits: bool) -> ShareState:
+    if charge is None:
+        return ShareState.SET_ASIDE if waits else ShareState.UNPAID
+    if charge.state is ChargeState.PENDING and charge.in_flight:
+        return ShareState.IN_FLIGHT
+    return _SHARES[charge.state]
+
+
+_SHARES = {
+    ChargeState.PENDING: ShareState.UNPAID,
+    ChargeState.CAPTURED: ShareState.COLLECTED,
+    ChargeState.ENDED: ShareState.UNPAID,
+    ChargeState.RETURNING: ShareState.RETURNING,
+    ChargeState.RETURNED: ShareState.RETURNED,
+    ChargeState.DIVERTED: ShareState.IN_WALLET,
+}
 
 
 @answers(MovementsOf)

@@ -7,6 +7,7 @@ from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestCharg
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
 from yunduan.domains.payments.commands import ResolveAlert, TakeNotification, TopUpWallet
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
+from yunduan.domains.payments.methods import PaymentMethods
 from yunduan.domains.payments.model import Channels
 from yunduan.domains.payments.payouts import ApprovePayout, DeclinePayout, NamePayee, NameShopPayee, PayOutShop, Withdraw
 from yunduan.domains.payments.payouts_seen import AwaitedPayoutsOf, PayoutsOfShop, Withdrawals
@@ -48,6 +49,7 @@ ROUTES = (
         client=("amount", "channel"),
         summary="Bring money into the caller's wallet",
     ),
+    Route("GET", "/payment-methods", PaymentMethods, None, ANYONE, summary="What can be paid with besides the wallet"),
     Route("GET", "/payments/{payment_id}", PaymentOf, "payments:read", RECORD, summary="A payment, for whoever pays it"),
     Route("GET", "/wallet", WalletOf, "payments:read", SELF, summary="The caller's wallet"),
     Route(

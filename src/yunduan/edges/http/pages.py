@@ -25,6 +25,7 @@ PAGE_HEADERS = {
 }
 _SAID = {
     Said.WAITING: "It waits for you.",
+    Said.PROCESSING: "Paid. The money is on its way to the channel, and the shop hears when it is there; you can close this page.",
     Said.CAPTURED: "Paid. The shop hears of it; you can close this page.",
     Said.DECLINED: "Declined. Nothing was paid.",
     Said.EXPIRED: "Too late: nothing was paid.",

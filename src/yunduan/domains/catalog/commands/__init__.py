@@ -11,6 +11,7 @@ from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCa
 from yunduan.domains.catalog.commands.comparing import DropComparison
 from yunduan.domains.catalog.commands.goods import ChangeGoods, CreateGoods, GoodsKept, PublishGoods, SetPrice, WithdrawGoods
 from yunduan.domains.catalog.commands.locations import MoveStock, SetSources
+from yunduan.domains.catalog.commands.retaking import CanRetake, RetakeStock
 from yunduan.domains.catalog.commands.reviewing import ApproveGoods, BanGoods, LiftBan, RejectGoods
 from yunduan.domains.catalog.commands.scheduling import OpenScheduled, ScheduleGoods
 from yunduan.domains.catalog.commands.shipping import CreateLocation, SetShippingTemplate
@@ -46,6 +47,7 @@ __all__ = [
     "ApproveApplication",
     "ApproveGoods",
     "BanGoods",
+    "CanRetake",
     "ChangeCategory",
     "ChangeGoods",
     "ChangeShop",
@@ -67,6 +69,7 @@ __all__ = [
     "ReleaseStock",
     "ReopenShop",
     "RerouteStock",
+    "RetakeStock",
     "ReturnStock",
     "SaleLine",
     "ScheduleGoods",

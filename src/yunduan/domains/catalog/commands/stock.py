@@ -27,7 +27,7 @@ from yunduan.kernel.ids import HoldId, LocationId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import handles
-from yunduan.runtime.transaction import Tx
+from yunduan.runtime.transaction import Asking, Tx
 
 
 class StockNow(Struct, frozen=True, kw_only=True):
@@ -174,19 +174,29 @@ def hold_stock(tx: Tx, ask: HoldStock) -> bool:
         if before.state is HoldState.HELD and before.quantities() == wanted:
             return False
         raise Refused(CatalogRefusal.HOLD_EXISTS)
-    shop, variants = sourcing.of_one_shop(tx, wanted)
-    pieces = sourcing.pieces(tx, shop, wanted)
-    hold = Hold(id=ask.hold_id, state=HoldState.HELD, lines=sourcing.sent(shop, wanted, pieces, ask.country, ask.region))
-    _hold_lines(tx, hold)
+    hold, low = promised(tx, ask.hold_id, wanted, ask.country, ask.region)
+    hold_lines(tx, hold)
     tx.add(store.HOLD, hold.id, hold)
-    for id, quantity in wanted.items():
-        there = sum(pieces[id].values())
-        if ran_low(there, there - quantity):
-            tx.tell(StockRanLow(variant_id=id, goods_id=variants[id].goods_id, shop_id=shop.id, available=there - quantity))
+    for fact in low:
+        tx.tell(fact)
     return True
 
 
-def _hold_lines(tx: Tx, hold: Hold, times: int = 1) -> None:
+def promised(at: Asking, id: HoldId, wanted: dict[VariantId, int], country: str, region: str) -> tuple[Hold, list[StockRanLow]]:
+    """A hold of these pieces, wherever they are sent to that place from, and what runs low by it; refuses when there are too few."""
+    shop, variants = sourcing.of_one_shop(at, wanted)
+    pieces = sourcing.pieces(at, shop, wanted)
+    hold = Hold(id=id, state=HoldState.HELD, lines=sourcing.sent(shop, wanted, pieces, country, region))
+    there = {variant_id: sum(pieces[variant_id].values()) for variant_id in wanted}
+    low = [
+        StockRanLow(variant_id=of, goods_id=variants[of].goods_id, shop_id=shop.id, available=there[of] - quantity)
+        for of, quantity in wanted.items()
+        if ran_low(there[of], there[of] - quantity)
+    ]
+    return hold, low
+
+
+def hold_lines(tx: Tx, hold: Hold, times: int = 1) -> None:
     """Count the lines of a hold as held where they lie, or with -1 as free again."""
     for line in hold.lines:
         store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(held=times * line.quantity))
@@ -208,8 +218,8 @@ def reroute_stock(tx: Tx, ask: RerouteStock) -> bool:
         if line.location_id in pieces[line.variant_id]:
             pieces[line.variant_id][line.location_id] += line.quantity
     after = Hold(id=hold.id, state=hold.state, lines=sourcing.sent(shop, wanted, pieces, ask.country, ask.region))
-    _hold_lines(tx, hold, -1)
-    _hold_lines(tx, after)
+    hold_lines(tx, hold, -1)
+    hold_lines(tx, after)
     tx.put(store.HOLD, hold.id, after)
     return True
 

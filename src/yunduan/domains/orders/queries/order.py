@@ -7,10 +7,12 @@ from msgspec import Meta, Struct
 from yunduan.domains.identity.model import Postal, Vault
 from yunduan.domains.orders import cases, model, parcels, sources, store
 from yunduan.domains.orders.charges import Charge, charges
+from yunduan.domains.orders.dispatch import dispatch_by, may_wait_longer
 from yunduan.domains.orders.model import (
     LineNote,
     Order,
     OrderRefusal,
+    OrderSettings,
     OrderState,
     Terms,
 )
@@ -83,6 +85,10 @@ class OrderView(Struct, frozen=True, kw_only=True):
     """What has not, of an order that was paid and stands."""
     leaves_from: tuple[PiecesAt, ...]
     """From which locations that is to leave; for the shop and the operators."""
+    dispatch_by: int
+    """When what has not left of a paid order is called off by itself; 0 when nothing is waited for."""
+    may_wait_longer: bool
+    """Whether the buyer may still agree to wait longer for that."""
     receive_by: int
     """When a shipped order counts as received if the buyer says nothing; 0 when that does not come by itself."""
     may_extend: bool
@@ -170,6 +176,8 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         parcels=_parcels(at, order, agreed),
         unshipped=_unshipped(order, agreed),
         leaves_from=sources.leaves_from(at, order) if inside else (),
+        dispatch_by=dispatch_by(order, at.port(OrderSettings)),
+        may_wait_longer=may_wait_longer(order),
         receive_by=receive_by,
         may_extend=receive_by > 0 and not progress.extended,
         case_id=cases.case_id_of(order.id, progress.cases - 1) if progress.in_case else None,

@@ -21,6 +21,8 @@ class Outcome(StrEnum):
     """What a channel says became of a charge, of a refund or of a payout."""
 
     CAPTURED = "captured"
+    PROCESSING = "processing"
+    """The payer has done what they can, and the money is on its way to the channel."""
     DECLINED = "declined"
     EXPIRED = "expired"
     REFUNDED = "refunded"
@@ -36,6 +38,22 @@ class Outcome(StrEnum):
     """Nothing yet; only ever the answer to a question."""
     UNKNOWN = "unknown"
     """It has not heard of it; only ever the answer to a question."""
+
+
+class Method(Protocol):
+    """A way in which a channel collects, such as at once on its page, or by a slip that is paid at a counter days later."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def hold_ms(self) -> int:
+        """How long stock is held for it."""
+        ...
+
+    @property
+    def extension_ms(self) -> int:
+        """For how much longer, once, when its money is on its way by then."""
+        ...
 
 
 class Told(Protocol):
@@ -92,11 +110,16 @@ class Channel(Protocol):
         ...
 
     @property
+    def methods(self) -> Sequence[Method]:
+        """By which methods it collects; the first is meant where none is named."""
+        ...
+
+    @property
     def headers(self) -> tuple[str, ...]:
         """The names, in lower case, of the headers of a notification that `flaw` looks at; the edge hands on these and no others."""
         ...
 
-    def redirect(self, reference: str, amount: Money, *, due: int) -> str:
+    def redirect(self, reference: str, amount: Money, *, due: int, method: str) -> str:
         """The address of the page on which a payer approves a charge: signed, so that nobody can change what it says."""
         ...
 
@@ -141,6 +164,8 @@ class Channels(Struct, frozen=True):
     """The channels that this cloud takes, by name: a port."""
 
     by_name: Mapping[str, Channel]
+    waits: Mapping[tuple[str, str], tuple[int, int]] = {}
+    """Of which channel's method the market holds stock for another time, and for how much longer once (milliseconds)."""
 
     def named(self, name: str) -> Channel:
         """The channel with a name."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -29,6 +29,13 @@ HOLD_GRACE_MS = 86_400_000
 """How much longer than the payment a hold on a wallet lasts: it is voided when the payment ends, and falls by itself if nobody could."""
 
 
+SLOW_MS = 3_600_000
+"""What may be waited for longer than this holds stock for so long that a buyer may have few such payments at once."""
+
+LATE_MS = 7 * 86_400_000
+"""How long after its time money can still make a payment good; what comes later goes back."""
+
+
 class TenderKind(StrEnum):
     """Where money comes from."""
 
@@ -40,12 +47,16 @@ class TenderKind(StrEnum):
     """What the marketplace has set aside for discounts; a part of what funds an order, never a tender."""
 
 
-class Tender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way in which a part of a payment is paid; `channel` names the channel of a channel tender and is empty otherwise."""
+class Tender(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One way in which a part of a payment is paid; `channel` names the channel of a channel tender and is empty otherwise.
+
+    `method` is one of the channel's, its usual one where none is named.
+    """
 
     kind: TenderKind
     amount: Money
     channel: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])", examples=["sandbox"])] = ""
+    method: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9]{0,15})?(?![\s\S])", examples=["slip"])] = ""
 
 
 class PartOfPayment(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,7 +81,7 @@ class PaymentKind(StrEnum):
 
 
 class PaymentState(StrEnum):
-    """Where a payment stands; all but `PENDING` are final."""
+    """Where a payment stands."""
 
     PENDING = "pending"
     """A channel has yet to say what became of its part."""
@@ -80,7 +91,7 @@ class PaymentState(StrEnum):
     ABANDONED = "abandoned"
     """Whoever began it has given it up."""
     EXPIRED = "expired"
-    """Its time passed."""
+    """Its time passed. Money that comes within a week makes it good, if everything is there still; otherwise it goes back."""
 
 
 class ChargeState(StrEnum):
@@ -89,7 +100,7 @@ class ChargeState(StrEnum):
     PENDING = "pending"
     CAPTURED = "captured"
     ENDED = "ended"
-    """Nothing was collected. A capture that still comes is given back."""
+    """Nothing was collected. A capture that still comes makes an expired payment good, or is given back."""
     RETURNING = "returning"
     """It was collected for a payment that had ended, and is on its way back."""
     RETURNED = "returned"
@@ -104,9 +115,11 @@ class Charge(Struct, frozen=True, kw_only=True):
     channel: str
     amount: Money
     state: ChargeState = ChargeState.PENDING
+    in_flight: bool = False
+    """Whether the channel has said that the money is on its way to it."""
 
 
-class Payment(Struct, frozen=True, kw_only=True):
+class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one checkout, or one top-up, costs; a top-up has neither `checkout_id` nor `parts`."""
 
     id: PaymentId
@@ -121,6 +134,21 @@ class Payment(Struct, frozen=True, kw_only=True):
     """One for each channel tender, in their order; after them what an import collected too much."""
     due: int
     started_at: int
+    extension_ms: int = 0
+    """For how much longer it is waited for, once, when all that is missing is in flight by `due`."""
+    put_off_ms: int = 0
+    """By how much `due` was put off for that."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it may be waited for so long that few of them are allowed at once."""
+        return self.due - self.put_off_ms - self.started_at > SLOW_MS
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether nothing is waited for but what channels have said to be on its way."""
+        missing = [charge for charge in self.charges if charge.state is not ChargeState.CAPTURED]
+        return bool(missing) and all(charge.in_flight and charge.state is ChargeState.PENDING for charge in missing)
 
     @property
     def total(self) -> Money:
@@ -145,6 +173,28 @@ class Payment(Struct, frozen=True, kw_only=True):
     def with_charge(self, changed: Charge) -> "Payment":
         """The same payment with one charge changed."""
         return replace(self, charges=tuple(changed if charge.reference == changed.reference else charge for charge in self.charges))
+
+
+class PaymentMove(NamedTuple):
+    """One row of the table of what becomes of a payment: by what event, at whose word."""
+
+    state: PaymentState
+    event: str
+    who: str
+    next: PaymentState
+
+
+PAYMENT_MOVES: tuple[PaymentMove, ...] = (
+    PaymentMove(PaymentState.PENDING, "capture", "channel", PaymentState.CAPTURED),
+    PaymentMove(PaymentState.PENDING, "process", "channel", PaymentState.PENDING),
+    PaymentMove(PaymentState.PENDING, "decline", "channel", PaymentState.FAILED),
+    PaymentMove(PaymentState.PENDING, "expire", "channel", PaymentState.EXPIRED),
+    PaymentMove(PaymentState.PENDING, "abandon", "buyer", PaymentState.ABANDONED),
+    PaymentMove(PaymentState.PENDING, "put_off", "cloud, once, in flight", PaymentState.PENDING),
+    PaymentMove(PaymentState.PENDING, "lapse", "cloud", PaymentState.EXPIRED),
+    PaymentMove(PaymentState.EXPIRED, "capture", "channel, everything there", PaymentState.CAPTURED),
+)
+"""Every step of a payment that waits for a channel; what else a channel collects goes back and changes no state."""
 
 
 class Redirect(Struct, frozen=True, kw_only=True):
@@ -176,6 +226,13 @@ class PaymentListener(Protocol):
         """The payment was declined or its time passed; what was held is free again."""
         ...
 
+    def paid_late(self, tx: Any, checkout_id: CheckoutId) -> bool:
+        """All the money is there after its time had passed: whether the checkout stands again, all of it; its escrows are funded then.
+
+        Where the answer is no, nothing has changed and the money goes back.
+        """
+        ...
+
 
 def total(currency: str, amounts: Sequence[Money]) -> Money:
     """The sum of amounts of one currency."""
@@ -193,7 +250,7 @@ def check_tenders(parts: Sequence[PartOfPayment], tenders: Sequence[Tender], *, 
         kind, amount = tender.kind, tender.amount
         currencies.add(amount.currency)
         given += amount.amount
-        if flaw := _flaw(kind, amount, tender.channel, is_system=is_system, is_second=kind in kinds):
+        if flaw := _flaw(kind, amount, tender.channel, is_system=is_system, is_second=kind in kinds) or _unnamed(tender):
             raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, flaw)
         kinds.add(kind)
     if len(currencies) != 1:
@@ -219,24 +276,38 @@ def _flaw(kind: TenderKind, amount: Money, channel: str, *, is_system: bool, is_
     return "a wallet pays once" if is_second and kind is not TenderKind.CHANNEL else ""
 
 
+def _unnamed(tender: Tender) -> str:
+    return "a method is one of a channel's" if tender.method and not tender.channel else ""
+
+
 def charges_of(payment_id: PaymentId, tenders: Sequence[Tender]) -> tuple[Charge, ...]:
     """What the channels are asked to collect."""
-    collected = [tender for tender in tenders if tender.kind is TenderKind.CHANNEL]
     return tuple(
         Charge(reference=charge_reference(payment_id, number), channel=tender.channel, amount=tender.amount)
-        for number, tender in enumerate(collected)
+        for number, tender in enumerate(of_channels(tenders))
     )
 
 
-CHECKS_MS = (60_000, 300_000, 900_000)
+def of_channels(tenders: Sequence[Tender]) -> list[Tender]:
+    """Those of the tenders that channels collect."""
+    return [tender for tender in tenders if tender.kind is TenderKind.CHANNEL]
+
+
+_HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
+CHECKS_MS = (60_000, 300_000, 900_000, _HOUR_MS, 6 * _HOUR_MS, *(days * _DAY_MS for days in range(1, 15)))
 """When a channel that has said nothing about a charge is asked, counted from the start of the payment."""
 
-CHECKS_AFTER_DUE_MS = (0, 600_000, 86_400_000)
+LAST_CHECK_MS = 60_000
+"""How long before a payment is due channels are asked once more: by then it has to be known whether money is in flight."""
+
+CHECKS_AFTER_DUE_MS = (0, 600_000, _DAY_MS, 3 * _DAY_MS, LATE_MS)
 """The same, counted from when it was due: money may have been collected at the last moment, and the notification lost."""
 
 
 def next_check(payment: Payment, now: int) -> int | None:
-    """When a payment is looked at next: at its checks before it is due, when it is due, and twice after; then never."""
-    moments = [payment.started_at + wait for wait in CHECKS_MS if payment.started_at + wait < payment.due]
+    """When a payment is looked at next: at its checks before it is due, when it is due, and a few times after; then never."""
+    last = payment.due - LAST_CHECK_MS
+    moments = [payment.started_at + wait for wait in CHECKS_MS if payment.started_at + wait < last]
+    moments += [last] if last > payment.started_at else []
     moments += [payment.due + wait for wait in CHECKS_AFTER_DUE_MS]
     return next((moment for moment in moments if moment > now), None)

@@ -11,7 +11,7 @@ class PaymentRefusal(RefusalCode):
         "The tenders are not the total in its currency, one is empty, or one names a channel that is none.",
     )
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range", "The amount is nothing, or more than may be moved at once."
-    CHANNEL_UNKNOWN = "channel_unknown", "There is no such payment channel here."
+    CHANNEL_UNKNOWN = "channel_unknown", "There is no such payment channel here, or it collects by no such method."
     NOT_FOUND = "payment_not_found", "There is no such payment, or it is somebody else's."
     EXISTS = "payment_exists", "There is a payment by this id already."
     ENDED = "payment_ended", "The payment has been made already."
