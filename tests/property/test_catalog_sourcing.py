@@ -50,13 +50,13 @@ def test_every_piece_comes_from_somewhere_once(there: list[list[int]], wanted: l
 
 
 REGIONS = ("浙江省", "广东省", "西藏自治区")
-holds, places, variants = st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)
-choices = st.lists(st.tuples(variants, st.integers(1, 6)), min_size=1, max_size=3, unique_by=lambda one: one[0])
+holds, places, variants = st.integers(0, 20), st.integers(0, 2), st.integers(0, 2)
+choices = st.lists(st.tuples(variants, st.integers(1, 4)), min_size=1, max_size=2, unique_by=lambda one: one[0])
 regions = st.sampled_from(REGIONS)
 
 
 class Warehouses(RuleBasedStateMachine):
-    """Three locations, three variants, five holds. The model knows each shelf, and of a hold what waits, and has left, from where."""
+    """Three locations, three variants, holds. The model knows each shelf, and of a hold what waits, and has left, from where."""
 
     def __init__(self) -> None:
         """Open a cloud of its own."""
@@ -64,14 +64,18 @@ class Warehouses(RuleBasedStateMachine):
         self._folder = tempfile.TemporaryDirectory()
         self.world = World.at(Path(self._folder.name))
 
-    @initialize(counts=st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=3, max_size=3))
-    def fill(self, counts: list[list[int]]) -> None:
-        """Put pieces everywhere."""
+    @initialize(
+        counts=st.lists(st.lists(st.integers(2, 12), min_size=3, max_size=3), min_size=3, max_size=3),
+        served=st.lists(st.sets(regions, min_size=1), min_size=3, max_size=3),
+    )
+    def fill(self, counts: list[list[int]], served: list[set[str]]) -> None:
+        """Put pieces everywhere; each location sends somewhere."""
         self.depots = Depots(Town(self.world))
         self.variants = [self.depots.goods(*some) for some in counts]
         self.on_hand = {(which, place): counts[which][place] for which in range(3) for place in range(3)}
         self.order = [0, 1, 2]
-        self.ships, self.serves, self.splits = [True] * 3, [set(REGIONS)] * 3, True
+        self.ships, self.serves, self.splits = [True] * 3, served, True
+        self._say()
         self.waits: dict[int, dict[tuple[int, int], int]] = {}
         self.gone: dict[int, dict[tuple[int, int], int]] = {}
         self.back: dict[int, dict[int, int]] = {}
@@ -156,13 +160,15 @@ class Warehouses(RuleBasedStateMachine):
         )
         assert self.outcome(SetSources(shop_id=self.depots.shop, sources=sources, splits=self.splits)) == ""
 
-    @rule(n=holds, chosen=choices, region=regions)
-    def hold(self, n: int, chosen: list[tuple[int, int]], region: str) -> None:
+    def known(self, n: int) -> int:
+        """One of the holds, where there are any."""
+        return sorted(self.waits)[n % len(self.waits)] if self.waits else n
+
+    @rule(chosen=choices, region=regions)
+    def hold(self, chosen: list[tuple[int, int]], region: str) -> None:
         """All lines or none."""
-        wanted = dict(chosen)
+        n, wanted = len(self.waits), dict(chosen)
         ask = hold(n, *((self.variants[which], pieces) for which, pieces in chosen), region=region)
-        if n in self.waits:
-            return
         got, expected = self.outcome(ask), self.expected(wanted, region, {})
         assert got == expected
         if not got:
@@ -173,6 +179,9 @@ class Warehouses(RuleBasedStateMachine):
     @rule(n=holds, region=regions)
     def reroute(self, n: int, region: str) -> None:
         """Stays where it may, or moves whole, or is refused."""
+        n = self.known(n)
+        moves = [one for one in REGIONS if self.sending(one) and any(one not in self.serves[place] for _, place in self.waits.get(n, {}))]
+        region = moves[0] if moves else region
         ask = RerouteStock(hold_id=HoldId(f"hld_{n}"), country="CN", region=region)
         if n not in self.waits:
             assert self.outcome(ask) == "hold_not_found"
@@ -194,6 +203,7 @@ class Warehouses(RuleBasedStateMachine):
     @rule(n=holds, which=variants, pieces=st.integers(1, 4), place=st.one_of(st.none(), places))
     def leave(self, n: int, which: int, pieces: int, place: int | None) -> None:
         """Some leave, from one location or from any."""
+        n = self.known(n)
         if not self.waits.get(n):
             return
         there = {key: left for key, left in self.waits[n].items() if key[0] == which and place in (None, key[1])}
@@ -216,6 +226,7 @@ class Warehouses(RuleBasedStateMachine):
     @rule(n=holds, goes=st.booleans())
     def end(self, n: int, goes: bool) -> None:
         """The rest leaves, or is free again."""
+        n = self.known(n)
         if not self.waits.get(n):
             return
         assert self.outcome((TakeStock if goes else ReleaseStock)(hold_id=HoldId(f"hld_{n}"))) == ""
@@ -228,6 +239,7 @@ class Warehouses(RuleBasedStateMachine):
     @rule(n=holds, which=variants, pieces=st.integers(1, 4), place=st.one_of(st.none(), places))
     def bring_back(self, n: int, which: int, pieces: int, place: int | None) -> None:
         """To the location that is named, or to where they came from; never more than has left."""
+        n = self.known(n)
         if n not in self.waits or self.waits[n] or not self.gone[n]:
             return
         left = sum(went for (one, _), went in self.gone[n].items() if one == which) - self.back[n].get(which, 0)
@@ -281,4 +293,4 @@ class Warehouses(RuleBasedStateMachine):
 
 
 TestWarehouses = Warehouses.TestCase
-TestWarehouses.settings = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+TestWarehouses.settings = settings(max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
