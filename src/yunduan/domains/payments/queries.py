@@ -562,8 +562,6 @@ def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccount
         ("difference", model.difference_account(ask.currency)),
         ("promotions", model.promotions_account(ask.currency)),
         ("shortfall", drawing.shortfall_account(ask.currency)),
-        ("fees", model.fees_account(ask.currency)),
-        ("losses", model.losses_account(ask.currency)),
     ]
     for channel in sorted(at.port(Channels).by_name):
         named.append((f"channel {channel}", model.channel_account(channel, ask.currency)))
@@ -571,6 +569,7 @@ def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccount
         named.append((f"paying {channel}", payees.paying_account(channel, ask.currency)))
         named.append((f"paid out {channel}", payees.paid_out_account(channel, ask.currency)))
         named.append((f"charged {channel}", model.charged_account(channel, ask.currency)))
+    named += [("fees", model.fees_account(ask.currency)), ("losses", model.losses_account(ask.currency))]
     accounts = tuple(PlatformAccount(id=id, name=name, balance=_posted(at, id)) for name, id in named)
     return PlatformAccounts(currency=ask.currency, accounts=accounts)
 
