@@ -17,6 +17,7 @@ from yunduan.domains.orders.cases import BY_SILENCE, CASE_MOVES, DEADLINES_MS
 from yunduan.domains.orders.model import MOVES
 from yunduan.domains.payments.model import PAYMENT_MOVES
 from yunduan.domains.payments.model.chargebacks import CHARGEBACK_MOVES
+from yunduan.domains.payments.unclaimed import UNCLAIMED_MOVES
 from yunduan.edges.http.problems import MEANINGS, STATUS_OF, status_of
 from yunduan.kernel.refusals import KeyRefusal, RefusalCode
 from yunduan.runtime.registry import Domain, Registry, Route
@@ -147,6 +148,7 @@ def states() -> str:
         "Hold of stock": ("held", [(state, to, "", "") for state, all_of in HOLD_MOVES.items() for to in sorted(all_of)]),
         "Payment over a channel": ("pending", [(move.state, move.next, move.event, move.who) for move in PAYMENT_MOVES]),
         "Order": ("placed", [(move.state, move.next, move.step, move.who) for move in MOVES]),
+        "Money that a channel would not give back": ("waiting", [(m.state, m.next, m.event, m.who) for m in UNCLAIMED_MOVES]),
         "Case after the sale": ("asked", [(move.state, move.next, move.event, move.who) for move in CASE_MOVES]),
         "Chargeback": ("open", [(move.state, move.next, move.event, move.who) for move in CHARGEBACK_MOVES]),
     }

@@ -487,6 +487,15 @@ def _withdrawal(stage: Stage, name: str) -> Scene:
     return stage.made(name, "shop finance" if "shops" in name else token, {}, body, {"amount": {"amount": 2, "currency": "CNY"}})
 
 
+def _unclaimed(stage: Stage, name: str) -> Scene:
+    """Money that the channel would not give back."""
+    buyer, token = stage.newcomer()
+    id = stage.town.owed(buyer, ShopId(stage.town.ours["shop_id"]))
+    stage.world.send(NamePayee(channel="sandbox", account=BankAccount(**_ACCOUNT)), actor=buyer.actor)
+    stage.world.settle()
+    return stage.made(name, token, {"unclaimed_id": id}, {"into": "wallet"}, {"into": "account"})
+
+
 def _plan(stage: Stage, name: str) -> Scene:
     shop_id = ShopId(stage.town.ours["shop_id"])
     stage.world.send(SetPayoutPlan(shop_id=shop_id, cycle=Cycle.NONE), actor=Actor(person=stage.town.people["shop owner"]))
@@ -765,6 +774,7 @@ SCENES: dict[str, Make] = {
     "PUT /shops/{shop_id}/payee": _payee,
     "PUT /shops/{shop_id}/payout-plan": _plan,
     "POST /wallet/withdrawals": _withdrawal,
+    "POST /wallet/unclaimed/{unclaimed_id}": _unclaimed,
     "POST /shops/{shop_id}/payouts": _withdrawal,
     "POST /operator/payouts/{payout_id}/approvals": _awaited,
     "POST /operator/payouts/{payout_id}/decline": _awaited,

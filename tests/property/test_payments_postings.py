@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from support.payments import BUYER, SECOND_SHOP, SHOP, by_channel, by_difference, by_wallet, checkout, cny, order, payment_of, refund_id
 from yunduan.domains.ledger.model import Kind, Transfer
-from yunduan.domains.payments import drawing, model, payees, postings
+from yunduan.domains.payments import drawing, model, payees, postings, unclaimed
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import (
     Charge,
@@ -276,7 +276,13 @@ def test_refunds_and_settlement_divide_exactly_what_was_paid(payment: Payment, c
             if piece.kind is TenderKind.CHANNEL
         ]
     for outgoing in asked:
-        book.post(postings.divert(outgoing, BUYER) if refused else postings.give_back(outgoing))
+        if refused:
+            found = unclaimed.owed(outgoing, BUYER, order_id=escrow.order_id, now=0)
+            book.post(postings.owe(found))
+            book.post(postings.divert(found))
+        else:
+            book.post(postings.give_back(outgoing))
+    assert book.balances.get(unclaimed.unclaimed_account(BUYER, "CNY"), 0) == 0
     assert book.balances[model.returning_account("sandbox", "CNY")] == 0
     if escrow.held:
         settlement = model.settle(escrow, cny(min(fee, escrow.held.amount)))

@@ -31,7 +31,7 @@ from support.payments import (
 )
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
-from yunduan.domains.payments import commands, drawing, ending, model, payouts, recourse
+from yunduan.domains.payments import commands, drawing, ending, model, owing, payouts, recourse
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SetAsideForPromotions, SettleEscrow
 from yunduan.domains.payments.cycles import Cycle
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
@@ -52,6 +52,8 @@ from yunduan.domains.payments.queries import PaymentOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.settling import SetPayoutPlan
 from yunduan.domains.payments.store import PAYOUTS
+from yunduan.domains.payments.taking import TakeUnclaimed
+from yunduan.domains.payments.unclaimed import Into, Unclaimed, UnclaimedState, unclaimed_account
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import PersonId, RefundId, ShopId
 from yunduan.kernel.money import Money, split
@@ -321,6 +323,36 @@ class Payments(RuleBasedStateMachine):
             assert (no.code == "payout_not_awaited") == (before.state is not PayoutState.AWAITED)  # noqa: PT017 - the same
             assert no.code == "payout_not_awaited" or (agrees and who.person in before.approvals)  # noqa: PT017 - the same
 
+    @rule(data=st.data(), into=st.sampled_from(Into))
+    def take(self, data: st.DataObject, into: Into) -> None:
+        """Somebody says where goes what a channel would not give back, once; or tries what is not theirs."""
+        found = self._unclaimed()
+        if not found:
+            return
+        one, person = data.draw(st.sampled_from(found)), data.draw(st.sampled_from(PEOPLE))
+        try:
+            self.market.world.send(TakeUnclaimed(unclaimed_id=one.id, into=into), actor=Actor(person=person))
+        except Refused as no:
+            wrong = "unclaimed_not_found" if person != one.payer else "unclaimed_taken"
+            assert no.code == wrong  # noqa: PT017 - which, is the claim
+            assert person != one.payer or one.state is not UnclaimedState.WAITING
+        else:
+            assert (person, one.state) == (one.payer, UnclaimedState.WAITING)
+        self._notice()
+
+    def _unclaimed(self) -> list[Unclaimed]:
+        rows = self.market.world.rows("SELECT body FROM payment_unclaimed ORDER BY id")
+        return [msgspec.json.decode(body, type=Unclaimed) for (body,) in rows]
+
+    @invariant()
+    def what_is_owed_is_what_waits(self) -> None:
+        """To each under their name, and nothing else is there."""
+        if not hasattr(self, "market"):
+            return
+        for person in PEOPLE:
+            waits = sum(one.amount.amount for one in self._unclaimed() if one.payer == person and one.state is UnclaimedState.WAITING)
+            assert self._posted(unclaimed_account(person, "CNY")) == waits
+
     def _payout(self, id: str) -> Payout:
         ((body,),) = self.market.world.rows("SELECT body FROM payment_payout WHERE id = ?", id)
         return msgspec.json.decode(body, type=Payout)
@@ -329,7 +361,7 @@ class Payments(RuleBasedStateMachine):
         """What has been taken from somebody for payouts and has not come back."""
         gone = (PayoutState.AWAITED, PayoutState.SENT, PayoutState.PAID)
         found = [self._payout(id) for id in self.payout_ids]
-        return sum(payout.amount.amount for payout in found if payout.owner == owner and payout.state in gone)
+        return sum(payout.amount.amount for payout in found if payout.owner == owner and payout.state in gone and not payout.unclaimed)
 
     @rule(amount=st.integers(1, 2_000), releases=st.booleans())
     def pledge(self, amount: int, releases: bool) -> None:
@@ -489,7 +521,8 @@ class Payments(RuleBasedStateMachine):
                 has -= sum(tender.amount.amount for tender in payment.tenders if tender.kind is TenderKind.WALLET)
         for id in self.refund_ids:
             refunded = self.market.world.ask(RefundOf(refund_id=id))
-            assert refunded.state is RefundState.DONE
+            waits = any(one.refund_id == id and one.state is UnclaimedState.WAITING for one in self._unclaimed())
+            assert refunded.state is (RefundState.UNCLAIMED if waits else RefundState.DONE)
         assert not any(self._payout(id).is_open for id in self.payout_ids)
         for id in self.refund_ids:
             refunded = self.market.world.ask(RefundOf(refund_id=id))
@@ -571,6 +604,8 @@ REFUND, CAPTURED = model.refund, commands._captured
 PAID, NOT_PAID = ((OutgoingKind.PAYOUT, state) for state in (OutgoingState.DONE, OutgoingState.REFUSED))
 FAULTS = {
     "late money is kept": (ending, "send_back", _forgets_to_send_back),
+    "what is owed is owed to nobody": (owing, "conclude_return", _forgets_to_send_back),
+    "what is taken stays owed": (owing, "follow", _forgets_to_send_back),
     "refunds are forgotten": (model, "after_refund", _forgets_what_went_back),
     "refunds go another way": (model, "refund", _gives_all_over_the_first_tender),
     "late money pays": (commands, "_captured", _pays_whoever_was_given_up),

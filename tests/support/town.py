@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from support.stores import rows_of, tables
-from unit.orders.market import Buyer, Market, channel, yuan
-from yunduan.backends.sandbox import Event, Said
+from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, channel, yuan
+from yunduan.backends.sandbox import Event, Misbehaviour, Said
 from yunduan.domains.catalog.applications import ApplicationForm, DocumentKind, LicenceDocument
 from yunduan.domains.catalog.attributes import Attribute, AttributeKind
 from yunduan.domains.catalog.commands import ApplyForShop, SetAttributes
@@ -25,7 +25,7 @@ from yunduan.domains.identity.model import OperatorRole, Postal, ShopRole, Vault
 from yunduan.domains.identity.queries import Mailbox
 from yunduan.domains.orders.cases import CaseKind, CaseLine, Reason
 from yunduan.domains.orders.claiming import OpenCase
-from yunduan.domains.orders.commands import AddToCart, ReviewOrder
+from yunduan.domains.orders.commands import AddToCart, RefundOrder, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.model import BankAccount, charge_reference, chargeback_id, wallet_account
@@ -127,6 +127,21 @@ class Town:
         self.world.settle()
         return self.world.send(Withdraw(amount=yuan(5_500_000)), actor=buyer.actor).payout_id
 
+    def owed(self, buyer: Buyer, shop_id: ShopId) -> str:
+        """What a buyer has paid over the channel, which would not take it back when the shop refunded it."""
+        market, total = self.market, 1999 + SHIPPING
+        variant = market.offer(shop=market.shop if shop_id == market.shop.shop_id else market.other)
+        buyer.want(variant)
+        placed = self.world.send(buyer.checkout(total, channel(total), items=(variant,)), actor=buyer.actor)
+        market.decide(placed.payment.redirects[0].url)
+        before, market.sandbox.misbehaviour = market.sandbox.misbehaviour, Misbehaviour(refuses_refunds=1000)
+        ask = RefundOrder(shop_id=shop_id, order_id=placed.orders[0].order_id, amount=yuan(total))
+        self.world.send(ask, actor=market.staff("owner", shop=shop_id))
+        self.world.pass_time(MINUTE_MS)
+        market.sandbox.misbehaviour = before
+        ((id,),) = self.world.rows("SELECT max(id) FROM payment_unclaimed WHERE payer = ?", buyer.person)
+        return str(id)
+
     def _tenant(self, buyer_name: str, owner_name: str, shop_id: ShopId) -> dict[str, str]:
         market = self.market
         shop = market.shop if shop_id == market.shop.shop_id else market.other
@@ -162,6 +177,7 @@ class Town:
             "alert_id": self._alert(),
             "application_id": self._applied(buyer),
             "payout_id": self.awaited(market.buyer(6_000_000)),
+            "unclaimed_id": self.owed(buyer, shop_id),
             "review_id": review,
             "parcels": gone,
             "case_id": self._case(buyer, variant),

@@ -7,12 +7,12 @@ from support.payments import CARD
 from unit.catalog.test_applications import FORM
 from unit.notices.told import House
 from unit.orders.market import MINUTE_MS, Buyer, wallet, yuan
-from yunduan.backends.sandbox import Event, Said
+from yunduan.backends.sandbox import Event, Misbehaviour, Said
 from yunduan.domains.catalog.commands import ApplyForShop, ApproveApplication, RejectApplication, WithdrawApplication
 from yunduan.domains.identity.commands import GrantRole, RegisterPerson
-from yunduan.domains.identity.model import OperatorRole, ShopRole
+from yunduan.domains.identity.model import DAY_MS, OperatorRole, ShopRole
 from yunduan.domains.orders.arranging import RedirectOrder
-from yunduan.domains.orders.commands import DeclineOrder
+from yunduan.domains.orders.commands import DeclineOrder, RefundOrder
 from yunduan.domains.orders.facts import ParcelScanned
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.repricing import AgreePrice, OfferPrice
@@ -201,3 +201,15 @@ def test_where_it_goes_and_that_it_is_there(house: House) -> None:
     house.world.send(DeliverFacts(follower="notices", after=cursor, through=cursor, facts=scans))
     assert house.kinds(buyer.person) == ["wallet_topped_up", "order_shipped", "order_delivered"]
     assert house.last(buyer.person).about.number == 1
+
+
+def test_operators_are_told_of_money_that_nobody_claims(house: House, operators: dict[str, PersonId]) -> None:
+    """Once, after half a year; its payer has been told five times by then."""
+    buyer = house.buyer()
+    order, placed = house.bought(buyer, by_channel=True)
+    house.market.decide(placed.payment.redirects[0].url)
+    house.market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1000)
+    house.world.send(RefundOrder(shop_id=house.shop_id, order_id=order, amount=yuan(2799)), actor=house.market.staff())
+    house.world.pass_time(200 * DAY_MS)
+    assert house.kinds(buyer.person).count("money_unclaimed") == 5
+    assert told(house, operators, "unclaimed_late") == {"admin", "finance"}

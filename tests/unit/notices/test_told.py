@@ -14,7 +14,10 @@ from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrd
 from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.reviewing import AnswerReview, FollowUpReview
 from yunduan.domains.payments.commands import TopUpWallet
-from yunduan.domains.payments.model import Tender, TenderKind
+from yunduan.domains.payments.model import BankAccount, Tender, TenderKind
+from yunduan.domains.payments.payouts import NamePayee
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into
 from yunduan.runtime.following import DeliverFacts, Heard
 
 PACK = {"owner", "manager", "packer"}
@@ -105,8 +108,8 @@ def test_a_refund_is_told_when_it_is_decided_and_when_a_channel_has_paid_it(hous
     assert house.kinds(other.person) == ["order_paid", "order_refunded", "refund_arrived"]
 
 
-def test_a_refund_that_the_channel_refuses_is_told_to_lie_in_the_wallet(house: House) -> None:
-    """With what was diverted, not with all of it."""
+def test_of_a_refund_that_the_channel_refuses_its_payer_is_told_until_they_say_where_it_goes(house: House) -> None:
+    """With what could not go back, not with all of it; when they have taken it, that all of it is there."""
     buyer = house.buyer(1000)
     buyer.want(house.market.offer())
     tenders = (Tender(kind=TenderKind.WALLET, amount=yuan(1000)), *channel(1799))
@@ -116,7 +119,21 @@ def test_a_refund_that_the_channel_refuses_is_told_to_lie_in_the_wallet(house: H
     refund = RefundOrder(shop_id=house.shop_id, order_id=placed.orders[0].order_id, amount=yuan(2799))
     house.world.send(refund, actor=house.market.staff())
     house.world.pass_time(DAY_MS)
-    assert house.kinds(buyer.person) == ["wallet_topped_up", "order_paid", "order_refunded", "refund_diverted"]
+    assert house.kinds(buyer.person) == ["wallet_topped_up", "order_paid", "order_refunded", "money_unclaimed"]
+    assert house.last(buyer.person).about.amount == yuan(1799)
+    house.world.pass_time(3 * DAY_MS)
+    assert house.kinds(buyer.person)[4:] == ["money_unclaimed"]
+    house.market.sandbox.misbehaviour = Misbehaviour(refuses_payouts=1000)
+    (waiting,) = house.world.ask(UnclaimedOf(), actor=buyer.actor).items
+    account = BankAccount(bank="中国工商银行", holder="林美", number="6222020200012345670")
+    house.world.send(NamePayee(channel="sandbox", account=account), actor=buyer.actor)
+    house.world.pass_time(DAY_MS)
+    house.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.ACCOUNT), actor=buyer.actor)
+    house.world.pass_time(DAY_MS)
+    assert house.kinds(buyer.person)[5:] == ["payee_confirmed", "money_unclaimed"]
+    house.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=buyer.actor)
+    house.world.pass_time(DAY_MS)
+    assert house.kinds(buyer.person)[7:] == ["refund_diverted"]
     assert house.last(buyer.person).about.amount == yuan(1799)
 
 

@@ -29,8 +29,11 @@ from yunduan.domains.orders.queries import (
 )
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.shipping import ShipOrder
+from yunduan.domains.orders.whereabouts import OrderMoney, Whereabouts
 from yunduan.domains.payments.ending import PassDue
 from yunduan.domains.payments.model import PaymentState, PieceState, RefundState, Tender, TenderKind
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into
 from yunduan.kernel.ids import OrderId
 from yunduan.kernel.refusals import Refused
 
@@ -447,7 +450,7 @@ def test_what_a_review_says_goes_with_its_author(market: Market) -> None:
 
 
 def test_a_refund_can_be_followed_to_its_end(market: Market) -> None:
-    """Piece by piece, by the buyer, by any staff of the shop and by operators: on its way, arrived, or diverted to the wallet."""
+    """Piece by piece, by the buyer, by any staff of the shop and by operators: on its way, arrived, or waiting for the buyer's word."""
     tea = market.offer(5, 1200)
     buyer, other = market.buyer(1000), market.buyer()
     buyer.want(tea)
@@ -478,6 +481,19 @@ def test_a_refund_can_be_followed_to_its_end(market: Market) -> None:
     market.world.pass_time(MINUTE_MS)
     page = market.world.ask(OrderRefunds(order_id=order.order_id, limit=1), actor=buyer.actor)
     assert ([one.refund_id for one in page.items], page.before) == ([second.refund_id], second.refund_id)
+    assert [piece.state for piece in page.items[0].pieces] == [PieceState.DONE, PieceState.UNCLAIMED]
+    assert (page.items[0].state, buyer.money()) == (RefundState.UNCLAIMED, 250 + 250)
+    money = market.world.ask(OrderMoney(order_id=order.order_id), actor=buyer.actor)
+    assert [(part.where, part.amount.amount) for part in money.parts] == [
+        (Whereabouts.HELD, 1800),
+        (Whereabouts.RETURNED, 250),
+        (Whereabouts.UNCLAIMED, 250),
+        (Whereabouts.IN_WALLET, 500),
+    ]
+    assert "2.50 CNY could not go back the way it was paid: say whether you want it in your wallet or in your account." in money.says_en
+    (waiting,) = market.world.ask(UnclaimedOf(), actor=buyer.actor).items
+    market.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=buyer.actor)
+    page = market.world.ask(OrderRefunds(order_id=order.order_id, limit=1), actor=buyer.actor)
     assert [piece.state for piece in page.items[0].pieces] == [PieceState.DONE, PieceState.DIVERTED]
     assert buyer.money() == 250 + 250 + 250
     rest = market.world.ask(OrderRefunds(order_id=order.order_id, before=page.before), actor=buyer.actor)

@@ -26,6 +26,7 @@ from yunduan.domains.payments import model
 from yunduan.domains.payments.commands import AbandonPayment, BookDifference, ResolveAlert, TakeNotification
 from yunduan.domains.payments.model import ChargeState, Mismatch, PaymentStarted, PaymentState, TenderKind
 from yunduan.domains.payments.queries import OpenAlertsOf, PlatformAccountsOf, ReconciliationOf, TheirLine
+from yunduan.domains.payments.unclaimed import unclaimed_account
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -311,7 +312,7 @@ def test_an_abandoned_payment_frees_the_hold_and_is_final(market: Market) -> Non
 
 @pytest.mark.parametrize("refuses", [0, 1000])
 def test_a_capture_after_the_end_goes_back_to_where_it_came_from(market: Market, refuses: int) -> None:
-    """Over the channel; if that refuses, into the payer's wallet. Nothing is ever paid with it."""
+    """Over the channel; if that refuses, it is owed to the payer. Nothing is ever paid with it."""
     started = pending(market)
     market.world.send(AbandonPayment(payment_id=payment_of(1)))
     market.sandbox.misbehaviour = msgspec.structs.replace(market.sandbox.misbehaviour, refuses_refunds=refuses)
@@ -322,8 +323,9 @@ def test_a_capture_after_the_end_goes_back_to_where_it_came_from(market: Market,
     market.pass_time(MINUTE)
     assert market.returning() == 0
     if refuses:
-        assert (market.wallet(), market.clearing()) == (2_300, 2_300)
-        assert market.payment(1).charges[0].state is ChargeState.DIVERTED
+        assert (market.wallet(), market.clearing()) == (2_000, 2_300)
+        assert market.balance(unclaimed_account(BUYER, "CNY")) == 300
+        assert market.payment(1).charges[0].state is ChargeState.UNCLAIMED
     else:
         assert (market.wallet(), market.clearing()) == (2_000, 2_000)
         assert market.payment(1).charges[0].state is ChargeState.RETURNED

@@ -23,6 +23,7 @@ from yunduan.domains.payments import model
 from yunduan.domains.payments.commands import RefundEscrow, ReportOutgoing, SettleEscrow
 from yunduan.domains.payments.model import EscrowState, PieceState, RefundState, TenderKind
 from yunduan.domains.payments.queries import EscrowOf, MoneyByPurpose, RefundOf, ShopBalanceOf, StatementOfShop, WalletOf
+from yunduan.domains.payments.unclaimed import unclaimed_account
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -217,8 +218,8 @@ def test_a_refund_and_a_settlement_that_race_divide_the_same_money(market: Marke
     assert (market.wallet(), market.balance(model.shop_account(SHOP, "CNY"))) == (1_000, 0)
 
 
-def test_a_refund_that_the_channel_refuses_goes_to_the_wallet(market: Market) -> None:
-    """Of the payer, who may never have had one; the refund is finished and says what was diverted."""
+def test_a_refund_that_the_channel_refuses_goes_to_no_wallet_by_itself(market: Market) -> None:
+    """It is owed to the payer, who may never have had one."""
     market.sandbox.misbehaviour = msgspec.structs.replace(market.sandbox.misbehaviour, refuses_refunds=1000)
     started = market.pay(1, [part(1, 1_000)], [by_channel(1_000)], buyer=OTHER)
     market.decide(started)
@@ -227,11 +228,10 @@ def test_a_refund_that_the_channel_refuses_goes_to_the_wallet(market: Market) ->
     market.run_errands()
     market.pass_time(MINUTE)
     refunded = market.world.ask(RefundOf(refund_id=refund_id(1)))
-    assert (refunded.state, refunded.pieces[0].state) == (RefundState.DONE, PieceState.DIVERTED)
-    assert (market.wallet(OTHER), market.returning(), market.clearing()) == (250, 0, 1_000)
-    assert market.world.ask(WalletOf(), actor=Actor(person=OTHER)).balances[0].available == cny(250)
-    (body,) = market.world.rows("SELECT body FROM fact WHERE kind = 'RefundFinished'")[0]
-    assert msgspec.json.decode(body)["diverted"]["amount"] == 250
+    assert (refunded.state, refunded.pieces[0].state) == (RefundState.UNCLAIMED, PieceState.UNCLAIMED)
+    assert (market.wallet(OTHER), market.returning(), market.clearing()) == (0, 0, 1_000)
+    assert market.world.ask(WalletOf(), actor=Actor(person=OTHER)).balances == ()
+    assert market.balance(unclaimed_account(OTHER, "CNY")) == 250
     assert market.reconciles()
 
 
@@ -243,7 +243,7 @@ def test_a_channel_that_refuses_at_once_is_the_same(market: Market) -> None:
     market.sandbox._books.execute("DELETE FROM charge")
     market.refund(1, of=1, amount=250)
     market.run_errands()
-    assert (market.wallet(), market.returning()) == (250, 0)
+    assert (market.balance(unclaimed_account(BUYER, "CNY")), market.returning()) == (250, 0)
 
 
 def test_a_lost_confirmation_of_a_refund_is_found_by_asking(market: Market) -> None:

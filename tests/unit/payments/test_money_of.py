@@ -5,6 +5,9 @@ from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.payments.commands import AbandonPayment
 from yunduan.domains.payments.model import PieceState
 from yunduan.domains.payments.queries import MoneyOf, PersonalMoney
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into
+from yunduan.kernel.actors import Actor
 
 
 def _of(market: Market, in_wallet: int = 0, on_its_way: int = 0) -> bool:
@@ -64,8 +67,8 @@ def test_a_refund_is_on_its_way_until_every_piece_has_arrived(market: Market) ->
     assert _of(market, in_wallet=40)
 
 
-def test_a_refund_that_the_channel_refuses_ends_in_the_wallet(market: Market) -> None:
-    """On its way until then, and a wallet where there was none."""
+def test_a_refund_that_the_channel_refuses_is_on_its_way_until_it_is_taken(market: Market) -> None:
+    """Whatever is owed binds; a wallet comes of it when its owner says so."""
     market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1000)
     market.decide(market.pay(1, [part(1, 1_000)], [by_channel(1_000)]))
     market.tell()
@@ -73,4 +76,7 @@ def test_a_refund_that_the_channel_refuses_ends_in_the_wallet(market: Market) ->
     assert piece.state is PieceState.PENDING
     assert _of(market, on_its_way=1_000)
     market.pass_time(MINUTE)
+    assert _of(market, on_its_way=1_000)
+    (waiting,) = market.world.ask(UnclaimedOf(), actor=Actor(person=BUYER)).items
+    market.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=Actor(person=BUYER))
     assert _of(market, in_wallet=1_000)

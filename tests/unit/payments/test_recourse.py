@@ -33,6 +33,7 @@ from yunduan.domains.payments.queries import (
     StatementOfShop,
 )
 from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.unclaimed import unclaimed_account
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -91,7 +92,7 @@ def test_the_shop_gives_back_from_its_balance_and_the_marketplace_its_commission
 
 
 def test_it_goes_back_over_the_tenders_it_came_from(market: Market) -> None:
-    """The channel's piece is on its way until the channel confirms it, or refuses it and the payer has it in the wallet."""
+    """The channel's piece is on its way until the channel confirms it, or refuses it and it is owed to the payer."""
     market.fill(BUYER, 500)
     started = market.pay(1, [part(1, 1_000)], [by_wallet(500), by_channel(300), by_difference(200)])
     market.decide(started)
@@ -112,7 +113,8 @@ def test_it_goes_back_over_the_tenders_it_came_from(market: Market) -> None:
     back(market, 2, of=1, amount=900)
     market.run_errands()
     market.pass_time(MINUTE)
-    assert (market.wallet(), market.returning(), market.balance(model.difference_account("CNY"))) == (770, 0, 0)
+    assert (market.wallet(), market.returning(), market.balance(model.difference_account("CNY"))) == (500, 0, 0)
+    assert market.balance(unclaimed_account(BUYER, "CNY")) == 270
     assert shop_has(market) == (0, 0, 0)
     assert market.balanced()
     assert market.reconciles()

@@ -37,6 +37,7 @@ from yunduan.domains.payments.facts import (
     ClaimPaidOff,
     DepositReleased,
     EscrowSettled,
+    MoneyUnclaimed,
     NotificationMismatched,
     PayeeChecked,
     PaymentEnded,
@@ -449,10 +450,24 @@ def on_payout_begun(tx: Tx, facts: list[PayoutBegun]) -> None:
 
 @hears(PayoutEnded)
 def on_payout_ended(tx: Tx, facts: list[PayoutEnded]) -> None:
-    """To whoever waits for the money."""
+    """To whoever waits for the money; of what was owed to its owner its refund tells, or that it waits again."""
     telling = _Telling(tx)
     for fact in facts:
+        if not fact.is_of_wallet:
+            continue
         telling.owner(fact.owner, _PAID_OUT[fact.state], About(payout_id=fact.payout_id, amount=fact.amount))
+    telling.give()
+
+
+@hears(MoneyUnclaimed)
+def on_money_unclaimed(tx: Tx, facts: list[MoneyUnclaimed]) -> None:
+    """To whoever it is owed to, each time; to operators when they have said nothing for long."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, payment_id=fact.payment_id, amount=fact.amount)
+        telling.person(fact.payer, NoticeKind.MONEY_UNCLAIMED, about)
+        if fact.is_late:
+            telling.operators(APPROVES, NoticeKind.UNCLAIMED_LATE, About(amount=fact.amount))
     telling.give()
 
 
@@ -528,6 +543,7 @@ FOLLOWERS = (
             on_payee_checked,
             on_payout_begun,
             on_payout_ended,
+            on_money_unclaimed,
             on_case_opened,
             on_case_moved,
             on_person_erased,

@@ -31,6 +31,7 @@ class NoticeKind(StrEnum):
     ORDER_REFUNDED = "order_refunded"
     REFUND_ARRIVED = "refund_arrived"
     REFUND_DIVERTED = "refund_diverted"
+    MONEY_UNCLAIMED = "money_unclaimed"
     REVIEW_ANSWERED = "review_answered"
     WALLET_TOPPED_UP = "wallet_topped_up"
     TOP_UP_FAILED = "top_up_failed"
@@ -77,6 +78,7 @@ class NoticeKind(StrEnum):
     PAYOUT_AWAITED = "payout_awaited"
     CASE_TO_RULE = "case_to_rule"
     PAYMENT_MISMATCHED = "payment_mismatched"
+    UNCLAIMED_LATE = "unclaimed_late"
 
 
 class Way(StrEnum):
@@ -99,7 +101,7 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.SALE_DUE,
         NoticeKind.SALE_OVERDUE,
         NoticeKind.ORDER_REFUNDED,
-        NoticeKind.REFUND_DIVERTED,
+        NoticeKind.MONEY_UNCLAIMED,
         NoticeKind.PAYMENT_RETURNED,
         NoticeKind.ORDER_PAID_LATE,
         NoticeKind.PAYEE_CONFIRMED,

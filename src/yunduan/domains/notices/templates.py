@@ -91,10 +91,17 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _EN: Words("Your refund has arrived", "The refund of {amount} for order {order} ({goods}) has arrived."),
         },
         _KIND.REFUND_DIVERTED: {
-            _ZH: Words("退款已存入钱包", "订单 {order}（{goods}）的退款中有 {amount} 无法原路退回，已存入您的钱包。"),
+            _ZH: Words("退款已存入钱包", "订单 {order}（{goods}）的退款已全部到位，其中 {amount} 已按您的选择存入钱包。"),
             _EN: Words(
                 "Your refund is in your wallet",
-                "{amount} of the refund for order {order} ({goods}) could not go back the way it came and is in your wallet.",
+                "The refund for order {order} ({goods}) is complete; {amount} of it is in your wallet, as you wished.",
+            ),
+        },
+        _KIND.MONEY_UNCLAIMED: {
+            _ZH: Words("退款无法原路退回", "{amount} 无法原路退回。请选择存入钱包，或退到您的收款账户；在您选择之前，这笔钱一直为您保留。"),
+            _EN: Words(
+                "Say where your money goes",
+                "{amount} could not go back the way it was paid. Choose your wallet or your account; it is kept for you.",
             ),
         },
         _KIND.REVIEW_ANSWERED: {
@@ -313,6 +320,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
                 "A case is to be ruled",
                 "Evidence about order {order} ({goods}) is closed. Rule by {until}, or the buyer is given what they ask.",
             ),
+        },
+        _KIND.UNCLAIMED_LATE: {
+            _ZH: Words("退款长期无人领取", "一笔 {amount} 的退款半年无人领取，请联系付款人。"),
+            _EN: Words("Money that nobody claims", "A refund of {amount} has waited for its owner for half a year. Please find them."),
         },
         _KIND.PAYMENT_MISMATCHED: {
             _ZH: Words("渠道通知与账目不符", "支付渠道的一条通知（{amount}）与账目不符，请核对。"),

@@ -35,11 +35,15 @@ class Whereabouts(StrEnum):
     EARNED = "earned"
     RETURNING = "returning"
     RETURNED = "returned"
+    UNCLAIMED = "unclaimed"
+    """A channel would not take it back: the buyer has to say where it goes."""
     IN_WALLET = "in_wallet"
     CONTESTED = "contested"
     """The payer's bank has taken it back, and nobody has decided."""
     CHARGED_BACK = "charged_back"
     """And it stays there."""
+    IN_ACCOUNT = "in_account"
+    """In the account that the buyer has named for it."""
 
 
 class MoneyPart(Struct, frozen=True, kw_only=True):
@@ -145,7 +149,7 @@ def _given_back(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
     """What the buyer has been given back, by where it is."""
     if not order.progress.refunded or not order.progress.paid_at:
         return ()
-    found = dict.fromkeys((Whereabouts.RETURNED, Whereabouts.RETURNING, Whereabouts.IN_WALLET), 0)
+    found = dict.fromkeys(_GIVEN_BACK, 0)
     for refund in at.ask(RefundsOf(order_id=order.id, limit=REFUNDS_MAX)):
         for piece in refund.pieces:
             if piece.kind is not TenderKind.PROMOTION:
@@ -155,9 +159,18 @@ def _given_back(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
 
 
 def _place(kind: TenderKind, state: PieceState) -> Whereabouts:
-    if kind is TenderKind.WALLET or state is PieceState.DIVERTED:
-        return Whereabouts.IN_WALLET
-    return Whereabouts.RETURNED if state is PieceState.DONE else Whereabouts.RETURNING
+    return Whereabouts.IN_WALLET if kind is TenderKind.WALLET else _PLACES[state]
+
+
+_PLACES = {
+    PieceState.PENDING: Whereabouts.RETURNING,
+    PieceState.DONE: Whereabouts.RETURNED,
+    PieceState.UNCLAIMED: Whereabouts.UNCLAIMED,
+    PieceState.LEAVING: Whereabouts.RETURNING,
+    PieceState.DIVERTED: Whereabouts.IN_WALLET,
+    PieceState.PAID_OUT: Whereabouts.IN_ACCOUNT,
+}
+_GIVEN_BACK = (Whereabouts.RETURNED, Whereabouts.RETURNING, Whereabouts.UNCLAIMED, Whereabouts.IN_WALLET, Whereabouts.IN_ACCOUNT)
 
 
 SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -206,7 +219,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{amount} has gone to the shop; a case about it is open.",
         ),
         "earned": ("{amount} 已付给商家。", "{amount} has gone to the shop."),
-        "returning": ("{amount} 正在原路退回。", "{amount} is on its way back."),
+        "returning": ("{amount} 正在退回途中。", "{amount} is on its way back."),
+        "unclaimed": (
+            "{amount} 无法原路退回，请选择退到钱包或您的收款账户。",
+            "{amount} could not go back the way it was paid: say whether you want it in your wallet or in your account.",
+        ),
+        "in_account": ("{amount} 已付到您的收款账户。", "{amount} has been paid to the account that you named."),
         "returned": ("{amount} 已原路退回。", "{amount} has come back the way it was paid."),
         "held_contested": (
             "{amount} 由平台担保；付款方银行已发起拒付，裁定前不会发货、付款或退款。",

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import chargebacks, ending, errands, late, limits, methods, model, payouts, postings, recourse, store
+from yunduan.domains.payments import chargebacks, ending, errands, late, limits, methods, model, owing, payouts, postings, recourse, store
 from yunduan.domains.payments.ending import PassDue
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import (
@@ -53,8 +53,8 @@ from yunduan.domains.payments.model import (
     TenderKind,
     Told,
 )
-from yunduan.domains.payments.returning import asked_before, have_asked, open_purse, send_off, tell_if_finished
-from yunduan.domains.payments.store import ALERTS, ESCROWS, OUTGOING, PAYMENTS, REFUNDS
+from yunduan.domains.payments.returning import asked_before, conclude_return, have_asked, open_purse, send_off, tell_if_finished
+from yunduan.domains.payments.store import ALERTS, ESCROWS, OUTGOING, PAYMENTS
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money, zero
@@ -594,43 +594,19 @@ def _returned(tx: Tx, outgoing: Outgoing) -> None:
     """The channel has given it back."""
     tx.send(postings.give_back(outgoing).command())
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
-    _conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
+    conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
 
 
 def _return_refused(tx: Tx, outgoing: Outgoing) -> None:
-    """The channel will not give it back, so the payer has it in the wallet, unless their bank has taken it for them already."""
+    """The channel will not give it back: it is owed to whoever had paid, unless their bank has taken it for them already."""
     left = chargebacks.made_up(tx, outgoing)
     if not left:
         tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
-        _conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
+        conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
         return
     outgoing = replace(outgoing, amount=left)
-    payer = _payer(tx, outgoing)
-    tx.send(postings.divert(outgoing, payer).command())
-    open_purse(tx, payer, model.wallet_account(payer, outgoing.amount.currency), outgoing.amount.currency)
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
-    _conclude_return(tx, outgoing, PieceState.DIVERTED, ChargeState.DIVERTED)
-
-
-def _payer(tx: Tx, outgoing: Outgoing) -> PersonId:
-    payment = tx.get(PAYMENTS, model.payment_of_reference(outgoing.reference))
-    invariant(payment is not None, "what goes back was paid")
-    return payment.payer  # type: ignore[union-attr] # the line above says so
-
-
-def _conclude_return(tx: Tx, outgoing: Outgoing, piece: PieceState, charge_state: ChargeState) -> None:
-    if outgoing.id == model.return_id(outgoing.reference):
-        payment = tx.get(PAYMENTS, model.payment_of_reference(outgoing.reference))
-        charge = payment.charge(outgoing.reference) if payment else None
-        if payment and charge:
-            tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, state=charge_state)))
-        return
-    refunded = tx.get(REFUNDS, RefundId(outgoing.cause))
-    invariant(refunded is not None, "a piece belongs to a refund")
-    if refunded is not None:
-        refunded = model.after_piece(refunded, outgoing.id, piece)
-        tx.put(REFUNDS, refunded.id, refunded)
-        tell_if_finished(tx, refunded)
+    owing.owe(tx, outgoing)
 
 
 _ENDS: Mapping[tuple[OutgoingKind, OutgoingState], Callable[[Tx, Outgoing], None]] = {

@@ -121,16 +121,34 @@ class PayoutBegun(Fact):
 
 
 class PayoutEnded(Fact):
-    """A payout was paid, or all of it is back: the channel returned it, or an operator declined it."""
+    """A payout was paid, or all of it is back: the channel returned it, or an operator declined it.
+
+    Not `is_of_wallet` when it was owed to its owner (`MoneyUnclaimed`): its refund says what became of it.
+    """
 
     payout_id: str
     owner: str
     amount: Money
     state: PayoutState
+    is_of_wallet: bool = True
+
+
+class MoneyUnclaimed(Fact):
+    """A channel would not give money back, of a refund or of a payment that had ended: its payer has to say where it goes.
+
+    Told again while it waits; at last `is_late`, when operators look after it.
+    """
+
+    unclaimed_id: str
+    payer: PersonId
+    order_id: OrderId | None
+    payment_id: PaymentId | None
+    amount: Money
+    is_late: bool
 
 
 class RefundFinished(Fact):
-    """Every piece of a refund has arrived; `diverted` is what went to the wallet because a channel refused it."""
+    """Every piece of a refund has arrived; `diverted` is what its payer has taken into the wallet because a channel refused it."""
 
     refund_id: RefundId
     order_id: OrderId

@@ -88,6 +88,8 @@ class Payout(Struct, frozen=True, kw_only=True):
     at: int
     approvals: tuple[PersonId, ...] = ()
     ended_at: int = 0
+    unclaimed: str = ""
+    """What is paid out of what was owed to its owner, if it does not come from the wallet."""
 
     @property
     def shop_id(self) -> ShopId | None:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
-from yunduan.domains.payments import limits, payees, postings, recourse
+from yunduan.domains.payments import limits, owing, payees, postings, recourse
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import PayeeChecked, PayoutBegun, PayoutEnded
 from yunduan.domains.payments.limits import Way
@@ -145,12 +145,13 @@ def pay_out_shop(tx: Tx, ask: PayOutShop) -> PayoutMoved:
     return begin(tx, ask.shop_id, ask.amount, asked_by=tx.actor.person)
 
 
-def begin(tx: Tx, owner: str, amount: Money, *, asked_by: PersonId) -> PayoutMoved:
+def begin(tx: Tx, owner: str, amount: Money, *, asked_by: PersonId, unclaimed: str = "") -> PayoutMoved:
     """What is paid out leaves the account now, and is on its way until the channel has said what became of it."""
     payee = payees.usable(tx.get(PAYEES, owner))
     tx.port(Channels).named(payee.channel)
     limit = tx.port(PaymentSettings).approve_above
     payout = payees.begun(tx.id("pyo"), payee, amount, asked_by=asked_by, approve_above=limit, now=tx.now)
+    payout = replace(payout, unclaimed=unclaimed)
     tx.send(postings.pay_out(payout).command())
     tx.add(PAYOUTS, payout.id, payout)
     tx.tell(PayoutBegun(payout_id=payout.id, owner=owner, amount=amount, is_awaited=payout.state is PayoutState.AWAITED))
@@ -196,7 +197,9 @@ def _found(tx: Tx, id: PayoutId) -> Payout:
 def _give_back(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
     """The whole of it, to where it came from; a shop that has come to owe something pays that first."""
     tx.send(postings.pay_back(payout).command())
-    if payout.shop_id is not None:
+    if payout.unclaimed:
+        owing.came_back(tx, payout.unclaimed)
+    elif payout.shop_id is not None:
         recourse.credited(tx, payout.shop_id, payout.amount.currency, payout.id)
     else:
         limits.free(tx, PersonId(payout.owner), Way.OUT, payout.amount, asked_at=payout.at)
@@ -206,7 +209,7 @@ def _give_back(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
 def _end(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
     ended = replace(payout, state=state, ended_at=tx.now)
     tx.put(PAYOUTS, payout.id, ended)
-    tx.tell(PayoutEnded(payout_id=payout.id, owner=payout.owner, amount=payout.amount, state=state))
+    tx.tell(PayoutEnded(payout_id=payout.id, owner=payout.owner, amount=payout.amount, state=state, is_of_wallet=not payout.unclaimed))
     return ended
 
 
@@ -227,6 +230,8 @@ def paid(tx: Tx, outgoing: Outgoing) -> None:
     payout = _found(tx, outgoing.id)
     tx.send(postings.paid_out(payout).command())
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+    if payout.unclaimed:
+        owing.paid(tx, payout.unclaimed)
     _end(tx, payout, PayoutState.PAID)
 
 

@@ -13,14 +13,15 @@
 | settle | escrow | shop and commission; the escrow closes |
 | refund | escrow | wallet, returning, difference, promotions; the escrow closes when it is empty |
 | return | returning | channel |
-| divert | returning | wallet |
+| owe | returning | unclaimed |
+| divert | unclaimed | wallet |
 | draw | shop, deposit, receivable, commission, shortfall | drawing of the refund, and from it as a refund; drawing closes |
 | pay off | shop | receivable |
 | pledge | shop | deposit |
 | release deposit | deposit | shop |
-| pay out | wallet or shop | paying |
+| pay out | wallet, shop or unclaimed | paying |
 | paid out | paying | paid out |
-| pay back | paying | wallet or shop |
+| pay back | paying | wallet, shop or unclaimed |
 | book difference | channel | difference |
 | set aside | commission | promotions |
 | cover | commission | shortfall |
@@ -68,7 +69,8 @@ from yunduan.domains.payments.model import (
     wallet_account,
 )
 from yunduan.domains.payments.payees import Payout, paid_out_account, paying_account
-from yunduan.kernel.ids import AccountId, PaymentId, PersonId, ShopId, TransferId
+from yunduan.domains.payments.unclaimed import Unclaimed, unclaimed_account
+from yunduan.kernel.ids import AccountId, PaymentId, PersonId, ShopId, TransferId, sibling
 from yunduan.kernel.money import Money
 
 
@@ -84,6 +86,7 @@ class AccountCode(IntEnum):
     RETURNING = 22
     DRAWING = 23
     PAYING = 24
+    UNCLAIMED = 25
     CHANNEL = 30
     PAID_OUT = 31
     CHARGED = 32
@@ -106,6 +109,7 @@ RELEASE = Posting(name="release", code=31)
 RETURN = Posting(name="return", code=32)
 DIVERT = Posting(name="divert", code=33)
 DRAW = Posting(name="draw", code=34)
+OWE = Posting(name="owe", code=36)
 PAY_OFF = Posting(name="pay_off", code=35)
 DIFFERENCE = Posting(name="difference", code=40)
 SET_ASIDE = Posting(name="set_aside", code=41)
@@ -132,6 +136,7 @@ TEMPLATES = (
     RELEASE,
     RETURN,
     DIVERT,
+    OWE,
     DRAW,
     PAY_OFF,
     DIFFERENCE,
@@ -450,7 +455,8 @@ def pay_back(payout: Payout) -> Movement:
 def _of_owner(payout: Payout) -> NewAccount:
     if payout.shop_id is not None:
         return shop(payout.shop_id, payout.amount.currency)
-    return wallet(PersonId(payout.owner), payout.amount.currency)
+    of_whom = _unclaimed if payout.unclaimed else wallet
+    return of_whom(PersonId(payout.owner), payout.amount.currency)
 
 
 def _paying(payout: Payout) -> NewAccount:
@@ -471,12 +477,22 @@ def give_back(outgoing: Outgoing) -> Movement:
     return Movement(transfers=RETURN.move(_id_of(outgoing, "bck"), outgoing.amount, source=source, target=target))
 
 
-def divert(outgoing: Outgoing, payer: PersonId) -> Movement:
-    """A channel would not give it back: it goes to the payer's wallet instead."""
-    target = wallet(payer, outgoing.amount.currency)
-    source = returning_account(outgoing.channel, outgoing.amount.currency)
-    moved = DIVERT.move(_id_of(outgoing, "div"), outgoing.amount, source=source, target=target.id)
+def owe(owed: Unclaimed) -> Movement:
+    """A channel would not give it back: it is owed to whoever had paid."""
+    target, source = _unclaimed(owed.payer, owed.amount.currency), returning_account(owed.channel, owed.amount.currency)
+    moved = OWE.move(TransferId(sibling(owed.id, "owe")), owed.amount, source=source, target=target.id)
     return Movement(transfers=moved, opening=(target,))
+
+
+def divert(owed: Unclaimed) -> Movement:
+    """Whoever is owed it takes it into the wallet."""
+    target, source = wallet(owed.payer, owed.amount.currency), unclaimed_account(owed.payer, owed.amount.currency)
+    moved = DIVERT.move(TransferId(sibling(owed.id, "div")), owed.amount, source=source, target=target.id)
+    return Movement(transfers=moved, opening=(target,))
+
+
+def _unclaimed(person: PersonId, currency: str) -> NewAccount:
+    return _account(unclaimed_account(person, currency), currency, AccountCode.UNCLAIMED)
 
 
 def _id_of(outgoing: Outgoing, step: str) -> TransferId:

@@ -25,6 +25,7 @@ from yunduan.domains.payments.model import (
     TenderKind,
 )
 from yunduan.domains.payments.store import CHARGEBACKS, ESCROWS, OUTGOING, PAYMENTS, REFUNDS
+from yunduan.domains.payments.unclaimed import unclaimed_account
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency, Money
@@ -434,8 +435,8 @@ def receipt_of_shop(at: Asking, ask: ReceiptOfShop) -> Receipt:
 
 
 def _is_of_person(at: Asking, person: PersonId, account: AccountId, currency: str) -> bool:
-    """Whether an account is a person's wallet, the escrow of an order that they paid, or what a payment or refund of theirs meets in."""
-    if account == model.wallet_account(person, currency):
+    """Whether an account is a person's wallet, what is owed to them, an order's escrow, or what a payment or refund meets in."""
+    if account in (model.wallet_account(person, currency), unclaimed_account(person, currency)):
         return True
     refund_id = drawing.refund_of_drawing(account)
     if refund_id:

@@ -1,21 +1,27 @@
 """How a refund that has been decided goes back: written down, asked of the channels by couriers, told when every piece has arrived."""
 
+from msgspec.structs import replace
+
 from yunduan.domains.payments import store
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import RefundFinished
 from yunduan.domains.payments.model import (
     Charge,
+    ChargeState,
     PaymentRefusal,
     PieceState,
     Refund,
     RefundPiece,
     RefundState,
     TenderKind,
+    after_piece,
+    payment_of_reference,
+    return_id,
 )
-from yunduan.domains.payments.store import OUTGOING, PURSES, REFUNDS, Purse
+from yunduan.domains.payments.store import OUTGOING, PAYMENTS, PURSES, REFUNDS, Purse
 from yunduan.kernel.ids import AccountId, OrderId, RefundId
 from yunduan.kernel.money import Money, zero
-from yunduan.kernel.refusals import Refused
+from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.transaction import Tx
 
 
@@ -73,3 +79,19 @@ def open_purse(tx: Tx, owner: str, account: AccountId, currency: str) -> Purse:
         purse = Purse(owner=owner, currency=currency, account=account)
         tx.add(PURSES, (owner, currency), purse)
     return purse
+
+
+def conclude_return(tx: Tx, outgoing: Outgoing, piece: PieceState, charge_state: ChargeState) -> None:
+    """Keep what has become of a piece of a refund, or of a whole charge, that was asked of a channel."""
+    if outgoing.id == return_id(outgoing.reference):
+        payment = tx.get(PAYMENTS, payment_of_reference(outgoing.reference))
+        charge = payment.charge(outgoing.reference) if payment else None
+        if payment and charge:
+            tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, state=charge_state)))
+        return
+    refunded = tx.get(REFUNDS, RefundId(outgoing.cause))
+    invariant(refunded is not None, "a piece belongs to a refund")
+    if refunded is not None:
+        refunded = after_piece(refunded, outgoing.id, piece)
+        tx.put(REFUNDS, refunded.id, refunded)
+        tell_if_finished(tx, refunded)

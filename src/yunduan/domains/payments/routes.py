@@ -23,6 +23,7 @@ from yunduan.domains.payments.queries import (
     WalletOf,
 )
 from yunduan.domains.payments.settling import PayoutForecast, SetPayoutPlan
+from yunduan.domains.payments.taking import LateUnclaimedOf, TakeUnclaimed, UnclaimedOf
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
 _EARNS = Owner.shop("owner", "finance")
@@ -95,6 +96,33 @@ ROUTES = (
         SELF,
         client=("before", "limit"),
         summary="What the caller has had paid out, the latest first, and to which account",
+    ),
+    Route(
+        "GET",
+        "/wallet/unclaimed",
+        UnclaimedOf,
+        "payments:read",
+        SELF,
+        client=("before", "limit"),
+        summary="What a channel would not give back to the caller, and where it is",
+    ),
+    Route(
+        "POST",
+        "/wallet/unclaimed/{unclaimed_id}",
+        TakeUnclaimed,
+        "payments:write",
+        RECORD,
+        client=("into",),
+        summary="Have it in the wallet, or paid to the caller's own account",
+    ),
+    Route(
+        "GET",
+        "/operator/unclaimed",
+        LateUnclaimedOf,
+        "operate",
+        _BOOKS,
+        client=("after", "limit"),
+        summary="Money that has waited for its owner for half a year",
     ),
     Route(
         "POST",

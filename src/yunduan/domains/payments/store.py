@@ -17,6 +17,7 @@ from yunduan.domains.payments.model import (
 )
 from yunduan.domains.payments.model.chargebacks import Stated
 from yunduan.domains.payments.payees import Payee, Payout
+from yunduan.domains.payments.unclaimed import Unclaimed
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Tx
@@ -94,6 +95,16 @@ PAYOUTS: Table[str, Payout] = Table(
     remembered=DOCUMENTS_REMEMBERED,
 )
 
+_unclaimed = msgspec.json.Decoder(Unclaimed).decode
+UNCLAIMED: Table[str, Unclaimed] = Table(
+    name="payment_unclaimed",
+    columns={"id": str, "payer": str, "state": str, "is_late": int, "body": bytes},
+    value=lambda row: _unclaimed(row[4]),
+    row=lambda one: (one.id, one.payer, one.state.value, int(one.is_late), _encode(one)),
+    updates=("state", "is_late", "body"),
+    remembered=DOCUMENTS_REMEMBERED,
+)
+
 _alert = msgspec.json.Decoder(Alert).decode
 ALERTS: Table[str, Alert] = Table(
     name="payment_alert",
@@ -157,6 +168,8 @@ _CHARGEBACKS_ON = "SELECT body FROM payment_chargeback WHERE reference = ? ORDER
 _FILE_CHARGEBACK = "INSERT INTO payment_chargeback_of (owner, place) VALUES (?, ?)"
 _CHARGEBACKS_OF = "SELECT place FROM payment_chargeback_of WHERE owner = ? AND place < ? ORDER BY place DESC LIMIT ?"
 _EVIDENCE = "SELECT chargeback_id, number, shop_id, speaker, sealed, at FROM payment_evidence WHERE chargeback_id = ? ORDER BY number"
+_UNCLAIMED_OF = "SELECT body FROM payment_unclaimed WHERE payer = ? AND id < ? ORDER BY id DESC LIMIT ?"
+_LATE = "SELECT body FROM payment_unclaimed WHERE state = 'waiting' AND is_late = 1 AND id > ? ORDER BY id LIMIT ?"
 _PURSES = "SELECT owner, currency, account, owes FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
@@ -194,6 +207,16 @@ def awaited_payouts(reader: Reader, after: str, limit: int) -> list[Payout]:
 def open_payouts(reader: Reader, owner: str) -> list[Payout]:
     """Payouts of somebody that have not ended."""
     return [_payout(body) for (body,) in reader.rows(_OPEN_PAYOUTS, (owner,))]
+
+
+def unclaimed_of(reader: Reader, payer: PersonId, before: str, limit: int) -> list[Unclaimed]:
+    """What channels would not give back to somebody, the latest first."""
+    return [_unclaimed(body) for (body,) in reader.rows(_UNCLAIMED_OF, (payer, before, limit))]
+
+
+def late_unclaimed(reader: Reader, after: str, limit: int) -> list[Unclaimed]:
+    """What has waited for its owner for long, the longest first."""
+    return [_unclaimed(body) for (body,) in reader.rows(_LATE, (after, limit))]
 
 
 def payee(reader: Reader, owner: str) -> Payee | None:

@@ -53,6 +53,7 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "subject": "shp",
         "template": "tpl",
         "transfer": "fnd",
+        "unclaimed": "ucl",
         "variant": "var",
     }
 )

@@ -23,7 +23,7 @@ from yunduan.runtime.transaction import Asking
 
 
 class RefundPieceView(Struct, frozen=True, kw_only=True):
-    """What of a refund goes back over one way; what a channel would not take back has gone to the buyer's wallet (`diverted`)."""
+    """What of a refund goes back over one way; what a channel would not take back waits for the buyer's word (`unclaimed`)."""
 
     kind: TenderKind
     channel: str

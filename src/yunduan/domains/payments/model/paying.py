@@ -104,8 +104,14 @@ class ChargeState(StrEnum):
     RETURNING = "returning"
     """It was collected for a payment that had ended, and is on its way back."""
     RETURNED = "returned"
+    UNCLAIMED = "unclaimed"
+    """The channel would not take it back: it is owed to the payer, who is asked where it goes."""
+    LEAVING = "leaving"
+    """It is being paid to the account that the payer has named."""
     DIVERTED = "diverted"
-    """The channel would not take it back, so it went to the payer's wallet."""
+    """The payer has taken it into the wallet."""
+    PAID_OUT = "paid_out"
+    """It is in that account."""
 
 
 class Charge(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ class RefundState(StrEnum):
 
     PENDING = "pending"
     """A channel has yet to confirm its part."""
+    UNCLAIMED = "unclaimed"
+    """A channel would not take a part of it back: whoever had paid has to say where it goes."""
     DONE = "done"
 
 
@@ -29,8 +31,14 @@ class PieceState(StrEnum):
 
     PENDING = "pending"
     DONE = "done"
+    UNCLAIMED = "unclaimed"
+    """The channel refused to give it back: it is owed to the payer, who is asked where it goes."""
+    LEAVING = "leaving"
+    """It is being paid to the account that the payer has named."""
     DIVERTED = "diverted"
-    """The channel refused to give it back, so it went to the payer's wallet."""
+    """The payer has taken it into the wallet."""
+    PAID_OUT = "paid_out"
+    """It is in that account."""
 
 
 class RefundPiece(Struct, frozen=True, kw_only=True):
@@ -131,7 +139,10 @@ def _of_promotion(escrow: Escrow, funding: Funding, left: Money) -> Money:
 
 
 def _refund_state(pieces: Sequence[RefundPiece]) -> RefundState:
-    return RefundState.PENDING if any(piece.state is PieceState.PENDING for piece in pieces) else RefundState.DONE
+    states = {piece.state for piece in pieces}
+    if PieceState.UNCLAIMED in states:
+        return RefundState.UNCLAIMED
+    return RefundState.DONE if states.isdisjoint({PieceState.PENDING, PieceState.LEAVING}) else RefundState.PENDING
 
 
 def after_refund(escrow: Escrow, refunded: Refund) -> Escrow:
@@ -149,17 +160,23 @@ def after_refund(escrow: Escrow, refunded: Refund) -> Escrow:
 
 
 def after_piece(refunded: Refund, request: str, state: PieceState) -> Refund:
-    """A refund when a channel has said what became of one piece."""
+    """A refund when something has become of one piece."""
     pieces = tuple(replace(piece, state=state) if piece.request == request else piece for piece in refunded.pieces)
     return replace(refunded, pieces=pieces, state=_refund_state(pieces))
 
 
 def on_its_way(payments: Sequence[Payment], refunds: Sequence[Refund]) -> list[Money]:
-    """What channels have yet to collect, or to give back, of these."""
+    """What channels have yet to collect, or to give back, of these, and what is owed to whoever has not said where it goes.
+
+    What is being paid to their account is a payout, and counted as that.
+    """
     charges = [
         charge.amount
         for payment in payments
         for charge in payment.charges
-        if payment.state is PaymentState.PENDING or charge.state is ChargeState.RETURNING
+        if payment.state is PaymentState.PENDING or charge.state in (ChargeState.RETURNING, ChargeState.UNCLAIMED)
     ]
-    return charges + [piece.amount for refund in refunds for piece in refund.pieces if piece.state is PieceState.PENDING]
+    return charges + [piece.amount for refund in refunds for piece in refund.pieces if piece.state in _OWED]
+
+
+_OWED = (PieceState.PENDING, PieceState.UNCLAIMED)

@@ -34,6 +34,8 @@ class PaymentRefusal(RefusalCode):
     PAYOUT_NOT_FOUND = "payout_not_found", "There is no such payout."
     PAYOUT_NOT_AWAITED = "payout_not_awaited", "Nobody's approval is waited for: it is on its way, or has ended."
     APPROVED_BY_THE_SAME = "approved_by_the_same", "Whoever asked for it, or has approved it already, cannot be the next to approve it."
+    UNCLAIMED_NOT_FOUND = "unclaimed_not_found", "There is no such money, or it is somebody else's."
+    UNCLAIMED_TAKEN = "unclaimed_taken", "It has been taken already, or is on its way to the account that was named."
     WALLET_OFF = "wallet_off", "This market has no wallets; what is in one can be withdrawn."
     EXCEEDS_DAY = "exceeds_day", "More than may go into or out of this wallet in one day."
     SHOP_OWES = "shop_owes", "The shop owes the marketplace: its money pays that first."

@@ -1,0 +1,129 @@
+"""Money that a channel would not give back: owed to whoever had paid, until they say where it goes. Values; no input, no output.
+
+It may be that a card is closed. Nobody is made to take a wallet for it: the payer takes it into the wallet, or has it paid to the account
+that they have named. Until then it lies in an account of the ledger under their name.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from yunduan.domains.payments.errands import Outgoing
+from yunduan.domains.payments.model import PaymentRefusal
+from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, sibling
+from yunduan.kernel.money import Money
+from yunduan.kernel.refusals import Refused, invariant
+
+DAY_MS = 86_400_000
+REMINDED_MS = (3 * DAY_MS, 14 * DAY_MS, 60 * DAY_MS, 180 * DAY_MS)
+"""When the payer is told again, counted from the day on which it came to wait; with the last of them it is in the operators' list."""
+
+UnclaimedId = Annotated[str, Meta(pattern=r"^ucl_[0-9a-z]{1,40}(?![\s\S])", description="Money that waits for its owner.")]
+
+
+class Into(StrEnum):
+    """Where its owner may have it."""
+
+    WALLET = "wallet"
+    ACCOUNT = "account"
+    """The bank account that they have named and the channel has confirmed."""
+
+
+class UnclaimedState(StrEnum):
+    """Where it is."""
+
+    WAITING = "waiting"
+    """Its owner has to say where it goes."""
+    LEAVING = "leaving"
+    """It is being paid to their account."""
+    TAKEN = "taken"
+    """It is in their wallet."""
+    PAID = "paid"
+
+
+class UnclaimedMove(Struct, frozen=True):
+    """One row of the table of what becomes of it."""
+
+    state: UnclaimedState
+    event: str
+    who: str
+    next: UnclaimedState
+
+
+UNCLAIMED_MOVES: tuple[UnclaimedMove, ...] = (
+    UnclaimedMove(UnclaimedState.WAITING, "take_into_wallet", "owner", UnclaimedState.TAKEN),
+    UnclaimedMove(UnclaimedState.WAITING, "take_to_account", "owner", UnclaimedState.LEAVING),
+    UnclaimedMove(UnclaimedState.WAITING, "remind", "cloud", UnclaimedState.WAITING),
+    UnclaimedMove(UnclaimedState.LEAVING, "pay", "channel", UnclaimedState.PAID),
+    UnclaimedMove(UnclaimedState.LEAVING, "refuse", "channel", UnclaimedState.WAITING),
+    UnclaimedMove(UnclaimedState.LEAVING, "decline", "operator", UnclaimedState.WAITING),
+)
+"""Every step that there is. None of them ends it by time: what is owed stays owed."""
+
+
+class Unclaimed(Struct, frozen=True, kw_only=True):
+    """What a channel refused to give back, of a refund or of a payment that had ended; `request` is what it was asked for it."""
+
+    id: UnclaimedId
+    payer: PersonId
+    request: str
+    amount: Money
+    channel: str
+    state: UnclaimedState
+    at: int
+    order_id: OrderId | None = None
+    """Of a refund, with its id; else the payment:"""
+    refund_id: RefundId | None = None
+    payment_id: PaymentId | None = None
+    reminded: int = 0
+    """How often its owner has been told again."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it has waited so long that operators look after it."""
+        return self.reminded >= len(REMINDED_MS)
+
+
+def unclaimed_account(person: PersonId, currency: str) -> AccountId:
+    """What is owed to a person who has not said where it goes; zero when nothing is."""
+    return AccountId(f"{sibling(person, 'owe')}{currency.lower()}")
+
+
+def unclaimed_id(request: str) -> UnclaimedId:
+    """The id of what a channel would not give back by this request: pieces of refunds and whole charges may share their digits."""
+    kind, _, digits = request.partition("_")
+    return f"ucl_{kind}{digits}"
+
+
+def owed(outgoing: Outgoing, payer: PersonId, *, order_id: OrderId | None, now: int) -> Unclaimed:
+    """What a request comes to that was refused."""
+    is_refund = order_id is not None
+    return Unclaimed(
+        id=unclaimed_id(outgoing.id),
+        payer=payer,
+        request=outgoing.id,
+        amount=outgoing.amount,
+        channel=outgoing.channel,
+        state=UnclaimedState.WAITING,
+        at=now,
+        order_id=order_id,
+        refund_id=RefundId(outgoing.cause) if is_refund else None,
+        payment_id=None if is_refund else PaymentId(outgoing.cause),
+    )
+
+
+def taken(found: Unclaimed | None, person: PersonId, into: Into) -> Unclaimed:
+    """It, on its way to where its owner wants it; refuses what is somebody else's, and what does not wait any more."""
+    if found is None or not person or found.payer != person:
+        raise Refused(PaymentRefusal.UNCLAIMED_NOT_FOUND)
+    if found.state is not UnclaimedState.WAITING:
+        raise Refused(PaymentRefusal.UNCLAIMED_TAKEN, found.state)
+    return replace(found, state=UnclaimedState.TAKEN if into is Into.WALLET else UnclaimedState.LEAVING)
+
+
+def moved(found: Unclaimed | None, to: UnclaimedState) -> Unclaimed:
+    """It, when a payout of it has ended."""
+    invariant(found is not None and found.state is UnclaimedState.LEAVING, "what is paid out was on its way")
+    return replace(found, state=to)  # type: ignore[type-var, return-value] # the line above says so
