@@ -637,12 +637,16 @@ _CASE_IN = {
     "/refusal": CaseState.ASKED,
     "/offer": CaseState.ASKED,
     "/arrival": CaseState.SENT,
+    "/replacement": CaseState.REPLACING,
+    "/refund": CaseState.REPLACING,
+    "/receipt": CaseState.REPLACED,
     "/ruling": CaseState.HEARD,
 }
 """In which state a case is for each step, by the end of its path."""
 _CASE_SAYS: dict[str, dict[str, Any]] = {
     "/shipment": {"carrier": "SF Express", "tracking": "SF1"},
     "/dispute": {"text": "请评理"},
+    "/replacement": {"carrier": "SF Express", "tracking": "SF3"},
     "/evidence": {"text": "见照片"},
     "/refusal": {"text": "没有问题"},
     "/offer": {"amount": {"amount": 1000, "currency": "CNY"}, "returns": False, "text": ""},
@@ -651,6 +655,7 @@ _CASE_SAYS: dict[str, dict[str, Any]] = {
 }
 _CASE_SAYS_OTHERWISE: dict[str, dict[str, Any]] = {
     "/shipment": {"tracking": "SF2"},
+    "/replacement": {"tracking": "SF4"},
     "/offer": {"returns": True},
     "/arrival": {"restock": False},
 }
@@ -662,12 +667,14 @@ def _case(stage: Stage, name: str) -> Scene:
     end = name[name.rindex("/") :]
     state = CaseState.SENT if name == "POST /shops/{shop_id}/cases/{case_id}/dispute" else _CASE_IN[end]
     kind = CaseKind.RETURN if state in (CaseState.TO_SEND, CaseState.SENT) else CaseKind.REFUND
+    if state in (CaseState.REPLACING, CaseState.REPLACED):
+        kind = CaseKind.EXCHANGE
     made = Claim(stage.market, buyer, kind=kind)
     stage.world.settle()
     if state is None:
         made.take(CaseEvent.WITHDRAW, Who.BUYER)
         line = {"variant_id": made.variant, "quantity": 1}
-        body = {"kind": "refund", "reason": "damaged", "lines": [line], "text": "碎了", "amount": None}
+        body = {"kind": "refund", "reason": "damaged", "lines": [line], "text": "碎了", "amount": None, "instead": None}
         return stage.made(name, token, {"order_id": made.order}, body, body | {"reason": "wrong_goods"})
     if state is CaseState.HEARD:  # without letting days pass for everybody else
         made.lead_to(CaseState.DISPUTED)
@@ -807,6 +814,9 @@ SCENES: dict[str, Make] = {
     "POST /cases/{case_id}/acceptance": _case,
     "POST /cases/{case_id}/withdrawal": _case,
     "POST /cases/{case_id}/shipment": _case,
+    "POST /cases/{case_id}/receipt": _case,
+    "POST /cases/{case_id}/refund": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/replacement": _case,
     "POST /cases/{case_id}/dispute": _case,
     "POST /cases/{case_id}/evidence": _case,
     "POST /shops/{shop_id}/cases/{case_id}/agreement": _case,

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unit.orders.casebook import DAYS, EDGES, Claim
-from unit.orders.market import Market, channel, wallet, yuan
+from unit.orders.market import Market, channel, held_by_orders, wallet, yuan
 from yunduan.domains.orders.cases import CaseEvent, CaseKind
 from yunduan.domains.orders.commands import RefundOrder
 from yunduan.domains.orders.model import Who
@@ -22,6 +22,8 @@ steps = st.one_of(
     st.sampled_from(EVENTS),
     st.tuples(st.just("refund"), st.integers(1, TOTAL)),
     st.tuples(st.just("claim"), st.integers(1, 2)),
+    st.tuples(st.just("exchange"), st.integers(1, 2)),
+    st.tuples(st.just("shelf"), st.integers(0, 3)),
     st.tuples(st.just("receive"), st.just(0)),
     st.tuples(st.just("wait"), st.integers(1, 6)),
 )
@@ -41,9 +43,10 @@ def test_no_more_comes_back_than_was_captured(by_channel: bool, kind: CaseKind, 
                 market.assert_balanced()
             market.world.pass_time((sum(DAYS.values()) + 40) * DAY_MS)
             assert market.escrow(made.order) == 0
-            assert made.state in ("refunded", "closed")
+            assert made.state in ("refunded", "exchanged", "closed")
             assert market.state(made.order) in ("received", "refunded")
             assert market.world.cloud.writer.alarms_refused == 0
+            assert held_by_orders(market.world, dict.fromkeys((made.variant, made.other), 0)) == {made.variant: 0, made.other: 0}
             ((refunded,),) = market.world.rows("SELECT count(*) FROM orders WHERE state = 'refunded'")
             theirs = market.earned() + market.commission()
             assert 0 <= theirs <= TOTAL
@@ -65,6 +68,11 @@ def _take(market: Market, made: Claim, step: tuple[object, object]) -> None:
             made.does(RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=amount), market.staff("owner"))
         elif what == "claim":
             made.case = market.world.send(made.asking(quantity=int(str(more))), actor=made.buyer.actor).case_id
+        elif what == "exchange":
+            ask = made.asking(quantity=int(str(more)), kind=CaseKind.EXCHANGE)
+            made.case = market.world.send(ask, actor=made.buyer.actor).case_id
+        elif what == "shelf":
+            market.stock(made.other, int(str(more)))
         elif what == "receive":
             made.does(ConfirmReceipt(order_id=made.order), made.buyer.actor)
         elif isinstance(what, CaseEvent) and isinstance(more, Who):

@@ -79,7 +79,8 @@ def _rest_cancelled(it: OrderRestCancelled) -> list[Cause]:
 def _moved(it: CaseMoved) -> list[Cause]:
     """To the other side, or to both; the market has no operators who could be told to rule."""
     sides = (it.by != "buyer") + (it.by != "shop")
-    return [(_CASE[it.event], it.case_id)] * sides if it.event in _CASE else []
+    kind = "case_replacement_gone" if (it.event, it.by) == ("offer", "cloud") else _CASE.get(it.event)
+    return [(kind, it.case_id)] * sides if kind else []
 
 
 _CASE = {
@@ -96,6 +97,11 @@ _CASE = {
     "rule": "case_ruled",
     "dismiss": "case_dismissed",
     "withdraw": "case_withdrawn",
+    "agree_to_exchange": "case_exchange_agreed",
+    "arrive_to_exchange": "case_replacement_due",
+    "replace": "case_replaced",
+    "receive": "case_exchanged",
+    "take_refund": "case_refund_instead",
 }
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid_late" if it.late else "order_paid", it.order_id)],

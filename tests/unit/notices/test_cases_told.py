@@ -76,6 +76,32 @@ def test_what_comes_back_is_told_too(house: House, steps: list[tuple[CaseEvent, 
     assert said(house, made) == (buyer, shop)
 
 
+@pytest.mark.parametrize(
+    ("steps", "buyer", "shop"),
+    [
+        ([(E.REPLACE, SHOP), (E.RECEIVE, BUYER)], ["replaced"], ["exchanged"]),
+        ([(E.REPLACE, SHOP), (E.RECEIVE, CLOUD)], ["replaced", "exchanged"], ["exchanged"]),
+        ([(E.TAKE_REFUND, BUYER)], [], ["refund_instead"]),
+        ([(E.TAKE_REFUND, CLOUD)], ["refund_instead"], ["refund_instead"]),
+    ],
+)
+def test_what_is_given_in_exchange_is_told(house: House, steps: list[tuple[CaseEvent, Who]], buyer: list[str], shop: list[str]) -> None:
+    """After the goods have come back."""
+    made = claim(house, kind=CaseKind.EXCHANGE).lead_to(S.REPLACING)
+    for event, who in steps:
+        made.take(event, who)
+    assert said(house, made) == (["exchange_agreed", "replacement_due", *buyer], ["opened", "sent_back", *shop])
+
+
+def test_that_what_was_wanted_in_exchange_is_gone_is_told_to_both(house: House) -> None:
+    """With how much is on offer."""
+    made = claim(house, kind=CaseKind.EXCHANGE)
+    house.market.stock(made.other, 0)
+    made.wait()
+    assert said(house, made) == (["replacement_gone"], ["opened", "replacement_gone"])
+    assert house.last(made.buyer.person).about.amount == yuan(TOTAL)
+
+
 def test_it_says_how_much_and_until_when(house: House) -> None:
     """By the market's calendar, and never what either side has written."""
     made = claim(house)

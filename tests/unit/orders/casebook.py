@@ -18,6 +18,7 @@ from yunduan.domains.orders.claiming import (
 )
 from yunduan.domains.orders.commands import RefundOrder
 from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
+from yunduan.domains.orders.exchanging import ReceiveReplacement, SendReplacement, TakeRefundInstead
 from yunduan.domains.orders.model import Who
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import CaseId, OrderId
@@ -26,36 +27,48 @@ from yunduan.kernel.messages import Command
 DAY_MS = 86_400_000
 TOTAL = 2 * 1999 + 800
 """Two pieces for 19.99, sent for 8.00: what every order of these tests costs."""
+AGREES = {"agree": "refunded", "agree_to_return": "to_send", "agree_to_exchange": "to_send"}
 WRITTEN = {
     "buyer": {
         "asked": {"withdraw": "closed"},
         "offered": {"accept": "refunded", "accept_to_return": "to_send", "call_operator": "disputed", "withdraw": "closed"},
         "refused": {"call_operator": "disputed", "withdraw": "closed"},
         "to_send": {"send_back": "sent", "withdraw": "closed"},
+        "replacing": {"take_refund": "refunded"},
+        "replaced": {"receive": "exchanged", "call_operator": "disputed"},
         "disputed": {"give_evidence": "disputed", "withdraw": "closed"},
         "heard": {"withdraw": "closed"},
     },
     "shop": {
-        "asked": {"agree": "refunded", "agree_to_return": "to_send", "offer": "offered", "refuse": "refused"},
-        "offered": {"agree": "refunded", "agree_to_return": "to_send"},
-        "refused": {"agree": "refunded", "agree_to_return": "to_send", "offer": "offered"},
-        "sent": {"arrive": "refunded", "call_operator": "disputed"},
-        "disputed": {"agree": "refunded", "agree_to_return": "to_send", "give_evidence": "disputed"},
-        "heard": {"agree": "refunded", "agree_to_return": "to_send"},
+        "asked": {
+            "agree": "refunded",
+            "agree_to_return": "to_send",
+            "agree_to_exchange": "to_send",
+            "offer": "offered",
+            "refuse": "refused",
+        },
+        "offered": AGREES,
+        "refused": AGREES | {"offer": "offered"},
+        "sent": {"arrive": "refunded", "arrive_to_exchange": "replacing", "call_operator": "disputed"},
+        "replacing": {"replace": "replaced"},
+        "disputed": AGREES | {"give_evidence": "disputed"},
+        "heard": AGREES,
     },
     "operator": {"heard": {"rule": "refunded", "dismiss": "closed"}},
     "cloud": {
-        "asked": {"agree": "refunded", "agree_to_return": "to_send", "end": "closed"},
+        "asked": {"agree": "refunded", "agree_to_return": "to_send", "agree_to_exchange": "to_send", "offer": "offered", "end": "closed"},
         "offered": {"withdraw": "closed", "end": "closed"},
         "refused": {"withdraw": "closed", "end": "closed"},
         "to_send": {"withdraw": "closed", "end": "closed"},
-        "sent": {"arrive": "refunded", "end": "closed"},
+        "sent": {"arrive": "refunded", "arrive_to_exchange": "replacing", "end": "closed"},
+        "replacing": {"take_refund": "refunded", "end": "closed"},
+        "replaced": {"receive": "exchanged", "end": "closed"},
         "disputed": {"close_evidence": "heard", "end": "closed"},
         "heard": {"rule": "refunded", "agree_to_return": "to_send", "end": "closed"},
     },
 }
 """Who may do what where, and where that leads; nothing else is possible."""
-DAYS = {"asked": 3, "offered": 5, "refused": 5, "to_send": 7, "sent": 10, "disputed": 3, "heard": 14}
+DAYS = {"asked": 3, "offered": 5, "refused": 5, "to_send": 7, "sent": 10, "replacing": 5, "replaced": 10, "disputed": 3, "heard": 14}
 """How long a case stands in each state that it does not end in."""
 EDGES = {
     (CaseState(state), CaseEvent(event), Who(who)): CaseState(after)
@@ -72,7 +85,7 @@ class Claim:
         """Buy two pieces for `TOTAL`, and ask for money back for both of them."""
         self.market = market
         self.buyer = buyer
-        self.variant = market.offer(5)
+        self.variant, self.other = market.choice(5)
         buyer.want(self.variant, 2)
         placed = buyer.buy(more.pop("tenders", None))
         for redirect in placed.payment.redirects:
@@ -87,6 +100,8 @@ class Claim:
         """The command that opens it."""
         fault = {"kind": CaseKind.REFUND, "reason": Reason.DAMAGED, "text": "碎了"}
         lines = (CaseLine(variant_id=self.variant, quantity=more.pop("quantity", 2)),)
+        if more.get("kind") is CaseKind.EXCHANGE:
+            more.setdefault("instead", self.other)
         return OpenCase(**{"order_id": self.order, "lines": lines} | fault | more)
 
     @property
@@ -143,6 +158,15 @@ PATHS: dict[CaseState, tuple[tuple[CaseEvent, Who], ...]] = {
     _S.REFUSED: ((_E.REFUSE, Who.SHOP),),
     _S.TO_SEND: ((_E.AGREE_TO_RETURN, Who.SHOP),),
     _S.SENT: ((_E.AGREE_TO_RETURN, Who.SHOP), (_E.SEND_BACK, Who.BUYER)),
+    _S.REPLACING: ((_E.AGREE_TO_EXCHANGE, Who.SHOP), (_E.SEND_BACK, Who.BUYER), (_E.ARRIVE_TO_EXCHANGE, Who.SHOP)),
+    _S.REPLACED: ((_E.AGREE_TO_EXCHANGE, Who.SHOP), (_E.SEND_BACK, Who.BUYER), (_E.ARRIVE_TO_EXCHANGE, Who.SHOP), (_E.REPLACE, Who.SHOP)),
+    _S.EXCHANGED: (
+        (_E.AGREE_TO_EXCHANGE, Who.SHOP),
+        (_E.SEND_BACK, Who.BUYER),
+        (_E.ARRIVE_TO_EXCHANGE, Who.SHOP),
+        (_E.REPLACE, Who.SHOP),
+        (_E.RECEIVE, Who.BUYER),
+    ),
     _S.DISPUTED: ((_E.REFUSE, Who.SHOP), (_E.CALL_OPERATOR, Who.BUYER)),
     _S.HEARD: ((_E.REFUSE, Who.SHOP), (_E.CALL_OPERATOR, Who.BUYER), (_E.CLOSE_EVIDENCE, Who.CLOUD)),
     _S.REFUNDED: ((_E.OFFER, Who.SHOP), (_E.ACCEPT, Who.BUYER)),
@@ -157,6 +181,11 @@ _COMMANDS: dict[tuple[CaseEvent, Who], Callable[[Claim], Command[Any]]] = {
     (_E.ACCEPT_TO_RETURN, Who.BUYER): lambda it: AcceptOffer(case_id=it.case),
     (_E.SEND_BACK, Who.BUYER): lambda it: SendBack(case_id=it.case, carrier="SF Express", tracking="BACK-1"),
     (_E.ARRIVE, Who.SHOP): lambda it: ConfirmReturn(**it.shop),
+    (_E.AGREE_TO_EXCHANGE, Who.SHOP): lambda it: AgreeToCase(**it.shop),
+    (_E.ARRIVE_TO_EXCHANGE, Who.SHOP): lambda it: ConfirmReturn(**it.shop),
+    (_E.REPLACE, Who.SHOP): lambda it: SendReplacement(**it.shop, carrier="SF Express", tracking="OUT-1"),
+    (_E.RECEIVE, Who.BUYER): lambda it: ReceiveReplacement(case_id=it.case),
+    (_E.TAKE_REFUND, Who.BUYER): lambda it: TakeRefundInstead(case_id=it.case),
     (_E.CALL_OPERATOR, Who.BUYER): lambda it: CallOperator(case_id=it.case, text="请评理"),
     (_E.CALL_OPERATOR, Who.SHOP): lambda it: ContestReturn(**it.shop, text="盒子是空的"),
     (_E.GIVE_EVIDENCE, Who.BUYER): lambda it: GiveEvidence(case_id=it.case, text="收到时已碎"),

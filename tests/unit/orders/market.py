@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from support.stores import rows_of, tables
 from yunduan.backends.sandbox import Sandbox
 from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetShippingTemplate, SetStock, ShopCreatedAnswer
-from yunduan.domains.catalog.model import GoodsForm, Measure, Place, Rate, StockReason, VariantForm, Zone
+from yunduan.domains.catalog.model import GoodsForm, GoodsOption, Measure, OptionValue, Place, Rate, StockReason, VariantForm, Zone
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.identity.model import Postal
 from yunduan.domains.ledger.queries import AccountOf, TrialBalance
@@ -142,6 +142,24 @@ class Market:
         (id,) = made.variant_ids
         self.stock(id, on_hand, shop)
         return id
+
+    def choice(self, on_hand: int = 100, fen: int = 1999, *, other_fen: int | None = None) -> tuple[VariantId, VariantId]:
+        """Goods in two sizes with so many pieces each, at one price unless said otherwise."""
+        self.goods += 1
+        prices = (fen, fen if other_fen is None else other_fen)
+        variants = tuple(
+            [
+                VariantForm(sku=f"TEA-{self.goods}-{number}", choice=(number,), price=yuan(price), weight_g=250)
+                for number, price in enumerate(prices)
+            ]
+        )
+        sizes = (GoodsOption(name="规格", values=(OptionValue(name="大"), OptionValue(name="小"))),)
+        form = GoodsForm(title="龙井", title_en="Longjing", category_id=self.tea, options=sizes, variants=variants)
+        made = self.world.send(CreateGoods(shop_id=self.shop.shop_id, form=form, publish=True))
+        first, second = made.variant_ids
+        for id in (first, second):
+            self.stock(id, on_hand)
+        return first, second
 
     def stock(self, id: VariantId, on_hand: int, shop: ShopCreatedAnswer | None = None) -> None:
         """Count the pieces of a variant."""
@@ -278,7 +296,7 @@ def kept(world: World) -> list[Order]:
 
 
 def held_by_orders(world: World, variants: dict[VariantId, int]) -> dict[VariantId, int]:
-    """How many pieces of each variant the open orders wait for."""
+    """How many pieces of each variant the open orders wait for, and exchanges that were agreed to."""
     held = dict.fromkeys(variants, 0)
     for order in kept(world):
         if order.state in (OrderState.PLACED, OrderState.PAID, OrderState.PARTLY_SHIPPED):
@@ -287,4 +305,7 @@ def held_by_orders(world: World, variants: dict[VariantId, int]) -> dict[Variant
             for parcel in order.progress.parcels:
                 for line in parcel.lines:
                     held[line.variant_id] -= line.quantity
+    for case in map(store.CASE.value, world.rows(f"SELECT {', '.join(store.CASE.columns)} FROM order_case")):
+        if case.details.held:
+            held[case.details.instead] += case.pieces
     return held

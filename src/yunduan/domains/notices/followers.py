@@ -80,6 +80,11 @@ _CASE = {
     "rule": NoticeKind.CASE_RULED,
     "dismiss": NoticeKind.CASE_DISMISSED,
     "withdraw": NoticeKind.CASE_WITHDRAWN,
+    "agree_to_exchange": NoticeKind.CASE_EXCHANGE_AGREED,
+    "arrive_to_exchange": NoticeKind.CASE_REPLACEMENT_DUE,
+    "replace": NoticeKind.CASE_REPLACED,
+    "receive": NoticeKind.CASE_EXCHANGED,
+    "take_refund": NoticeKind.CASE_REFUND_INSTEAD,
 }
 """What is told of what happens in a case."""
 
@@ -489,6 +494,8 @@ def on_case_moved(tx: Tx, facts: list[CaseMoved]) -> None:
         kind = _CASE.get(fact.event)
         if kind is None:
             continue
+        if kind is NoticeKind.CASE_OFFERED and fact.by == Who.CLOUD:
+            kind = NoticeKind.CASE_REPLACEMENT_GONE
         about = About(case_id=fact.case_id, order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.amount, until=fact.due or None)
         if kind is NoticeKind.CASE_TO_RULE:
             telling.operators(RULES, kind, about)

@@ -56,6 +56,12 @@ class NoticeKind(StrEnum):
     CASE_RULED = "case_ruled"
     CASE_DISMISSED = "case_dismissed"
     CASE_WITHDRAWN = "case_withdrawn"
+    CASE_EXCHANGE_AGREED = "case_exchange_agreed"
+    CASE_REPLACEMENT_GONE = "case_replacement_gone"
+    CASE_REPLACEMENT_DUE = "case_replacement_due"
+    CASE_REPLACED = "case_replaced"
+    CASE_EXCHANGED = "case_exchanged"
+    CASE_REFUND_INSTEAD = "case_refund_instead"
     SALE_PAID = "sale_paid"
     SALE_REDIRECTED = "sale_redirected"
     SALE_CANCELLED = "sale_cancelled"
@@ -115,6 +121,9 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.CASE_REFUSED,
         NoticeKind.CASE_DISPUTED,
         NoticeKind.CASE_RULED,
+        NoticeKind.CASE_EXCHANGE_AGREED,
+        NoticeKind.CASE_REPLACEMENT_GONE,
+        NoticeKind.CASE_REPLACED,
         NoticeKind.CASE_DISMISSED,
         NoticeKind.SHOP_SUSPENDED,
     }

@@ -221,6 +221,47 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("售后已撤销", "订单 {order}（{goods}）的售后申请已撤销。"),
             _EN: Words("A case is withdrawn", "The case about order {order} ({goods}) is withdrawn."),
         },
+        _KIND.CASE_EXCHANGE_AGREED: {
+            _ZH: Words("同意换货", "订单 {order}（{goods}）同意换货，替换商品已为买家保留。买家请在{until}前寄回。"),
+            _EN: Words(
+                "An exchange is agreed",
+                "What was asked for in exchange for goods of order {order} ({goods}) is held. They are to be sent back by {until}.",
+            ),
+        },
+        _KIND.CASE_REPLACEMENT_GONE: {
+            _ZH: Words(
+                "换货商品已售罄",
+                "订单 {order}（{goods}）想换的商品已无货，可改为退货退款 {amount}；{until}前不答复视为撤销。",
+            ),
+            _EN: Words(
+                "What was wanted in exchange is gone",
+                "For order {order} ({goods}) there is {amount} for the goods sent back, if the buyer says so by {until}.",
+            ),
+        },
+        _KIND.CASE_REPLACEMENT_DUE: {
+            _ZH: Words("退回的商品已签收", "订单 {order}（{goods}）的商品已退回，{shop}应在{until}前寄出替换商品，逾期改为退款 {amount}。"),
+            _EN: Words(
+                "The goods are back",
+                "The goods of order {order} ({goods}) are back. {shop} sends the others by {until}, or {amount} goes back instead.",
+            ),
+        },
+        _KIND.CASE_REPLACED: {
+            _ZH: Words("替换商品已寄出", "{shop}已寄出订单 {order}（{goods}）的替换商品，收到后请确认，逾期将于{until}视为收到。"),
+            _EN: Words(
+                "What you get in exchange is on its way",
+                "{shop} has sent what is given in exchange for order {order} ({goods}). It counts as received on {until}.",
+            ),
+        },
+        _KIND.CASE_EXCHANGED: {
+            _ZH: Words("换货已完成", "订单 {order}（{goods}）的换货已完成。"),
+            _EN: Words("An exchange is complete", "The exchange for order {order} ({goods}) is complete."),
+        },
+        _KIND.CASE_REFUND_INSTEAD: {
+            _ZH: Words("换货改为退款", "订单 {order}（{goods}）的换货改为退款，{amount} 将退给买家。"),
+            _EN: Words(
+                "Money instead of an exchange", "Instead of other goods for order {order} ({goods}), {amount} goes back to the buyer."
+            ),
+        },
         _KIND.SALE_PAID: {
             _ZH: Words("新订单", "{shop}：订单 {order}（{goods}）已付款 {amount}，请发货。"),
             _EN: Words("A new order", "{shop}: order {order} ({goods}) is paid, {amount}. Please ship it."),

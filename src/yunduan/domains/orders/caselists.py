@@ -9,7 +9,7 @@ from yunduan.domains.orders import cases, queries, store
 from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said
 from yunduan.domains.orders.model import OrderRefusal, Who
 from yunduan.domains.orders.queries.paging import PageSize, paged
-from yunduan.kernel.ids import CaseId, OrderId, ShopId
+from yunduan.kernel.ids import CaseId, OrderId, PersonId, ShopId, VariantId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -26,8 +26,8 @@ class StatementView(Struct, frozen=True, kw_only=True):
     at: int
 
 
-class ParcelBack(Struct, frozen=True, kw_only=True):
-    """How goods travel back; `tracking` is nothing once the buyer has been erased."""
+class CaseParcel(Struct, frozen=True, kw_only=True):
+    """How goods of a case travel; `tracking` is nothing once the buyer has been erased."""
 
     carrier: str
     tracking: str | None
@@ -57,8 +57,13 @@ class CaseView(Struct, frozen=True, kw_only=True):
     agreed: Money | None
     way_back: Payer
     """Who pays it, where goods are sent back."""
-    shipment: ParcelBack | None
+    shipment: CaseParcel | None
     """How they travel."""
+    instead: VariantId | None
+    """What is wanted in exchange; `is_held` from the agreement until it leaves."""
+    is_held: bool
+    replacement: CaseParcel | None
+    """How that travels."""
     opened_at: int
     moved_at: int
     statements: tuple[StatementView, ...]
@@ -184,7 +189,6 @@ def _line(case: Case) -> CaseLineView:
 def _view(at: Asking, case: Case, who: Who) -> CaseView:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     details = case.details
-    tracking = vault.unseal(case.buyer, details.tracking) if details.sent_at else None
     return CaseView(
         case_id=case.id,
         order_id=case.order_id,
@@ -200,11 +204,18 @@ def _view(at: Asking, case: Case, who: Who) -> CaseView:
         offer_returns=details.offer_returns,
         agreed=case.money(details.agreed) if details.agreed else None,
         way_back=details.way_back,
-        shipment=ParcelBack(carrier=details.carrier, tracking=tracking, shipped_at=details.sent_at) if details.sent_at else None,
+        shipment=_parcel(vault, case.buyer, details.carrier, details.tracking, details.sent_at),
+        instead=details.instead,
+        is_held=details.held,
+        replacement=_parcel(vault, case.buyer, details.carrier_out, details.tracking_out, details.replaced_at),
         opened_at=details.opened_at,
         moved_at=details.moved_at,
         statements=tuple([_statement(vault, one) for one in store.said_in(at, case)]),
     )
+
+
+def _parcel(vault: Vault, buyer: PersonId, carrier: str, tracking: bytes, sent_at: int) -> CaseParcel | None:
+    return CaseParcel(carrier=carrier, tracking=vault.unseal(buyer, tracking), shipped_at=sent_at) if sent_at else None
 
 
 def _statement(vault: Vault, one: Said) -> StatementView:

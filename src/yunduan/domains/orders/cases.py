@@ -7,10 +7,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from yunduan.domains.catalog.model import Offer
 from yunduan.domains.orders import parcels
-from yunduan.domains.orders.model import QUANTITY_MAX, Order, OrderRefusal, OrderState, Terms, Who
+from yunduan.domains.orders.model import HOME_MS, QUANTITY_MAX, Order, OrderRefusal, OrderState, Terms, Who
+from yunduan.domains.orders.model import hold_of as order_hold
 from yunduan.domains.orders.taxes import SHIPPING_TAX_CLASS
-from yunduan.kernel.ids import CaseId, OrderId, PersonId, RefundId, ShopId, VariantId, sibling
+from yunduan.kernel.ids import CaseId, HoldId, OrderId, PersonId, RefundId, ShopId, VariantId, sibling
 from yunduan.kernel.money import Money, share, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
@@ -40,6 +42,14 @@ class CaseRefusal(RefusalCode):
     EXCEEDS = "amount_exceeds_case", "This is more than can be given back for it; `left` of `figures` says how much that is."
     TOO_LATE = "right_of_return_ended", "The time in which this could be given back has passed."
     EXCLUDED = "goods_not_returnable", "These goods are given back only for a fault of them."
+    EXCHANGE = (
+        "exchange_does_not_fit",
+        "An exchange, and nothing else, names what is wanted instead: a variant of the same goods.",
+    )
+    PRICE_DIFFERS = (
+        "exchange_price_differs",
+        "What is wanted instead costs another sum than what was bought; `figures` say which. Send it back, and buy the other.",
+    )
     STATEMENTS_FULL = "statements_full", "Each side has said as much in a case as it may."
 
 
@@ -50,6 +60,8 @@ class CaseKind(StrEnum):
     """Money back, and the goods stay where they are."""
     RETURN = "return"
     """Money back for goods that are sent back."""
+    EXCHANGE = "exchange"
+    """Other goods of the same kind, at the same price, for goods that are sent back."""
 
 
 class Reason(StrEnum):
@@ -83,9 +95,14 @@ class CaseState(StrEnum):
     REFUSED = "refused"
     TO_SEND = "to_send"
     SENT = "sent"
+    REPLACING = "replacing"
+    """The goods are back, and the shop has to send what it holds for the buyer."""
+    REPLACED = "replaced"
+    """That is on its way."""
     DISPUTED = "disputed"
     HEARD = "heard"
     REFUNDED = "refunded"
+    EXCHANGED = "exchanged"
     CLOSED = "closed"
 
 
@@ -94,12 +111,19 @@ class CaseEvent(StrEnum):
 
     AGREE = "agree"
     AGREE_TO_RETURN = "agree_to_return"
+    AGREE_TO_EXCHANGE = "agree_to_exchange"
+    """From now on what is wanted instead is held."""
     OFFER = "offer"
     REFUSE = "refuse"
     ACCEPT = "accept"
     ACCEPT_TO_RETURN = "accept_to_return"
     SEND_BACK = "send_back"
     ARRIVE = "arrive"
+    ARRIVE_TO_EXCHANGE = "arrive_to_exchange"
+    REPLACE = "replace"
+    RECEIVE = "receive"
+    TAKE_REFUND = "take_refund"
+    """Money instead of other goods."""
     CALL_OPERATOR = "call_operator"
     GIVE_EVIDENCE = "give_evidence"
     CLOSE_EVIDENCE = "close_evidence"
@@ -118,13 +142,26 @@ class CaseMove(Struct, frozen=True):
     next: CaseState
 
 
-_OPEN = (CaseState.ASKED, CaseState.OFFERED, CaseState.REFUSED, CaseState.TO_SEND, CaseState.SENT, CaseState.DISPUTED, CaseState.HEARD)
+_OPEN = (
+    CaseState.ASKED,
+    CaseState.OFFERED,
+    CaseState.REFUSED,
+    CaseState.TO_SEND,
+    CaseState.SENT,
+    CaseState.REPLACING,
+    CaseState.REPLACED,
+    CaseState.DISPUTED,
+    CaseState.HEARD,
+)
+_GOODS_ARE_BACK = (CaseState.SENT, CaseState.REPLACING, CaseState.REPLACED)
+"""Nobody withdraws then: somebody has goods that are another's."""
 _BEFORE_AGREEMENT = (CaseState.ASKED, CaseState.OFFERED, CaseState.REFUSED, CaseState.DISPUTED, CaseState.HEARD)
 
 CASE_MOVES: tuple[CaseMove, ...] = (
     # The shop gives what was asked, for the goods or without them, as long as nothing else was agreed
     *(CaseMove(state, CaseEvent.AGREE, Who.SHOP, CaseState.REFUNDED) for state in _BEFORE_AGREEMENT),
     *(CaseMove(state, CaseEvent.AGREE_TO_RETURN, Who.SHOP, CaseState.TO_SEND) for state in _BEFORE_AGREEMENT),
+    *(CaseMove(state, CaseEvent.AGREE_TO_EXCHANGE, Who.SHOP, CaseState.TO_SEND) for state in _BEFORE_AGREEMENT),
     CaseMove(CaseState.ASKED, CaseEvent.OFFER, Who.SHOP, CaseState.OFFERED),
     CaseMove(CaseState.REFUSED, CaseEvent.OFFER, Who.SHOP, CaseState.OFFERED),
     CaseMove(CaseState.ASKED, CaseEvent.REFUSE, Who.SHOP, CaseState.REFUSED),
@@ -133,23 +170,34 @@ CASE_MOVES: tuple[CaseMove, ...] = (
     # The way back
     CaseMove(CaseState.TO_SEND, CaseEvent.SEND_BACK, Who.BUYER, CaseState.SENT),
     CaseMove(CaseState.SENT, CaseEvent.ARRIVE, Who.SHOP, CaseState.REFUNDED),
+    # Other goods for those that came back; until they leave, the buyer may have the money instead
+    CaseMove(CaseState.SENT, CaseEvent.ARRIVE_TO_EXCHANGE, Who.SHOP, CaseState.REPLACING),
+    CaseMove(CaseState.REPLACING, CaseEvent.REPLACE, Who.SHOP, CaseState.REPLACED),
+    CaseMove(CaseState.REPLACING, CaseEvent.TAKE_REFUND, Who.BUYER, CaseState.REFUNDED),
+    CaseMove(CaseState.REPLACED, CaseEvent.RECEIVE, Who.BUYER, CaseState.EXCHANGED),
     # When they do not agree
     CaseMove(CaseState.OFFERED, CaseEvent.CALL_OPERATOR, Who.BUYER, CaseState.DISPUTED),
     CaseMove(CaseState.REFUSED, CaseEvent.CALL_OPERATOR, Who.BUYER, CaseState.DISPUTED),
+    CaseMove(CaseState.REPLACED, CaseEvent.CALL_OPERATOR, Who.BUYER, CaseState.DISPUTED),
     CaseMove(CaseState.SENT, CaseEvent.CALL_OPERATOR, Who.SHOP, CaseState.DISPUTED),
     CaseMove(CaseState.DISPUTED, CaseEvent.GIVE_EVIDENCE, Who.BUYER, CaseState.DISPUTED),
     CaseMove(CaseState.DISPUTED, CaseEvent.GIVE_EVIDENCE, Who.SHOP, CaseState.DISPUTED),
     CaseMove(CaseState.HEARD, CaseEvent.RULE, Who.OPERATOR, CaseState.REFUNDED),
     CaseMove(CaseState.HEARD, CaseEvent.DISMISS, Who.OPERATOR, CaseState.CLOSED),
     # Who wants nothing any more; what is on its way back is waited for
-    *(CaseMove(state, CaseEvent.WITHDRAW, Who.BUYER, CaseState.CLOSED) for state in _OPEN if state is not CaseState.SENT),
+    *(CaseMove(state, CaseEvent.WITHDRAW, Who.BUYER, CaseState.CLOSED) for state in _OPEN if state not in _GOODS_ARE_BACK),
     # Time passes: silence of the shop agrees, silence of the buyer withdraws, and silence of the operator gives what was asked
     CaseMove(CaseState.ASKED, CaseEvent.AGREE, Who.CLOUD, CaseState.REFUNDED),
     CaseMove(CaseState.ASKED, CaseEvent.AGREE_TO_RETURN, Who.CLOUD, CaseState.TO_SEND),
+    CaseMove(CaseState.ASKED, CaseEvent.AGREE_TO_EXCHANGE, Who.CLOUD, CaseState.TO_SEND),
+    CaseMove(CaseState.ASKED, CaseEvent.OFFER, Who.CLOUD, CaseState.OFFERED),  # what was wanted instead is gone
     CaseMove(CaseState.OFFERED, CaseEvent.WITHDRAW, Who.CLOUD, CaseState.CLOSED),
     CaseMove(CaseState.REFUSED, CaseEvent.WITHDRAW, Who.CLOUD, CaseState.CLOSED),
     CaseMove(CaseState.TO_SEND, CaseEvent.WITHDRAW, Who.CLOUD, CaseState.CLOSED),
     CaseMove(CaseState.SENT, CaseEvent.ARRIVE, Who.CLOUD, CaseState.REFUNDED),
+    CaseMove(CaseState.SENT, CaseEvent.ARRIVE_TO_EXCHANGE, Who.CLOUD, CaseState.REPLACING),
+    CaseMove(CaseState.REPLACING, CaseEvent.TAKE_REFUND, Who.CLOUD, CaseState.REFUNDED),
+    CaseMove(CaseState.REPLACED, CaseEvent.RECEIVE, Who.CLOUD, CaseState.EXCHANGED),
     CaseMove(CaseState.DISPUTED, CaseEvent.CLOSE_EVIDENCE, Who.CLOUD, CaseState.HEARD),
     CaseMove(CaseState.HEARD, CaseEvent.RULE, Who.CLOUD, CaseState.REFUNDED),
     CaseMove(CaseState.HEARD, CaseEvent.AGREE_TO_RETURN, Who.CLOUD, CaseState.TO_SEND),
@@ -168,18 +216,23 @@ DEADLINES_MS: Mapping[CaseState, int] = MappingProxyType(
         CaseState.REFUSED: 5 * _DAY_MS,
         CaseState.TO_SEND: 7 * _DAY_MS,
         CaseState.SENT: 10 * _DAY_MS,
+        CaseState.REPLACING: 5 * _DAY_MS,
+        CaseState.REPLACED: HOME_MS,
         CaseState.DISPUTED: 3 * _DAY_MS,
         CaseState.HEARD: 14 * _DAY_MS,
     }
 )
-"""How long a case may stand in each state that it does not end in: what happens then is what `CASE_MOVES` has for the cloud."""
+"""How long a case may stand in each state that it does not end in: what happens then is what `CASE_MOVES` has for the cloud.
+
+What is on its way into another country has as long as any order that goes there.
+"""
 BY_SILENCE: Mapping[CaseState, tuple[CaseEvent, ...]] = MappingProxyType(
     {
         state: tuple([m.event for m in CASE_MOVES if m.state is state and m.who is Who.CLOUD and m.event is not CaseEvent.END])
         for state in DEADLINES_MS
     }
 )
-"""What happens when nobody has said anything: two events where it depends on whether goods come back, without them first."""
+"""What can happen when nobody has said anything; which of them, `silence` says."""
 
 
 class CaseLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -211,6 +264,14 @@ class Details(Struct, frozen=True, array_like=True, gc=False):
     tracking: bytes = b""
     sent_at: int = 0
     statements: int = 0
+    instead: VariantId | None = None
+    """What is wanted in exchange."""
+    held: bool = False
+    """Whether its pieces are held for the buyer."""
+    carrier_out: str = ""
+    """By what they travel, and since when."""
+    tracking_out: bytes = b""
+    replaced_at: int = 0
 
 
 class Case(Struct, frozen=True, gc=False):
@@ -233,7 +294,17 @@ class Case(Struct, frozen=True, gc=False):
     @property
     def wants_goods(self) -> bool:
         """Whether goods have to come back first, and have not been sent, for what was asked."""
-        return self.details.kind is CaseKind.RETURN and not self.details.sent_at
+        return self.details.kind is not CaseKind.REFUND and not self.details.sent_at
+
+    @property
+    def is_back(self) -> bool:
+        """Whether the case has ended and the shop has its goods, for money or for others."""
+        return not self.is_open and bool(self.details.replaced_at or (self.details.sent_at and self.state is CaseState.REFUNDED))
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces it is about."""
+        return sum([quantity for _, quantity in self.details.lines])
 
     @property
     def claim(self) -> int:
@@ -266,6 +337,13 @@ class CaseNow(Struct, frozen=True, kw_only=True):
     steps: tuple[CaseEvent, ...]
 
 
+class PriceOfExchange(Struct, frozen=True, kw_only=True):
+    """What one piece of what is wanted instead costs now, and what the one that was bought had cost."""
+
+    price: Money
+    bought_for: Money
+
+
 class LeftForCase(Struct, frozen=True, kw_only=True):
     """How much can be given back for what a case is about."""
 
@@ -286,6 +364,73 @@ def order_of(case_id: CaseId) -> OrderId:
 def refund_of(case_id: CaseId) -> RefundId:
     """The one refund that a case can come to: whatever is asked twice, it is paid once."""
     return RefundId(sibling(case_id, "rfd"))
+
+
+def hold_of(case_id: CaseId) -> HoldId:
+    """The hold on stock for what is given in exchange: the order's own has a digit less."""
+    return HoldId(sibling(case_id, "hld"))
+
+
+def silence(case: Case, *, is_there: bool) -> CaseEvent:
+    """What happens when nobody has said anything; `is_there` says whether what is wanted instead can be held, where that matters."""
+    if case.state is CaseState.ASKED and case.details.kind is CaseKind.EXCHANGE:
+        return CaseEvent.AGREE_TO_EXCHANGE if is_there else CaseEvent.OFFER
+    if case.state is CaseState.SENT and case.details.held:
+        return CaseEvent.ARRIVE_TO_EXCHANGE
+    return BY_SILENCE[case.state][1 if case.wants_goods and case.state in (CaseState.ASKED, CaseState.HEARD) else 0]
+
+
+def check_exchange(agreed: Terms, lines: Sequence[tuple[VariantId, int]], instead: Offer, currency: str) -> None:
+    """Refuse what is no variant of the goods that are sent back, and what costs another sum than they did.
+
+    The same variant is always the same goods, whatever it costs by now.
+    """
+    items = {item.variant_id: item for item in agreed.items}
+    for variant_id, _ in lines:
+        item = items.get(variant_id)
+        if item is not None and item.goods_id != instead.goods_id:
+            raise Refused(CaseRefusal.EXCHANGE, "not of the goods that are sent back")
+        price = Money(amount=item.price if item else 0, currency=currency)
+        if item is not None and variant_id != instead.variant_id and price != instead.price:
+            figures = PriceOfExchange(price=instead.price, bought_for=price)
+            raise Refused(CaseRefusal.PRICE_DIFFERS, f"{instead.price} for {price}", figures=figures)
+
+
+def came_back(order: Order, agreed: Terms, before: Iterable[Case], case: Case) -> dict[HoldId, dict[VariantId, int]]:
+    """What the pieces that a case brings back are, by the holds under which they had left: what was given last comes back first.
+
+    A piece that was exchanged is another variant than the one that was bought, and left under the hold of that case.
+    """
+    own = order_hold(order.id)
+    has = {variant_id: [(own, variant_id, pieces)] for variant_id, pieces in parcels.sold_for_good(order, agreed.items).items()}
+    taken: list[tuple[HoldId, VariantId, int]] = []
+    for one in (*(one for one in before if one.is_back), case):
+        for variant_id, quantity in one.details.lines:
+            has[variant_id], out = _without_last(has[variant_id], quantity)
+            if one is case:
+                taken += out
+            elif one.details.replaced_at and one.details.instead:
+                has[variant_id].append((hold_of(one.id), one.details.instead, quantity))
+    found: dict[HoldId, dict[VariantId, int]] = {}
+    for hold_id, variant_id, pieces in taken:
+        of_hold = found.setdefault(hold_id, {})
+        of_hold[variant_id] = of_hold.get(variant_id, 0) + pieces
+    return found
+
+
+_Pieces = list[tuple[HoldId, VariantId, int]]
+
+
+def _without_last(has: _Pieces, quantity: int) -> tuple[_Pieces, _Pieces]:
+    kept, out = list(has), []
+    while quantity and kept:
+        hold_id, variant_id, pieces = kept.pop()
+        part = min(pieces, quantity)
+        quantity -= part
+        out.append((hold_id, variant_id, part))
+        if pieces > part:
+            kept.append((hold_id, variant_id, pieces - part))
+    return kept, out
 
 
 def steps_from(state: CaseState, who: Who) -> tuple[CaseEvent, ...]:

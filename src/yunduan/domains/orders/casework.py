@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from yunduan.domains.catalog.commands import HoldStock, ReleaseStock
 from yunduan.domains.identity.model import ShopRole
 from yunduan.domains.orders import cases, store
 from yunduan.domains.orders.cases import DEADLINES_MS, STATEMENTS_MAX, Case, CaseEvent, CaseRefusal, CaseState, Said
@@ -37,7 +38,7 @@ class CaseStands(Struct, frozen=True, kw_only=True):
         return cls(case_id=case.id, order_id=case.order_id, state=case.state, due=case.due)
 
 
-class PassDeadline(Command[None], refuses=GIVING_BACK_REFUSALS):
+class PassDeadline(Command[None], refuses={*GIVING_BACK_REFUSALS, *HoldStock.refuses}):
     """Take silence for an answer. An alarm; harmless when the case has moved on since it was set."""
 
     case_id: CaseId
@@ -79,11 +80,22 @@ def said(tx: Tx, case: Case, who: Who, event: CaseEvent | None, text: str) -> Ca
     return replace(case, details=replace(case.details, statements=number + 1))
 
 
-def stepped(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "", **changes: Any) -> Case:
-    """The case after an event that the table has: written down, told, and with an alarm for what it waits for now."""
+def stepped(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "", due: int = 0, **changes: Any) -> Case:
+    """The case after an event that the table has: written down, told, and with an alarm for what it waits for now (`due` if given).
+
+    What is held for an exchange is free again when the case ends otherwise.
+    """
     state = cases.after(case, event, who)
     case = said(tx, case, who, event, text)
-    due = case.due if state is case.state else tx.now + DEADLINES_MS[state] if state in DEADLINES_MS else 0
+    if state is case.state:
+        due = case.due
+    elif state not in DEADLINES_MS:
+        due = 0
+    else:
+        due = due or tx.now + DEADLINES_MS[state]
+    if case.details.held and state not in DEADLINES_MS:
+        tx.send(ReleaseStock(hold_id=cases.hold_of(case.id)))
+        changes["held"] = False
     moved: Case = replace(case, state=state, due=due, details=replace(case.details, moved_at=tx.now, **changes))
     tx.put(store.CASE, case.id, moved)
     if due and due != case.due:

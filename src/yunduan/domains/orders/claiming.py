@@ -4,12 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from yunduan.domains.catalog.commands import ReturnStock
-from yunduan.domains.catalog.model import HoldLine
+from yunduan.domains.catalog.commands import HoldStock, ReleaseStock, ReturnStock
 from yunduan.domains.catalog.queries import CategoriesOf, LocationOf
-from yunduan.domains.orders import cases, casework, model, store
+from yunduan.domains.orders import cases, casework, exchanging, model, store
 from yunduan.domains.orders.cases import (
-    BY_SILENCE,
     CASES_MAX,
     LINES_MAX,
     NEVER_CAME,
@@ -27,12 +25,13 @@ from yunduan.domains.orders.cases import (
 )
 from yunduan.domains.orders.casework import CASE_REFUSALS, SPOKEN_REFUSALS, CaseStands, PassDeadline
 from yunduan.domains.orders.commands import GIVES_BACK, SERVES
+from yunduan.domains.orders.exchanging import EXCHANGE_REFUSALS
 from yunduan.domains.orders.facts import CaseOpened
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState, Step, Who
 from yunduan.domains.orders.shipping import Carrier, Tracking
 from yunduan.domains.orders.steps import STEP_REFUSALS, of_buyer, sealed
-from yunduan.kernel.ids import CaseId, LocationId, OrderId, ShopId
+from yunduan.kernel.ids import CaseId, LocationId, OrderId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused, invariant
@@ -55,11 +54,13 @@ class OpenCase(
         CaseRefusal.PIECES,
         CaseRefusal.TOO_LATE,
         CaseRefusal.EXCLUDED,
+        *EXCHANGE_REFUSALS,
     },
 ):
-    """Ask for money back for some pieces of an order, with or without sending them back; one case at a time.
+    """Ask for money back for some pieces of an order, with or without sending them back, or for others `instead`; one case at a time.
 
-    Without an amount it is all that can be given back for them. Unless the shop answers in time, it has agreed.
+    Without an amount it is all that can be given back for them. What is wanted instead is another variant of the same goods at the price
+    that was paid, or the same one; the amount is what comes back if that comes to nothing. Unless the shop answers in time, it has agreed.
     """
 
     order_id: OrderId
@@ -68,10 +69,14 @@ class OpenCase(
     lines: Annotated[tuple[CaseLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
     text: Statement = ""
     amount: Money | None = None
+    instead: VariantId | None = None
 
 
-class AgreeToCase(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS}, spends_key=True):
-    """Give what the buyer asks: at once, or when the goods have come back where they are to be sent back."""
+class AgreeToCase(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS, *HoldStock.refuses}, spends_key=True):
+    """Give what the buyer asks: at once, or when the goods have come back where they are to be sent back.
+
+    What is wanted instead is held from now on; where it is gone, offer to take the goods back for money.
+    """
 
     shop_id: ShopId
     case_id: CaseId
@@ -101,7 +106,7 @@ class AcceptOffer(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REF
     case_id: CaseId
 
 
-class WithdrawCase(Command[CaseStands], refuses=CASE_REFUSALS):
+class WithdrawCase(Command[CaseStands], refuses={*CASE_REFUSALS, *ReleaseStock.refuses}):
     """Want nothing any more: the order goes on. What is on its way back to the shop is waited for."""
 
     case_id: CaseId
@@ -134,21 +139,25 @@ class ConfirmReturn(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_R
 def open_case(tx: Tx, ask: OpenCase) -> CaseStands:
     """See what it is about and what it can come to; from now on the order's money stays where it is."""
     order = of_buyer(tx, ask.order_id)
-    model.after(order.id, order.state, Step.CLAIM_RETURN if ask.kind is CaseKind.RETURN else Step.CLAIM, Who.BUYER)
+    model.after(order.id, order.state, Step.CLAIM if ask.kind is CaseKind.REFUND else Step.CLAIM_RETURN, Who.BUYER)
     number = order.progress.cases
     if order.progress.in_case:
         raise Refused(CaseRefusal.OPEN)
     if number >= CASES_MAX:
         raise Refused(CaseRefusal.FULL, f"{CASES_MAX} of an order")
-    if ask.kind is CaseKind.RETURN and ask.reason in NEVER_CAME:
+    if ask.kind is not CaseKind.REFUND and ask.reason in NEVER_CAME:
         raise Refused(CaseRefusal.REASON)
+    if (ask.kind is CaseKind.EXCHANGE) != bool(ask.instead):
+        raise Refused(CaseRefusal.EXCHANGE)
     lines = cases.lines_of(ask.lines)
     asked = _askable(tx, order, ask, lines)
     _see_right_of_return(tx, order, ask.reason, lines)
+    if ask.instead:
+        exchanging.check_wanted(tx, order, lines, ask.instead)
     id, due = cases.case_id_of(order.id, number), tx.now + cases.DEADLINES_MS[CaseState.ASKED]
     fault = ask.reason is not Reason.CHANGED_MIND
     way_back = Payer.SHOP if fault else Payer(tx.port(OrderSettings).return_paid_by)
-    details = Details(ask.kind, ask.reason, lines, asked.amount, way_back, tx.now, tx.now)
+    details = Details(ask.kind, ask.reason, lines, asked.amount, way_back, tx.now, tx.now, instead=ask.instead)
     case = Case(id, order.id, order.buyer, order.shop_id, CaseState.ASKED, due, order.currency, details)
     case = casework.said(tx, case, Who.BUYER, None, ask.text)
     tx.add(store.CASE, id, case)
@@ -219,6 +228,9 @@ def agree_to_case(tx: Tx, ask: AgreeToCase) -> CaseStands:
 
 
 def _agreed(tx: Tx, case: Case, who: Who) -> Case:
+    is_ruled = case.state is CaseState.HEARD and who is Who.CLOUD
+    if case.wants_goods and case.details.kind is CaseKind.EXCHANGE and not is_ruled:
+        return exchanging.agreed(tx, case, who)
     if case.wants_goods:
         return casework.stepped(tx, case, CaseEvent.AGREE_TO_RETURN, who, agreed=case.claim)
     return casework.granted(tx, case, CaseEvent.AGREE, who, case.claim)[0]
@@ -246,15 +258,17 @@ def offer_in_case(tx: Tx, ask: OfferInCase) -> CaseStands:
 
 @handles(ConfirmReturn)
 def confirm_return(tx: Tx, ask: ConfirmReturn) -> CaseStands:
-    """Put the pieces back on hand, if they are to be sold again, and give back what was agreed on."""
+    """Put the pieces back on hand, if they are to be sold again, and give back what was agreed on, or wait for the exchange."""
     case = casework.of_shop(tx, ask.shop_id, ask.case_id, *SERVES)
     if ask.location_id:
         tx.ask(LocationOf(shop_id=ask.shop_id, location_id=ask.location_id))
-    ended, order = casework.granted(tx, case, CaseEvent.ARRIVE, Who.SHOP, case.claim)
+    if case.details.held:
+        moved = casework.stepped(tx, case, CaseEvent.ARRIVE_TO_EXCHANGE, Who.SHOP)
+    else:
+        moved, _ = casework.granted(tx, case, CaseEvent.ARRIVE, Who.SHOP, case.claim)
     if ask.restock:
-        back = tuple([HoldLine(variant_id=variant_id, quantity=quantity) for variant_id, quantity in case.details.lines])
-        tx.send(ReturnStock(hold_id=model.hold_of(order.id), lines=back, location_id=ask.location_id))
-    return CaseStands.of(ended)
+        exchanging.restocked(tx, casework.order_in(tx, case), case, ask.location_id)
+    return CaseStands.of(moved)
 
 
 # Nobody says anything
@@ -270,12 +284,14 @@ def pass_deadline(tx: Tx, ask: PassDeadline) -> None:
     if casework.order_in(tx, case).progress.taken:  # nothing can be given back before that is decided
         tx.at(tx.now + _DAY_MS, ask)
         return
-    event = BY_SILENCE[case.state][-1 if case.wants_goods else 0]
-    if event in (CaseEvent.AGREE, CaseEvent.AGREE_TO_RETURN):
+    event = cases.silence(case, is_there=bool(case.details.instead) and exchanging.is_there(tx, case))
+    if event in (CaseEvent.AGREE, CaseEvent.AGREE_TO_RETURN, CaseEvent.AGREE_TO_EXCHANGE):
         _agreed(tx, case, Who.CLOUD)
-    elif event is CaseEvent.WITHDRAW:
+    elif event is CaseEvent.OFFER:
+        exchanging.offered_back(tx, case)
+    elif event in (CaseEvent.WITHDRAW, CaseEvent.RECEIVE):
         casework.closed(tx, case, event, Who.CLOUD)
-    elif event is CaseEvent.CLOSE_EVIDENCE:
+    elif event in (CaseEvent.CLOSE_EVIDENCE, CaseEvent.ARRIVE_TO_EXCHANGE):
         casework.stepped(tx, case, event, Who.CLOUD)
     else:
         casework.granted(tx, case, event, Who.CLOUD, case.claim)

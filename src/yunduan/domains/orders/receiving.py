@@ -52,7 +52,7 @@ class ExtendReceipt(Command[ReceiptPutOff], refuses={*STEP_REFUSALS, OrderRefusa
 def on_its_way(tx: Tx, order: Order, step: Step, who: Who, **changes: Any) -> Order:
     """The order once all that will leave has left: from now on its receipt is waited for."""
     last = parcels.arrived_at(order) if step is not Step.SHIP else 0
-    receive_by = receive_by_scan(last, now=tx.now) if last else _receive_by(tx, order)
+    receive_by = receive_by_scan(last, now=tx.now) if last else receive_by_country(tx, order)
     if order.progress.only_by_hand:
         receive_by = 0
     after = moved(tx, order, step, who, shipped_at=tx.now, receive_by=receive_by, **changes)
@@ -82,7 +82,8 @@ def receive_by_scan(arrived_at: int, *, now: int) -> int:
     return max(arrived_at + AFTER_SCAN_MS, now + NOTICE_MS)
 
 
-def _receive_by(tx: Tx, order: Order) -> int:
+def receive_by_country(tx: Tx, order: Order) -> int:
+    """When what leaves now counts as received, by where it goes."""
     destination = queries.destination(tx, order)
     home = tx.ask(TermsOf(shop_id=order.shop_id)).country
     return model.receive_by(tx.now, home=home, destination=destination.country if destination else home)

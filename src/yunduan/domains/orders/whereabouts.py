@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from yunduan.domains.orders import model, queries, store
+from yunduan.domains.orders import cases, model, queries, store
 from yunduan.domains.orders.dispatch import dispatch_by
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.payments.model import PieceState, TenderKind
@@ -99,7 +99,8 @@ def shop_order_money(at: Asking, ask: ShopOrderMoney) -> MoneyOfOrder:
 def _told(at: Asking, order: Order, *, inside: bool) -> MoneyOfOrder:
     parts = _parts(at, order)
     zone = ZoneInfo(at.port(OrderSettings).time_zone)
-    said = [_said(part, order, zone, alone=len(parts) == 1) for part in parts] or [SENTENCES["nothing"]]
+    is_exchange = _is_exchange(at, order)
+    said = [_said(part, order, zone, alone=len(parts) == 1, is_exchange=is_exchange) for part in parts] or [SENTENCES["nothing"]]
     moves = at.ask(MovementsOf(order_id=order.id))
     return MoneyOfOrder(
         order_id=order.id,
@@ -214,6 +215,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{amount} 由平台担保；售后处理中，处理完毕前不会付给商家。",
             "{amount} is held; a case about it is open, and nothing goes to the shop before it is closed.",
         ),
+        "held_in_exchange": (
+            "{amount} 由平台担保；换货完成前不会付给商家。",
+            "{amount} is held; nothing goes to the shop before what is given in exchange has come.",
+        ),
         "earned_in_case": (
             "{amount} 已付给商家；售后处理中。",
             "{amount} has gone to the shop; a case about it is open.",
@@ -244,14 +249,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
 """What is said of a part, in Chinese and in English."""
 
 
-def _said(part: MoneyPart, order: Order, zone: ZoneInfo, *, alone: bool) -> tuple[str, str]:
+def _is_exchange(at: Asking, order: Order) -> bool:
+    """Whether the case that is open about an order has been agreed to come to other goods."""
+    case = at.get(store.CASE, cases.case_id_of(order.id, order.progress.cases - 1)) if order.progress.in_case else None
+    return case is not None and (case.details.held or bool(case.details.replaced_at))
+
+
+def _said(part: MoneyPart, order: Order, zone: ZoneInfo, *, alone: bool, is_exchange: bool) -> tuple[str, str]:
     on = datetime.fromtimestamp(part.until / 1000, zone)
     words = {"amount": part.amount, "month": on.month, "day": on.day, "month_en": f"{on:%B}", "time": f"{on:%H:%M}"}
-    chinese, english = SENTENCES[_situation(part, order, alone=alone)]
+    chinese, english = SENTENCES[_situation(part, order, alone=alone, is_exchange=is_exchange)]
     return chinese.format(**words), english.format(**words)
 
 
-def _situation(part: MoneyPart, order: Order, *, alone: bool) -> str:
+def _situation(part: MoneyPart, order: Order, *, alone: bool, is_exchange: bool) -> str:
     if part.where is Whereabouts.HELD and order.progress.taken:
         return "held_contested"
     if part.where is Whereabouts.UNPAID and not part.until:
@@ -259,7 +270,7 @@ def _situation(part: MoneyPart, order: Order, *, alone: bool) -> str:
     if part.where is Whereabouts.HELD and order.state is OrderState.PAID and part.until:
         return "held_to_ship"
     if part.where in (Whereabouts.HELD, Whereabouts.EARNED) and order.progress.in_case:
-        return f"{part.where}_in_case"
+        return "held_in_exchange" if is_exchange and part.where is Whereabouts.HELD else f"{part.where}_in_case"
     if part.where is Whereabouts.HELD and order.state in (OrderState.PARTLY_SHIPPED, OrderState.SHIPPED):
         return "held_until" if part.until else "held_on_the_way"
     return part.where.value
