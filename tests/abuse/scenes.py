@@ -22,8 +22,9 @@ from yunduan.domains.identity.queries import Mailbox
 from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseState
 from yunduan.domains.orders.claiming import PassDeadline
 from yunduan.domains.orders.commands import Placed, ReviewOrder
-from yunduan.domains.orders.model import Who
+from yunduan.domains.orders.model import ReportReason, Who
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.reporting import ReportReview
 from yunduan.domains.orders.repricing import OfferPrice
 from yunduan.domains.payments.cycles import Cycle
 from yunduan.domains.payments.deposits import PledgeDeposit
@@ -619,6 +620,18 @@ def _said_later(stage: Stage, name: str) -> Scene:
     return stage.made(name, caller, {"order_id": order_id, "variant_id": variant, "review_id": review}, {"text": "谢谢"}, {"text": "好"})
 
 
+def _reported(stage: Stage, name: str) -> Scene:
+    """A review that somebody reports, or has reported."""
+    said = _said_later(stage, "POST /shops/{shop_id}/reviews/{review_id}/answer")
+    review, (buyer, token) = said.path.split("/")[-2], stage.newcomer()
+    if "/operator/" not in name:
+        body = {"reason": "advertising", "text": "广告"}
+        return stage.made(name, token, {"review_id": review}, body, body | {"reason": "insulting"})
+    stage.world.send(ReportReview(review_id=review, reason=ReportReason.ADVERTISING), actor=buyer.actor)
+    body = {"hide": True, "text": "是广告"}
+    return stage.made(name, "operator service", {"review_id": review}, body, body | {"text": "广告"})
+
+
 def _refunded(stage: Stage, name: str) -> Scene:
     _, _, placed = stage.placed()
     caller = "operator finance" if "/operator/" in name else "shop owner"
@@ -805,6 +818,8 @@ SCENES: dict[str, Make] = {
     "POST /orders/{order_id}/reviews": _reviewed,
     "POST /orders/{order_id}/reviews/{variant_id}/follow-up": _said_later,
     "POST /shops/{shop_id}/reviews/{review_id}/answer": _said_later,
+    "POST /reviews/{review_id}/reports": _reported,
+    "POST /operator/reviews/{review_id}/verdict": _reported,
     "POST /shops/{shop_id}/orders/{order_id}/shipment": _of_paid,
     "POST /shops/{shop_id}/orders/{order_id}/parcels": _packed,
     "POST /shops/{shop_id}/orders/{order_id}/decline": _of_paid,

@@ -25,6 +25,7 @@ from yunduan.domains.orders.facts import (
     ParcelScanned,
     PriceOffered,
     ReceiptExtended,
+    ReviewJudged,
 )
 from yunduan.domains.payments.facts import (
     CaptureReturned,
@@ -117,6 +118,10 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderCancelled: _cancelled,
     OrderRefunded: lambda it: [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)],
     OrderReviewed: lambda it: [("sale_reviewed", it.review_id)],
+    ReviewJudged: lambda it: [
+        *[("report_upheld" if it.is_hidden else "report_dismissed", it.review_id)] * len(it.reporters),
+        *_if(it.is_hidden and it.is_new, "review_hidden", it.review_id),
+    ],
     ReceiptExtended: lambda it: [("sale_put_off", it.order_id)],
     SettledRefunded: lambda it: [("sale_drawn_back", it.order_id)],
     ClaimPaidOff: lambda _: [("claim_paid_off", "")],

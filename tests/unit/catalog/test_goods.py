@@ -293,7 +293,7 @@ def test_sales_and_reviews_are_counted_on_page_and_card(town: Town) -> None:
     town.world.send(CountSale(lines=(SaleLine(goods_id=goods.goods_id, quantity=3), SaleLine(goods_id=draft.goods_id, quantity=1))))
     town.world.send(CountSale(lines=(SaleLine(goods_id=goods.goods_id, quantity=2), SaleLine(goods_id=goods.goods_id, quantity=1))))
     for stars in (5, 4, 4, 5, 4, 5, 4, 4):
-        town.world.send(RateGoods(goods_id=goods.goods_id, stars=stars))
+        town.world.send(RateGoods(goods_id=goods.goods_id, shop_id=town.shop.shop_id, stars=stars))
     shown = page(town, goods.goods_id)
     assert shown is not None
     assert (shown.sold, shown.reviews, shown.rating_hundredths) == (6, 8, 438)
@@ -305,7 +305,7 @@ def test_sales_and_reviews_are_counted_on_page_and_card(town: Town) -> None:
     lines = (SaleLine(goods_id=goods.goods_id, quantity=1), SaleLine(goods_id=GoodsId("gds_0"), quantity=1))
     assert town.world.refusal(CountSale(lines=lines)) == "goods_not_found"
     assert town.world.refusal(UncountSale(lines=lines)) == "goods_not_found"
-    assert town.world.refusal(RateGoods(goods_id=GoodsId("gds_0"), stars=5)) == "goods_not_found"
+    assert town.world.refusal(RateGoods(goods_id=GoodsId("gds_0"), shop_id=town.shop.shop_id, stars=5)) == "goods_not_found"
     assert town.everything() == before
     form = town.form(variant("A", id=goods.variant_ids[0]), title="改")
     town.world.send(ChangeGoods(shop_id=town.shop.shop_id, goods_id=goods.goods_id, version=1, form=form))

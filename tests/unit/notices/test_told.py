@@ -11,7 +11,9 @@ from yunduan.domains.identity.model import DAY_MS
 from yunduan.domains.notices.commands import ChooseWays
 from yunduan.domains.notices.model import NoticeKind, Way
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder, ReviewOrder
+from yunduan.domains.orders.model import ReportReason
 from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
+from yunduan.domains.orders.reporting import JudgeReview, ReportReview
 from yunduan.domains.orders.reviewing import AnswerReview, FollowUpReview
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.domains.payments.model import BankAccount, Tender, TenderKind
@@ -236,3 +238,19 @@ def test_what_somebody_was_told_goes_with_them(house: House) -> None:
     house.world.send(ErasePerson(person_id=buyer.person))
     house.world.settle()
     assert [house.world.rows(f"SELECT 1 FROM {table} WHERE person = ?", buyer.person) for table in tables] == [[], [], [], []]
+
+
+def test_that_a_review_was_judged_is_told_to_who_reported_it_and_to_its_author(house: House) -> None:
+    """To the author only when it is hidden."""
+    buyer, reporter = house.buyer(10_000), house.buyer()
+    order, _ = house.bought(buyer)
+    house.market.ship(order)
+    house.world.send(ConfirmReceipt(order_id=order), actor=buyer.actor)
+    (variant,) = house.market.variants(order)
+    review = house.world.send(ReviewOrder(order_id=order, variant_id=variant, stars=1), actor=buyer.actor).review_id
+    for hide, told, author in ((False, "report_dismissed", []), (True, "report_upheld", ["review_hidden"])):
+        reporter = house.buyer()
+        house.world.send(ReportReview(review_id=review, reason=ReportReason.FALSE), actor=reporter.actor)
+        house.world.send(JudgeReview(review_id=review, hide=hide, text="见规则"), actor=house.market.operator("service"))
+        assert house.kinds(reporter.person) == [told]
+        assert [kind for kind in house.kinds(buyer.person) if kind.startswith("review_")] == author

@@ -485,7 +485,7 @@ def test_a_refund_can_be_followed_to_its_end(market: Market) -> None:
     assert (page.items[0].state, buyer.money()) == (RefundState.UNCLAIMED, 250 + 250)
     money = market.world.ask(OrderMoney(order_id=order.order_id), actor=buyer.actor)
     assert [(part.where, part.amount.amount) for part in money.parts] == [
-        (Whereabouts.HELD, 1800),
+        (Whereabouts.HELD, 1000),
         (Whereabouts.RETURNED, 250),
         (Whereabouts.UNCLAIMED, 250),
         (Whereabouts.IN_WALLET, 500),

@@ -56,6 +56,7 @@ DOMAIN = Domain(
         standings.count_sale,
         standings.uncount_sale,
         standings.rate_goods,
+        standings.unrate_goods,
         standings.show_standings,
         stock.set_stock,
         stock.adjust_stock,

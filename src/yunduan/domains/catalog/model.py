@@ -439,7 +439,25 @@ class Standing(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def rating_hundredths(self) -> int | None:
         """The average of the stars in hundredths, half up; nothing before the first review."""
-        return (200 * self.stars + self.reviews) // (2 * self.reviews) if self.reviews else None
+        return average_hundredths(self.stars, self.reviews)
+
+
+class ShopScore(Struct, frozen=True, kw_only=True, gc=False):
+    """How a shop is liked (店铺评分): the reviews of its goods that are shown, each counting once, however old, and their stars in sum."""
+
+    shop_id: ShopId
+    reviews: int = 0
+    stars: int = 0
+
+    @property
+    def rating_hundredths(self) -> int | None:
+        """The average of the stars in hundredths, half up; nothing before the first review."""
+        return average_hundredths(self.stars, self.reviews)
+
+
+def average_hundredths(stars: int, reviews: int) -> int | None:
+    """What so many reviews have given on average, in hundredths of a star, half up; nothing of none."""
+    return (200 * stars + reviews) // (2 * reviews) if reviews else None
 
 
 def check_form(form: GoodsForm, currency: str) -> None:

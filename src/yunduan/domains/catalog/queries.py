@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
+from msgspec.structs import asdict
 
 from yunduan.domains.catalog import lists, sourcing, store
 from yunduan.domains.catalog.lists import CardList, Cursor, ReadyFace, Sort
@@ -181,7 +182,14 @@ class Categories(Query[CategoryTree]):
     """The category tree."""
 
 
-class ShopPage(Query[ShopFace], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
+class ShopSeen(ShopFace, frozen=True, kw_only=True):
+    """A shop with its score: how many reviews of its goods are shown, and what they give on average; nothing before the first."""
+
+    reviews: int
+    rating_hundredths: int | None
+
+
+class ShopPage(Query[ShopSeen], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
     """A shop as everybody is shown it."""
 
     shop_id: ShopId
@@ -273,6 +281,8 @@ class ShopListed(Struct, frozen=True, kw_only=True):
     currency: str
     commission_ppm: int
     state: ShopState
+    reviews: int
+    rating_hundredths: int | None
 
 
 class ShopList(Struct, frozen=True, kw_only=True):
@@ -508,12 +518,13 @@ def categories(at: Asking, ask: Categories) -> CategoryTree:  # noqa: ARG001 - e
 
 
 @answers(ShopPage)
-def shop_page(at: Asking, ask: ShopPage) -> ShopFace:
+def shop_page(at: Asking, ask: ShopPage) -> ShopSeen:
     """Read the shop; one that is not open is not found."""
     shop = store.shop(at, ask.shop_id)
     if not shop.is_open:
         raise Refused(CatalogRefusal.SHOP_NOT_FOUND)
-    return shop.face()
+    score = store.score(at, shop.id)
+    return ShopSeen(**asdict(shop.face()), reviews=score.reviews, rating_hundredths=score.rating_hundredths)
 
 
 @answers(DeskGoods)
@@ -562,6 +573,7 @@ def stock_changes(at: Asking, ask: StockChanges) -> list[StockChange]:
 def shops(at: Asking, ask: Shops) -> ShopList:
     """One more than asked for tells whether there is a next page."""
     found = store.shops(at, ask.after or "", ask.limit + 1)
+    scores = {shop.id: store.score(at, shop.id) for shop in found[: ask.limit]}
     items = tuple(
         ShopListed(
             shop_id=shop.id,
@@ -571,6 +583,8 @@ def shops(at: Asking, ask: Shops) -> ShopList:
             currency=shop.currency,
             commission_ppm=shop.commission_ppm,
             state=shop.state,
+            reviews=scores[shop.id].reviews,
+            rating_hundredths=scores[shop.id].rating_hundredths,
         )
         for shop in found[: ask.limit]
     )

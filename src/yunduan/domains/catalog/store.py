@@ -18,6 +18,7 @@ from yunduan.domains.catalog.model import (
     Location,
     ShippingTemplate,
     Shop,
+    ShopScore,
     Standing,
     Stock,
     Variant,
@@ -141,6 +142,14 @@ STANDING: Table[GoodsId, Standing] = Table(
     value=lambda row: Standing(goods_id=row[0], sold=row[1], reviews=row[2], stars=row[3], due=bool(row[4])),
     row=lambda one: (one.goods_id, one.sold, one.reviews, one.stars, int(one.due)),
     shown=10_000,
+)
+SCORE: Table[ShopId, ShopScore] = Table(
+    name="shop_score",
+    columns={"shop_id": str, "reviews": int, "stars": int},
+    value=lambda row: ShopScore(shop_id=row[0], reviews=row[1], stars=row[2]),
+    row=lambda one: (one.shop_id, one.reviews, one.stars),
+    remembered=1_000,
+    shown=2_000,
 )
 ROUND: Table[int, bool] = Table(
     name="card_round", columns={"id": int, "is_set": int}, value=lambda row: bool(row[1]), row=lambda is_set: (1, int(is_set))
@@ -379,6 +388,16 @@ def cards(at: Asking, *, scope: str, id: str, sort: Sort, after: tuple[int, str]
 def keep_standing(tx: Tx, standing: Standing) -> None:
     """Keep how goods have done; their card is due to show it."""
     tx.put(STANDING, standing.goods_id, replace(standing, due=True))
+
+
+def score(at: Asking, shop_id: ShopId) -> ShopScore:
+    """How a shop is liked; nobody has said anything of most."""
+    return at.get(SCORE, shop_id) or ShopScore(shop_id=shop_id)
+
+
+def keep_score(tx: Tx, score: ShopScore) -> None:
+    """Keep how a shop is liked now."""
+    (tx.add if tx.get(SCORE, score.shop_id) is None else tx.put)(SCORE, score.shop_id, score)
 
 
 def set_round(tx: Tx, *, is_set: bool) -> bool:

@@ -30,6 +30,8 @@ from yunduan.domains.orders.facts import (
     PriceOffered,
     ReceiptExtended,
     ReviewAddedTo,
+    ReviewJudged,
+    ReviewReported,
 )
 from yunduan.domains.orders.model import Who, WordKind
 from yunduan.domains.payments.facts import (
@@ -60,6 +62,8 @@ EARNS = (ShopRole.OWNER, ShopRole.FINANCE)
 
 DECIDES = (OperatorRole.ADMIN, OperatorRole.RISK)
 """Who among the operators decides applications for shops."""
+JUDGES = (OperatorRole.ADMIN, OperatorRole.SERVICE)
+"""Who among the operators decides about reviews that were reported."""
 _DECIDED = {"approved": NoticeKind.APPLICATION_APPROVED, "rejected": NoticeKind.APPLICATION_REJECTED}
 
 APPROVES = (OperatorRole.ADMIN, OperatorRole.FINANCE)
@@ -344,6 +348,29 @@ def on_review_added_to(tx: Tx, facts: list[ReviewAddedTo]) -> None:
     telling.give()
 
 
+@hears(ReviewReported)
+def on_review_reported(tx: Tx, facts: list[ReviewReported]) -> None:
+    """To operators who decide about it."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(shop_id=fact.shop_id, goods_id=fact.goods_id, review_id=fact.review_id)
+        telling.operators(JUDGES, NoticeKind.REVIEW_REPORTED, about)
+    telling.give()
+
+
+@hears(ReviewJudged)
+def on_review_judged(tx: Tx, facts: list[ReviewJudged]) -> None:
+    """To whoever had reported it, and to the author of what is hidden now."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(shop_id=fact.shop_id, goods_id=fact.goods_id, review_id=fact.review_id)
+        for reporter in fact.reporters:
+            telling.person(reporter, NoticeKind.REPORT_UPHELD if fact.is_hidden else NoticeKind.REPORT_DISMISSED, about)
+        if fact.is_hidden and fact.is_new:
+            telling.person(fact.author, NoticeKind.REVIEW_HIDDEN, about)
+    telling.give()
+
+
 @hears(WalletToppedUp)
 def on_wallet_topped_up(tx: Tx, facts: list[WalletToppedUp]) -> None:
     """To whoever waits for the money."""
@@ -538,6 +565,8 @@ FOLLOWERS = (
             on_deposit_released,
             on_order_reviewed,
             on_review_added_to,
+            on_review_reported,
+            on_review_judged,
             on_wallet_topped_up,
             on_payment_ended,
             on_payment_put_off,

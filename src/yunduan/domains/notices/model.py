@@ -33,6 +33,9 @@ class NoticeKind(StrEnum):
     REFUND_DIVERTED = "refund_diverted"
     MONEY_UNCLAIMED = "money_unclaimed"
     REVIEW_ANSWERED = "review_answered"
+    REVIEW_HIDDEN = "review_hidden"
+    REPORT_UPHELD = "report_upheld"
+    REPORT_DISMISSED = "report_dismissed"
     WALLET_TOPPED_UP = "wallet_topped_up"
     TOP_UP_FAILED = "top_up_failed"
     PAYMENT_RETURNED = "payment_returned"
@@ -84,6 +87,7 @@ class NoticeKind(StrEnum):
     PAYOUT_AWAITED = "payout_awaited"
     CASE_TO_RULE = "case_to_rule"
     PAYMENT_MISMATCHED = "payment_mismatched"
+    REVIEW_REPORTED = "review_reported"
     UNCLAIMED_LATE = "unclaimed_late"
 
 

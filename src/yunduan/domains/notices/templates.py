@@ -108,6 +108,18 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("商家回复了您的评价", "{shop}回复了您对“{goods}”的评价。"),
             _EN: Words("Your review has an answer", "{shop} has answered your review of {goods}."),
         },
+        _KIND.REVIEW_HIDDEN: {
+            _ZH: Words("您的评价已被隐藏", "经平台审核，您对“{goods}”的评价已被隐藏。"),
+            _EN: Words("Your review is hidden", "The marketplace has hidden your review of {goods}."),
+        },
+        _KIND.REPORT_UPHELD: {
+            _ZH: Words("举报已处理", "您举报的对“{goods}”的评价已被隐藏，谢谢。"),
+            _EN: Words("What you reported is hidden", "The review of {goods} that you reported is hidden. Thank you."),
+        },
+        _KIND.REPORT_DISMISSED: {
+            _ZH: Words("举报已处理", "您举报的对“{goods}”的评价经审核予以保留。"),
+            _EN: Words("What you reported stays", "The review of {goods} that you reported was looked at, and stays."),
+        },
         _KIND.WALLET_TOPPED_UP: {
             _ZH: Words("充值成功", "{amount} 已存入您的钱包。"),
             _EN: Words("Money is in your wallet", "{amount} has arrived in your wallet."),
@@ -361,6 +373,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
                 "A case is to be ruled",
                 "Evidence about order {order} ({goods}) is closed. Rule by {until}, or the buyer is given what they ask.",
             ),
+        },
+        _KIND.REVIEW_REPORTED: {
+            _ZH: Words("评价被举报", "{shop}：对“{goods}”的一条评价被举报，请审核。"),
+            _EN: Words("A review was reported", "{shop}: somebody has reported a review of {goods}. Please decide about it."),
         },
         _KIND.UNCLAIMED_LATE: {
             _ZH: Words("退款长期无人领取", "一笔 {amount} 的退款半年无人领取，请联系付款人。"),

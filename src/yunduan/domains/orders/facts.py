@@ -198,6 +198,28 @@ class OrderReviewed(Fact):
     stars: int
 
 
+class ReviewReported(Fact):
+    """Somebody thinks that a review should not be there; never who."""
+
+    review_id: ReviewId
+    goods_id: GoodsId
+    shop_id: ShopId
+    reason: str
+
+
+class ReviewJudged(Fact):
+    """Operators have decided about a review (`is_new` when that has changed whether it is shown), which answers these reporters."""
+
+    review_id: ReviewId
+    goods_id: GoodsId
+    shop_id: ShopId
+    author: PersonId
+    stars: int
+    is_hidden: bool
+    is_new: bool
+    reporters: tuple[PersonId, ...]
+
+
 class CaseOpened(Fact):
     """A buyer wants something after the sale; unless the shop answers by `due` (milliseconds since 1970), it agrees."""
 

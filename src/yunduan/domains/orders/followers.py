@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from yunduan.domains.catalog.commands import CountSale, RateGoods, SaleLine, UncountSale
+from yunduan.domains.catalog.commands import CountSale, RateGoods, SaleLine, UncountSale, UnrateGoods
 from yunduan.domains.catalog.model import LINES_MAX, QUANTITY_MAX
 from yunduan.domains.orders import dispatching, parcels, store
 from yunduan.domains.orders.facts import (
@@ -17,6 +17,7 @@ from yunduan.domains.orders.facts import (
     OrderRestCancelled,
     OrderReviewed,
     OrderShipped,
+    ReviewJudged,
     SoldLine,
 )
 from yunduan.domains.orders.model import Order, SoldItem
@@ -138,7 +139,16 @@ def _parts(pieces: int) -> list[int]:
 def on_order_reviewed(tx: Tx, facts: list[OrderReviewed]) -> None:
     """Count the stars."""
     for fact in facts:
-        tx.send(RateGoods(goods_id=fact.goods_id, stars=fact.stars))
+        tx.send(RateGoods(goods_id=fact.goods_id, shop_id=fact.shop_id, stars=fact.stars))
+
+
+@hears(ReviewJudged)
+def on_review_judged(tx: Tx, facts: list[ReviewJudged]) -> None:
+    """What is hidden counts for nothing, and counts again when it is shown again."""
+    for fact in facts:
+        if fact.is_new:
+            counts = UnrateGoods if fact.is_hidden else RateGoods
+            tx.send(counts(goods_id=fact.goods_id, shop_id=fact.shop_id, stars=fact.stars))
 
 
 FOLLOWERS = (
@@ -155,6 +165,8 @@ FOLLOWERS = (
             on_order_refunded,
         ),
     ),
-    Follower("goods_standing", (on_goods_sold, on_sale_cancelled, on_rest_cancelled, on_sale_refunded, on_order_reviewed)),
+    Follower(
+        "goods_standing", (on_goods_sold, on_sale_cancelled, on_rest_cancelled, on_sale_refunded, on_order_reviewed, on_review_judged)
+    ),
 )
 """Two keep the lists: the first takes long runs of one kind of fact, which each other kind in between would cut short."""

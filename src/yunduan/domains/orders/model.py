@@ -69,6 +69,9 @@ class OrderRefusal(RefusalCode):
     DISPATCH_NOT_EXTENDABLE = "dispatch_not_extendable", "The buyer has agreed to wait longer once already, or nothing is waited for."
     REVIEW_NOT_FOUND = "review_not_found", "There is no such review, or it is of another shop's goods."
     SAID = "said_already", "An author adds to a review once, and a shop answers it once."
+    REPORTED = "already_reported", "Whoever has reported a review has done so; operators have seen it, or will."
+    REPORTS_FULL = "reports_full", "As many have reported this review as need to: operators will look at it."
+    NOT_REPORTED = "review_not_reported", "Nobody has reported this review since it was last decided about, and it is as you say."
     REVIEWED = "already_reviewed", "What was bought is reviewed once."
 
 
@@ -670,6 +673,43 @@ class Review(Struct, frozen=True, gc=False):
     stars: int
     sealed: bytes
     at: int
+    hidden: bool = False
+    """Whether operators have taken it from what everybody sees; it counts for nothing then."""
+
+
+class ReportReason(StrEnum):
+    """Why a review should not be there: a closed list."""
+
+    ADVERTISING = "advertising"
+    INSULTING = "insulting"
+    PRIVATE = "private"
+    """It says what concerns a person."""
+    FALSE = "false"
+    """It is about other goods, or bought."""
+    UNLAWFUL = "unlawful"
+    OTHER = "other"
+
+
+class Verdict(StrEnum):
+    """What became of a report."""
+
+    OPEN = "open"
+    KEPT = "kept"
+    HIDDEN = "hidden"
+
+
+class ReviewReport(Struct, frozen=True, gc=False):
+    """That somebody has reported a review; what they say is sealed under their key, what operators answer under the judge's."""
+
+    review_id: ReviewId
+    reporter: PersonId
+    reason: ReportReason
+    sealed: bytes
+    at: int
+    verdict: Verdict = Verdict.OPEN
+    judge: PersonId = PersonId("")
+    answer: bytes = b""
+    judged_at: int = 0
 
 
 class WordKind(StrEnum):

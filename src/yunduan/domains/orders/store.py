@@ -15,8 +15,11 @@ from yunduan.domains.orders.model import (
     Order,
     OrderState,
     Progress,
+    ReportReason,
     Review,
+    ReviewReport,
     Terms,
+    Verdict,
     Waiting,
     Who,
     Word,
@@ -182,11 +185,35 @@ REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
         "stars": int,
         "sealed": bytes,
         "at": int,
+        "hidden": int,
     },
-    value=lambda row: Review(*row),
-    row=lambda r: (r.order_id, r.variant_id, r.id, r.goods_id, r.shop_id, r.author, r.stars, r.sealed, r.at),
+    value=lambda row: Review(*row[:9], bool(row[9])),
+    row=lambda r: (r.order_id, r.variant_id, r.id, r.goods_id, r.shop_id, r.author, r.stars, r.sealed, r.at, int(r.hidden)),
     keys=2,
+    updates=("hidden",),
 )
+
+REPORT: Table[tuple[ReviewId, PersonId], ReviewReport] = Table(
+    name="review_report",
+    columns={
+        "review_id": str,
+        "reporter": str,
+        "reason": str,
+        "sealed": bytes,
+        "at": int,
+        "verdict": str,
+        "judge": str,
+        "answer": bytes,
+        "judged_at": int,
+    },
+    value=lambda row: ReviewReport(row[0], row[1], ReportReason(row[2]), row[3], row[4], Verdict(row[5]), *row[6:]),
+    row=lambda one: (
+        one.review_id, one.reporter, one.reason, one.sealed, one.at, one.verdict, one.judge, one.answer, one.judged_at,
+    ),
+    keys=2,
+    updates=("verdict", "judge", "answer", "judged_at"),
+    remembered=1_000,
+)  # fmt: skip
 
 _BY_STATE = "SELECT state, currency, count(*), CAST(sum(total) AS INTEGER) FROM orders GROUP BY state, currency ORDER BY state, currency"
 _FILE_FOR_BUYER = "INSERT INTO order_of_buyer (buyer, order_id) VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -219,10 +246,13 @@ _OPEN_FILED = (
 _OPEN_NEW = "SELECT id FROM orders WHERE id > ? AND buyer = ? AND state IN ('placed', 'paid', 'partly_shipped', 'shipped')"
 _ID_OF_SEQ = "SELECT id FROM orders WHERE seq = ?"
 _REVIEWS = (
-    "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at"
-    " FROM review WHERE goods_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+    "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at, hidden"
+    " FROM review WHERE goods_id = ? AND id < ? AND hidden = 0 ORDER BY id DESC LIMIT ?"
 )
-_REVIEW_BY_ID = "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at FROM review WHERE id = ?"
+_REVIEW_BY_ID = "SELECT order_id, variant_id, id, goods_id, shop_id, author, stars, sealed, at, hidden FROM review WHERE id = ?"
+_OPEN_REPORTS = "SELECT reporter FROM review_report WHERE review_id = ? AND verdict = 'open' ORDER BY at, reporter LIMIT ?"
+_REPORTED = "SELECT DISTINCT review_id FROM review_report WHERE verdict = 'open' AND review_id > ? ORDER BY review_id LIMIT ?"
+_REPORTS_OF = "SELECT review_id FROM review_report WHERE reporter = ? AND review_id < ? ORDER BY review_id DESC LIMIT ?"
 _ORDERS_BY_NUMBER = "SELECT DISTINCT order_id FROM parcel_watch WHERE number = ? ORDER BY order_id LIMIT ?"
 _WATCHES_DUE = (
     "SELECT order_id, parcel, number, next_at, asked FROM parcel_watch"
@@ -332,13 +362,28 @@ def id_of_seq(at: Asking, seq: int) -> OrderId | None:
 
 def reviews_of_goods(at: Asking, goods_id: GoodsId, before: str, limit: int) -> list[Review]:
     """What was said of goods, the latest first."""
-    return [Review(*row) for row in at.rows(_REVIEWS, (goods_id, before, limit))]
+    return [REVIEW.value(row) for row in at.rows(_REVIEWS, (goods_id, before, limit))]
 
 
 def review_by_id(at: Asking, id: ReviewId) -> Review | None:
     """One review."""
     row = at.row(_REVIEW_BY_ID, (id,))
-    return Review(*row) if row else None
+    return REVIEW.value(row) if row else None
+
+
+def open_reports(at: Asking, review_id: ReviewId, limit: int) -> list[PersonId]:
+    """Who waits for a decision about a review, the longest waiting first."""
+    return [row[0] for row in at.rows(_OPEN_REPORTS, (review_id, limit))]
+
+
+def reported(at: Asking, after: str, limit: int) -> list[ReviewId]:
+    """The reviews of which reports wait."""
+    return [row[0] for row in at.rows(_REPORTED, (after, limit))]
+
+
+def reports_of(at: Asking, reporter: PersonId, before: str, limit: int) -> list[ReviewId]:
+    """The reviews that somebody has reported."""
+    return [row[0] for row in at.rows(_REPORTS_OF, (reporter, before, limit))]
 
 
 def words_of(at: Asking, reviews: Sequence[Review]) -> dict[tuple[ReviewId, WordKind], Word]:

@@ -25,7 +25,15 @@ from yunduan.domains.catalog.commands.shops import (
     ShopCreatedAnswer,
     SuspendShop,
 )
-from yunduan.domains.catalog.commands.standings import SHOWN_AT_ONCE, SHOWN_EVERY_MS, CountSale, RateGoods, SaleLine, UncountSale
+from yunduan.domains.catalog.commands.standings import (
+    SHOWN_AT_ONCE,
+    SHOWN_EVERY_MS,
+    CountSale,
+    RateGoods,
+    SaleLine,
+    UncountSale,
+    UnrateGoods,
+)
 from yunduan.domains.catalog.commands.stock import (
     AdjustStock,
     HoldStock,
@@ -85,6 +93,7 @@ __all__ = [
     "TakePart",
     "TakeStock",
     "UncountSale",
+    "UnrateGoods",
     "WithdrawApplication",
     "WithdrawGoods",
 ]

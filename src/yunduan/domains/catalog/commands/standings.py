@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog import store
 from yunduan.domains.catalog.model import LINES_MAX, CatalogRefusal, Quantity
-from yunduan.kernel.ids import GoodsId
+from yunduan.kernel.ids import GoodsId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
@@ -43,9 +43,18 @@ class UncountSale(Command[None], refuses={CatalogRefusal.GOODS_NOT_FOUND}):
 
 
 class RateGoods(Command[None], refuses={CatalogRefusal.GOODS_NOT_FOUND}):
-    """Count a review. Sent by the follower of what orders tell, once for each review."""
+    """Count a review, for its goods and for their shop. Sent by the follower of what orders tell, once for each review."""
 
     goods_id: GoodsId
+    shop_id: ShopId
+    stars: Annotated[int, Meta(ge=1, le=5)]
+
+
+class UnrateGoods(Command[None], refuses={CatalogRefusal.GOODS_NOT_FOUND}):
+    """Take back what was counted of a review that is not shown any more. Sent by the same follower."""
+
+    goods_id: GoodsId
+    shop_id: ShopId
     stars: Annotated[int, Meta(ge=1, le=5)]
 
 
@@ -74,9 +83,20 @@ def uncount_sale(tx: Tx, ask: UncountSale) -> None:
 
 @handles(RateGoods)
 def rate_goods(tx: Tx, ask: RateGoods) -> None:
-    """Keep the goods' standing."""
-    standing = store.standing(tx, ask.goods_id)
-    store.keep_standing(tx, replace(standing, reviews=standing.reviews + 1, stars=standing.stars + ask.stars))
+    """Keep the goods' standing and the shop's score."""
+    _rate(tx, ask.goods_id, ask.shop_id, reviews=1, stars=ask.stars)
+
+
+@handles(UnrateGoods)
+def unrate_goods(tx: Tx, ask: UnrateGoods) -> None:
+    """Keep them without it."""
+    _rate(tx, ask.goods_id, ask.shop_id, reviews=-1, stars=-ask.stars)
+
+
+def _rate(tx: Tx, goods_id: GoodsId, shop_id: ShopId, *, reviews: int, stars: int) -> None:
+    standing, score = store.standing(tx, goods_id), store.score(tx, shop_id)
+    store.keep_standing(tx, replace(standing, reviews=standing.reviews + reviews, stars=standing.stars + stars))
+    store.keep_score(tx, replace(score, reviews=score.reviews + reviews, stars=score.stars + stars))
     _show_soon(tx)
 
 
