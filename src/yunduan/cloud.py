@@ -258,6 +258,7 @@ def join(
                 dispatch_longer_days=settings.market.dispatch_longer_days,
                 return_days=settings.market.return_days,
                 return_excluded=frozenset(settings.market.return_excluded),
+                return_postage_max=settings.market.return_postage_max,
                 return_paid_by=settings.market.return_paid_by,
             ),
             Numbering: Numbering(vault.lookup("order numbers", "")),

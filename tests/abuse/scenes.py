@@ -1,6 +1,7 @@
 """A request that is let in and carried out, for every change that the route tables know: what tests of abuse spoil, repeat and race."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from support.asgi import Client, Heard, call
 from support.town import Town
-from unit.orders.casebook import Claim
+from unit.orders.casebook import Claim, picture
 from unit.orders.market import Buyer, channel, yuan
 from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import ApplicationForm
@@ -646,6 +647,7 @@ _CASE_IN = {
     "/shipment": CaseState.TO_SEND,
     "/dispute": CaseState.REFUSED,
     "/evidence": CaseState.DISPUTED,
+    "/pictures": CaseState.ASKED,
     "/agreement": CaseState.ASKED,
     "/refusal": CaseState.ASKED,
     "/offer": CaseState.ASKED,
@@ -657,14 +659,15 @@ _CASE_IN = {
 }
 """In which state a case is for each step, by the end of its path."""
 _CASE_SAYS: dict[str, dict[str, Any]] = {
-    "/shipment": {"carrier": "SF Express", "tracking": "SF1"},
+    "/shipment": {"carrier": "SF Express", "tracking": "SF1", "postage": None, "receipt": None},
     "/dispute": {"text": "请评理"},
     "/replacement": {"carrier": "SF Express", "tracking": "SF3"},
     "/evidence": {"text": "见照片"},
+    "/pictures": {"content": b64encode(picture()).decode(), "text": "碎片"},
     "/refusal": {"text": "没有问题"},
     "/offer": {"amount": {"amount": 1000, "currency": "CNY"}, "returns": False, "text": ""},
     "/arrival": {"restock": True},
-    "/ruling": {"to_buyer": {"amount": 1000, "currency": "CNY"}, "text": "各担一半"},
+    "/ruling": {"to_buyer": {"amount": 1000, "currency": "CNY"}, "text": "各担一半", "postage": False},
 }
 _CASE_SAYS_OTHERWISE: dict[str, dict[str, Any]] = {
     "/shipment": {"tracking": "SF2"},
@@ -830,6 +833,8 @@ SCENES: dict[str, Make] = {
     "POST /cases/{case_id}/withdrawal": _case,
     "POST /cases/{case_id}/shipment": _case,
     "POST /cases/{case_id}/receipt": _case,
+    "POST /cases/{case_id}/pictures": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/pictures": _case,
     "POST /cases/{case_id}/refund": _case,
     "POST /shops/{shop_id}/cases/{case_id}/replacement": _case,
     "POST /cases/{case_id}/dispute": _case,

@@ -52,6 +52,7 @@ MEMBERS_OF_A_SHOP = {
     "review_id",
     "case_id",
     "chargeback_id",
+    "picture_id",
 }
 """Records of a shop: named beside another shop's id, they are not there."""
 
@@ -66,6 +67,7 @@ SEEN_BY_OPERATORS = {
     "GET /order-numbers/{number}": set(OPERATOR_ROLES),
     "GET /orders/{order_id}/cases": set(OPERATOR_ROLES),
     "GET /cases/{case_id}": set(OPERATOR_ROLES),
+    "GET /cases/{case_id}/pictures/{picture_id}": set(OPERATOR_ROLES),
 }
 """Records that the marketplace's own people may look at, by their roles: they answer for what went wrong with them."""
 BOSSES = {"shop owner", "shop manager"}

@@ -6,12 +6,16 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unit.orders.casebook import DAYS, EDGES, Claim
+from unit.orders.casebook import DAYS, EDGES, Claim, picture
 from unit.orders.market import Market, channel, held_by_orders, wallet, yuan
+from yunduan.domains.orders.casepictures import ShowPicture
 from yunduan.domains.orders.cases import CaseEvent, CaseKind
+from yunduan.domains.orders.claiming import SendBack
 from yunduan.domains.orders.commands import RefundOrder
 from yunduan.domains.orders.model import Who
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.payments.drawing import receivable_account
+from yunduan.domains.payments.postings import POSTAGE
 from yunduan.kernel.refusals import Refused
 
 RICH = 10_000
@@ -24,6 +28,7 @@ steps = st.one_of(
     st.tuples(st.just("claim"), st.integers(1, 2)),
     st.tuples(st.just("exchange"), st.integers(1, 2)),
     st.tuples(st.just("shelf"), st.integers(0, 3)),
+    st.tuples(st.just("postage"), st.integers(1, 3_000)),
     st.tuples(st.just("receive"), st.just(0)),
     st.tuples(st.just("wait"), st.integers(1, 6)),
 )
@@ -48,9 +53,11 @@ def test_no_more_comes_back_than_was_captured(by_channel: bool, kind: CaseKind, 
             assert market.world.cloud.writer.alarms_refused == 0
             assert held_by_orders(market.world, dict.fromkeys((made.variant, made.other), 0)) == {made.variant: 0, made.other: 0}
             ((refunded,),) = market.world.rows("SELECT count(*) FROM orders WHERE state = 'refunded'")
-            theirs = market.earned() + market.commission()
-            assert 0 <= theirs <= TOTAL
-            assert (theirs == 0) == bool(refunded)
+            owed = -market.balance(receivable_account(market.shop.shop_id, "CNY"))
+            postage = market.world.rows("SELECT CAST(coalesce(sum(amount), 0) AS INTEGER) FROM transfer WHERE code = ?", POSTAGE.code)[0][0]
+            theirs = market.earned() + market.commission() - owed
+            assert 0 <= theirs + postage <= TOTAL
+            assert (theirs + postage == 0) == bool(refunded)
             outside = sum(line.amount.amount * (-1 if line.request else 1) for line in market.sandbox.statement("CNY"))
             assert buyer.money() + theirs == outside
         finally:
@@ -71,6 +78,10 @@ def _take(market: Market, made: Claim, step: tuple[object, object]) -> None:
         elif what == "exchange":
             ask = made.asking(quantity=int(str(more)), kind=CaseKind.EXCHANGE)
             made.case = market.world.send(ask, actor=made.buyer.actor).case_id
+        elif what == "postage":
+            receipt = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=made.buyer.actor).picture_id
+            cost = {"postage": yuan(int(str(more))), "receipt": receipt}
+            made.does(SendBack(case_id=made.case, carrier="SF Express", tracking="BACK-1", **cost), made.buyer.actor)
         elif what == "shelf":
             market.stock(made.other, int(str(more)))
         elif what == "receive":

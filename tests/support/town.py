@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from support.stores import rows_of, tables
+from unit.orders.casebook import picture
 from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, channel, yuan
 from yunduan.backends.sandbox import Event, Misbehaviour, Said
 from yunduan.domains.catalog.applications import ApplicationForm, DocumentKind, LicenceDocument
@@ -23,6 +24,7 @@ from yunduan.domains.identity.commands import (
 )
 from yunduan.domains.identity.model import OperatorRole, Postal, ShopRole, Vault
 from yunduan.domains.identity.queries import Mailbox
+from yunduan.domains.orders.casepictures import ShowPicture
 from yunduan.domains.orders.cases import CaseKind, CaseLine, Reason
 from yunduan.domains.orders.claiming import OpenCase
 from yunduan.domains.orders.commands import AddToCart, RefundOrder, ReviewOrder
@@ -34,7 +36,7 @@ from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
 from yunduan.edges.http.watching import Here
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.ids import ApplicationId, CaseId, OrderId, PersonId, ReviewId, ShopId, VariantId
+from yunduan.kernel.ids import ApplicationId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.settings import MailboxSettings, Settings
 
 SHOP_ROLES = tuple(role.value for role in ShopRole)
@@ -180,7 +182,7 @@ class Town:
             "unclaimed_id": self.owed(buyer, shop_id),
             "review_id": review,
             "parcels": gone,
-            "case_id": self._case(buyer, variant),
+            **self._case(buyer, variant),
             "chargeback_id": self.charged_back(market.buyer(), variant),
         }
 
@@ -199,13 +201,15 @@ class Town:
         form = ApplicationForm(name="茶庄", country="CN", currency="CNY", documents=(licence,))
         return self.world.send(ApplyForShop(form=form), actor=buyer.actor).application_id
 
-    def _case(self, buyer: Buyer, variant: VariantId) -> CaseId:
-        """Another order of this buyer, whose shop has been asked for the money."""
+    def _case(self, buyer: Buyer, variant: VariantId) -> dict[str, str]:
+        """Another order of this buyer, whose shop has been asked for the money, with a picture."""
         placed = buyer.buy()
         buyer.want(variant, 2)
         lines = (CaseLine(variant_id=variant, quantity=1),)
         ask = OpenCase(order_id=placed.orders[0].order_id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=lines)
-        return self.world.send(ask, actor=buyer.actor).case_id
+        case_id = self.world.send(ask, actor=buyer.actor).case_id
+        shown = self.world.send(ShowPicture(case_id=case_id, content=picture(len(self.people))), actor=buyer.actor)
+        return {"case_id": case_id, "picture_id": shown.picture_id}
 
     def _review(self, variant: VariantId, shop_id: ShopId) -> tuple[OrderId, ReviewId]:
         """What somebody else has bought of this shop, received and reviewed."""

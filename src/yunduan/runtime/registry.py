@@ -108,6 +108,8 @@ class Route(Struct, frozen=True):
     takes_key: bool = True
     streams: bool = False
     printed: bool = False
+    body_bytes_max: int = 0
+    """How large a body may be that says its size beforehand; 0: as large as any other."""
     reveals: Callable[[Any, Any], Any] | None = None
     takes: Callable[[Mapping[str, Any], Mapping[str, str], bytes, Any], Command[Any]] | None = None
 

@@ -233,6 +233,10 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
     return_excluded: Annotated[
         tuple[str, ...], Meta(description="Categories, by id, whose goods are given back only for a fault of them; all below them too.")
     ] = ()
+    return_postage_max: Annotated[
+        int,
+        Meta(ge=0, le=100_000_000, description="The most that a shop pays back for goods that are sent back, in minor units."),
+    ] = 3_000
     return_paid_by: Annotated[
         Literal["buyer", "shop"], Meta(description="Who pays the way back of goods that have no fault; for a fault it is the shop.")
     ] = "buyer"

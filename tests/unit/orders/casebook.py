@@ -1,9 +1,12 @@
 """The life of a case as the tests have it, written out by who acts, and how to bring a case into each of its states."""
 
+import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 from unit.orders.market import Buyer, Market, yuan
+from yunduan.domains.orders.casepictures import ShowPicture, ShowShopPicture
 from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseLine, CaseState, Reason
 from yunduan.domains.orders.claiming import (
     AcceptOffer,
@@ -70,12 +73,26 @@ WRITTEN = {
 """Who may do what where, and where that leads; nothing else is possible."""
 DAYS = {"asked": 3, "offered": 5, "refused": 5, "to_send": 7, "sent": 10, "replacing": 5, "replaced": 10, "disputed": 3, "heard": 14}
 """How long a case stands in each state that it does not end in."""
+for _state in ("asked", "offered", "refused", "to_send", "sent", "replacing", "replaced", "disputed"):
+    for _side in ("buyer", "shop"):
+        WRITTEN[_side][_state] = WRITTEN[_side].get(_state, {}) | {"show_picture": _state}
 EDGES = {
     (CaseState(state), CaseEvent(event), Who(who)): CaseState(after)
     for who, states in WRITTEN.items()
     for state, events in states.items()
     for event, after in events.items()
 }
+
+
+def picture(side: int = 1) -> bytes:
+    """A PNG of so many black pixels a side."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    drawn = zlib.compress((b"\x00" + b"\x00" * side) * side)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", drawn) + chunk(b"IEND", b"")
 
 
 class Claim:
@@ -86,6 +103,7 @@ class Claim:
         self.market = market
         self.buyer = buyer
         self.variant, self.other = market.choice(5)
+        self.is_exchange = kind is CaseKind.EXCHANGE
         buyer.want(self.variant, 2)
         placed = buyer.buy(more.pop("tenders", None))
         for redirect in placed.payment.redirects:
@@ -190,6 +208,8 @@ _COMMANDS: dict[tuple[CaseEvent, Who], Callable[[Claim], Command[Any]]] = {
     (_E.CALL_OPERATOR, Who.SHOP): lambda it: ContestReturn(**it.shop, text="盒子是空的"),
     (_E.GIVE_EVIDENCE, Who.BUYER): lambda it: GiveEvidence(case_id=it.case, text="收到时已碎"),
     (_E.GIVE_EVIDENCE, Who.SHOP): lambda it: GiveShopEvidence(**it.shop, text="发出时完好"),
+    (_E.SHOW_PICTURE, Who.BUYER): lambda it: ShowPicture(case_id=it.case, content=picture(), text="碎片"),
+    (_E.SHOW_PICTURE, Who.SHOP): lambda it: ShowShopPicture(**it.shop, content=picture(2), text="包装"),
     (_E.RULE, Who.OPERATOR): lambda it: RuleCase(case_id=it.case, to_buyer=yuan(1500), text="各担一半"),
     (_E.DISMISS, Who.OPERATOR): lambda it: RuleCase(case_id=it.case, to_buyer=yuan(0), text="证据不足"),
     (_E.WITHDRAW, Who.BUYER): lambda it: WithdrawCase(case_id=it.case),

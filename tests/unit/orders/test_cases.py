@@ -166,7 +166,7 @@ def test_goods_come_back_before_the_money_does(market: Market, buyer: Buyer) -> 
     sent_at = market.world.clock.wall_ms()
     theirs = market.world.ask(ShopCaseOf(**made.shop), actor=market.staff("packer"))
     assert (theirs.shipment.carrier, theirs.shipment.tracking, theirs.shipment.shipped_at) == ("SF Express", "BACK-1", sent_at)
-    assert theirs.steps == (CaseEvent.ARRIVE, CaseEvent.CALL_OPERATOR)
+    assert theirs.steps == (CaseEvent.ARRIVE, CaseEvent.CALL_OPERATOR, CaseEvent.SHOW_PICTURE)
     assert market.shelf(made.variant) == (3, 0)
     made.take(CaseEvent.ARRIVE, Who.SHOP)
     assert (market.shelf(made.variant), buyer.money(), market.state(made.order)) == ((5, 0), RICH, "refunded")

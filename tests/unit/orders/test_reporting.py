@@ -144,6 +144,7 @@ def test_the_words_of_a_report_go_with_whoever_said_them(market: Market) -> None
     id = bought(market, buyer, market.offer(), 1)
     report(market, id, gone.actor, text="是广告")
     market.world.send(ErasePerson(person_id=gone.person))
+    market.world.settle()
     (seen,) = market.world.ask(ReportedReviews(), actor=market.operator("service")).items
     assert [one.text for one in seen.reports] == [None]
 

@@ -46,6 +46,7 @@ from yunduan.domains.payments.facts import (
     PaymentPutOff,
     PayoutBegun,
     PayoutEnded,
+    PostagePaid,
     RefundFinished,
     SettledRefunded,
     WalletToppedUp,
@@ -80,6 +81,7 @@ _CASE = {
     "arrive": NoticeKind.CASE_ARRIVED,
     "call_operator": NoticeKind.CASE_DISPUTED,
     "give_evidence": NoticeKind.CASE_EVIDENCE,
+    "show_picture": NoticeKind.CASE_EVIDENCE,
     "close_evidence": NoticeKind.CASE_TO_RULE,
     "rule": NoticeKind.CASE_RULED,
     "dismiss": NoticeKind.CASE_DISMISSED,
@@ -304,6 +306,17 @@ def on_settled_refunded(tx: Tx, facts: list[SettledRefunded]) -> None:
     for fact in facts:
         about = About(order_id=fact.order_id, shop_id=fact.shop_id, refund_id=fact.refund_id, amount=fact.amount)
         telling.staff(fact.shop_id, EARNS, NoticeKind.SALE_DRAWN_BACK, about)
+    telling.give()
+
+
+@hears(PostagePaid)
+def on_postage_paid(tx: Tx, facts: list[PostagePaid]) -> None:
+    """To the buyer, and to whoever minds the money that it was drawn from."""
+    telling = _Telling(tx)
+    for fact in facts:
+        about = About(order_id=fact.order_id, shop_id=fact.shop_id, amount=fact.amount)
+        telling.person(fact.person, NoticeKind.POSTAGE_PAID, about)
+        telling.staff(fact.shop_id, EARNS, NoticeKind.SALE_POSTAGE, about)
     telling.give()
 
 
@@ -561,6 +574,7 @@ FOLLOWERS = (
             on_order_refunded,
             on_refund_finished,
             on_settled_refunded,
+            on_postage_paid,
             on_claim_paid_off,
             on_deposit_released,
             on_order_reviewed,

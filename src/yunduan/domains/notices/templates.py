@@ -108,6 +108,12 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("商家回复了您的评价", "{shop}回复了您对“{goods}”的评价。"),
             _EN: Words("Your review has an answer", "{shop} has answered your review of {goods}."),
         },
+        _KIND.POSTAGE_PAID: {
+            _ZH: Words("退货运费已到账", "{shop}承担订单 {order}（{goods}）的退货运费，{amount} 已存入您的钱包。"),
+            _EN: Words(
+                "The way back is paid", "{shop} pays for what you sent back of order {order} ({goods}): {amount} is in your wallet."
+            ),
+        },
         _KIND.REVIEW_HIDDEN: {
             _ZH: Words("您的评价已被隐藏", "经平台审核，您对“{goods}”的评价已被隐藏。"),
             _EN: Words("Your review is hidden", "The marketplace has hidden your review of {goods}."),
@@ -319,6 +325,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _EN: Words(
                 "A refund after the settlement", "{shop}: {amount} of order {order} ({goods}), which was settled, went back to the buyer."
             ),
+        },
+        _KIND.SALE_POSTAGE: {
+            _ZH: Words("已支付退货运费", "{shop}：订单 {order}（{goods}）的退货运费 {amount} 已从店铺款项中付给买家。"),
+            _EN: Words("Postage was paid", "{shop}: {amount} of the shop's money paid for sending goods of order {order} ({goods}) back."),
         },
         _KIND.CLAIM_PAID_OFF: {
             _ZH: Words("欠款已抵扣", "{shop}：新到货款中有 {amount} 用于偿还平台垫付的退款。"),

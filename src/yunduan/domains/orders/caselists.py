@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.orders import cases, queries, store
-from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said
+from yunduan.domains.orders.casepictures import PictureId
+from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said, Shown
 from yunduan.domains.orders.model import OrderRefusal, Who
 from yunduan.domains.orders.queries.paging import PageSize, paged
 from yunduan.kernel.ids import CaseId, OrderId, PersonId, ShopId, VariantId
@@ -23,6 +24,16 @@ class StatementView(Struct, frozen=True, kw_only=True):
     who: Who
     event: CaseEvent | None
     text: str | None
+    at: int
+
+
+class PictureView(Struct, frozen=True, kw_only=True):
+    """A picture that was shown, and the word to it, nothing once the speaker has been erased; `CasePicture` has the picture itself."""
+
+    picture_id: PictureId
+    who: Who
+    text: str | None
+    media_type: str
     at: int
 
 
@@ -57,6 +68,10 @@ class CaseView(Struct, frozen=True, kw_only=True):
     agreed: Money | None
     way_back: Payer
     """Who pays it, where goods are sent back."""
+    postage: Money | None
+    """What the buyer has paid for it and asks the shop for; `postage_paid` when they have it."""
+    postage_paid: bool
+    receipt: PictureId | None
     shipment: CaseParcel | None
     """How they travel."""
     instead: VariantId | None
@@ -67,6 +82,7 @@ class CaseView(Struct, frozen=True, kw_only=True):
     opened_at: int
     moved_at: int
     statements: tuple[StatementView, ...]
+    pictures: tuple[PictureView, ...]
 
 
 class CaseLineView(Struct, frozen=True, kw_only=True):
@@ -197,13 +213,16 @@ def _view(at: Asking, case: Case, who: Who) -> CaseView:
         reason=details.reason,
         state=case.state,
         due=case.due,
-        steps=cases.steps_from(case.state, who),
+        steps=cases.steps_from(case, who),
         lines=tuple([CaseLine(variant_id=variant_id, quantity=quantity) for variant_id, quantity in details.lines]),
         asked=case.money(details.asked),
         offered=case.money(details.offered) if details.offered else None,
         offer_returns=details.offer_returns,
         agreed=case.money(details.agreed) if details.agreed else None,
         way_back=details.way_back,
+        postage=case.money(details.postage) if details.postage else None,
+        postage_paid=details.postage_paid,
+        receipt=details.receipt or None,
         shipment=_parcel(vault, case.buyer, details.carrier, details.tracking, details.sent_at),
         instead=details.instead,
         is_held=details.held,
@@ -211,7 +230,13 @@ def _view(at: Asking, case: Case, who: Who) -> CaseView:
         opened_at=details.opened_at,
         moved_at=details.moved_at,
         statements=tuple([_statement(vault, one) for one in store.said_in(at, case)]),
+        pictures=tuple([_picture(vault, one) for one in store.pictures_in(at, case.id)]),
     )
+
+
+def _picture(vault: Vault, one: Shown) -> PictureView:
+    text = vault.unseal(one.speaker, one.sealed) if one.sealed else ""
+    return PictureView(picture_id=one.picture, who=one.who, text=text, media_type=one.media_type, at=one.at)
 
 
 def _parcel(vault: Vault, buyer: PersonId, carrier: str, tracking: bytes, sent_at: int) -> CaseParcel | None:

@@ -18,6 +18,8 @@ from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 CASES_MAX = 16
 """How many cases one order may have, one after the other."""
+PICTURES_MAX = 6
+"""How many pictures each side may show in a case."""
 STATEMENTS_MAX = 10
 """How often each side may speak in a case."""
 LINES_MAX = 100
@@ -50,6 +52,10 @@ class CaseRefusal(RefusalCode):
         "exchange_price_differs",
         "What is wanted instead costs another sum than what was bought; `figures` say which. Send it back, and buy the other.",
     )
+    PICTURES_FULL = "pictures_full", "Each side has shown as many pictures in a case as it may."
+    PICTURE_NOT_FOUND = "picture_not_found", "There is no such picture in this case."
+    POSTAGE = "postage_not_due", "The way back is paid by the buyer; the case says who pays it."
+    POSTAGE_EXCEEDS = "postage_exceeds", "This is nothing, or more than a way back may cost; `left` of `figures` says how much that is."
     STATEMENTS_FULL = "statements_full", "Each side has said as much in a case as it may."
 
 
@@ -84,7 +90,7 @@ class Payer(StrEnum):
 
     BUYER = "buyer"
     SHOP = "shop"
-    """The parcel is sent freight collect."""
+    """The parcel is sent freight collect, or the buyer has back what they paid for it."""
 
 
 class CaseState(StrEnum):
@@ -126,6 +132,7 @@ class CaseEvent(StrEnum):
     """Money instead of other goods."""
     CALL_OPERATOR = "call_operator"
     GIVE_EVIDENCE = "give_evidence"
+    SHOW_PICTURE = "show_picture"
     CLOSE_EVIDENCE = "close_evidence"
     RULE = "rule"
     DISMISS = "dismiss"
@@ -182,6 +189,12 @@ CASE_MOVES: tuple[CaseMove, ...] = (
     CaseMove(CaseState.SENT, CaseEvent.CALL_OPERATOR, Who.SHOP, CaseState.DISPUTED),
     CaseMove(CaseState.DISPUTED, CaseEvent.GIVE_EVIDENCE, Who.BUYER, CaseState.DISPUTED),
     CaseMove(CaseState.DISPUTED, CaseEvent.GIVE_EVIDENCE, Who.SHOP, CaseState.DISPUTED),
+    *(
+        CaseMove(state, CaseEvent.SHOW_PICTURE, who, state)
+        for state in _OPEN
+        if state is not CaseState.HEARD
+        for who in (Who.BUYER, Who.SHOP)
+    ),
     CaseMove(CaseState.HEARD, CaseEvent.RULE, Who.OPERATOR, CaseState.REFUNDED),
     CaseMove(CaseState.HEARD, CaseEvent.DISMISS, Who.OPERATOR, CaseState.CLOSED),
     # Who wants nothing any more; what is on its way back is waited for
@@ -272,6 +285,10 @@ class Details(Struct, frozen=True, array_like=True, gc=False):
     """By what they travel, and since when."""
     tracking_out: bytes = b""
     replaced_at: int = 0
+    postage: int = 0
+    """What the buyer has paid for the way back and the shop owes them, by the receipt that this picture shows."""
+    receipt: str = ""
+    postage_paid: bool = False
 
 
 class Case(Struct, frozen=True, gc=False):
@@ -324,6 +341,19 @@ class Said(Struct, frozen=True, gc=False):
     who: Who
     event: CaseEvent | None
     """With which step; nothing for the opening."""
+    speaker: PersonId
+    sealed: bytes
+    at: int
+
+
+class Shown(Struct, frozen=True, gc=False):
+    """A picture in a case; the word to it is sealed under the key of who showed it, and the picture with it."""
+
+    case_id: CaseId
+    number: int
+    picture: str
+    who: Who
+    media_type: str
     speaker: PersonId
     sealed: bytes
     at: int
@@ -433,16 +463,20 @@ def _without_last(has: _Pieces, quantity: int) -> tuple[_Pieces, _Pieces]:
     return kept, out
 
 
-def steps_from(state: CaseState, who: Who) -> tuple[CaseEvent, ...]:
-    """What somebody may do with a case."""
-    return tuple([move.event for move in CASE_MOVES if move.state is state and move.who is who])
+def steps_from(case: Case, who: Who) -> tuple[CaseEvent, ...]:
+    """What somebody may do with a case; of an exchange only what an exchange has."""
+    details = case.details
+    never = {CaseEvent.ARRIVE if details.held else CaseEvent.ARRIVE_TO_EXCHANGE}
+    if details.kind is not CaseKind.EXCHANGE or details.sent_at:
+        never.add(CaseEvent.AGREE_TO_EXCHANGE)
+    return tuple([move.event for move in CASE_MOVES if move.state is case.state and move.who is who and move.event not in never])
 
 
 def after(case: Case, event: CaseEvent, who: Who) -> CaseState:
     """The state that an event leads to; refuses one that the table does not have."""
     found = _NEXT.get((case.state, event, who))
     if found is None:
-        figures = CaseNow(case_id=case.id, state=case.state, steps=steps_from(case.state, who))
+        figures = CaseNow(case_id=case.id, state=case.state, steps=steps_from(case, who))
         raise Refused(CaseRefusal.OTHER_STATE, f"the case is {case.state.value}", figures=figures)
     return found
 
@@ -501,6 +535,19 @@ def most(order: Order, agreed: Terms, lines: Sequence[tuple[VariantId, int]], re
     if not keeps and (reason is not Reason.CHANGED_MIND or order.state is OrderState.PAID):
         return order.left
     return min(amount, order.left)
+
+
+def check_postage(case: Case, postage: Money, most: int) -> None:
+    """Refuse postage that the shop does not owe, nothing, another currency, and more than a way back may cost."""
+    if case.details.way_back is not Payer.SHOP:
+        raise Refused(CaseRefusal.POSTAGE)
+    if postage.currency != case.currency or not 0 < postage.amount <= most:
+        raise Refused(CaseRefusal.POSTAGE_EXCEEDS, figures=LeftForCase(left=case.money(most)))
+
+
+def postage_of(case_id: CaseId) -> str:
+    """What the postage of a case is paid under, once."""
+    return sibling(case_id, "pst")
 
 
 def checked(amount: Money, left: Money) -> Money:

@@ -14,6 +14,7 @@ from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back
 from yunduan.domains.orders.model import Order, OrderState, Who
 from yunduan.domains.orders.receiving import ReceiveUnasked
 from yunduan.domains.orders.steps import sealed
+from yunduan.domains.payments.recourse import PayPostage
 from yunduan.kernel.ids import CaseId, OrderId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
@@ -118,14 +119,30 @@ def closed(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "") ->
     return ended
 
 
-def granted(tx: Tx, case: Case, event: CaseEvent, who: Who, amount: int, *, text: str = "") -> tuple[Case, Order]:
-    """The case comes to an amount, or to what is left of the order if that is less: given back once, under the one id that it has."""
+def granted(
+    tx: Tx, case: Case, event: CaseEvent, who: Who, amount: int, *, text: str = "", with_postage: bool = True
+) -> tuple[Case, Order]:
+    """The case comes to an amount, or to what is left of the order if that is less: given back once, under the one id that it has.
+
+    What the buyer has paid for the way back comes on top, from the shop's own money, unless it was ruled that it does not.
+    """
     cases.after(case, event, who)
     order = released(tx, order_in(tx, case))
     amount = min(amount, order.left)
-    ended = stepped(tx, case, event, who, text=text, agreed=amount)
+    paid = postage(tx, case) if with_postage else {}
+    ended = stepped(tx, case, event, who, text=text, agreed=amount, **paid)
     money = Money(amount=amount, currency=order.currency)
     return ended, give_back(tx, order, money, Who.CLOUD, refund_id=cases.refund_of(case.id))
+
+
+def postage(tx: Tx, case: Case) -> dict[str, Any]:
+    """Pay the buyer what the way back has cost them, once; answers what the case has to keep of that."""
+    details = case.details
+    if not details.postage or details.postage_paid:
+        return {}
+    amount = case.money(details.postage)
+    tx.send(PayPostage(id=cases.postage_of(case.id), order_id=case.order_id, shop_id=case.shop_id, person=case.buyer, amount=amount))
+    return {"postage_paid": True}
 
 
 def released(tx: Tx, order: Order) -> Order:

@@ -1,12 +1,13 @@
 """A case after the sale, from what the buyer asks to what the two agree on; silence answers for whoever does not."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock, ReturnStock
 from yunduan.domains.catalog.queries import CategoriesOf, LocationOf
-from yunduan.domains.orders import cases, casework, exchanging, model, store
+from yunduan.domains.orders import casepictures, cases, casework, exchanging, model, store
+from yunduan.domains.orders.casepictures import PictureId
 from yunduan.domains.orders.cases import (
     CASES_MAX,
     LINES_MAX,
@@ -112,12 +113,20 @@ class WithdrawCase(Command[CaseStands], refuses={*CASE_REFUSALS, *ReleaseStock.r
     case_id: CaseId
 
 
-class SendBack(Command[CaseStands], refuses=CASE_REFUSALS):
-    """Say that the goods are on their way back, and by whom they travel."""
+class SendBack(
+    Command[CaseStands], refuses={*CASE_REFUSALS, CaseRefusal.POSTAGE, CaseRefusal.POSTAGE_EXCEEDS, CaseRefusal.PICTURE_NOT_FOUND}
+):
+    """Say that the goods are on their way back, and by whom they travel.
+
+    Where the shop pays that, ask for what it has cost, by a receipt that was shown in this case: it comes into the wallet from the shop's
+    own money when the goods have come.
+    """
 
     case_id: CaseId
     carrier: Carrier
     tracking: Tracking
+    postage: Money | None = None
+    receipt: PictureId | None = None
 
 
 class ConfirmReturn(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS, *ReturnStock.refuses}, spends_key=True):
@@ -212,9 +221,14 @@ def accept_offer(tx: Tx, ask: AcceptOffer) -> CaseStands:
 def send_back(tx: Tx, ask: SendBack) -> CaseStands:
     """Keep by what they travel, sealed, and wait for the shop to have them."""
     case = casework.of_buyer(tx, ask.case_id)
-    tracking = sealed(tx, case.buyer, ask.tracking)
-    sent = casework.stepped(tx, case, CaseEvent.SEND_BACK, Who.BUYER, carrier=ask.carrier, tracking=tracking, sent_at=tx.now)
-    return CaseStands.of(sent)
+    cases.after(case, CaseEvent.SEND_BACK, Who.BUYER)
+    changes: dict[str, Any] = {"carrier": ask.carrier, "sent_at": tx.now}
+    if ask.postage is not None:
+        cases.check_postage(case, ask.postage, tx.port(OrderSettings).return_postage_max)
+        casepictures.check_receipt(tx, case, ask.receipt)
+        changes |= {"postage": ask.postage.amount, "receipt": ask.receipt}
+    changes["tracking"] = sealed(tx, case.buyer, ask.tracking)
+    return CaseStands.of(casework.stepped(tx, case, CaseEvent.SEND_BACK, Who.BUYER, **changes))
 
 
 # The shop answers
@@ -263,7 +277,7 @@ def confirm_return(tx: Tx, ask: ConfirmReturn) -> CaseStands:
     if ask.location_id:
         tx.ask(LocationOf(shop_id=ask.shop_id, location_id=ask.location_id))
     if case.details.held:
-        moved = casework.stepped(tx, case, CaseEvent.ARRIVE_TO_EXCHANGE, Who.SHOP)
+        moved = casework.stepped(tx, case, CaseEvent.ARRIVE_TO_EXCHANGE, Who.SHOP, **casework.postage(tx, case))
     else:
         moved, _ = casework.granted(tx, case, CaseEvent.ARRIVE, Who.SHOP, case.claim)
     if ask.restock:
@@ -291,7 +305,9 @@ def pass_deadline(tx: Tx, ask: PassDeadline) -> None:
         exchanging.offered_back(tx, case)
     elif event in (CaseEvent.WITHDRAW, CaseEvent.RECEIVE):
         casework.closed(tx, case, event, Who.CLOUD)
-    elif event in (CaseEvent.CLOSE_EVIDENCE, CaseEvent.ARRIVE_TO_EXCHANGE):
+    elif event is CaseEvent.CLOSE_EVIDENCE:
         casework.stepped(tx, case, event, Who.CLOUD)
+    elif event is CaseEvent.ARRIVE_TO_EXCHANGE:
+        casework.stepped(tx, case, event, Who.CLOUD, **casework.postage(tx, case))
     else:
         casework.granted(tx, case, event, Who.CLOUD, case.claim)

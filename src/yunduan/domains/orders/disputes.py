@@ -51,12 +51,14 @@ class RuleCase(
 ):
     """Divide what is left of an order, with reasons: so much for the buyer, which may be nothing, and the rest for the shop.
 
-    The shop has its rest at once when the goods have left, and keeps it when it had been paid; else the order goes on with it.
+    The shop has its rest at once when the goods have left, and keeps it when it had been paid; else the order goes on with it. Whether
+    it pays as well what the buyer has asked for the way back is said with it.
     """
 
     case_id: CaseId
     to_buyer: Money
     text: Reasons
+    postage: bool = False
 
 
 @handles(CallOperator)
@@ -99,7 +101,7 @@ def rule_case(tx: Tx, ask: RuleCase) -> CaseStands:
     left = Money(amount=order.left, currency=order.currency)
     if ask.to_buyer:
         amount = cases.checked(ask.to_buyer, left).amount
-        ended, order = casework.granted(tx, case, event, Who.OPERATOR, amount, text=ask.text)
+        ended, order = casework.granted(tx, case, event, Who.OPERATOR, amount, text=ask.text, with_postage=ask.postage)
     else:
         ended = casework.closed(tx, case, event, Who.OPERATOR, text=ask.text)
         order = casework.order_in(tx, case)

@@ -71,7 +71,7 @@ def is_there(tx: Tx, case: Case) -> bool:
     instead = _wanted(case)
     try:
         offer = tx.ask(OffersOf(variant_ids=(instead,)))[instead]
-        tx.ask(SourcesOf(lines=(HoldLine(variant_id=instead, quantity=case.pieces),)))
+        tx.ask(SourcesOf(lines=(HoldLine(variant_id=instead, quantity=case.pieces),), country="", region=""))
     except Refused:  # too little of it in any one place that sends it, or the shop has taken the variant out of its goods
         return False
     return offer.on_sale

@@ -9,12 +9,12 @@ from yunduan.domains.orders.facts import OrderRefunded
 from yunduan.domains.orders.model import Order, OrderState, Step, Who
 from yunduan.domains.orders.steps import moved
 from yunduan.domains.payments.commands import RefundEscrow
-from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.recourse import PayPostage, RefundSettled
 from yunduan.kernel.ids import RefundId
 from yunduan.kernel.money import Money
 from yunduan.runtime.transaction import Tx
 
-GIVING_BACK_REFUSALS = frozenset({*RefundEscrow.refuses, *RefundSettled.refuses, *ReleaseStock.refuses})
+GIVING_BACK_REFUSALS = frozenset({*RefundEscrow.refuses, *RefundSettled.refuses, *PayPostage.refuses, *ReleaseStock.refuses})
 
 
 def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: RefundId) -> Order:

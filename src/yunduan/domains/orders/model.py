@@ -88,6 +88,8 @@ class OrderSettings(Struct, frozen=True, kw_only=True):
     """How long after its payment a shop has to ship an order before it is called off."""
     dispatch_longer_days: int = 15
     """For how much longer its buyer may agree to wait, once."""
+    return_postage_max: int = 3_000
+    """The most that a buyer may have back for it, in minor units."""
     return_paid_by: str = "buyer"
     """Who pays the way back when only the buyer's mind has changed; for a fault it is the shop."""
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said
+from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said, Shown
 from yunduan.domains.orders.dispatch import DispatchMark
 from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases
 from yunduan.domains.orders.model import (
@@ -173,6 +173,12 @@ DISPATCH: Table[str, DispatchMark] = Table(
 
 COUNT: Table[str, tuple[str, int]] = Table(name="order_count", columns={"name": str, "last": int}, value=tuple, row=tuple)
 
+
+def _review(row: Row) -> Review:
+    order_id, variant_id, id, goods_id, shop_id, author, stars, words, at, hidden = row
+    return Review(order_id, variant_id, id, goods_id, shop_id, author, stars, words, at, bool(hidden))
+
+
 REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
     name="review",
     columns={
@@ -187,7 +193,7 @@ REVIEW: Table[tuple[OrderId, VariantId], Review] = Table(
         "at": int,
         "hidden": int,
     },
-    value=lambda row: Review(*row[:9], bool(row[9])),
+    value=_review,
     row=lambda r: (r.order_id, r.variant_id, r.id, r.goods_id, r.shop_id, r.author, r.stars, r.sealed, r.at, int(r.hidden)),
     keys=2,
     updates=("hidden",),
@@ -262,6 +268,11 @@ _NEXT_WATCH = "SELECT min(next_at) FROM parcel_watch WHERE next_at > 0"
 _SCANS = "SELECT order_id, parcel, id, kind, at, heard_at, sealed FROM parcel_scan WHERE order_id = ? AND parcel = ? ORDER BY at, id"
 _PLACED_AFTER = "SELECT seq, id, state, placed_at FROM orders WHERE seq > ? ORDER BY seq LIMIT ?"
 _REVIEWED = "SELECT variant_id FROM review WHERE order_id = ? ORDER BY variant_id"
+_KEEP_PICTURE = (
+    "INSERT INTO case_picture (case_id, number, picture, who, media_type, speaker, sealed, at, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_PICTURES = "SELECT case_id, number, picture, who, media_type, speaker, sealed, at FROM case_picture WHERE case_id = ? ORDER BY number"
+_PICTURE_CONTENT = "SELECT content FROM case_picture WHERE case_id = ? AND number = ?"
 _OPEN_STATES = ", ".join(f"'{state}'" for state in DEADLINES_MS)
 _CASES_OF_SHOP = "SELECT id FROM order_case WHERE shop_id = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _CASES_IN = "SELECT id FROM order_case WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?"
@@ -446,6 +457,23 @@ def by_state(reader: Reader) -> list[tuple[str, str, int, int]]:
 def said_in(at: Asking, case: Case) -> list[Said]:
     """What was said in a case, from its opening on."""
     return list(at.get_many(SAID, [(case.id, number) for number in range(case.details.statements)]).values())
+
+
+def keep_picture(tx: Tx, one: Shown, content: bytes) -> None:
+    """Keep a picture that was shown: straight in the store, since it is large and hardly ever looked at."""
+    row = (one.case_id, one.number, one.picture, one.who.value, one.media_type, one.speaker, one.sealed, one.at, content)
+    tx.append(_KEEP_PICTURE, row)
+
+
+def pictures_in(at: Asking, case_id: CaseId) -> list[Shown]:
+    """What was shown in a case, without the pictures themselves."""
+    return [Shown(row[0], row[1], row[2], Who(row[3]), *row[4:]) for row in at.rows(_PICTURES, (case_id,))]
+
+
+def picture_content(at: Asking, case_id: CaseId, number: int) -> bytes:
+    """A picture, sealed."""
+    row = at.row(_PICTURE_CONTENT, (case_id, number))
+    return row[0] if row else b""
 
 
 def cases_of_shop(at: Asking, shop_id: ShopId, states: Sequence[CaseState], before: str, limit: int) -> list[CaseId]:

@@ -81,6 +81,16 @@ class SettledRefunded(Fact):
     drawn: Drawn
 
 
+class PostagePaid(Fact):
+    """A buyer has back what the way back of goods has cost them, from the shop's own money; `owed` is what it had not, and is claimed."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    person: PersonId
+    amount: Money
+    owed: Money
+
+
 class ClaimPaidOff(Fact):
     """New money of a shop has paid what it owed the marketplace, or a part of it; `left` is what it still owes."""
 

@@ -16,6 +16,7 @@
 | owe | returning | unclaimed |
 | divert | unclaimed | wallet |
 | draw | shop, deposit, receivable, commission, shortfall | drawing of the refund, and from it as a refund; drawing closes |
+| postage | shop, deposit, receivable | wallet |
 | pay off | shop | receivable |
 | pledge | shop | deposit |
 | release deposit | deposit | shop |
@@ -110,6 +111,7 @@ RETURN = Posting(name="return", code=32)
 DIVERT = Posting(name="divert", code=33)
 DRAW = Posting(name="draw", code=34)
 OWE = Posting(name="owe", code=36)
+POSTAGE = Posting(name="postage", code=37)
 PAY_OFF = Posting(name="pay_off", code=35)
 DIFFERENCE = Posting(name="difference", code=40)
 SET_ASIDE = Posting(name="set_aside", code=41)
@@ -137,6 +139,7 @@ TEMPLATES = (
     RETURN,
     DIVERT,
     OWE,
+    POSTAGE,
     DRAW,
     PAY_OFF,
     DIFFERENCE,
@@ -399,6 +402,21 @@ def _over_the_tenders(escrow: Escrow, refunded: Refund, source: AccountId) -> tu
     return targets, REFUND.spread(step_id(refunded.id, "rfu"), refunded.whole, source=source, parts=parts)
 
 
+def postage(id: str, shop_id: ShopId, person: PersonId, drawn: Drawn) -> Movement:
+    """Pay a buyer from a shop's own money, or for it, what goods have cost them to send back."""
+    whole = drawn.balance + drawn.deposit + drawn.owed
+    currency = whole.currency
+    sources = [
+        (shop(shop_id, currency), drawn.balance),
+        (deposit(shop_id, currency), drawn.deposit),
+        (receivable(shop_id, currency), drawn.owed),
+    ]
+    target = wallet(person, currency)
+    parts = [(source.id, amount) for source, amount in sources]
+    moved = POSTAGE.gather(step_id(id, "pst"), whole, target=target.id, parts=parts)
+    return Movement(transfers=moved, opening=_each_once([*(source for source, amount in sources if amount), target]))
+
+
 def pay_off(shop_id: ShopId, amount: Money, cause: str) -> Movement:
     """Pay with a shop's money what it owes; `cause` is what has brought it the money."""
     source, target = shop(shop_id, amount.currency), receivable(shop_id, amount.currency)
@@ -492,7 +510,7 @@ def divert(owed: Unclaimed) -> Movement:
 
 
 def _unclaimed(person: PersonId, currency: str) -> NewAccount:
-    return _account(unclaimed_account(person, currency), currency, AccountCode.UNCLAIMED)
+    return account(unclaimed_account(person, currency), currency, AccountCode.UNCLAIMED)
 
 
 def _id_of(outgoing: Outgoing, step: str) -> TransferId:

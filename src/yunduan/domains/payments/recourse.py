@@ -6,11 +6,11 @@ from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf, StatementOf
 from yunduan.domains.payments import drawing, model, postings
 from yunduan.domains.payments.drawing import Standing
-from yunduan.domains.payments.facts import ClaimPaidOff, SettledRefunded
-from yunduan.domains.payments.model import Escrow, PaymentRefusal, Refund
+from yunduan.domains.payments.facts import ClaimPaidOff, PostagePaid, SettledRefunded
+from yunduan.domains.payments.model import Drawn, Escrow, PaymentRefusal, Refund
 from yunduan.domains.payments.returning import asked_before, open_purse, send_off, tell_if_finished
 from yunduan.domains.payments.store import ESCROWS, PURSES
-from yunduan.kernel.ids import AccountId, OrderId, RefundId, ShopId
+from yunduan.kernel.ids import AccountId, OrderId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused, invariant
@@ -82,6 +82,37 @@ def commission_between(tx: Tx, escrow: Escrow, more: Money, less: Money) -> Mone
     commission = settled.get(model.commission_account(currency), Money(amount=0, currency=currency))
     whole = model.total(currency, list(settled.values()))
     return drawing.commission_back(commission, settled=whole, before=more, after=less)
+
+
+class PayPostage(Command[Drawn], refuses={PaymentRefusal.AMOUNT_OUT_OF_RANGE, *POSTING_REFUSALS}):
+    """Pay a buyer what the way back of goods has cost them: from the shop's balance, its deposit, or a claim against it.
+
+    It is the shop's own money and no refund: nothing that was captured for the order has a part in it, and neither has the commission. So
+    it adds up whatever goes back of the order, before or after. It comes into the wallet of whoever asked for it; once under an id. It has
+    no route: whoever sends it answers for the sum.
+    """
+
+    id: str
+    order_id: OrderId
+    shop_id: ShopId
+    person: PersonId
+    amount: Money
+
+
+@handles(PayPostage)
+def pay_postage(tx: Tx, ask: PayPostage) -> Drawn:
+    """The same transfer under the same id is refused by the ledger."""
+    if not ask.amount:
+        raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, "postage of nothing")
+    currency = ask.amount.currency
+    nothing = Money(amount=0, currency=currency)
+    drawn = drawing.draw(ask.amount, commission=nothing, earned=nothing, standing=standing(tx, ask.shop_id, currency))
+    tx.send(postings.postage(ask.id, ask.shop_id, ask.person, drawn).command())
+    open_purse(tx, ask.person, model.wallet_account(ask.person, currency), currency)
+    if drawn.owed:
+        owes(tx, ask.shop_id, currency, is_owing=True)
+    tx.tell(PostagePaid(order_id=ask.order_id, shop_id=ask.shop_id, person=ask.person, amount=ask.amount, owed=drawn.owed))
+    return drawn
 
 
 # What a shop has, and what it owes

@@ -20,7 +20,7 @@ from yunduan.edges.http.events import wants_stream
 from yunduan.edges.http.front import BODILESS, UNDER, Front, headers_of
 from yunduan.edges.http.problems import JSON, Reply, problem
 from yunduan.edges.http.protocol import Bounded
-from yunduan.edges.http.reading import CLOSE, Request, exceeds, too_large, too_slow
+from yunduan.edges.http.reading import CLOSE, Bounds, Request, exceeds, too_large, too_slow
 from yunduan.runtime.settings import HttpSettings
 
 _UNDER = UNDER.encode()
@@ -37,7 +37,7 @@ class _Nobody:
 class Exchange:
     """A request on its way in and its reply on its way out, with the attributes by which uvicorn knows a request."""
 
-    __slots__ = ("body", "disconnected", "expects", "is_whole", "keep_alive", "refusal", "request", "response_complete", "size")
+    __slots__ = ("body", "bounds", "disconnected", "expects", "is_whole", "keep_alive", "refusal", "request", "response_complete", "size")
     message_event = _Nobody()
 
     def __init__(self, request: Request, *, keep_alive: bool, expects: bool) -> None:
@@ -45,6 +45,8 @@ class Exchange:
         self.request = request
         self.body: list[bytes] = []
         self.size = 0
+        self.bounds: Bounds | None = None
+        """How large its body may be, when that is more than others."""
         self.is_whole = False
         self.refusal: Reply | None = None
         self.expects = expects
@@ -128,8 +130,9 @@ class Direct(Bounded):
         if not exchange.is_whole and exchange.request.method not in BODILESS:
             exchange.body.append(body)
             exchange.size += len(body)
-            if exchange.size > self.front.bounds.body_bytes_max:
-                self._refuse(exchange, too_large(self.front.bounds).reply)
+            bounds = exchange.bounds or self.front.bounds
+            if exchange.size > bounds.body_bytes_max:
+                self._refuse(exchange, too_large(bounds).reply)
 
     def on_message_complete(self) -> None:
         """A request for the front is whole: answer it, when it is its turn."""
@@ -161,7 +164,9 @@ class Direct(Bounded):
         if flaw is not None:
             self._refuse(exchange, flaw)
         elif self.length and method not in BODILESS and exceeds(self.length, self.front.bounds.body_bytes_max):
-            self._refuse(exchange, too_large(self.front.bounds).reply)
+            exchange.bounds = self.front.bounds_of(method, request.path)
+            if exceeds(self.length, exchange.bounds.body_bytes_max):
+                self._refuse(exchange, too_large(exchange.bounds).reply)
         return exchange
 
     def _origin(self) -> str:

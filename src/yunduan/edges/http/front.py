@@ -10,13 +10,14 @@ from time import perf_counter
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from yunduan.edges.http.endpoint import PREFIX, Endpoint, refusal_reply, token_of
 from yunduan.edges.http.events import PATH as EVENTS
 from yunduan.edges.http.events import Streams, wants_stream
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.problems import PROBLEM, Headers, ProblemError, Reply, problem
-from yunduan.edges.http.reading import Application, Bounds, GoneError, Receive, Request, Scope, Send, read_body
+from yunduan.edges.http.reading import Application, Bounds, GoneError, Receive, Request, Scope, Send, announces_too_much, read_body
 from yunduan.kernel.refusals import BusyError, FaultError, Refused, invariant
 
 log = structlog.get_logger(__name__)
@@ -123,7 +124,8 @@ class Front:
             return
         replied: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         try:
-            body = await read_body(receive, scope["headers"], self.bounds) if method not in BODILESS else b""
+            bounds = self.bounds_of(method, path) if announces_too_much(scope["headers"], self.bounds) else self.bounds
+            body = await read_body(receive, scope["headers"], bounds) if method not in BODILESS else b""
         except GoneError:
             return
         except ProblemError as error:
@@ -145,6 +147,13 @@ class Front:
     def serves(path: str) -> bool:
         """Whether this path is the front's to answer."""
         return path.startswith(UNDER)
+
+    def bounds_of(self, method: str, path: str) -> Bounds:
+        """How large a body may be that announces itself as larger than others: a few routes take more."""
+        methods = self._exact.get(path) or self._shaped.find(path.split("/"), 0, [])
+        endpoint = methods.get(method) if methods is not None else None
+        most = endpoint.route.body_bytes_max if endpoint is not None else 0
+        return replace(self.bounds, body_bytes_max=max(most, self.bounds.body_bytes_max)) if most else self.bounds
 
     def answer(self, request: Request, done: Callable[[Reply], None]) -> None:
         """Have `done` called with the reply, now or later, once; never raises."""

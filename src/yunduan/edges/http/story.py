@@ -45,6 +45,8 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "payee": "bnk",
         "payout": "pyo",
         "person": "per",
+        "picture": "pic",
+        "receipt": "pic",
         "refund": "rfd",
         "review": "rev",
         "reviewed": "var",
@@ -78,6 +80,8 @@ def _yuan(fen: int) -> dict[str, Any]:
     return {"amount": fen, "currency": "CNY"}
 
 
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+"""A PNG of one black pixel, in base64."""
 FIELDS: Mapping[str, Any] = MappingProxyType(
     {
         # Names and texts
@@ -267,6 +271,15 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "CaseView.instead": None,
         "CaseView.is_held": False,
         "CaseView.replacement": None,
+        "CaseView.postage": None,
+        "CaseView.receipt": None,
+        "CaseView.pictures": [],
+        "SendBackBody.postage": None,
+        "SendBackBody.receipt": None,
+        "PictureContent.media_type": "image/png",
+        "PictureContent.content": DOT,
+        "ShowPictureBody.content": DOT,
+        "ShowShopPictureBody.content": DOT,
         "OpenCaseBody.instead": None,
         "CaseView.steps": ["withdraw"],
         "CaseView.text": "碎了",
@@ -276,6 +289,10 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "ReportView.reason": "advertising",
         "MyReport.reason": "advertising",
         "MyReport.verdict": "open",
+        "MyReport.answer": "",
+        "ReportedReview.follow_up": "",
+        "ReportedReview.answer": "",
+        "ReportedReview.is_hidden": False,
         "OpenCaseBody.reason": "damaged",
         "OpenCaseBody.text": "碎了",
         "StatementView.text": "碎了",
@@ -354,6 +371,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "ShippingTemplate.elsewhere": {"first_units": 1, "first_fee": 0, "further_units": 1, "further_fee": 0, "free_from": None},
         "Shop.id": id_of("shp"),
         "ShopFace.id": id_of("shp"),
+        "ShopSeen.id": id_of("shp"),
         "StaffMember.nickname": "小林",
         "StatementOf.id": id_of("wal"),
         "TransferRecord.id": id_of("fnd"),

@@ -37,6 +37,8 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "^[0-9A-Z]{6,34}": "6 to 34 digits and capital letters",
         "^bnk_[0-9a-z]{1,40}": "an id such as bnk_…",
         "^pyo_[0-9a-z]{1,40}": "an id such as pyo_…",
+        "^ucl_[0-9a-z]{1,40}": "an id such as ucl_…",
+        "^pic_[0-9a-f]{1,40}": "an id such as pic_…",
         "^alr_[0-9a-f]{26}": "an id such as alr_…",
         "^cbk_[0-9a-f]{26}": "an id such as cbk_…",
         "^([0-9a-f]{11}cbk_[0-9a-f]{26})?": "the next of the page before, or nothing",
