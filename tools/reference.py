@@ -13,6 +13,10 @@ from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import APPLICATION_MOVES
 from yunduan.domains.catalog.life import GOODS_MOVES
 from yunduan.domains.catalog.model import HOLD_MOVES
+from yunduan.domains.identity.model import Language
+from yunduan.domains.notices.causes import CAUSES, UNTOLD, By, Tell
+from yunduan.domains.notices.model import USUAL_WAYS, NoticeKind, Way
+from yunduan.domains.notices.templates import TEMPLATES
 from yunduan.domains.orders.cases import BY_SILENCE, CASE_MOVES, DEADLINES_MS
 from yunduan.domains.orders.model import MOVES
 from yunduan.domains.payments.model import PAYMENT_MOVES
@@ -192,11 +196,41 @@ def _by(who: str, given: str) -> str:
     return ", ".join(filter(None, (who, given)))
 
 
+def notices() -> str:
+    """Who is told what, why, and in which words."""
+
+    def of(fact: type, tell: Tell, kind: NoticeKind) -> str:
+        values = [str(value) for value, made in tell.kind.kinds.items() if made is kind] if isinstance(tell.kind, By) else []
+        by = [f"`{tell.kind.field}` is {' or '.join(values)}"] if isinstance(tell.kind, By) else []
+        return ", ".join([f"`{fact.__name__}`", *by, *([tell.only.said] if tell.only else [])])
+
+    rows = []
+    for kind, words in TEMPLATES.items():
+        due = [(cause.fact, tell) for cause in CAUSES for tell in cause.tells if kind in tell.kinds()]
+        letter = ", ".join(way for way in USUAL_WAYS[kind] if way is not Way.IN_APP) or "–"
+        to = "; ".join(dict.fromkeys(tell.to.said for _, tell in due))
+        told_of = "; ".join(dict.fromkeys(of(fact, tell, kind) for fact, tell in due))
+        texts = "<br>".join(f"**{words[language].title}** {cell(words[language].text)}" for language in Language)
+        rows.append((f"`{kind}`", to, told_of, letter, texts))
+    parts = [
+        "# Notices\n",
+        "Who is told what, of which fact, by which letter besides the app unless they say otherwise, and in which words.\n",
+        table(("notice", "told to", "of the fact", "letter", "words"), rows),
+        "\n## What nobody is told\n",
+        table(("fact", "because"), [(f"`{fact.__name__}`", reason) for fact, reason in UNTOLD.items()]),
+    ]
+    return "\n".join(parts)
+
+
 def pages() -> dict[str, str]:
     """Every page by its name."""
     domains = Registry(DOMAINS).domains
     made = {"commands": commands, "queries": queries, "refusals": refusals, "facts": facts, "routes": routes}
-    return {name: make(domains) for name, make in made.items()} | {"settings": settings_reference(), "states": states()}
+    return {name: make(domains) for name, make in made.items()} | {
+        "settings": settings_reference(),
+        "states": states(),
+        "notices": notices(),
+    }
 
 
 def main() -> int:

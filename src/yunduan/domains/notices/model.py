@@ -162,12 +162,12 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When silence settles it, in milliseconds since 1970."""
 
 
-class Due(Struct, frozen=True):
-    """Something that somebody is to be told."""
+class Due(Struct, frozen=True, gc=False):
+    """Something that somebody is to be told; `about` as it is kept."""
 
     person: PersonId
     kind: NoticeKind
-    about: About
+    about: bytes
 
 
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?![\s\S])", description="Hours and minutes.", examples=["22:00"])]
@@ -181,15 +181,14 @@ class QuietHours(Struct, frozen=True, kw_only=True):
 
 
 class Preferences(Struct, frozen=True, kw_only=True):
-    """What somebody has chosen; a kind of which nothing was said comes as `usual_ways` has it."""
+    """What somebody has chosen; a kind of which nothing was said comes as `USUAL_WAYS` has it."""
 
     chosen: dict[str, tuple[Way, ...]] = {}
     quiet: QuietHours = QuietHours()
 
     def ways(self, kind: NoticeKind) -> tuple[Way, ...]:
         """How a kind of notice comes."""
-        found = self.chosen.get(kind)
-        return usual_ways(kind) if found is None else found
+        return self.chosen.get(kind, USUAL_WAYS[kind])
 
 
 class NoticeSettings(Struct, frozen=True, kw_only=True):
@@ -227,9 +226,8 @@ LETTERS_KEPT_MS = 30 * DAY_MS
 """How long it is known that a letter was sent."""
 
 
-def usual_ways(kind: NoticeKind) -> tuple[Way, ...]:
-    """How a kind of notice comes to somebody who has not chosen."""
-    return (Way.IN_APP, Way.EMAIL) if kind in WRITTEN_ABOUT else (Way.IN_APP,)
+USUAL_WAYS = {kind: (Way.IN_APP, Way.EMAIL) if kind in WRITTEN_ABOUT else (Way.IN_APP,) for kind in NoticeKind}
+"""How a kind of notice comes to somebody who has not chosen."""
 
 
 def after_quiet(at_ms: int, quiet: QuietHours, zone: ZoneInfo) -> int:

@@ -6,12 +6,13 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from yunduan.domains.notices.model import About, NoticeKind, Preferences, Way
+from yunduan.domains.notices.model import About, Due, NoticeKind, Preferences, Way
 from yunduan.kernel.ids import NoticeLetterId, PersonId
 from yunduan.runtime.ports import Row, Table
 from yunduan.runtime.transaction import Asking, Tx
 
-_encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder().encode
+"""How what a notice is about is kept."""
 _about = msgspec.msgpack.Decoder(About).decode
 _chosen = msgspec.msgpack.Decoder(Preferences).decode
 
@@ -65,7 +66,7 @@ class Letter(Struct, frozen=True, kw_only=True):
 
 
 def _letter_row(it: Letter) -> Row:
-    return (it.id, it.person, it.way.value, it.kind.value, _encode(it.about), it.at, it.state.value, it.tries, it.next_at)
+    return (it.id, it.person, it.way.value, it.kind.value, encode(it.about), it.at, it.state.value, it.tries, it.next_at)
 
 
 def _letter(row: Row) -> Letter:
@@ -93,7 +94,7 @@ PREFERENCE: Table[PersonId, Chosen] = Table(
     name="notice_preference",
     columns={"person": str, "chosen": bytes},
     value=lambda row: Chosen(row[0], _chosen(row[1])),
-    row=lambda it: (it.person, _encode(it.preferences)),
+    row=lambda it: (it.person, encode(it.preferences)),
 )
 LETTER: Table[NoticeLetterId, Letter] = Table(
     name="notice_letter",
@@ -174,9 +175,14 @@ def next_seq(tx: Tx, notices: int) -> int:
     return found[1] + 1
 
 
-def keep(tx: Tx, notice: Notice) -> None:
+def what(about: bytes) -> About:
+    """What a notice is about, as it was kept."""
+    return _about(about)
+
+
+def keep(tx: Tx, seq: int, number: int, due: Due) -> None:
     """Write a notice."""
-    tx.append(_KEEP, (notice.seq, notice.person, notice.number, notice.kind.value, _encode(notice.about), notice.at))
+    tx.append(_KEEP, (seq, due.person, number, str(due.kind), due.about, tx.now))
 
 
 def _notice(row: Row) -> Notice:

@@ -1,0 +1,310 @@
+"""The table of notices: what has happened, what a notice of it is about, and who is told which.
+
+A fact that concerns somebody has a line here, or a reason in `UNTOLD`; a test of the house holds that. Nobody is told of a step that
+their own side has taken. The words are in `templates`, whose gaps are filled from what a notice is about.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from yunduan.domains.catalog import facts as catalog
+from yunduan.domains.identity import facts as identity
+from yunduan.domains.identity.model import OperatorRole, ShopRole
+from yunduan.domains.ledger.facts import HoldExpired
+from yunduan.domains.notices.audience import Audience, Roll, holders, is_shop, operators, person, staff
+from yunduan.domains.notices.model import NoticeKind as Kind
+from yunduan.domains.orders import facts as orders
+from yunduan.domains.orders.commands import GIVES_BACK, MANAGES, PACKS, RULES, SERVES
+from yunduan.domains.orders.model import Who, WordKind
+from yunduan.domains.payments import facts as payments
+from yunduan.domains.payments.model import TenderKind
+from yunduan.domains.payments.queries import PaymentOf, RefundOf
+from yunduan.kernel.ids import PersonId
+from yunduan.kernel.messages import Fact
+from yunduan.kernel.money import Money
+
+Source = str | Callable[[Roll, Any], Any]
+"""What a field of `About` is taken from: a field of the fact, or what is made of it."""
+
+
+class By(Struct, frozen=True):
+    """Which notice it is, by a field of the fact; none where nothing is said of its value."""
+
+    field: str
+    kinds: Mapping[Any, Kind]
+
+
+class Only(Struct, frozen=True):
+    """Of which facts alone something is told."""
+
+    said: str
+    """In words, for the reference."""
+    holds: Callable[[Any], bool]
+
+
+class Tell(Struct, frozen=True):
+    """Who is told which notice, and of which facts alone."""
+
+    to: Audience
+    kind: Kind | By
+    only: Only | None = None
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """Every notice that it may be."""
+        return tuple(self.kind.kinds.values()) if isinstance(self.kind, By) else (self.kind,)
+
+
+class Cause(Struct, frozen=True):
+    """One line of the table."""
+
+    fact: type[Fact]
+    about: Mapping[str, Source]
+    """The fields of `About`, by where they are taken from; what is None there is left out."""
+    tells: tuple[Tell, ...]
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """Every notice that may come of it."""
+        return tuple(kind for tell in self.tells for kind in tell.kinds())
+
+
+def about(*same: str, **others: Source) -> Mapping[str, Source]:
+    """What a notice is about: fields that the fact has under the same name, and others."""
+    return {name: name for name in same} | others
+
+
+def _payer(roll: Roll, fact: payments.PaymentEnded | payments.CaptureReturned) -> tuple[PersonId]:
+    return (roll.tx.ask(PaymentOf(payment_id=fact.payment_id)).payer,)
+
+
+def _unpaid(roll: Roll, fact: payments.PaymentEnded) -> Money:
+    return roll.tx.ask(PaymentOf(payment_id=fact.payment_id)).total
+
+
+def _whose(_: Roll, fact: payments.PayeeChecked | payments.PayoutEnded) -> str | None:
+    return fact.owner if is_shop(fact.owner) else None
+
+
+def _waits_for_channel(roll: Roll, fact: payments.RefundFinished) -> tuple[PersonId, ...]:
+    """What goes back into the wallet is there at once."""
+    refund = roll.tx.ask(RefundOf(refund_id=fact.refund_id))
+    return (refund.payer,) if any(piece.kind is TenderKind.CHANNEL for piece in refund.pieces) else ()
+
+
+BUYER = person("buyer", "the buyer")
+AUTHOR = person("author", "who wrote the review")
+APPLICANT = person("applicant", "who applied")
+PAYER = Audience("who paid", _payer)
+WAITING = Audience("who paid, unless all of it went back into the wallet", _waits_for_channel)
+PACKERS = staff(*PACKS)
+SERVICE = staff(*SERVES)
+MANAGERS = staff(*MANAGES)
+GIVERS = staff(*GIVES_BACK)
+EARNERS = staff(ShopRole.OWNER, ShopRole.FINANCE)
+"""Who in a shop waits for its money."""
+HOLDERS = holders(ShopRole.OWNER, ShopRole.FINANCE)
+JUDGES = operators(*RULES)
+DECIDERS = operators(OperatorRole.ADMIN, OperatorRole.RISK)
+"""Who decides applications for shops."""
+APPROVERS = operators(OperatorRole.ADMIN, OperatorRole.FINANCE)
+"""Who approves payouts above the limit."""
+BOOKKEEPERS = operators(OperatorRole.FINANCE)
+
+NOT_BUYER = Only("not by the buyer", lambda it: it.by != Who.BUYER)
+NOT_SHOP = Only("not by the shop", lambda it: it.by != Who.SHOP)
+LATER = Only("paid later than it was placed", lambda it: not it.at_once)
+BY_TIME = Only("by time", lambda it: it.by == Who.CLOUD)
+PAID_AND_OVERDUE = Only("paid, and by time", lambda it: it.was_paid and it.by == Who.CLOUD)
+CALLED_OFF = Only("not by the buyer, nor paid and by time", lambda it: it.by != Who.BUYER and not (it.was_paid and it.by == Who.CLOUD))
+BY_BUYER = Only("by the buyer", lambda it: it.by == Who.BUYER)
+OF_TOP_UP = Only("of a top-up", lambda it: it.checkout_id is None)
+ABOVE_LIMIT = Only("above the limit", lambda it: it.is_awaited)
+SOME_LEFT = Only("some are left", lambda it: it.available > 0)
+NONE_LEFT = Only("none is left", lambda it: it.available == 0)
+
+_ORDER = about("order_id", "shop_id")
+_CASE = about("case_id", "order_id", "shop_id")
+_STEP = By(
+    "event",
+    {
+        "agree": Kind.CASE_AGREED,
+        "agree_to_return": Kind.CASE_RETURN_AGREED,
+        "offer": Kind.CASE_OFFERED,
+        "refuse": Kind.CASE_REFUSED,
+        "accept": Kind.CASE_ACCEPTED,
+        "accept_to_return": Kind.CASE_RETURN_AGREED,
+        "send_back": Kind.CASE_SENT_BACK,
+        "arrive": Kind.CASE_ARRIVED,
+        "call_operator": Kind.CASE_DISPUTED,
+        "give_evidence": Kind.CASE_EVIDENCE,
+        "rule": Kind.CASE_RULED,
+        "dismiss": Kind.CASE_DISMISSED,
+        "withdraw": Kind.CASE_WITHDRAWN,
+    },
+)
+"""What is told of a step in a case. Its end with the order is told of the order; that evidence is closed, to operators alone."""
+
+CAUSES = (
+    # An order, until it has left
+    Cause(
+        orders.OrderPaid,
+        _ORDER | about(amount="total"),
+        (
+            Tell(BUYER, By("late", {True: Kind.ORDER_PAID_LATE, False: Kind.ORDER_PAID}), LATER),
+            Tell(PACKERS, Kind.SALE_PAID),
+        ),
+    ),
+    Cause(
+        payments.PaymentPutOff, about("payment_id", amount=_unpaid, until="due"), (Tell(person("payer", "who paid"), Kind.PAYMENT_PUT_OFF),)
+    ),
+    Cause(orders.PriceOffered, _ORDER | about(amount="total"), (Tell(BUYER, Kind.ORDER_REPRICED),)),
+    Cause(orders.OrderRedirected, _ORDER, (Tell(PACKERS, Kind.SALE_REDIRECTED),)),
+    Cause(orders.DispatchDue, _ORDER | about(until="dispatch_by"), (Tell(PACKERS, Kind.SALE_DUE),)),
+    Cause(orders.DispatchExtended, _ORDER | about(until="dispatch_by"), (Tell(PACKERS, Kind.SALE_WAITED_FOR),)),
+    Cause(
+        orders.OrderCancelled,
+        _ORDER | about(amount="refunded"),
+        (
+            Tell(BUYER, Kind.ORDER_OVERDUE, PAID_AND_OVERDUE),
+            Tell(PACKERS, Kind.SALE_OVERDUE, PAID_AND_OVERDUE),
+            Tell(BUYER, By("was_paid", {True: Kind.ORDER_DECLINED, False: Kind.ORDER_LAPSED}), CALLED_OFF),
+            Tell(PACKERS, Kind.SALE_CANCELLED, Only("paid, and by the buyer", lambda it: it.was_paid and it.by == Who.BUYER)),
+        ),
+    ),
+    Cause(
+        orders.OrderRestCancelled,
+        _ORDER | about(amount="refunded"),
+        (
+            Tell(BUYER, Kind.ORDER_OVERDUE, BY_TIME),
+            Tell(PACKERS, Kind.SALE_OVERDUE, BY_TIME),
+            Tell(BUYER, Kind.ORDER_REST_CANCELLED, Only("by the shop or an operator", lambda it: it.by not in (Who.BUYER, Who.CLOUD))),
+            Tell(PACKERS, Kind.SALE_CANCELLED, BY_BUYER),
+        ),
+    ),
+    # On its way, and there
+    Cause(orders.OrderShipped, _ORDER, (Tell(BUYER, Kind.ORDER_SHIPPED),)),
+    Cause(orders.OrderPartlyShipped, _ORDER | about(number="parcel"), (Tell(BUYER, Kind.ORDER_PARTLY_SHIPPED),)),
+    Cause(orders.ParcelScanned, _ORDER | about(number="parcel"), (Tell(BUYER, By("scan", {"delivered": Kind.ORDER_DELIVERED})),)),
+    Cause(orders.ReceiptExtended, _ORDER, (Tell(SERVICE, Kind.SALE_PUT_OFF),)),
+    Cause(orders.OrderReceived, _ORDER, (Tell(BUYER, Kind.ORDER_RECEIVED, NOT_BUYER),)),
+    Cause(payments.EscrowSettled, _ORDER | about(amount="to_shop"), (Tell(EARNERS, Kind.SALE_RECEIVED),)),
+    # Money back
+    Cause(
+        orders.OrderRefunded,
+        _ORDER | about("refund_id", "amount"),
+        (Tell(BUYER, Kind.ORDER_REFUNDED), Tell(GIVERS, Kind.SALE_REFUNDED, Only("by an operator", lambda it: it.by == Who.OPERATOR))),
+    ),
+    Cause(
+        payments.RefundFinished,
+        about("order_id", "refund_id", amount=lambda _, it: it.diverted or it.amount),
+        (
+            Tell(WAITING, Kind.REFUND_DIVERTED, Only("a part of it was diverted to the wallet", lambda it: bool(it.diverted))),
+            Tell(WAITING, Kind.REFUND_ARRIVED, Only("nothing of it was diverted", lambda it: not it.diverted)),
+        ),
+    ),
+    Cause(payments.SettledRefunded, _ORDER | about("refund_id", "amount"), (Tell(EARNERS, Kind.SALE_DRAWN_BACK),)),
+    Cause(payments.ClaimPaidOff, about("shop_id", "amount"), (Tell(EARNERS, Kind.CLAIM_PAID_OFF),)),
+    Cause(payments.DepositReleased, about("shop_id", "amount"), (Tell(EARNERS, Kind.DEPOSIT_RELEASED),)),
+    # Cases
+    Cause(orders.CaseOpened, _CASE | about(amount="asked", until="due"), (Tell(SERVICE, Kind.CASE_OPENED),)),
+    Cause(
+        orders.CaseMoved,
+        _CASE | about("amount", until=lambda _, it: it.due or None),
+        (
+            Tell(BUYER, _STEP, NOT_BUYER),
+            Tell(SERVICE, _STEP, NOT_SHOP),
+            Tell(JUDGES, By("event", {"close_evidence": Kind.CASE_TO_RULE})),
+        ),
+    ),
+    # Reviews: never which order it was of, for a review is public under a pen name
+    Cause(orders.OrderReviewed, about("shop_id", "goods_id", "review_id", number="stars"), (Tell(SERVICE, Kind.SALE_REVIEWED),)),
+    Cause(
+        orders.ReviewAddedTo,
+        about("shop_id", "goods_id", "review_id"),
+        (
+            Tell(AUTHOR, By("kind", {WordKind.ANSWER: Kind.REVIEW_ANSWERED})),
+            Tell(SERVICE, By("kind", {WordKind.FOLLOW_UP: Kind.REVIEW_CONTINUED})),
+        ),
+    ),
+    # Money in and out
+    Cause(payments.WalletToppedUp, about("payment_id", "amount"), (Tell(person("person", "whose wallet it is"), Kind.WALLET_TOPPED_UP),)),
+    Cause(
+        payments.PaymentEnded,
+        about("payment_id", amount=_unpaid),
+        (Tell(PAYER, Kind.TOP_UP_FAILED, OF_TOP_UP),),
+    ),
+    Cause(payments.CaptureReturned, about("payment_id", "amount"), (Tell(PAYER, Kind.PAYMENT_RETURNED),)),
+    Cause(payments.NotificationMismatched, about("amount"), (Tell(BOOKKEEPERS, Kind.PAYMENT_MISMATCHED),)),
+    Cause(
+        payments.PayeeChecked,
+        about(shop_id=_whose),
+        (Tell(HOLDERS, By("is_theirs", {True: Kind.PAYEE_CONFIRMED, False: Kind.PAYEE_REFUSED})),),
+    ),
+    Cause(
+        payments.PayoutBegun,
+        about("payout_id", "amount"),
+        (Tell(APPROVERS, Kind.PAYOUT_AWAITED, ABOVE_LIMIT),),
+    ),
+    Cause(
+        payments.PayoutEnded,
+        about("payout_id", "amount", shop_id=_whose),
+        (
+            Tell(
+                HOLDERS,
+                By(
+                    "state",
+                    {
+                        "paid": Kind.PAYOUT_PAID,
+                        "returned": Kind.PAYOUT_RETURNED,
+                        "declined": Kind.PAYOUT_DECLINED,
+                    },
+                ),
+            ),
+        ),
+    ),
+    # Shops
+    Cause(
+        catalog.StockRanLow,
+        about("shop_id", "goods_id", number="available"),
+        (
+            Tell(PACKERS, Kind.STOCK_LOW, SOME_LEFT),
+            Tell(PACKERS, Kind.STOCK_OUT, NONE_LEFT),
+        ),
+    ),
+    Cause(
+        catalog.ShopStateChanged,
+        about("shop_id"),
+        (Tell(MANAGERS, By("is_open", {True: Kind.SHOP_REOPENED, False: Kind.SHOP_SUSPENDED})),),
+    ),
+    Cause(catalog.ShopApplied, about("application_id"), (Tell(DECIDERS, Kind.SHOP_APPLIED),)),
+    Cause(
+        catalog.ShopApplicationDecided,
+        about("application_id", "shop_id"),
+        (Tell(APPLICANT, By("state", {"approved": Kind.APPLICATION_APPROVED, "rejected": Kind.APPLICATION_REJECTED})),),
+    ),
+)
+"""Heard from one cursor, so that everybody is told things in the order in which they happened."""
+
+UNTOLD: Mapping[type[Fact], str] = {
+    orders.OrderPlaced: "who placed it has seen it; the shop hears when it is paid",
+    orders.PriceAgreed: "the order is placed anew, and told of when it is paid",
+    payments.PaymentCaptured: "each of its orders is told of",
+    payments.EscrowRefunded: "the order's refund is told of",
+    payments.DepositPledged: "a step of the shop's own",
+    payments.DifferenceBooked: "of imports alone",
+    catalog.ShopCreated: "who applied is told that it was approved",
+    catalog.ShopHolidaySet: "a step of the shop's own",
+    catalog.CategoryCreated: "nobody waits for it",
+    catalog.CategoryChanged: "nobody waits for it",
+    catalog.GoodsChanged: "nobody waits for it",
+    identity.PersonRegistered: "a step of one's own",
+    identity.PersonSignedIn: "a step of one's own",
+    identity.SessionEnded: "a step of one's own",
+    identity.ContactConfirmed: "a step of one's own",
+    identity.RoleGranted: "it shows when they sign in",
+    identity.RoleWithdrawn: "it shows when they sign in",
+    identity.PersonErased: "nobody is left who could be told; what they were told goes",
+    HoldExpired: "what the hold was for is told of",
+}
+"""Facts of which nobody is told, and why."""
