@@ -441,6 +441,7 @@ def _payment_settings(settings: Settings) -> PaymentSettings:
     wallet = settings.wallet
     return PaymentSettings(
         approve_above=settings.payouts.approve_above,
+        payee_waits_ms=settings.payouts.payee_waits_h * 3_600_000,
         wallet_is_on=wallet.enabled,
         in_a_day_basic=wallet.in_a_day_basic,
         in_a_day_verified=wallet.in_a_day_verified,

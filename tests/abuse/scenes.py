@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from support.asgi import Client, Heard, call
-from support.town import Town
+from support.town import Town, pay_out_at_once
 from unit.orders.casebook import Claim, picture
 from unit.orders.market import Buyer, channel, yuan
 from yunduan.cloud import DOMAINS
@@ -484,6 +484,7 @@ def _withdrawal(stage: Stage, name: str) -> Scene:
     if "shops" in name:
         _earned(stage)
         _shops_payee(stage)
+    pay_out_at_once(stage.world)
     stage.world.settle()
     body = {"amount": {"amount": 1, "currency": "CNY"}}
     return stage.made(name, "shop finance" if "shops" in name else token, {}, body, {"amount": {"amount": 2, "currency": "CNY"}})

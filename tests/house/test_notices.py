@@ -26,8 +26,14 @@ FILLED_BY = {
     "amount": {"amount"},
     "number": {"number"},
     "until": {"until"},
+    "where": set[str](),
+    "role": {"role"},
+    "contact": {"contact"},
 }
-"""What each gap of the words is taken from: one of these fields of `About`; of no shop, money is the reader's own."""
+"""What each gap of the words is taken from: one of these fields of `About`.
+
+Of no shop, money is the reader's own, and work is for the marketplace.
+"""
 SILENT = {CaseEvent.END: "the order is told of, which ended it"}
 """Steps in a case that nobody is told of."""
 

@@ -175,7 +175,7 @@ class Market:
                 PaymentListener: self.listener,
                 ChargebackListener: self.watcher,
                 Vault: self.vault,
-                PaymentSettings: settings or PaymentSettings(approve_above=APPROVE_ABOVE),
+                PaymentSettings: settings or PaymentSettings(approve_above=APPROVE_ABOVE, payee_waits_ms=0),
             },
             before_commit=(self.vault.make_durable,),
             seed=seed,

@@ -31,6 +31,7 @@ from yunduan.domains.orders.commands import AddToCart, RefundOrder, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.model import BankAccount, charge_reference, chargeback_id, wallet_account
+from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.domains.payments.payouts import NamePayee, Withdraw
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
@@ -38,6 +39,7 @@ from yunduan.edges.http.watching import Here
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import ApplicationId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.settings import MailboxSettings, Settings
+from yunduan.testing import World
 
 SHOP_ROLES = tuple(role.value for role in ShopRole)
 OPERATOR_ROLES = tuple(role.value for role in OperatorRole)
@@ -51,6 +53,11 @@ CALLERS = (
 )
 QUIET = frozenset({"answer", "head", "cursor"})
 """Tables that a refused request may touch: what it was answered, and when."""
+
+
+def pay_out_at_once(world: World) -> None:
+    """Have an account paid out to as soon as it has been confirmed, so that no day has to pass, which would show in every session."""
+    world.cloud._ports[PaymentSettings] = msgspec.structs.replace(world.cloud.port(PaymentSettings), payee_waits_ms=0)
 
 
 class Town:
@@ -126,6 +133,7 @@ class Town:
         """A withdrawal of so much that operators have to approve it."""
         account = BankAccount(bank="中国工商银行", holder="林美", number="6222020200012345670")
         self.world.send(NamePayee(channel="sandbox", account=account), actor=buyer.actor)
+        pay_out_at_once(self.world)
         self.world.settle()
         return self.world.send(Withdraw(amount=yuan(5_500_000)), actor=buyer.actor).payout_id
 

@@ -323,6 +323,15 @@ class PayoutSettings(Struct, frozen=True, kw_only=True):
             extra=_unit("minor units"),
         ),
     ] = 5_000_000
+    payee_waits_h: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=720,
+            description="Nothing is paid out to an account that was named less long ago: its owner is told, and has time to notice.",
+            extra=_unit("hours"),
+        ),
+    ] = 24
 
 
 class WalletSettings(Struct, frozen=True, kw_only=True):

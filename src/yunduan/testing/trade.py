@@ -698,7 +698,7 @@ class TradeSimulation(Simulation):
                 Taxes: TaxTables(),
                 ChargebackListener: OrderChargebacks(),
                 CatalogSettings: CatalogSettings(),
-                PaymentSettings: PaymentSettings(),
+                PaymentSettings: PaymentSettings(payee_waits_ms=60_000),
                 OrderSettings: OrderSettings(),
                 NoticeSettings: NoticeSettings(),
                 Numbering: Numbering(vault.lookup("order numbers", "")),

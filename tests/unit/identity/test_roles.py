@@ -51,7 +51,7 @@ def test_a_role_given_twice_is_given_once(people: People) -> None:
     mei = _somebody(people)
     for _ in range(2):
         people.send(GrantRole(person_id=mei, role=OperatorRole.RISK))
-    assert people.facts("RoleGranted") == [{"person_id": mei, "shop_id": "", "role": "risk", "by": ""}]
+    assert people.facts("RoleGranted") == [{"person_id": mei, "shop_id": "", "role": "risk", "by": "", "founds": False}]
     people.send(WithdrawRole(person_id=mei, role=OperatorRole.RISK))
     assert people.no(WithdrawRole(person_id=mei, role=OperatorRole.RISK))["code"] == "role_not_found"
     assert people.facts("RoleWithdrawn") == [{"person_id": mei, "shop_id": "", "role": "risk", "by": ""}]

@@ -73,7 +73,7 @@ def test_a_revoked_session_is_worth_nothing_at_once(people: People) -> None:
     assert people.caller(tablet.session) is None
     assert people.caller(phone.session) is not None
     assert people.no(RevokeSession(session_id=tablet.session), actor=phone)["code"] == "session_not_found"
-    assert people.facts("SessionEnded") == [{"person_id": phone.person, "session_id": tablet.session}]
+    assert people.facts("SessionEnded") == [{"person_id": phone.person, "session_id": tablet.session, "revoked": True}]
 
 
 def test_somebody_elses_session_is_not_found(people: People) -> None:
@@ -122,7 +122,7 @@ def test_a_session_ends_after_ninety_idle_days_and_its_row_goes(people: People) 
     assert people.ask(MySessions(), actor=actor) == ()
     people.settle()
     assert people.rows("SELECT count(*) FROM session") == [(0,)]
-    assert people.facts("SessionEnded") == [{"person_id": actor.person, "session_id": actor.session}]
+    assert people.facts("SessionEnded") == [{"person_id": actor.person, "session_id": actor.session, "revoked": False}]
 
 
 def test_a_fifty_first_device_signs_the_one_unseen_for_longest_out(people: People) -> None:

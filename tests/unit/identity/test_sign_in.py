@@ -31,7 +31,7 @@ def test_a_first_sign_in_registers_and_a_second_finds_the_same_person(people: Pe
     assert first.session_id != again.session_id
     assert first.expires_at == people.clock.wall_ms() + SESSION_MS
     assert [fact["person_id"] for fact in people.facts("PersonRegistered")] == [first.person_id]
-    assert [fact["is_new"] for fact in people.facts("PersonSignedIn")] == [True, False]
+    assert [(fact["is_new"], fact["on_new_device"]) for fact in people.facts("PersonSignedIn")] == [(True, False), (False, True)]
 
 
 def test_an_email_is_one_contact_in_any_case(people: People) -> None:

@@ -98,8 +98,8 @@ def test_what_is_written_about_by_itself_goes_by_e_mail(house: House) -> None:
     house.world.send(AppointOwner(shop_id=house.shop_id, person_id=owner))
     house.world.send(SuspendShop(shop_id=house.shop_id, reason="资质过期"))
     house.world.settle()
-    assert house.letters() == [("email", "mei@example.com", "店铺已被暂停")]
-    assert house.world.rows("SELECT state FROM notice_letter") == [("sent",)]
+    assert house.letters() == [("email", "mei@example.com", title) for title in ("您有了新角色", "店铺已被暂停")]
+    assert house.world.rows("SELECT state FROM notice_letter") == [("sent",)] * 2
 
 
 def test_what_falls_into_the_night_leaves_in_the_morning(house: House) -> None:

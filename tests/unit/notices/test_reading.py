@@ -28,6 +28,9 @@ GAPS = {
     "number": "4",
     "until": "3 December",
     "whose": "your wallet",
+    "where": "the marketplace",
+    "role": "packer",
+    "contact": "phone number",
 }
 
 

@@ -3,6 +3,8 @@
 from unit.orders.market import Buyer, Market, channel
 from yunduan.domains.identity.commands import AppointOwner, GrantShopRole, RegisterPerson
 from yunduan.domains.identity.model import ShopRole
+from yunduan.domains.notices.commands import ChooseWays
+from yunduan.domains.notices.model import NoticeKind
 from yunduan.domains.notices.queries import MyNotices, NoticeMailbox, NoticePage, NoticeView
 from yunduan.domains.orders.commands import Placed
 from yunduan.kernel.actors import Actor
@@ -13,13 +15,14 @@ class House:
     """The market, its shop's people by their roles, and their notices."""
 
     def __init__(self, market: Market) -> None:
-        """Nobody has bought anything."""
+        """Nobody has bought anything, and nobody has been told of their role."""
         self.market = market
         self.world = market.world
         self.shop_id = market.shop.shop_id
         self.staff: dict[ShopRole, PersonId] = {}
         for number, role in enumerate(ShopRole):
             person = self.world.send(RegisterPerson(phone=f"+861370000{number:04d}")).person_id
+            self.world.send(ChooseWays(kind=NoticeKind.ROLE_GIVEN, ways=()), actor=self.actor(person))
             if role is ShopRole.OWNER:
                 self.world.send(AppointOwner(shop_id=self.shop_id, person_id=person))
             else:

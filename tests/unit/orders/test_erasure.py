@@ -6,7 +6,7 @@ import pytest
 from unit.orders.market import SHIPPING, Buyer, Market, channel, wallet, yuan
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.identity.commands import ErasePerson, GrantRole
-from yunduan.domains.identity.model import OperatorRole, Outstanding
+from yunduan.domains.identity.model import DAY_MS, OperatorRole, Outstanding
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TopUpWallet
@@ -121,7 +121,7 @@ def test_whoever_withdraws_their_money_can_go(market: Market) -> None:
     assert_bound(market, buyer, "money_in_wallet", Outstanding(in_wallet=(yuan(PRICE),)))
     account = BankAccount(bank="中国工商银行", holder="林美", number="6222020200012345670")
     market.world.send(NamePayee(channel="sandbox", account=account), actor=buyer.actor)
-    market.world.settle()
+    market.world.pass_time(DAY_MS)
     market.world.send(Withdraw(amount=yuan(PRICE)), actor=buyer.actor)
     assert_bound(market, buyer, "money_on_its_way", Outstanding(on_its_way=(yuan(PRICE),)))
     market.world.pass_time(60_000)

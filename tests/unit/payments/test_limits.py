@@ -15,7 +15,7 @@ from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
 
 ME = Actor(person=BUYER)
-LIMITS = PaymentSettings(in_a_day_basic=1_000, in_a_day_verified=3_000, out_a_day=500)
+LIMITS = PaymentSettings(payee_waits_ms=0, in_a_day_basic=1_000, in_a_day_verified=3_000, out_a_day=500)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from support.payments import (
     APPROVE_ABOVE,
     BUYER,
     CARD,
+    DAY,
     KEEPER,
     MINUTE,
     OTHER,
@@ -22,7 +23,7 @@ from support.payments import (
 from yunduan.domains.payments import drawing, model
 from yunduan.domains.payments.commands import ReportOutgoing
 from yunduan.domains.payments.model import BankAccount
-from yunduan.domains.payments.payees import PayeeState, PayoutState
+from yunduan.domains.payments.payees import PayeeState, PaymentSettings, PayoutState
 from yunduan.domains.payments.payouts import (
     ApprovePayout,
     DeclinePayout,
@@ -385,3 +386,55 @@ def test_pages_of_payouts_go_on_where_they_ended(market: Market) -> None:
     more = market.world.ask(AwaitedPayoutsOf(limit=3, after=waiting.next))
     assert [line.payout_id for page in (waiting, more) for line in page.payouts] == asked
     assert (more.next, market.world.ask(Withdrawals(), actor=Actor(person=OTHER)).payouts) == (None, ())
+
+
+@pytest.fixture
+def patient(market: Market) -> Market:
+    """A market where an account that was named waits for a day, as it does unless somebody says otherwise."""
+    settings = msgspec.structs.replace(market.world.cloud.port(PaymentSettings), payee_waits_ms=DAY)
+    market.world.cloud._ports[PaymentSettings] = settings
+    return market
+
+
+def test_nothing_is_paid_out_to_an_account_that_was_just_named(patient: Market) -> None:
+    """Confirmed or not: its owner is told, and has a day to notice. Then it is, to the millisecond; nothing changed before."""
+    market = patient
+    market.fill(BUYER, 1_000)
+    market.name_payee(BUYER)
+    usable_at = market.world.clock.wall_ms() + DAY
+    seen = market.world.ask(Withdrawals(), actor=ME).payee
+    assert seen is not None
+    assert (seen.state, seen.usable_at) == (PayeeState.VERIFIED, usable_at)
+    market.pass_time(DAY - 1)
+    before = market.everything()
+    with pytest.raises(Refused) as no:
+        withdraw(market, 600)
+    assert (no.value.code, no.value.figures) == ("payee_waits", {"usable_at": usable_at})
+    assert market.everything() == before
+    market.pass_time(1)
+    assert withdraw(market, 600).state is PayoutState.SENT
+
+
+def test_naming_it_anew_begins_the_day_anew(patient: Market) -> None:
+    """The same account too; what is on its way goes where it was going."""
+    market = patient
+    market.fill(BUYER, 1_000)
+    market.name_payee(BUYER)
+    market.pass_time(DAY)
+    withdraw(market, 100)
+    market.name_payee(BUYER)
+    assert market.world.refusal(Withdraw(amount=cny(100)), actor=ME) == "payee_waits"
+    market.run_errands()
+    market.pass_time(MINUTE)
+    assert states(market) == ["paid"]
+    assert market.facts("PayeeNamed") == 2
+
+
+def test_a_shop_waits_as_well(patient: Market) -> None:
+    """Asked for or by its plan."""
+    market = patient
+    sold(market, 1, 1_000)
+    market.name_payee(SHOP)
+    assert market.world.refusal(PayOutShop(shop_id=SHOP, amount=cny(100)), actor=SHOPKEEPER) == "payee_waits"
+    market.pass_time(DAY)
+    assert market.world.send(PayOutShop(shop_id=SHOP, amount=cny(100)), actor=SHOPKEEPER).state is PayoutState.SENT

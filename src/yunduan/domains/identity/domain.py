@@ -60,6 +60,7 @@ DOMAIN = Domain(
         facts.PersonRegistered,
         facts.PersonSignedIn,
         facts.SessionEnded,
+        facts.OtherSessionsEnded,
         facts.ContactConfirmed,
         facts.RoleGranted,
         facts.RoleWithdrawn,

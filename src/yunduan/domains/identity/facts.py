@@ -17,13 +17,26 @@ class PersonSignedIn(Fact):
     person_id: PersonId
     session_id: SessionId
     is_new: bool
+    on_new_device: bool = False
+    """Whether somebody who was known came from a device that had not signed in with this contact."""
 
 
 class SessionEnded(Fact):
-    """A session is worth nothing any more: signed out, revoked, idle for too long, or crowded out."""
+    """A session is worth nothing any more: signed out, revoked, idle for too long, or crowded out.
+
+    `revoked` when another device of the person has signed this one out, and it alone.
+    """
 
     person_id: PersonId
     session_id: SessionId
+    revoked: bool = False
+
+
+class OtherSessionsEnded(Fact):
+    """Somebody has had every other device signed out; each session that ended is told as well."""
+
+    person_id: PersonId
+    ended: int
 
 
 class ContactConfirmed(Fact):
@@ -40,6 +53,8 @@ class RoleGranted(Fact):
     shop_id: str
     role: str
     by: str
+    founds: bool = False
+    """Whether it came with the shop, whose first owner is told of that."""
 
 
 class RoleWithdrawn(Fact):

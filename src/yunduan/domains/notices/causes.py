@@ -82,7 +82,7 @@ def _unpaid(roll: Roll, fact: payments.PaymentEnded) -> Money:
     return roll.tx.ask(PaymentOf(payment_id=fact.payment_id)).total
 
 
-def _whose(_: Roll, fact: payments.PayeeChecked | payments.PayoutEnded) -> str | None:
+def _whose(_: Roll, fact: payments.PayeeNamed | payments.PayeeChecked | payments.PayoutEnded) -> str | None:
     return fact.owner if is_shop(fact.owner) else None
 
 
@@ -92,7 +92,13 @@ def _waits_for_channel(roll: Roll, fact: payments.RefundFinished) -> tuple[Perso
     return (refund.payer,) if any(piece.kind is TenderKind.CHANNEL for piece in refund.pieces) else ()
 
 
+def _where(_: Roll, fact: identity.RoleGranted | identity.RoleWithdrawn) -> str | None:
+    return fact.shop_id or None
+
+
+ONESELF = person("person_id", "oneself")
 BUYER = person("buyer", "the buyer")
+WAITER = person("payer", "who paid")
 AUTHOR = person("author", "who wrote the review")
 APPLICANT = person("applicant", "who applied")
 PAYER = Audience("who paid", _payer)
@@ -111,6 +117,10 @@ APPROVERS = operators(OperatorRole.ADMIN, OperatorRole.FINANCE)
 """Who approves payouts above the limit."""
 BOOKKEEPERS = operators(OperatorRole.FINANCE)
 
+NEW_DEVICE = Only("on a device that was not known", lambda it: it.on_new_device)
+REVOKED = Only("from another device, and it alone", lambda it: it.revoked)
+BY_OTHERS = Only("by somebody else", lambda it: it.by != it.person_id)
+GIVEN = Only("by somebody else, and not with the shop", lambda it: it.by != it.person_id and not it.founds)
 NOT_BUYER = Only("not by the buyer", lambda it: it.by != Who.BUYER)
 NOT_SHOP = Only("not by the shop", lambda it: it.by != Who.SHOP)
 LATER = Only("paid later than it was placed", lambda it: not it.at_once)
@@ -145,7 +155,18 @@ _STEP = By(
 )
 """What is told of a step in a case. Its end with the order is told of the order; that evidence is closed, to operators alone."""
 
-CAUSES = (
+CAUSES: tuple[Cause, ...] = (
+    # Who may use an account
+    Cause(
+        identity.PersonSignedIn,
+        {},
+        (Tell(ONESELF, Kind.DEVICE_SIGNED_IN, NEW_DEVICE),),
+    ),
+    Cause(identity.SessionEnded, {}, (Tell(ONESELF, Kind.DEVICE_SIGNED_OUT, REVOKED),)),
+    Cause(identity.OtherSessionsEnded, about(number="ended"), (Tell(ONESELF, Kind.DEVICES_SIGNED_OUT),)),
+    Cause(identity.ContactConfirmed, about(contact="kind"), (Tell(ONESELF, Kind.CONTACT_CONFIRMED),)),
+    Cause(identity.RoleGranted, about("role", shop_id=_where), (Tell(ONESELF, Kind.ROLE_GIVEN, GIVEN),)),
+    Cause(identity.RoleWithdrawn, about("role", shop_id=_where), (Tell(ONESELF, Kind.ROLE_TAKEN, BY_OTHERS),)),
     # An order, until it has left
     Cause(
         orders.OrderPaid,
@@ -155,10 +176,9 @@ CAUSES = (
             Tell(PACKERS, Kind.SALE_PAID),
         ),
     ),
-    Cause(
-        payments.PaymentPutOff, about("payment_id", amount=_unpaid, until="due"), (Tell(person("payer", "who paid"), Kind.PAYMENT_PUT_OFF),)
-    ),
+    Cause(payments.PaymentPutOff, about("payment_id", amount=_unpaid, until="due"), (Tell(WAITER, Kind.PAYMENT_PUT_OFF),)),
     Cause(orders.PriceOffered, _ORDER | about(amount="total"), (Tell(BUYER, Kind.ORDER_REPRICED),)),
+    Cause(orders.PriceAgreed, about("shop_id", order_id="placed_as", amount="total"), (Tell(SERVICE, Kind.SALE_REPRICED),)),
     Cause(orders.OrderRedirected, _ORDER, (Tell(PACKERS, Kind.SALE_REDIRECTED),)),
     Cause(orders.DispatchDue, _ORDER | about(until="dispatch_by"), (Tell(PACKERS, Kind.SALE_DUE),)),
     Cause(orders.DispatchExtended, _ORDER | about(until="dispatch_by"), (Tell(PACKERS, Kind.SALE_WAITED_FOR),)),
@@ -183,6 +203,7 @@ CAUSES = (
         ),
     ),
     # On its way, and there
+    Cause(orders.OrderWaits, _ORDER | about(until="back_at"), (Tell(BUYER, Kind.ORDER_WAITS),)),
     Cause(orders.OrderShipped, _ORDER, (Tell(BUYER, Kind.ORDER_SHIPPED),)),
     Cause(orders.OrderPartlyShipped, _ORDER | about(number="parcel"), (Tell(BUYER, Kind.ORDER_PARTLY_SHIPPED),)),
     Cause(orders.ParcelScanned, _ORDER | about(number="parcel"), (Tell(BUYER, By("scan", {"delivered": Kind.ORDER_DELIVERED})),)),
@@ -236,6 +257,7 @@ CAUSES = (
     ),
     Cause(payments.CaptureReturned, about("payment_id", "amount"), (Tell(PAYER, Kind.PAYMENT_RETURNED),)),
     Cause(payments.NotificationMismatched, about("amount"), (Tell(BOOKKEEPERS, Kind.PAYMENT_MISMATCHED),)),
+    Cause(payments.PayeeNamed, about(shop_id=_whose, until="usable_at"), (Tell(HOLDERS, Kind.PAYEE_NAMED),)),
     Cause(
         payments.PayeeChecked,
         about(shop_id=_whose),
@@ -288,22 +310,16 @@ CAUSES = (
 
 UNTOLD: Mapping[type[Fact], str] = {
     orders.OrderPlaced: "who placed it has seen it; the shop hears when it is paid",
-    orders.PriceAgreed: "the order is placed anew, and told of when it is paid",
     payments.PaymentCaptured: "each of its orders is told of",
     payments.EscrowRefunded: "the order's refund is told of",
     payments.DepositPledged: "a step of the shop's own",
     payments.DifferenceBooked: "of imports alone",
+    catalog.ShopHolidaySet: "each order that waits for the shop is told of",
     catalog.ShopCreated: "who applied is told that it was approved",
-    catalog.ShopHolidaySet: "a step of the shop's own",
     catalog.CategoryCreated: "nobody waits for it",
     catalog.CategoryChanged: "nobody waits for it",
     catalog.GoodsChanged: "nobody waits for it",
     identity.PersonRegistered: "a step of one's own",
-    identity.PersonSignedIn: "a step of one's own",
-    identity.SessionEnded: "a step of one's own",
-    identity.ContactConfirmed: "a step of one's own",
-    identity.RoleGranted: "it shows when they sign in",
-    identity.RoleWithdrawn: "it shows when they sign in",
     identity.PersonErased: "nobody is left who could be told; what they were told goes",
     HoldExpired: "what the hold was for is told of",
 }

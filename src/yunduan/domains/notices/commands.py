@@ -8,7 +8,17 @@ from msgspec.structs import replace
 from yunduan.domains.identity.model import IdentityRefusal
 from yunduan.domains.notices import store
 from yunduan.domains.notices.giving import leaves_at
-from yunduan.domains.notices.model import RETRY_MS, NoticeKind, NoticeRefusal, Preferences, QuietHours, TimeOfDay, Way
+from yunduan.domains.notices.model import (
+    RETRY_MS,
+    SAFETY,
+    USUAL_WAYS,
+    NoticeKind,
+    NoticeRefusal,
+    Preferences,
+    QuietHours,
+    TimeOfDay,
+    Way,
+)
 from yunduan.domains.notices.queries import Number
 from yunduan.domains.notices.store import LETTER, Letter, LetterState
 from yunduan.kernel.ids import NoticeLetterId
@@ -30,8 +40,8 @@ class ReadNotices(Command[Unread], refuses={NoticeRefusal.NOT_FOUND}):
     through: Number
 
 
-class ChooseWays(Command[None]):
-    """Be told things of one kind by these ways alone; by none of them, they are not told."""
+class ChooseWays(Command[None], refuses={NoticeRefusal.ALWAYS_TOLD}):
+    """Be told things of one kind by these ways alone; by none of them, they are not told. What concerns safety is always told."""
 
     kind: NoticeKind
     ways: Annotated[tuple[Way, ...], Meta(max_length=len(Way), examples=[["in_app", "email"]])]
@@ -66,6 +76,8 @@ def read_notices(tx: Tx, ask: ReadNotices) -> Unread:
 @handles(ChooseWays)
 def choose_ways(tx: Tx, ask: ChooseWays) -> None:
     """In the order in which ways are known, each once."""
+    if ask.kind in SAFETY and not set(USUAL_WAYS[ask.kind]) <= set(ask.ways):
+        raise Refused(NoticeRefusal.ALWAYS_TOLD, ", ".join(USUAL_WAYS[ask.kind]))
     before = store.preferences_of(tx, tx.actor.person)
     chosen = before.chosen | {ask.kind.value: tuple(way for way in Way if way in ask.ways)}
     store.choose(tx, tx.actor.person, Preferences(chosen=chosen, quiet=before.quiet))
@@ -93,5 +105,5 @@ def _after(tx: Tx, letter: Letter, outcome: str) -> Letter:
         return replace(letter, state=LetterState.SENT)
     if outcome == "unreachable" or letter.tries >= len(RETRY_MS):
         return replace(letter, state=LetterState.GIVEN_UP)
-    next_at = leaves_at(tx, tx.now + RETRY_MS[letter.tries], store.preferences_of(tx, letter.person))
+    next_at = leaves_at(tx, tx.now + RETRY_MS[letter.tries], letter.kind, store.preferences_of(tx, letter.person))
     return replace(letter, tries=letter.tries + 1, next_at=next_at)

@@ -5,13 +5,16 @@ from zoneinfo import ZoneInfo
 
 from yunduan.domains.identity.queries import Reach, ReachOf
 from yunduan.domains.notices import model, store
-from yunduan.domains.notices.model import Due, NoticeSettings, Preferences, Way
+from yunduan.domains.notices.model import SAFETY, Due, NoticeKind, NoticeSettings, Preferences, Way
 from yunduan.kernel.ids import NoticeLetterId
 from yunduan.runtime.transaction import Tx
 
 
 def give(tx: Tx, dues: Sequence[Due]) -> None:
-    """Tell everybody what is due to them, by the ways that they have chosen; whoever has been erased is told nothing."""
+    """Tell everybody what is due to them, by the ways that they have chosen; whoever has been erased is told nothing.
+
+    What concerns safety comes by text message to whoever has no e-mail.
+    """
     if not dues:
         return
     people = tuple(dict.fromkeys([due.person for due in dues]))
@@ -29,6 +32,8 @@ def give(tx: Tx, dues: Sequence[Due]) -> None:
                 shown.append(due)
             elif _has(reach, way):
                 _write(tx, due, way, preferences)
+            elif due.kind in SAFETY and reach.has_phone and Way.SMS not in preferences.ways(due.kind):
+                _write(tx, due, Way.SMS, preferences)
     if shown:
         _show(tx, shown)
 
@@ -58,11 +63,11 @@ def _show(tx: Tx, dues: Sequence[Due]) -> None:
 def _write(tx: Tx, due: Due, way: Way, preferences: Preferences) -> None:
     """Have a letter carried, after the quiet hours if it falls into them."""
     id = NoticeLetterId(tx.id("ntl"))
-    next_at = leaves_at(tx, tx.now, preferences)
+    next_at = leaves_at(tx, tx.now, due.kind, preferences)
     letter = store.Letter(id=id, person=due.person, way=way, kind=due.kind, about=store.what(due.about), at=tx.now, next_at=next_at)
     tx.add(store.LETTER, id, letter)
 
 
-def leaves_at(tx: Tx, at: int, preferences: Preferences) -> int:
-    """When a letter may leave that would leave then."""
-    return model.after_quiet(at, preferences.quiet, ZoneInfo(tx.port(NoticeSettings).time_zone))
+def leaves_at(tx: Tx, at: int, kind: NoticeKind, preferences: Preferences) -> int:
+    """When a letter may leave that would leave then; what concerns safety does not wait for the morning."""
+    return at if kind in SAFETY else model.after_quiet(at, preferences.quiet, ZoneInfo(tx.port(NoticeSettings).time_zone))

@@ -16,6 +16,12 @@ from yunduan.kernel.refusals import RefusalCode
 class NoticeKind(StrEnum):
     """What is told: to buyers and whoever has money here, to both sides of a case, to those who work in a shop, to operators."""
 
+    DEVICE_SIGNED_IN = "device_signed_in"
+    DEVICE_SIGNED_OUT = "device_signed_out"
+    DEVICES_SIGNED_OUT = "devices_signed_out"
+    CONTACT_CONFIRMED = "contact_confirmed"
+    ROLE_GIVEN = "role_given"
+    ROLE_TAKEN = "role_taken"
     ORDER_PAID = "order_paid"
     ORDER_PAID_LATE = "order_paid_late"
     PAYMENT_PUT_OFF = "payment_put_off"
@@ -24,6 +30,7 @@ class NoticeKind(StrEnum):
     ORDER_PARTLY_SHIPPED = "order_partly_shipped"
     ORDER_DELIVERED = "order_delivered"
     ORDER_REST_CANCELLED = "order_rest_cancelled"
+    ORDER_WAITS = "order_waits"
     ORDER_RECEIVED = "order_received"
     ORDER_LAPSED = "order_lapsed"
     ORDER_DECLINED = "order_declined"
@@ -40,6 +47,7 @@ class NoticeKind(StrEnum):
     WALLET_TOPPED_UP = "wallet_topped_up"
     TOP_UP_FAILED = "top_up_failed"
     PAYMENT_RETURNED = "payment_returned"
+    PAYEE_NAMED = "payee_named"
     PAYEE_CONFIRMED = "payee_confirmed"
     PAYEE_REFUSED = "payee_refused"
     PAYOUT_PAID = "payout_paid"
@@ -66,6 +74,7 @@ class NoticeKind(StrEnum):
     CASE_REPLACED = "case_replaced"
     CASE_EXCHANGED = "case_exchanged"
     CASE_REFUND_INSTEAD = "case_refund_instead"
+    SALE_REPRICED = "sale_repriced"
     SALE_PAID = "sale_paid"
     SALE_REDIRECTED = "sale_redirected"
     SALE_CANCELLED = "sale_cancelled"
@@ -103,8 +112,25 @@ class Way(StrEnum):
 
 LETTER_WAYS = (Way.EMAIL, Way.SMS)
 """The ways that leave the house, and ring where somebody sleeps."""
+SAFETY = frozenset(
+    {
+        NoticeKind.DEVICE_SIGNED_IN,
+        NoticeKind.DEVICE_SIGNED_OUT,
+        NoticeKind.DEVICES_SIGNED_OUT,
+        NoticeKind.CONTACT_CONFIRMED,
+        NoticeKind.PAYEE_NAMED,
+        NoticeKind.PAYEE_CONFIRMED,
+    }
+)
+"""What may mean that somebody else is in the account: always told by its usual ways, at any hour, for a thief could choose otherwise."""
 WRITTEN_ABOUT = frozenset(
     {
+        NoticeKind.DEVICE_SIGNED_IN,
+        NoticeKind.DEVICE_SIGNED_OUT,
+        NoticeKind.DEVICES_SIGNED_OUT,
+        NoticeKind.ROLE_GIVEN,
+        NoticeKind.ROLE_TAKEN,
+        NoticeKind.ORDER_WAITS,
         NoticeKind.ORDER_SHIPPED,
         NoticeKind.ORDER_REST_CANCELLED,
         NoticeKind.ORDER_LAPSED,
@@ -116,6 +142,7 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.MONEY_UNCLAIMED,
         NoticeKind.PAYMENT_RETURNED,
         NoticeKind.ORDER_PAID_LATE,
+        NoticeKind.PAYEE_NAMED,
         NoticeKind.PAYEE_CONFIRMED,
         NoticeKind.PAYOUT_RETURNED,
         NoticeKind.PAYOUT_DECLINED,
@@ -141,6 +168,7 @@ class NoticeRefusal(RefusalCode):
     """What notices say no by."""
 
     NOT_FOUND = "notice_not_found", "There is no notice of this number yet."
+    ALWAYS_TOLD = "notice_always_told", "What concerns the safety of the account always comes by these ways; others may be added to them."
 
 
 class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -157,9 +185,12 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     payout_id: str | None = None
     amount: Money | None = None
     number: int | None = None
-    """Stars of a review, pieces that are left, or which parcel of its order."""
+    """Stars of a review, pieces that are left, how many devices, or which parcel of its order."""
     until: int | None = None
-    """When silence settles it, in milliseconds since 1970."""
+    """When silence settles it, or what is waited for comes, in milliseconds since 1970."""
+    role: str | None = None
+    contact: str | None = None
+    """Which contact it is: `phone` or `email`."""
 
 
 class Due(Struct, frozen=True, gc=False):

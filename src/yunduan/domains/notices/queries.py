@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from yunduan.domains.identity.model import IdentityRefusal, IdentitySettings, Language
 from yunduan.domains.identity.queries import ContactsOf, MyLanguage
 from yunduan.domains.notices import store
-from yunduan.domains.notices.model import About, NoticeKind, NoticeLetter, NoticeSettings, QuietHours, Way
+from yunduan.domains.notices.model import SAFETY, USUAL_WAYS, About, NoticeKind, NoticeLetter, NoticeSettings, QuietHours, Way
 from yunduan.domains.notices.telling import Names
 from yunduan.kernel.ids import PersonId
 from yunduan.kernel.messages import Query
@@ -84,6 +84,8 @@ class KindPreference(Struct, frozen=True, kw_only=True):
 
     kind: NoticeKind
     ways: tuple[Way, ...]
+    always: tuple[Way, ...] = ()
+    """Those that cannot be taken away, because it concerns the safety of the account."""
 
 
 class PreferencesView(Struct, frozen=True, kw_only=True):
@@ -169,7 +171,9 @@ def my_preferences(at: Asking, _ask: MyPreferences) -> PreferencesView:
     """What was chosen, and what is usual for the rest."""
     preferences = store.preferences_of(at, at.actor.person)
     return PreferencesView(
-        kinds=tuple(KindPreference(kind=kind, ways=preferences.ways(kind)) for kind in NoticeKind),
+        kinds=tuple(
+            KindPreference(kind=kind, ways=preferences.ways(kind), always=USUAL_WAYS[kind] if kind in SAFETY else ()) for kind in NoticeKind
+        ),
         quiet=preferences.quiet,
         time_zone=at.port(NoticeSettings).time_zone,
     )

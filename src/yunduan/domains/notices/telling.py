@@ -10,7 +10,7 @@ from msgspec import Struct
 from yunduan.domains.catalog.queries import TermsOf, TitlesOf
 from yunduan.domains.identity.model import Language
 from yunduan.domains.notices.model import About, NoticeKind, NoticeSettings
-from yunduan.domains.notices.templates import Words, said
+from yunduan.domains.notices.templates import CONTACTS, MARKETPLACE, ROLES, Words, said
 from yunduan.domains.orders.queries import NamesOf
 from yunduan.kernel.ids import GoodsId, OrderId, ShopId
 from yunduan.runtime.transaction import Asking
@@ -72,6 +72,9 @@ class Names:
                 "amount": str(about.amount or ""),
                 "number": str(about.number or 0),
                 "until": self._day(about.until, language) if about.until else "",
+                "where": shop or MARKETPLACE[language],
+                "role": ROLES[about.role][language] if about.role else "",
+                "contact": CONTACTS[about.contact][language] if about.contact else "",
             },
         )
 

@@ -20,6 +20,50 @@ _ZH, _EN = Language.ZH, Language.EN
 _KIND = NoticeKind
 TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
     {
+        _KIND.DEVICE_SIGNED_IN: {
+            _ZH: Words("新设备登录", "您的账户刚刚在一台新设备上登录。如非本人操作，请立即在“登录设备”中将其退出。"),
+            _EN: Words(
+                "A new device has signed in",
+                "A device that was not known has signed in to your account. If this was not you, sign it out under your devices at once.",
+            ),
+        },
+        _KIND.DEVICE_SIGNED_OUT: {
+            _ZH: Words("一台设备已退出登录", "您的一台设备已被您的另一台设备退出登录。如非本人操作，请立即联系平台客服。"),
+            _EN: Words(
+                "A device was signed out",
+                "One of your devices was signed out from another one. If this was not you, tell the marketplace at once.",
+            ),
+        },
+        _KIND.DEVICES_SIGNED_OUT: {
+            _ZH: Words("其他设备已退出登录", "您的其他 {number} 台设备已退出登录。如非本人操作，请立即联系平台客服。"),
+            _EN: Words(
+                "Your other devices were signed out",
+                "Every device but one was signed out of your account, {number} in all. If this was not you, tell the marketplace at once.",
+            ),
+        },
+        _KIND.CONTACT_CONFIRMED: {
+            _ZH: Words("登录方式已变更", "您的{contact}已更新，其他设备已退出登录。如非本人操作，请立即联系平台客服。"),
+            _EN: Words(
+                "Your account has another contact",
+                "Your {contact} was set anew, and other devices were signed out. If this was not you, tell the marketplace at once.",
+            ),
+        },
+        _KIND.ROLE_GIVEN: {
+            _ZH: Words("您有了新角色", "您已成为{where}的{role}。"),
+            _EN: Words("You have a new role", "In {where} you are now: {role}."),
+        },
+        _KIND.ROLE_TAKEN: {
+            _ZH: Words("您的角色已取消", "您不再是{where}的{role}。"),
+            _EN: Words("A role of yours has ended", "In {where} you are no longer: {role}."),
+        },
+        _KIND.ORDER_WAITS: {
+            _ZH: Words("店铺休假", "{shop}正在休假，{until}恢复营业。您的订单 {order}（{goods}）可能稍后发出。"),
+            _EN: Words("The shop is on holiday", "{shop} is on holiday until {until}. Order {order} ({goods}) may leave later."),
+        },
+        _KIND.SALE_REPRICED: {
+            _ZH: Words("买家同意了改价", "{shop}：买家同意了您修改的价格，新订单 {order}（{goods}）合计 {amount}。"),
+            _EN: Words("The price is agreed", "{shop}: the buyer has agreed to your price. It is order {order} ({goods}) now, {amount}."),
+        },
         _KIND.ORDER_PAID: {
             _ZH: Words("付款成功", "订单 {order}（{goods}）已付款 {amount}，{shop}正在备货。"),
             _EN: Words("Payment received", "{amount} for order {order} ({goods}) has arrived. {shop} is getting it ready."),
@@ -137,6 +181,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         _KIND.PAYMENT_RETURNED: {
             _ZH: Words("付款已退回", "{amount} 到账时订单已结束，款项正在原路退回。"),
             _EN: Words("Your payment goes back", "{amount} arrived after the order had ended and goes back the way it came."),
+        },
+        _KIND.PAYEE_NAMED: {
+            _ZH: Words("收款账户已更改", "{whose}的收款账户已更改，{until}起方可打款。如非本人操作，请立即重新填写您的账户。"),
+            _EN: Words(
+                "Another account was named",
+                "Another account was named for {whose}; it is not paid out to before {until}. If this was not you, name your own at once.",
+            ),
         },
         _KIND.PAYEE_CONFIRMED: {
             _ZH: Words("收款账户已确认", "{whose}的收款账户已通过核验。如非本人操作，请立即联系平台客服。"),
@@ -402,8 +453,27 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
 )
 """Every kind in every language.
 
-The gaps: `order` (its number in fours), `goods`, `shop`, `whose` (a shop, or the reader's wallet), `amount`, `number`, `until` (a day).
+The gaps: `order` (its number in fours), `goods`, `shop`, `whose` (a shop, or the reader's wallet), `amount`, `number`, `until` (a day),
+`where` (a shop, or the marketplace), `role`, `contact`.
 """
+
+
+MARKETPLACE = {_ZH: "平台", _EN: "the marketplace"}
+ROLES: Mapping[str, Mapping[Language, str]] = MappingProxyType(
+    {
+        "owner": {_ZH: "店主", _EN: "owner"},
+        "manager": {_ZH: "店长", _EN: "manager"},
+        "service": {_ZH: "客服", _EN: "service"},
+        "packer": {_ZH: "打包员", _EN: "packer"},
+        "finance": {_ZH: "财务", _EN: "finance"},
+        "admin": {_ZH: "管理员", _EN: "admin"},
+        "risk": {_ZH: "风控", _EN: "risk"},
+        "analyst": {_ZH: "分析师", _EN: "analyst"},
+    }
+)
+CONTACTS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
+    {"phone": {_ZH: "手机号", _EN: "phone number"}, "email": {_ZH: "邮箱", _EN: "e-mail address"}}
+)
 
 
 def said(kind: NoticeKind, language: Language, gaps: Mapping[str, str]) -> Words:

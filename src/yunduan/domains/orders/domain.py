@@ -21,6 +21,7 @@ from yunduan.domains.orders import (
     shipping,
     taxing,
     tracking,
+    waiting,
     whereabouts,
 )
 from yunduan.domains.orders.followers import FOLLOWERS
@@ -78,6 +79,7 @@ DOMAIN = Domain(
         disputes.give_evidence,
         disputes.give_shop_evidence,
         disputes.rule_case,
+        waiting.tell_waiting,
     ),
     queries=(
         taxing.taxes_of,
@@ -129,6 +131,7 @@ DOMAIN = Domain(
         facts.DispatchDue,
         facts.DispatchExtended,
         facts.OrderReceived,
+        facts.OrderWaits,
         facts.ReceiptExtended,
         facts.OrderCancelled,
         facts.OrderRefunded,

@@ -143,6 +143,15 @@ class OrderReceived(Fact):
     by: str = "buyer"
 
 
+class OrderWaits(Fact):
+    """A paid order whose shop has gone on holiday and is back at `back_at` (milliseconds since 1970) may leave later."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    back_at: int
+
+
 class ReceiptExtended(Fact):
     """The buyer has put off when the order counts as received (`receive_by`, milliseconds since 1970)."""
 

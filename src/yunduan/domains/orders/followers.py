@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.commands import CountSale, RateGoods, SaleLine, UncountSale, UnrateGoods
+from yunduan.domains.catalog.facts import ShopHolidaySet
 from yunduan.domains.catalog.model import LINES_MAX, QUANTITY_MAX
 from yunduan.domains.orders import dispatching, parcels, store
 from yunduan.domains.orders.facts import (
@@ -21,6 +22,7 @@ from yunduan.domains.orders.facts import (
     SoldLine,
 )
 from yunduan.domains.orders.model import Order, SoldItem
+from yunduan.domains.orders.waiting import TellWaiting
 from yunduan.kernel.ids import GoodsId, OrderId
 from yunduan.runtime.registry import Follower, hears
 from yunduan.runtime.transaction import Tx
@@ -151,6 +153,14 @@ def on_review_judged(tx: Tx, facts: list[ReviewJudged]) -> None:
             tx.send(counts(goods_id=fact.goods_id, shop_id=fact.shop_id, stars=fact.stars))
 
 
+@hears(ShopHolidaySet)
+def on_shop_holiday_set(tx: Tx, facts: list[ShopHolidaySet]) -> None:
+    """Whoever waits for the shop is told, beside this."""
+    for fact in facts:
+        if fact.back_at > tx.now:
+            tx.at(tx.now, TellWaiting(shop_id=fact.shop_id, back_at=fact.back_at))
+
+
 FOLLOWERS = (
     Follower("orders_filed", (on_order_placed,)),
     Follower(
@@ -163,6 +173,7 @@ FOLLOWERS = (
             on_order_received,
             on_order_cancelled,
             on_order_refunded,
+            on_shop_holiday_set,
         ),
     ),
     Follower(

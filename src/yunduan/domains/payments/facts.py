@@ -114,6 +114,14 @@ class DepositReleased(Fact):
     amount: Money
 
 
+class PayeeNamed(Fact):
+    """Somebody has named an account to be paid out to, in the place of the one before; nothing leaves for it before `usable_at`."""
+
+    owner: str
+    by: PersonId
+    usable_at: int
+
+
 class PayeeChecked(Fact):
     """A channel has said whether the account that somebody named is its holder's; `owner` is a person or a shop."""
 

@@ -25,6 +25,8 @@ class PaymentSettings(Struct, frozen=True, kw_only=True):
 
     approve_above: int = 5_000_000
     """A payout of more than this, in minor units, has to be approved."""
+    payee_waits_ms: int = 86_400_000
+    """How long after an account was named nothing is paid out to it."""
     wallet_is_on: bool = True
     """Whether wallets are topped up and paid with."""
     in_a_day_basic: int = 100_000_000
@@ -58,6 +60,14 @@ class Payee(Struct, frozen=True, kw_only=True):
     sealed: bytes
     state: PayeeState
     at: int
+
+    def usable_at(self, settings: PaymentSettings) -> int:
+        """When its owner has had time to notice that it was named."""
+        return self.at + settings.payee_waits_ms
+
+    def is_usable(self, settings: PaymentSettings, *, now: int) -> bool:
+        """Whether it may be paid out to now."""
+        return self.state is PayeeState.VERIFIED and now >= self.usable_at(settings)
 
 
 class PayoutState(StrEnum):
@@ -112,12 +122,21 @@ def paid_out_account(channel: str, currency: str) -> AccountId:
     return AccountId(f"acc_paidout{channel}{currency.lower()}")
 
 
-def usable(payee: Payee | None) -> Payee:
-    """An account that may be paid out to."""
+class PayeeWaits(Struct, frozen=True, kw_only=True):
+    """When an account may be paid out to that was named a short while ago, in milliseconds since 1970."""
+
+    usable_at: int
+
+
+def usable(payee: Payee | None, settings: PaymentSettings, *, now: int) -> Payee:
+    """An account that may be paid out to now."""
     if payee is None:
         raise Refused(PaymentRefusal.PAYEE_NOT_FOUND)
     if payee.state is not PayeeState.VERIFIED:
         raise Refused(PaymentRefusal.PAYEE_NOT_VERIFIED, payee.state)
+    usable_at = payee.usable_at(settings)
+    if now < usable_at:
+        raise Refused(PaymentRefusal.PAYEE_WAITS, figures=PayeeWaits(usable_at=usable_at))
     return payee
 
 

@@ -7,7 +7,7 @@ from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.payments import limits, owing, payees, postings, recourse
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.facts import PayeeChecked, PayoutBegun, PayoutEnded
+from yunduan.domains.payments.facts import PayeeChecked, PayeeNamed, PayoutBegun, PayoutEnded
 from yunduan.domains.payments.limits import Way
 from yunduan.domains.payments.model import BankAccount, ChannelName, Channels, PaymentRefusal
 from yunduan.domains.payments.payees import Payee, PayeeId, PayeeState, PaymentSettings, Payout, PayoutId, PayoutState
@@ -24,10 +24,11 @@ _decode = msgspec.json.Decoder(BankAccount).decode
 
 
 class PayeeAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """An account has been named; the channel is asked whether it is its holder's."""
+    """An account has been named; the channel is asked whether it is its holder's, and nothing is paid out to it before `usable_at`."""
 
     payee_id: PayeeId
     state: PayeeState
+    usable_at: int
 
 
 class PayoutMoved(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +58,7 @@ class NameShopPayee(Command[PayeeAsked], refuses={PaymentRefusal.CHANNEL_UNKNOWN
 _REFUSALS = {
     PaymentRefusal.PAYEE_NOT_FOUND,
     PaymentRefusal.PAYEE_NOT_VERIFIED,
+    PaymentRefusal.PAYEE_WAITS,
     PaymentRefusal.AMOUNT_OUT_OF_RANGE,
     *POSTING_REFUSALS,
 }
@@ -118,7 +120,13 @@ def _name(tx: Tx, owner: str, channel: str, account: BankAccount) -> PayeeAsked:
     change = tx.add if tx.get(PAYEES, owner) is None else tx.put
     change(PAYEES, owner, payee)
     _have_asked(tx, OutgoingKind.VERIFY, id=id, channel=channel, amount=zero("CNY"), cause=owner)
-    return PayeeAsked(payee_id=payee.id, state=payee.state)
+    usable_at = payee.usable_at(tx.port(PaymentSettings))
+    tx.tell(PayeeNamed(owner=owner, by=person, usable_at=usable_at))
+    return PayeeAsked(payee_id=payee.id, state=payee.state, usable_at=usable_at)
+
+
+def _usable(tx: Tx, owner: str) -> Payee:
+    return payees.usable(tx.get(PAYEES, owner), tx.port(PaymentSettings), now=tx.now)
 
 
 def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, channel: str, amount: Money, cause: str) -> None:
@@ -131,7 +139,7 @@ def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, channel: str, amount: Mo
 @handles(Withdraw)
 def withdraw(tx: Tx, ask: Withdraw) -> PayoutMoved:
     """Whoever asks takes of their own."""
-    payees.usable(tx.get(PAYEES, tx.actor.person))
+    _usable(tx, tx.actor.person)
     payees.check_amount(ask.amount)
     limits.use(tx, tx.actor.person, Way.OUT, ask.amount)
     return begin(tx, tx.actor.person, ask.amount, asked_by=tx.actor.person)
@@ -147,7 +155,7 @@ def pay_out_shop(tx: Tx, ask: PayOutShop) -> PayoutMoved:
 
 def begin(tx: Tx, owner: str, amount: Money, *, asked_by: PersonId, unclaimed: str = "") -> PayoutMoved:
     """What is paid out leaves the account now, and is on its way until the channel has said what became of it."""
-    payee = payees.usable(tx.get(PAYEES, owner))
+    payee = _usable(tx, owner)
     tx.port(Channels).named(payee.channel)
     limit = tx.port(PaymentSettings).approve_above
     payout = payees.begun(tx.id("pyo"), payee, amount, asked_by=asked_by, approve_above=limit, now=tx.now)

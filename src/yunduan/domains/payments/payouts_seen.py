@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import payees, payouts, store
-from yunduan.domains.payments.payees import PayeeId, PayeeState, Payout, PayoutId, PayoutState
+from yunduan.domains.payments.payees import PayeeId, PayeeState, PaymentSettings, Payout, PayoutId, PayoutState
 from yunduan.domains.payments.store import PAYEES
 from yunduan.kernel.ids import PersonId, ShopId
 from yunduan.kernel.messages import Query
@@ -21,10 +21,14 @@ _Limit = Annotated[int, Meta(ge=1, le=PAYOUTS_MAX)]
 
 
 class PayeeSeen(Struct, frozen=True, kw_only=True):
-    """The account that is paid out to, as its owner knows it again; empty words when whoever named it has been forgotten."""
+    """The account that is paid out to, as its owner knows it again; empty words when whoever named it has been forgotten.
+
+    Nothing is paid out to it before `usable_at` (milliseconds since 1970).
+    """
 
     payee_id: PayeeId
     state: PayeeState
+    usable_at: int
     channel: str
     bank: str
     number: str
@@ -119,7 +123,8 @@ def _payee(at: Asking, owner: str) -> PayeeSeen | None:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     account = payouts.opened(vault, kept.person, kept.sealed)
     bank, number = (account.bank, payees.masked(account.number)) if account else ("", "")
-    return PayeeSeen(payee_id=kept.id, state=kept.state, channel=kept.channel, bank=bank, number=number)
+    usable_at = kept.usable_at(at.port(PaymentSettings))
+    return PayeeSeen(payee_id=kept.id, state=kept.state, usable_at=usable_at, channel=kept.channel, bank=bank, number=number)
 
 
 @answers(AwaitedPayoutsOf)

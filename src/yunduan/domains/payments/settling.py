@@ -11,7 +11,7 @@ from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, Statement
 from yunduan.domains.payments import cycles, model, payouts, postings, recourse, store
 from yunduan.domains.payments.cycles import AfterDays, Cycle, Mark, Plan, Weekday
 from yunduan.domains.payments.model import Channels
-from yunduan.domains.payments.payees import PAYOUT_MAX, PayeeState, PaymentSettings
+from yunduan.domains.payments.payees import PAYOUT_MAX, PaymentSettings
 from yunduan.domains.payments.store import PAYEES, PLANS
 from yunduan.kernel.ids import OrderId, ShopId, TransferId
 from yunduan.kernel.messages import Command, Query
@@ -102,7 +102,12 @@ def run_payout_plan(tx: Tx, ask: RunPayoutPlan) -> None:
 
 def _pay_out(tx: Tx, plan: Plan, amount: Money) -> None:
     payee = tx.get(PAYEES, plan.shop_id)
-    if not amount or payee is None or payee.state is not PayeeState.VERIFIED or payee.channel not in tx.port(Channels).by_name:
+    if (
+        not amount
+        or payee is None
+        or not payee.is_usable(tx.port(PaymentSettings), now=tx.now)
+        or payee.channel not in tx.port(Channels).by_name
+    ):
         return
     payouts.begin(tx, plan.shop_id, amount, asked_by=plan.set_by)
 

@@ -234,11 +234,16 @@ def open_session(tx: Tx, ask: OpenSession) -> SessionOpened:
         return SessionOpened(opened=False, tries_left=model.TRIES_MAX - challenge.tries)
     known = tx.get(CONTACTS, challenge.contact)
     person = known.person_id if known else _register_by(tx, challenge)
+    on_new_device = known is not None and not (challenge.device and _is_known(tx, challenge))
     if challenge.device:
         _know(tx, KnownDevice(challenge.contact, challenge.device, tx.now))
     session = sessions.opened(tx, person, ask.device)
-    tx.tell(PersonSignedIn(person_id=person, session_id=session.id, is_new=known is None))
+    tx.tell(PersonSignedIn(person_id=person, session_id=session.id, is_new=known is None, on_new_device=on_new_device))
     return SessionOpened(opened=True, session_id=session.id, person_id=person, expires_at=session.expires_at, is_new=known is None)
+
+
+def _is_known(tx: Tx, challenge: store.Challenge) -> bool:
+    return tx.get(KNOWN_DEVICES, (challenge.contact, challenge.device)) is not None
 
 
 def _know(tx: Tx, device: KnownDevice) -> None:

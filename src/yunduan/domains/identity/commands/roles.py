@@ -116,8 +116,9 @@ def _grant(tx: Tx, person_id: PersonId, shop_id: str, role: str) -> RolesHeld:
     if model.Held(shop_id, role) not in held:
         if len(held) >= model.ROLES_MAX or store.staff_count(tx, shop_id) >= model.STAFF_MAX:
             raise Refused(IdentityRefusal.ROLES_FULL)
+        founds = role == ShopRole.OWNER and not store.staff_count(tx, shop_id)
         tx.write_one(store.GIVE_ROLE, (person_id, shop_id, str(role), tx.now))
-        tx.tell(RoleGranted(person_id=person_id, shop_id=shop_id, role=role, by=tx.actor.person))
+        tx.tell(RoleGranted(person_id=person_id, shop_id=shop_id, role=role, by=tx.actor.person, founds=founds))
     return _roles_held(tx, person_id, shop_id)
 
 

@@ -6,9 +6,7 @@ import msgspec
 
 from yunduan.domains.identity import model, store
 from yunduan.domains.identity.commands import people
-from yunduan.domains.identity.facts import (
-    SessionEnded,
-)
+from yunduan.domains.identity.facts import OtherSessionsEnded, SessionEnded
 from yunduan.domains.identity.model import (
     IdentityRefusal,
     SessionsEnded,
@@ -91,10 +89,10 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def end(tx: Tx, session: Session) -> None:
+def end(tx: Tx, session: Session, *, revoked: bool = False) -> None:
     """Make a session worth nothing."""
     tx.remove(SESSIONS, session.token_hash, store.END_SESSION)
-    tx.tell(SessionEnded(person_id=session.person_id, session_id=session.id))
+    tx.tell(SessionEnded(person_id=session.person_id, session_id=session.id, revoked=revoked))
 
 
 def end_others(tx: Tx) -> int:
@@ -139,14 +137,17 @@ def _revoke(tx: Tx, id: SessionId) -> SessionsEnded:
     session = tx.get(SESSIONS, key_of(tx, id))
     if session is None or not tx.actor.owns(session.person_id):
         raise Refused(IdentityRefusal.SESSION_NOT_FOUND)
-    end(tx, session)
+    end(tx, session, revoked=id != tx.actor.session)
     return SessionsEnded(ended=1)
 
 
 @handles(RevokeOtherSessions)
 def revoke_other_sessions(tx: Tx, _ask: RevokeOtherSessions) -> SessionsEnded:
     """For whoever has lost a phone."""
-    return SessionsEnded(ended=end_others(tx))
+    ended = end_others(tx)
+    if ended:
+        tx.tell(OtherSessionsEnded(person_id=tx.actor.person, ended=ended))
+    return SessionsEnded(ended=ended)
 
 
 class EndIdleSession(Command[None], refuses=(IdentityRefusal.NOT_ALLOWED,)):

@@ -31,6 +31,7 @@ class PaymentRefusal(RefusalCode):
     ALERT_NOT_FOUND = "alert_not_found", "There is no such alert."
     PAYEE_NOT_FOUND = "payee_not_found", "No account has been named that could be paid out to."
     PAYEE_NOT_VERIFIED = "payee_not_verified", "The channel has not confirmed that the account is its owner's."
+    PAYEE_WAITS = "payee_waits", "The account was named a short while ago: its owner has time to notice, until it may be paid out to."
     PAYOUT_NOT_FOUND = "payout_not_found", "There is no such payout."
     PAYOUT_NOT_AWAITED = "payout_not_awaited", "Nobody's approval is waited for: it is on its way, or has ended."
     APPROVED_BY_THE_SAME = "approved_by_the_same", "Whoever asked for it, or has approved it already, cannot be the next to approve it."
