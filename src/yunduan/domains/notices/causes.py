@@ -69,9 +69,9 @@ class Cause(Struct, frozen=True):
         return tuple(kind for tell in self.tells for kind in tell.kinds())
 
 
-def about(*same: str, **others: Source) -> Mapping[str, Source]:
+def about(*same: str, **others: Source) -> dict[str, Source]:
     """What a notice is about: fields that the fact has under the same name, and others."""
-    return {name: name for name in same} | others
+    return {**{name: name for name in same}, **others}
 
 
 def _payer(roll: Roll, fact: payments.PaymentEnded | payments.CaptureReturned) -> tuple[PersonId]:

@@ -9,9 +9,9 @@ import msgspec
 from yunduan.domains.identity.facts import PersonErased
 from yunduan.domains.notices import store
 from yunduan.domains.notices.audience import Roll
-from yunduan.domains.notices.causes import CAUSES, Cause
+from yunduan.domains.notices.causes import CAUSES, By, Cause
 from yunduan.domains.notices.giving import give
-from yunduan.domains.notices.model import Due, NoticeKind
+from yunduan.domains.notices.model import Due
 from yunduan.runtime.registry import Follower, hears
 from yunduan.runtime.transaction import Tx
 
@@ -29,7 +29,7 @@ def _hearing(cause: Cause) -> Callable[..., None]:
             for of, kind, holds in tells:
                 if holds is not None and not holds(fact):
                     continue
-                told = kind if type(kind) is NoticeKind else kind.kinds.get(getattr(fact, kind.field))
+                told = kind.kinds.get(getattr(fact, kind.field)) if isinstance(kind, By) else kind
                 if told is None:
                     continue
                 if about is None:
@@ -44,8 +44,9 @@ def _about(cause: Cause) -> Callable[[Roll, Any], bytes]:
     """How what a notice is about is kept: as `About`, which is read from it, and nothing where a fact has None."""
     kept = msgspec.defstruct("Kept", [(name, Any, None) for name in cause.about], omit_defaults=True, frozen=True, gc=False)
     sources = tuple(cause.about.values())
-    if all(isinstance(source, str) for source in sources) and len(sources) > 1:
-        values = attrgetter(*sources)
+    names = [source for source in sources if isinstance(source, str)]
+    if len(names) == len(sources) > 1:
+        values = attrgetter(*names)
         return lambda _, fact: store.encode(kept(*values(fact)))
     return lambda roll, fact: store.encode(kept(*[getattr(fact, it) if isinstance(it, str) else it(roll, fact) for it in sources]))
 

@@ -270,4 +270,6 @@ def after_quiet(at_ms: int, quiet: QuietHours, zone: ZoneInfo) -> int:
     if not is_quiet:
         return at_ms
     day = here.date() + timedelta(days=1) if is_over_midnight and now >= begins else here.date()
-    return max(at_ms, round(datetime.combine(day, ends, zone).timestamp() * 1000))
+    end = datetime.combine(day, ends, zone)
+    first, again = (round(end.replace(fold=fold).timestamp() * 1000) for fold in (0, 1))  # the clock may go back behind it
+    return first if first > at_ms else again
