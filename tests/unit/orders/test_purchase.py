@@ -330,7 +330,7 @@ def test_lists_show_an_order_before_and_after_it_is_filed(market: Market) -> Non
     third = market.world.ask(MyOrders(limit=2, before=second.before), actor=buyer.actor)
     assert [line.order_id for line in second.items + third.items] == [ids[2], ids[1], ids[0]]
     assert third.before is None
-    assert first.items[0].title == "龙井"
+    assert (first.items[0].title, first.items[0].shop_name) == ("龙井", "云茶")
     shop = ShopOrders(shop_id=market.shop.shop_id, state=OrderState.PAID)
     assert len(market.world.ask(shop, actor=market.staff()).items) == 6
     market.world.settle()

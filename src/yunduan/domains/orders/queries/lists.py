@@ -5,6 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from yunduan.domains.catalog.model import ShopTerms
+from yunduan.domains.catalog.queries import TermsOf
 from yunduan.domains.identity.model import Outstanding
 from yunduan.domains.orders import store
 from yunduan.domains.orders.model import (
@@ -26,11 +28,13 @@ from yunduan.runtime.transaction import Asking
 
 
 class OrderLine(Struct, frozen=True, kw_only=True):
-    """An order in a list; `title` and `picture` are those of its first line."""
+    """An order in a list; `title` and `picture` are those of its first line, and the shop is called as it is today."""
 
     order_id: OrderId
     number: str
     shop_id: ShopId
+    shop_name: str
+    shop_name_en: str
     state: OrderState
     total: Money
     placed_at: int
@@ -108,16 +112,20 @@ def _page(at: Asking, found: Sequence[OrderId], state: OrderState | None, limit:
     """The orders found, but for those that have left the state since they were filed."""
     shown, before = paged(found, limit)
     orders, numbering = at.get_many(store.ORDER, shown), at.port(Numbering)
-    items = tuple(_line(orders[id], numbering) for id in shown if state is None or orders[id].state is state)
+    listed = [orders[id] for id in shown if state is None or orders[id].state is state]
+    shops = {shop: at.ask(TermsOf(shop_id=shop)) for shop in {order.shop_id for order in listed}}
+    items = tuple(_line(order, numbering, shops[order.shop_id]) for order in listed)
     return OrderPage(items=items, before=before)
 
 
-def _line(order: Order, numbering: Numbering) -> OrderLine:
+def _line(order: Order, numbering: Numbering, shop: ShopTerms) -> OrderLine:
     items = store.terms(order).items
     return OrderLine(
         order_id=order.id,
         number=numbering.number_of(order.seq),
         shop_id=order.shop_id,
+        shop_name=shop.name,
+        shop_name_en=shop.name_en,
         state=order.state,
         total=Money(amount=order.total, currency=order.currency),
         placed_at=order.placed_at,
