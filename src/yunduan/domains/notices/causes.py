@@ -100,6 +100,7 @@ ONESELF = person("person_id", "oneself")
 BUYER = person("buyer", "the buyer")
 WAITER = person("payer", "who paid")
 AUTHOR = person("author", "who wrote the review")
+REPORTERS = Audience("who reported it", lambda _, fact: fact.reporters)
 APPLICANT = person("applicant", "who applied")
 PAYER = Audience("who paid", _payer)
 WAITING = Audience("who paid, unless all of it went back into the wallet", _waits_for_channel)
@@ -110,7 +111,11 @@ GIVERS = staff(*GIVES_BACK)
 EARNERS = staff(ShopRole.OWNER, ShopRole.FINANCE)
 """Who in a shop waits for its money."""
 HOLDERS = holders(ShopRole.OWNER, ShopRole.FINANCE)
+EVERYBODY = staff(*ShopRole)
+"""Whoever ships, answers or minds the money."""
 JUDGES = operators(*RULES)
+MODERATORS = operators(OperatorRole.ADMIN, OperatorRole.SERVICE)
+"""Who decides about reviews that were reported."""
 DECIDERS = operators(OperatorRole.ADMIN, OperatorRole.RISK)
 """Who decides applications for shops."""
 APPROVERS = operators(OperatorRole.ADMIN, OperatorRole.FINANCE)
@@ -123,6 +128,7 @@ BY_OTHERS = Only("by somebody else", lambda it: it.by != it.person_id)
 GIVEN = Only("by somebody else, and not with the shop", lambda it: it.by != it.person_id and not it.founds)
 NOT_BUYER = Only("not by the buyer", lambda it: it.by != Who.BUYER)
 NOT_SHOP = Only("not by the shop", lambda it: it.by != Who.SHOP)
+SOLD_OUT = Only("other goods that were agreed on are gone", lambda it: it.event == "offer" and it.by == Who.CLOUD)
 LATER = Only("paid later than it was placed", lambda it: not it.at_once)
 BY_TIME = Only("by time", lambda it: it.by == Who.CLOUD)
 PAID_AND_OVERDUE = Only("paid, and by time", lambda it: it.was_paid and it.by == Who.CLOUD)
@@ -148,9 +154,15 @@ _STEP = By(
         "arrive": Kind.CASE_ARRIVED,
         "call_operator": Kind.CASE_DISPUTED,
         "give_evidence": Kind.CASE_EVIDENCE,
+        "show_picture": Kind.CASE_EVIDENCE,
         "rule": Kind.CASE_RULED,
         "dismiss": Kind.CASE_DISMISSED,
         "withdraw": Kind.CASE_WITHDRAWN,
+        "agree_to_exchange": Kind.CASE_EXCHANGE_AGREED,
+        "arrive_to_exchange": Kind.CASE_REPLACEMENT_DUE,
+        "replace": Kind.CASE_REPLACED,
+        "receive": Kind.CASE_EXCHANGED,
+        "take_refund": Kind.CASE_REFUND_INSTEAD,
     },
 )
 """What is told of a step in a case. Its end with the order is told of the order; that evidence is closed, to operators alone."""
@@ -225,16 +237,36 @@ CAUSES: tuple[Cause, ...] = (
         ),
     ),
     Cause(payments.SettledRefunded, _ORDER | about("refund_id", "amount"), (Tell(EARNERS, Kind.SALE_DRAWN_BACK),)),
+    Cause(
+        payments.PostagePaid,
+        _ORDER | about("amount"),
+        (Tell(person("person", "who sent the goods back"), Kind.POSTAGE_PAID), Tell(EARNERS, Kind.SALE_POSTAGE)),
+    ),
+    Cause(
+        payments.MoneyUnclaimed,
+        about("order_id", "payment_id", "amount"),
+        (Tell(WAITER, Kind.MONEY_UNCLAIMED), Tell(APPROVERS, Kind.UNCLAIMED_LATE, Only("after half a year", lambda it: it.is_late))),
+    ),
     Cause(payments.ClaimPaidOff, about("shop_id", "amount"), (Tell(EARNERS, Kind.CLAIM_PAID_OFF),)),
     Cause(payments.DepositReleased, about("shop_id", "amount"), (Tell(EARNERS, Kind.DEPOSIT_RELEASED),)),
+    # Taken back by the payer's bank
+    Cause(orders.OrderChargedBack, _ORDER | about("amount", until="due"), (Tell(EVERYBODY, Kind.SALE_CHARGED_BACK),)),
+    Cause(
+        orders.OrderChargebackEnded,
+        _ORDER | about("amount"),
+        (Tell(EVERYBODY, By("won", {True: Kind.CHARGEBACK_WON, False: Kind.CHARGEBACK_LOST})),),
+    ),
+    Cause(payments.ChargebackOpened, about("payment_id", "amount", until="due"), (Tell(BOOKKEEPERS, Kind.CHARGEBACK_OPENED),)),
     # Cases
     Cause(orders.CaseOpened, _CASE | about(amount="asked", until="due"), (Tell(SERVICE, Kind.CASE_OPENED),)),
     Cause(
         orders.CaseMoved,
         _CASE | about("amount", until=lambda _, it: it.due or None),
         (
-            Tell(BUYER, _STEP, NOT_BUYER),
-            Tell(SERVICE, _STEP, NOT_SHOP),
+            Tell(BUYER, Kind.CASE_REPLACEMENT_GONE, SOLD_OUT),
+            Tell(SERVICE, Kind.CASE_REPLACEMENT_GONE, SOLD_OUT),
+            Tell(BUYER, _STEP, Only("not by the buyer", lambda it: it.by != Who.BUYER and not SOLD_OUT.holds(it))),
+            Tell(SERVICE, _STEP, Only("not by the shop", lambda it: it.by != Who.SHOP and not SOLD_OUT.holds(it))),
             Tell(JUDGES, By("event", {"close_evidence": Kind.CASE_TO_RULE})),
         ),
     ),
@@ -246,6 +278,15 @@ CAUSES: tuple[Cause, ...] = (
         (
             Tell(AUTHOR, By("kind", {WordKind.ANSWER: Kind.REVIEW_ANSWERED})),
             Tell(SERVICE, By("kind", {WordKind.FOLLOW_UP: Kind.REVIEW_CONTINUED})),
+        ),
+    ),
+    Cause(orders.ReviewReported, about("shop_id", "goods_id", "review_id"), (Tell(MODERATORS, Kind.REVIEW_REPORTED),)),
+    Cause(
+        orders.ReviewJudged,
+        about("shop_id", "goods_id", "review_id"),
+        (
+            Tell(REPORTERS, By("is_hidden", {True: Kind.REPORT_UPHELD, False: Kind.REPORT_DISMISSED})),
+            Tell(AUTHOR, Kind.REVIEW_HIDDEN, Only("hidden by it", lambda it: it.is_hidden and it.is_new)),
         ),
     ),
     # Money in and out
@@ -282,6 +323,7 @@ CAUSES: tuple[Cause, ...] = (
                         "declined": Kind.PAYOUT_DECLINED,
                     },
                 ),
+                Only("of a balance; of what was owed to somebody its refund tells, or that it waits again", lambda it: it.is_of_wallet),
             ),
         ),
     ),
@@ -312,6 +354,8 @@ UNTOLD: Mapping[type[Fact], str] = {
     orders.OrderPlaced: "who placed it has seen it; the shop hears when it is paid",
     payments.PaymentCaptured: "each of its orders is told of",
     payments.EscrowRefunded: "the order's refund is told of",
+    payments.ChargebackMoved: "what comes of it is told of each order",
+    orders.TaxesSet: "a step of the operators' own",
     payments.DepositPledged: "a step of the shop's own",
     payments.DifferenceBooked: "of imports alone",
     catalog.ShopHolidaySet: "each order that waits for the shop is told of",

@@ -87,6 +87,9 @@ class NoticeKind(StrEnum):
     SALE_POSTAGE = "sale_postage"
     CLAIM_PAID_OFF = "claim_paid_off"
     DEPOSIT_RELEASED = "deposit_released"
+    SALE_CHARGED_BACK = "sale_charged_back"
+    CHARGEBACK_WON = "chargeback_won"
+    CHARGEBACK_LOST = "chargeback_lost"
     SALE_PUT_OFF = "sale_put_off"
     SALE_REVIEWED = "sale_reviewed"
     REVIEW_CONTINUED = "review_continued"
@@ -100,6 +103,7 @@ class NoticeKind(StrEnum):
     PAYMENT_MISMATCHED = "payment_mismatched"
     REVIEW_REPORTED = "review_reported"
     UNCLAIMED_LATE = "unclaimed_late"
+    CHARGEBACK_OPENED = "chargeback_opened"
 
 
 class Way(StrEnum):
@@ -148,6 +152,7 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.PAYOUT_DECLINED,
         NoticeKind.APPLICATION_APPROVED,
         NoticeKind.APPLICATION_REJECTED,
+        NoticeKind.SALE_CHARGED_BACK,
         NoticeKind.CASE_OPENED,
         NoticeKind.CASE_RETURN_AGREED,
         NoticeKind.CASE_OFFERED,

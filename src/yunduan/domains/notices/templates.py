@@ -389,6 +389,25 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("保证金已退回", "{shop}：{amount} 保证金已退回店铺余额。"),
             _EN: Words("A deposit is released", "{shop}: {amount} of the deposit is back in the shop's balance."),
         },
+        _KIND.SALE_CHARGED_BACK: {
+            _ZH: Words("付款被拒付", "{shop}：订单 {order}（{goods}）的付款 {amount} 被付款人的银行追回，请勿发货，并在{until}前举证。"),
+            _EN: Words(
+                "A payment was charged back",
+                "{shop}: the payer's bank has taken {amount} of order {order} ({goods}) back. Do not ship; give evidence by {until}.",
+            ),
+        },
+        _KIND.CHARGEBACK_WON: {
+            _ZH: Words("拒付已撤销", "{shop}：订单 {order}（{goods}）被追回的 {amount} 已退还，订单照常进行。"),
+            _EN: Words("A chargeback is won", "{shop}: {amount} of order {order} ({goods}) has come back. The order goes on."),
+        },
+        _KIND.CHARGEBACK_LOST: {
+            _ZH: Words("拒付成立", "{shop}：订单 {order}（{goods}）的 {amount} 归买家所有。"),
+            _EN: Words("A chargeback is lost", "{shop}: {amount} of order {order} ({goods}) is the buyer's for good."),
+        },
+        _KIND.CHARGEBACK_OPENED: {
+            _ZH: Words("新的拒付", "一笔 {amount} 的付款被付款人的银行追回，举证截止到{until}。"),
+            _EN: Words("A chargeback", "A payer's bank has taken {amount} back. Evidence is heard until {until}."),
+        },
         _KIND.SALE_PUT_OFF: {
             _ZH: Words("买家延长了收货时间", "{shop}：订单 {order}（{goods}）的买家尚未收到货，已延长收货时间。"),
             _EN: Words(
