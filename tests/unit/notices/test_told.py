@@ -132,10 +132,10 @@ def test_of_a_refund_that_the_channel_refuses_its_payer_is_told_until_they_say_w
     house.world.pass_time(DAY_MS)
     house.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.ACCOUNT), actor=buyer.actor)
     house.world.pass_time(DAY_MS)
-    assert house.kinds(buyer.person)[5:] == ["payee_confirmed", "money_unclaimed"]
+    assert house.kinds(buyer.person)[5:] == ["payee_named", "payee_confirmed", "money_unclaimed"]
     house.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=buyer.actor)
     house.world.pass_time(DAY_MS)
-    assert house.kinds(buyer.person)[7:] == ["refund_diverted"]
+    assert house.kinds(buyer.person)[8:] == ["refund_diverted"]
     assert house.last(buyer.person).about.amount == yuan(1799)
 
 

@@ -39,6 +39,7 @@ class TakeUnclaimed(
         PaymentRefusal.UNCLAIMED_TAKEN,
         PaymentRefusal.PAYEE_NOT_FOUND,
         PaymentRefusal.PAYEE_NOT_VERIFIED,
+        PaymentRefusal.PAYEE_WAITS,
         PaymentRefusal.CHANNEL_UNKNOWN,
         PaymentRefusal.AMOUNT_OUT_OF_RANGE,
         *POSTING_REFUSALS,
