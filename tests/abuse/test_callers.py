@@ -56,7 +56,14 @@ SPOOFS = (
 ABSENT = "0" * 26
 IDS = {"items", "owner", "parent", "id"}
 """Names of ids that do not end in `_id`."""
-THEIRS = {"owner": "person_id", "parent": "category_id", "items": "variant_id", "id": "variant_id"}
+THEIRS = {
+    "owner": "person_id",
+    "parent": "category_id",
+    "items": "variant_id",
+    "id": "variant_id",
+    "from_location_id": "location_id",
+    "to_location_id": "location_id",
+}
 FOR_EVERYBODY = {
     ("POST /cart/lines", "variant_id"),  # anybody may buy it
     ("POST /categories", "parent"),  # categories are the marketplace's own

@@ -62,13 +62,15 @@ def test_a_key_makes_one_effect_and_one_answer(stage: Stage, name: str) -> None:
             (heard,) = stage.answers([scene.request(key, token=stranger)])
             assert heard.status in {200, 401, 403, 404, 409}, heard
             assert heard.status == 200 or heard.code != "idempotency_key_reused"
-            assert heard.body != first.body or heard.body in ALIKE
+            assert heard.body != first.body or heard.body in ALIKE or name in SAYS_WHAT_WAS_NAMED
             if heard.status != 200:
                 assert stage.town.digest() == before
 
 
 ALIKE = {b"null", b'{"lines":1,"pieces":2}', b'{"ended":0}', b'{"ended":1}'}
 """Answers that are the same for everybody."""
+SAYS_WHAT_WAS_NAMED = {"POST /cart/lines", "POST /reviews/{review_id}/reports"}
+"""Changes of one's own that answer with nothing but what was named and everybody may see: a variant in an empty cart, a review."""
 
 
 @pytest.mark.parametrize("name", KEYED)
