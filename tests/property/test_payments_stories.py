@@ -623,6 +623,6 @@ def test_a_planted_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) 
     """The stories and what is checked after them can fail."""
     where, name, planted = FAULTS[fault]
     monkeypatch.setattr(where, name, planted)
-    once = settings(TestPayments.settings, max_examples=400, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
+    once = settings(TestPayments.settings, max_examples=1200, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
     with pytest.raises((AssertionError, BrokenError)):
         run_state_machine_as_test(Payments, settings=once)
