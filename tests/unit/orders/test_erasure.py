@@ -12,6 +12,8 @@ from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TopUpWallet
 from yunduan.domains.payments.model import BankAccount
 from yunduan.domains.payments.payouts import NamePayee, Withdraw
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.ids import OrderId
 
@@ -93,12 +95,15 @@ def test_a_refund_binds_until_it_has_arrived(market: Market, how: str) -> None:
 
 
 def test_a_refund_that_the_channel_refuses_binds_as_money(market: Market) -> None:
-    """It is in the wallet then, and leaves it as money does."""
+    """It is owed then, and taken into the wallet leaves it as money does."""
     market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1000)
     buyer = market.buyer()
     id = bought(market, buyer, over_channel=True)
     market.world.send(CancelOrder(order_id=id), actor=buyer.actor)
     market.world.pass_time(60_000)
+    assert_bound(market, buyer, "money_on_its_way", Outstanding(on_its_way=(yuan(PRICE),)))
+    (owed,) = market.world.ask(UnclaimedOf(), actor=buyer.actor).items
+    market.world.send(TakeUnclaimed(unclaimed_id=owed.unclaimed_id, into=Into.WALLET), actor=buyer.actor)
     assert_bound(market, buyer, "money_in_wallet", Outstanding(in_wallet=(yuan(PRICE),)))
     last = bought(market, buyer)
     market.ship(last)
