@@ -26,7 +26,12 @@ from yunduan.runtime.transaction import Asking, Tx
 PictureId = Annotated[str, Meta(pattern=r"^pic_[0-9a-f]{1,40}(?![\s\S])", description="A picture, named after its content.")]
 Content = Annotated[
     bytes,
-    Meta(min_length=1, max_length=BYTES_MAX, description="A JPEG, PNG or WebP file. What is kept is the picture without its metadata."),
+    Meta(
+        extra_json_schema={"pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"},
+        min_length=1,
+        max_length=BYTES_MAX,
+        description="A JPEG, PNG or WebP file. What is kept is the picture without its metadata.",
+    ),
 ]
 BODY_BYTES_MAX = 4 * BYTES_MAX // 3 + 8_192
 """Of a request that brings one."""
