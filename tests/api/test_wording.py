@@ -1,5 +1,6 @@
 """What a text must be is said in words: in the page, and of a request that does not fit."""
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from abuse.scenes import DOCUMENT
 from yunduan.domains.catalog.commands import CreateShop
 from yunduan.domains.identity.commands import AddAddress, OpenSession
+from yunduan.domains.orders.casepictures import ShowPicture
 from yunduan.domains.orders.commands import AddToCart
 from yunduan.edges.http.docs import docs_page
 from yunduan.edges.http.wording import in_words, plainly
@@ -31,6 +33,18 @@ def patterns(part: Any) -> Iterator[str]:
 def test_every_pattern_has_words(pattern: str) -> None:
     """Those of every field that anybody may fill in."""
     assert in_words(pattern, "")
+
+
+@pytest.mark.parametrize("content", ["AAAA", "AA==", "+/A=", "AAAA\n", "AA==\n", "AA=", "A-_A", "AA==AAAA", "AAAA===="])
+def test_base64_is_described_as_it_is_read(content: str) -> None:
+    """A picture in a body: what the description allows is decoded, and nothing else, such as a line feed at the end."""
+    described = DOCUMENT["components"]["schemas"]["ShowPictureBody"]["properties"]["content"]["pattern"]
+    try:
+        msgspec.convert({"case_id": "cas_1", "content": content}, ShowPicture)
+    except msgspec.ValidationError:
+        assert re.search(described, content) is None
+    else:
+        assert re.search(described, content)
 
 
 def test_the_page_shows_no_pattern() -> None:

@@ -27,7 +27,7 @@ PictureId = Annotated[str, Meta(pattern=r"^pic_[0-9a-f]{1,40}(?![\s\S])", descri
 Content = Annotated[
     bytes,
     Meta(
-        extra_json_schema={"pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"},
+        extra_json_schema={"pattern": r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?![\s\S])"},
         min_length=1,
         max_length=BYTES_MAX,
         description="A JPEG, PNG or WebP file. What is kept is the picture without its metadata.",

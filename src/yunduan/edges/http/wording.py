@@ -27,6 +27,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "^([A-Z]{2})?": "two capital letters such as CN, or nothing",
         "^[A-Z]{3}": "three capital letters such as CNY",
         "^[A-Za-z0-9_-]+": "a cursor, as the page before gave it",
+        "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?": "base64, with its padding",
         "^[0-9A-Za-z-]+": "letters, digits and hyphens",
         "^[0-9A-Za-z.-]*": "letters, digits, full stops and hyphens",
         "^[0-9A-Za-z][0-9A-Za-z._/-]*": "letters and digits such as TEA-250",
