@@ -1,0 +1,128 @@
+"""A second bookkeeper: believes the facts, the ledger's own proof, and nothing that the program remembers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from yunduan.backends.vault import FileVault
+from yunduan.cloud import DOMAINS
+from yunduan.domains.ledger.audit import audit
+from yunduan.domains.orders.commands import (
+    Checkout,
+    Placed,
+)
+from yunduan.domains.orders.facts import OrderPlaced
+from yunduan.domains.orders.repricing import AgreePrice
+from yunduan.kernel.ids import OrderId
+from yunduan.kernel.messages import Fact
+from yunduan.runtime.answers import KEPT_MS, Answered
+from yunduan.runtime.clock import Clock
+from yunduan.runtime.ports import Reader, Snapshots
+from yunduan.testing.checkers import Told, claim
+from yunduan.testing.noticing import compare_notices
+from yunduan.testing.people import Asked
+from yunduan.testing.trade.checks import compare_cases, compare_orders
+from yunduan.testing.trade.founding import HOUR_MS, WAIT_MS
+
+_FACTS = "SELECT seq, kind, body, cause, at FROM fact WHERE seq > ? ORDER BY seq"
+
+
+class TradeAuditor:
+    """Believes the facts, the ledger's own proof, and nothing that the program remembers."""
+
+    decoders: Mapping[str, msgspec.json.Decoder[Any]] = {fact.__name__: msgspec.json.Decoder(fact) for d in DOMAINS for fact in d.facts}
+
+    def __init__(self, clock: Clock) -> None:
+        """Nothing has happened and nobody has been answered."""
+        self._clock = clock
+        self._answered_at: dict[str, int] = {}
+        self.facts: list[Told] = []
+        self.known: list[Fact] = []
+        self.told: list[tuple[Told, Fact]] = []
+        self.answered: dict[str, Answered] = {}
+        self.vault: FileVault | None = None
+        self._roots: dict[str, list[Told]] = {}
+
+    @property
+    def seq(self) -> int:
+        """The last fact that was heard."""
+        return len(self.facts)
+
+    def read_on(self, reader: Reader) -> int:
+        """Hear the facts that are new in the store."""
+        rows = reader.rows(_FACTS, (self.seq,))
+        for row in rows:
+            told = Told(*row)
+            claim(told.seq == self.seq + 1, f"fact {self.seq + 1} is missing before {told.seq}")
+            claim(not self.facts or told.at >= self.facts[-1].at, f"fact {told.seq} is told before {told.seq - 1}")
+            fact = self.decoders[told.kind].decode(told.body)
+            self.facts.append(told)
+            self.known.append(fact)
+            self.told.append((told, fact))
+            self._note_root(told)
+        head = reader.rows("SELECT fact_seq FROM head")
+        claim(head == [(self.seq,)], f"the head says {head}, the facts end at {self.seq}")
+        return len(rows)
+
+    def _note_root(self, told: Told) -> None:
+        """Everything that one command tells stands together: what is told apart was done twice."""
+        root = told.cause.partition("/")[0]
+        if root:
+            others = self._roots.setdefault(root, [])
+            claim(not others or others[-1].seq == told.seq - 1, f"{root} took effect twice, in facts {others[-1:]} and {told.seq}")
+            others.append(told)
+
+    def has_effect(self, asked: Asked) -> bool:
+        """Whether it has been told of."""
+        return asked.key in self._roots
+
+    def answer_left(self, asked: Asked, answered: Answered) -> None:
+        """An answer has reached whoever asked; from now on it must stand."""
+        before = self.answered.setdefault(asked.name, answered)
+        self._answered_at.setdefault(asked.name, self._clock.wall_ms())
+        claim(before == answered, f"{asked.name} was answered {before}, then {answered}")
+        if not answered.accepted:
+            claim(asked.key not in self._roots, f"{asked.name} was refused and took effect all the same")
+        elif isinstance(asked.command, Checkout | AgreePrice):
+            placed = [order.order_id for order in msgspec.json.decode(answered.body, type=Placed).orders]
+            claim(self._placed(asked.key) == placed, f"{asked.name} was answered {placed}, the facts say {self._placed(asked.key)}")
+
+    def _placed(self, root: str) -> list[OrderId]:
+        facts = [self.known[told.seq - 1] for told in self._roots.get(root, ())]
+        return [fact.order_id for fact in facts if isinstance(fact, OrderPlaced)]
+
+    def begin_anew(self, reader: Reader) -> None:
+        """After a crash: what had been committed must be there still, unchanged."""
+        before, self.facts, self.known, self.told, self._roots = self.facts, [], [], [], {}
+        self.read_on(reader)
+        claim(self.seq >= len(before), f"facts {self.seq + 1} to {len(before)} are lost")
+        claim(self.facts[: len(before)] == before, "a fact is another one now")
+        self.told = self.told[len(before) :]
+
+    def compare(self, reader: Snapshots) -> None:
+        """Every table against the facts and against each other."""
+        self._answers(reader)
+        proof = audit(reader)
+        claim(proof.faults_found == 0, f"the books do not balance: {proof.faults}")
+        compare_orders(reader, self.known)
+        compare_cases(reader, self.known)
+        self._sealed(reader)
+        compare_notices(reader, self.known)
+
+    def _answers(self, reader: Reader) -> None:
+        kept = {name: Answered(bool(accepted), body) for name, accepted, body in reader.rows("SELECT name, accepted, body FROM answer")}
+        long_ago = self._clock.wall_ms() - (KEPT_MS - WAIT_MS - HOUR_MS)  # what is heard late was answered before
+        forgotten = {name for name, at in self._answered_at.items() if at < long_ago}
+        for name, answered in self.answered.items():
+            stands = kept.get(name) == answered or name in forgotten
+            claim(stands, f"{name} was answered {answered}, the store has {kept.get(name)}")
+        keys = {name.partition(" ")[0] for name, answered in kept.items() if answered.accepted}
+        keys |= {name.partition(" ")[0] for name in forgotten}
+        for root in self._roots:
+            claim(not root.startswith("k") or root in keys, f"{root} took effect and has no answer")
+
+    def _sealed(self, reader: Reader) -> None:
+        if self.vault is not None:
+            for person, sealed in reader.rows("SELECT id, sealed FROM person UNION ALL SELECT person_id, sealed FROM address"):
+                claim(self.vault.unseal(person, sealed) is not None, f"the key of {person} is lost")

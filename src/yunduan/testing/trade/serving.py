@@ -1,0 +1,103 @@
+"""What becomes of orders: shipped, declined, repriced, received, given back, reviewed."""
+
+from typing import Any
+
+from yunduan.domains.orders.commands import (
+    CancelOrder,
+    DeclineOrder,
+    RefundOrder,
+    ReviewOrder,
+)
+from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.repricing import AgreePrice, OfferedPrice, OfferPrice
+from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
+from yunduan.domains.payments.model import (
+    Tender,
+    TenderKind,
+)
+from yunduan.kernel.refusals import FaultError, Refused
+from yunduan.testing.trade.founding import yuan
+from yunduan.testing.trade.shoppers import Drawn, Draws, Shoppers
+
+
+def _waybill(it: Shoppers) -> dict[str, Any]:
+    return {"carrier": it.chance.choice(("SF Express", "sandbox")), "tracking": f"SF{it.number}"}
+
+
+def _ship(it: Shoppers) -> Drawn:
+    order, shop_id = it.order(), it.market.shop.shop_id
+    return None if order is None else (ShipOrder(shop_id=shop_id, order_id=order.id, **_waybill(it)), it.staff)
+
+
+def _pack(it: Shoppers) -> Drawn:
+    order, shop_id = it.order(), it.market.shop.shop_id
+    if order is None:
+        return None
+    lines = (PieceLine(variant_id=it.chance.choice(it.market.variants), quantity=it.chance.randrange(1, 3)),)
+    return ShipParcel(shop_id=shop_id, order_id=order.id, lines=lines, **_waybill(it)), it.staff
+
+
+def _decline(it: Shoppers) -> Drawn:
+    order = it.order()
+    return None if order is None else (DeclineOrder(shop_id=it.market.shop.shop_id, order_id=order.id), it.staff)
+
+
+def _receive(it: Shoppers) -> Drawn:
+    order = it.order()
+    return None if order is None else (ConfirmReceipt(order_id=order.id), order.buyer)
+
+
+def _offer_price(it: Shoppers) -> Drawn:
+    order = it.order()
+    if order is None:
+        return None
+    off, shipping = yuan(it.chance.randrange(0, order.total)), yuan(it.chance.choice((0, 800, 1_200)))
+    return OfferPrice(shop_id=it.market.shop.shop_id, order_id=order.id, discount=off, shipping=shipping), it.staff
+
+
+def _agree_price(it: Shoppers) -> Drawn:
+    order = it.order()
+    if order is None or it.cloud is None:
+        return None
+    try:
+        now = it.cloud.ask(OfferedPrice(order_id=order.id), actor=order.buyer)
+    except (Refused, FaultError):
+        return None
+    if not now.is_offered:
+        return None
+    total = now.checkout_total
+    kind = it.chance.choice(
+        (Tender(kind=TenderKind.WALLET, amount=total), Tender(kind=TenderKind.CHANNEL, amount=total, channel="sandbox"))
+    )
+    return AgreePrice(order_id=order.id, total=total, tenders=(kind,)), order.buyer
+
+
+def _cancel(it: Shoppers) -> Drawn:
+    order = it.order()
+    return None if order is None else (CancelOrder(order_id=order.id), order.buyer)
+
+
+def _give_back(it: Shoppers) -> Drawn:
+    order = it.order()
+    if order is None:
+        return None
+    amount = yuan(it.chance.choice((order.total, it.chance.randrange(1, order.total))))
+    return RefundOrder(shop_id=it.market.shop.shop_id, order_id=order.id, amount=amount), it.staff
+
+
+def _review(it: Shoppers) -> Drawn:
+    order = it.order()
+    return None if order is None else (ReviewOrder(order_id=order.id, variant_id=order.variant, stars=5), order.buyer)
+
+
+SERVING: Draws = (
+    (_ship, 9),
+    (_pack, 4),
+    (_decline, 2),
+    (_offer_price, 4),
+    (_agree_price, 4),
+    (_receive, 7),
+    (_cancel, 6),
+    (_give_back, 5),
+    (_review, 3),
+)

@@ -1,0 +1,141 @@
+"""Those who trade: whom and what they know of, what they have asked, and what has no answer yet."""
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct
+
+from yunduan.backends.sandbox import Sandbox
+from yunduan.cloud import Cloud
+from yunduan.domains.orders.cases import CaseState
+from yunduan.domains.orders.commands import (
+    AddToCart,
+)
+from yunduan.domains.payments.model import (
+    PaymentStarted,
+)
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.ids import AddressId, CaseId, OrderId, PersonId, VariantId
+from yunduan.kernel.messages import Command
+from yunduan.runtime.answers import Answered
+from yunduan.runtime.clock import VirtualClock
+from yunduan.testing.people import Asked
+from yunduan.testing.trade.founding import market
+
+
+class Bought(Struct):
+    """An order that somebody knows of."""
+
+    id: OrderId
+    buyer: Actor
+    total: int
+    variant: VariantId
+
+
+class Disputed(Struct):
+    """A case that somebody knows of, and where it stood when they last heard."""
+
+    id: CaseId
+    buyer: Actor
+    total: int
+    state: CaseState
+
+
+Drawn = tuple[Command[Any], Actor] | None
+
+
+class Shoppers:
+    """Draws what is asked next; keeps what has no answer yet."""
+
+    def __init__(self, mix: "Mix", chance: random.Random, sandbox: Sandbox, clock: VirtualClock) -> None:
+        """Nobody has asked anything."""
+        self._mix = mix
+        self.clock = clock
+        self.has_waited = False
+        self.chance = chance
+        self.sandbox = sandbox
+        self.market = market()
+        self.cloud: Cloud | None = None
+        self.number = 0
+        self.open: dict[str, Asked] = {}
+        self.done: list[Asked] = []
+        self.mistakes: set[str] = set()
+        self.orders: list[Bought] = []
+        self.cases: dict[CaseId, Disputed] = {}
+        self.operator = Actor(person=PersonId("per_operator"), operator_roles=frozenset({"service"}))
+        self.staff = Actor(person=PersonId("per_staff"), shop_roles={self.market.shop.shop_id: frozenset({"manager"})})
+
+    def meet(self, cloud: Cloud) -> None:
+        """A new life of the cloud has begun: these people look before they buy."""
+        self.cloud = cloud
+
+    def opening(self) -> list[Asked]:
+        """The market is open already."""
+        return []
+
+    def next(self) -> Asked | None:
+        """Something new, or once more something old."""
+        fate = self.chance.random()
+        if fate < 0.12 and self.open:
+            return self.chance.choice(list(self.open.values()))
+        if fate < 0.18 and self.done:
+            return self.chance.choice(self.done)
+        (draw,) = self.chance.choices(self._mix.draws, self._mix.weights)
+        drawn = draw(self)
+        if drawn is None:
+            return None
+        self.number += 1
+        command, actor = drawn
+        asked = Asked(command, actor, f"k{self.number}", self.number)
+        self.open[asked.name] = asked
+        return asked
+
+    def mistaken(self) -> Asked | None:
+        """Something else under a key that has been answered."""
+        if not self.done:
+            return None
+        before = self.chance.choice(self.done)
+        self.mistakes.add(before.name)
+        return Asked(AddToCart(variant_id=self.market.variants[0], quantity=99), before.actor, before.key, -1, is_mistaken=True)
+
+    def settled(self, asked: Asked, answered: Answered | None = None) -> None:
+        """It has its answer, from which its sender learns."""
+        if self.open.pop(asked.name, None) is None:
+            return
+        self.done.append(asked)
+        if answered is not None and answered.accepted and (learn := self._mix.learns.get(type(asked.command))):
+            learn(self, asked, answered)
+
+    def go_to_pay(self, started: PaymentStarted) -> None:
+        """To the channel's pages, where some think better of it; others forget to."""
+        for redirect in started.redirects:
+            if self.chance.random() < 0.9:
+                self.sandbox.decide(dict(parse_qsl(urlsplit(redirect.url).query)), approve=self.chance.random() < 0.85)
+
+    # What they are like
+
+    def buyer(self) -> tuple[Actor, AddressId]:
+        """One of them, and where they live."""
+        person, address = self.chance.choice(self.market.buyers)
+        return Actor(person=person), address
+
+    def order(self) -> Bought | None:
+        """One of the latest orders, if there is any."""
+        return self.chance.choice(self.orders[-20:]) if self.orders else None
+
+
+Draw = Callable[[Shoppers], Drawn]
+Draws = tuple[tuple[Draw, int], ...]
+"""What may be asked, each with its weight."""
+Learn = Callable[[Shoppers, Asked, Answered], None]
+Learns = Mapping[type[Command[Any]], Learn]
+
+
+class Mix(Struct, frozen=True):
+    """What is asked how often, and what is learnt from which answer."""
+
+    draws: tuple[Draw, ...]
+    weights: tuple[int, ...]
+    learns: Learns

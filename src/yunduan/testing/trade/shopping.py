@@ -1,0 +1,71 @@
+"""What buyers do: they fill carts, check out and pay; and people come, and move."""
+
+import msgspec
+
+from yunduan.domains.identity.commands import AddAddress, RegisterPerson
+from yunduan.domains.orders.commands import (
+    AddToCart,
+    Checkout,
+    Placed,
+    RemoveFromCart,
+)
+from yunduan.domains.orders.model import OrderRefusal
+from yunduan.domains.orders.queries import PreviewCheckout
+from yunduan.domains.orders.repricing import AgreePrice
+from yunduan.domains.payments.model import (
+    Tender,
+    TenderKind,
+)
+from yunduan.kernel.actors import SYSTEM, Actor
+from yunduan.kernel.ids import AddressId
+from yunduan.kernel.refusals import FaultError, Refused
+from yunduan.runtime.answers import Answered
+from yunduan.testing.people import Asked
+from yunduan.testing.trade.founding import HOME, yuan
+from yunduan.testing.trade.shoppers import Bought, Drawn, Draws, Learns, Shoppers
+
+
+def _want(it: Shoppers) -> Drawn:
+    return AddToCart(variant_id=it.chance.choice(it.market.variants), quantity=it.chance.randrange(1, 4)), it.buyer()[0]
+
+
+def _buy(it: Shoppers) -> Drawn:
+    actor, address = it.buyer()
+    if it.cloud is None:
+        return None
+    try:
+        total = it.cloud.ask(PreviewCheckout(address_id=address), actor=actor).total.amount
+    except (Refused, FaultError) as no:
+        return _too_many(it, actor, address) if isinstance(no, Refused) and no.code is OrderRefusal.BUYER_LIMIT else None
+    by_wallet = it.chance.randrange(1, total) if it.chance.random() < 0.2 else total if it.chance.random() < 0.6 else 0
+    tenders = [Tender(kind=TenderKind.WALLET, amount=yuan(by_wallet))] if by_wallet else []
+    if by_wallet < total:
+        tenders.append(Tender(kind=TenderKind.CHANNEL, amount=yuan(total - by_wallet), channel="sandbox"))
+    return Checkout(address_id=address, total=yuan(total), tenders=tuple(tenders)), actor
+
+
+def _too_many(it: Shoppers, actor: Actor, address: AddressId) -> Drawn:
+    """Try it all the same, or give it up."""
+    if it.chance.random() < 0.5:
+        some = yuan(1_999)
+        return Checkout(address_id=address, total=some, tenders=(Tender(kind=TenderKind.WALLET, amount=some),)), actor
+    return RemoveFromCart(variant_id=it.market.variants[-1]), actor
+
+
+def _register(it: Shoppers) -> Drawn:
+    return RegisterPerson(phone=f"+8613700{it.chance.randrange(200):06d}"), SYSTEM
+
+
+def _move(it: Shoppers) -> Drawn:
+    return AddAddress(address=HOME), it.buyer()[0]
+
+
+def _learn_orders(it: Shoppers, asked: Asked, answered: Answered) -> None:
+    placed = msgspec.json.decode(answered.body, type=Placed)
+    it.orders += [Bought(order.order_id, asked.actor, order.total.amount, it.market.variants[0]) for order in placed.orders]
+    it.go_to_pay(placed.payment)
+
+
+SHOPPING: Draws = ((_want, 24), (_buy, 28))
+JOINING: Draws = ((_register, 3), (_move, 2))
+SHOPPING_LEARNS: Learns = {Checkout: _learn_orders, AgreePrice: _learn_orders}
