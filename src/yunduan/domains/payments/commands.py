@@ -40,6 +40,7 @@ from yunduan.domains.payments.model import (
     Outcome,
     PartOfPayment,
     Payment,
+    PaymentEvent,
     PaymentKind,
     PaymentListener,
     PaymentRefusal,
@@ -272,7 +273,7 @@ def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
     )
     if payment.charges:
         return _wait(tx, payment)
-    captured = replace(payment, state=PaymentState.CAPTURED)
+    captured = replace(payment, state=payment.after(PaymentEvent.CAPTURE))
     shares = model.fund(captured)
     if any(shares):
         tx.send(postings.fund_at_once(captured, shares).command())
@@ -409,20 +410,21 @@ def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
         return None
     if told.outcome == Outcome.PROCESSING:
         if charge.state is ChargeState.PENDING and not charge.in_flight:
-            tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, in_flight=True)))
+            changed = replace(payment, state=payment.after(PaymentEvent.PROCESS))
+            tx.put(PAYMENTS, payment.id, changed.with_charge(replace(charge, in_flight=True)))
         return None
     if told.outcome not in (Outcome.DECLINED, Outcome.EXPIRED) or charge.state not in (ChargeState.PENDING, ChargeState.ENDED):
         return Mismatch.CONTRADICTS
     if charge.state is ChargeState.PENDING:
-        state = PaymentState.FAILED if told.outcome == Outcome.DECLINED else PaymentState.EXPIRED
-        ending.end(tx, payment, state, says_so=True)
+        event = PaymentEvent.DECLINE if told.outcome == Outcome.DECLINED else PaymentEvent.EXPIRE
+        ending.end(tx, payment, event, says_so=True)
     return None
 
 
 def _captured(tx: Tx, payment: Payment, charge: Charge) -> None:
     """A channel has collected: fund what waits for it, or has waited, or send it back; a second saying of the same changes nothing."""
     if charge.state is ChargeState.PENDING and not _can_fund(tx, payment):
-        payment = ending.end(tx, payment, PaymentState.EXPIRED, says_so=True)
+        payment = ending.end(tx, payment, PaymentEvent.LAPSE, says_so=True)
         charge = replace(charge, state=ChargeState.ENDED)
     if charge.state is ChargeState.ENDED and (good := late.made_good(tx, payment, charge)) is not None:
         _paid(tx, good)
@@ -447,7 +449,7 @@ def _can_fund(tx: Tx, payment: Payment) -> bool:
 def _fill_wallet(tx: Tx, payment: Payment, charge: Charge) -> None:
     tx.send(postings.top_up(payment, charge).command())
     open_purse(tx, payment.payer, model.wallet_account(payment.payer, payment.currency), payment.currency)
-    tx.put(PAYMENTS, payment.id, replace(payment, state=PaymentState.CAPTURED))
+    tx.put(PAYMENTS, payment.id, replace(payment, state=payment.after(PaymentEvent.CAPTURE)))
     tx.tell(WalletToppedUp(payment_id=payment.id, person=payment.payer, amount=charge.amount, channel=charge.channel))
 
 
@@ -458,10 +460,10 @@ def _fund(tx: Tx, payment: Payment, checkout_id: CheckoutId, charge: Charge) -> 
     if meets:
         tx.send(postings.collect(payment, charge).command())
     if any(other.state is not ChargeState.CAPTURED for other in payment.charges):
-        tx.put(PAYMENTS, payment.id, payment)
+        tx.put(PAYMENTS, payment.id, replace(payment, state=payment.after(PaymentEvent.COLLECT)))
         return
     tx.send((postings.fund_from_clearing(payment) if meets else postings.fund_at_once(payment, shares)).command())
-    _paid(tx, replace(payment, state=PaymentState.CAPTURED))
+    _paid(tx, replace(payment, state=payment.after(PaymentEvent.CAPTURE)))
     tx.port(PaymentListener).paid(tx, checkout_id)  # type: ignore[type-abstract] # a port is found by its protocol
 
 
@@ -501,9 +503,9 @@ def abandon_payment(tx: Tx, ask: AbandonPayment) -> Payment:
     payment = tx.get(PAYMENTS, ask.payment_id)
     if payment is None:
         raise Refused(PaymentRefusal.NOT_FOUND)
-    if payment.state is PaymentState.CAPTURED:
-        raise Refused(PaymentRefusal.ENDED, payment.state)
-    return ending.end(tx, payment, PaymentState.ABANDONED, says_so=False) if payment.state is PaymentState.PENDING else payment
+    if payment.after(PaymentEvent.ABANDON) is payment.state:
+        return payment
+    return ending.end(tx, payment, PaymentEvent.ABANDON, says_so=False)
 
 
 @handles(CheckPayment)

@@ -8,7 +8,7 @@ from yunduan.domains.payments import limits, model, postings
 from yunduan.domains.payments.errands import OutgoingKind
 from yunduan.domains.payments.facts import CaptureReturned, PaymentEnded, PaymentPutOff
 from yunduan.domains.payments.limits import Way
-from yunduan.domains.payments.model import Charge, ChargeState, Payment, PaymentListener, PaymentState
+from yunduan.domains.payments.model import Charge, ChargeState, Payment, PaymentEvent, PaymentListener, PaymentState
 from yunduan.domains.payments.returning import have_asked
 from yunduan.domains.payments.store import PAYMENTS
 from yunduan.kernel.ids import PaymentId
@@ -38,19 +38,19 @@ def pass_due(tx: Tx, ask: PassDue) -> None:
     if payment.in_flight and payment.extension_ms:
         _put_off(tx, payment)
     else:
-        end(tx, payment, PaymentState.EXPIRED, says_so=True)
+        end(tx, payment, PaymentEvent.LAPSE, says_so=True)
 
 
 def _put_off(tx: Tx, payment: Payment) -> None:
-    due = payment.due + payment.extension_ms
-    tx.put(PAYMENTS, payment.id, replace(payment, due=due, extension_ms=0, put_off_ms=payment.extension_ms))
+    state, due = payment.after(PaymentEvent.PUT_OFF), payment.due + payment.extension_ms
+    tx.put(PAYMENTS, payment.id, replace(payment, state=state, due=due, extension_ms=0, put_off_ms=payment.extension_ms))
     tx.at(due, PassDue(payment_id=payment.id, due=due))
     tx.tell(PaymentPutOff(payment_id=payment.id, checkout_id=payment.checkout_id, payer=payment.payer, due=due))
 
 
-def end(tx: Tx, payment: Payment, state: PaymentState, *, says_so: bool) -> Payment:
+def end(tx: Tx, payment: Payment, event: PaymentEvent, *, says_so: bool) -> Payment:
     """Give up: free the hold, send back what has been collected, and remember that it has ended when more is collected."""
-    invariant(payment.state is PaymentState.PENDING, "only a pending payment ends")
+    state = payment.after(event)
     movement = postings.release(payment, holds=holds(tx, payment))
     if movement.transfers or movement.closing:
         tx.send(movement.command())

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.queries import AccountOf
 from yunduan.domains.payments import model, postings
-from yunduan.domains.payments.model import Charge, ChargeState, Payment, PaymentListener, PaymentState, TenderKind
+from yunduan.domains.payments.model import Charge, ChargeState, Payment, PaymentEvent, PaymentListener, PaymentState, TenderKind
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.kernel.ids import AccountId
 from yunduan.kernel.money import Money
@@ -24,7 +24,7 @@ def made_good(tx: Tx, payment: Payment, charge: Charge) -> Payment | None:
     if payment.checkout_id is None or not listener.paid_late(tx, payment.checkout_id):
         return None
     captured = payment.with_charge(replace(charge, state=ChargeState.CAPTURED))
-    captured = replace(captured, state=PaymentState.CAPTURED)
+    captured = replace(captured, state=payment.after(PaymentEvent.CAPTURE))
     tx.send(postings.fund_at_once(captured, model.fund(captured), late=True).command())
     return captured
 

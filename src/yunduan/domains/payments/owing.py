@@ -8,7 +8,7 @@ from yunduan.domains.payments.facts import MoneyUnclaimed
 from yunduan.domains.payments.model import ChargeState, PieceState
 from yunduan.domains.payments.returning import conclude_return
 from yunduan.domains.payments.store import OUTGOING, PAYMENTS, REFUNDS, UNCLAIMED
-from yunduan.domains.payments.unclaimed import REMINDED_MS, Unclaimed, UnclaimedState
+from yunduan.domains.payments.unclaimed import REMINDED_MS, Unclaimed, UnclaimedEvent, UnclaimedState
 from yunduan.kernel.ids import RefundId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import invariant
@@ -48,7 +48,7 @@ def remind_of_unclaimed(tx: Tx, ask: RemindOfUnclaimed) -> None:
     found = tx.get(UNCLAIMED, ask.unclaimed_id)
     if found is None or found.state in (UnclaimedState.TAKEN, UnclaimedState.PAID):
         return
-    found = replace(found, reminded=found.reminded + 1)
+    found = replace(found, state=found.after(UnclaimedEvent.REMIND), reminded=found.reminded + 1)
     tx.put(UNCLAIMED, found.id, found)
     if found.state is UnclaimedState.WAITING:
         _tell(tx, found)
@@ -87,11 +87,11 @@ _SAID = {
 
 def paid(tx: Tx, id: str) -> None:
     """It is in its owner's account."""
-    follow(tx, unclaimed.moved(tx.get(UNCLAIMED, id), UnclaimedState.PAID))
+    follow(tx, unclaimed.moved(tx.get(UNCLAIMED, id), UnclaimedEvent.PAY))
 
 
-def came_back(tx: Tx, id: str) -> None:
+def came_back(tx: Tx, id: str, event: UnclaimedEvent) -> None:
     """It could not be paid out: it waits again, and its owner is told so."""
-    found = unclaimed.moved(tx.get(UNCLAIMED, id), UnclaimedState.WAITING)
+    found = unclaimed.moved(tx.get(UNCLAIMED, id), event)
     follow(tx, found)
     _tell(tx, found)

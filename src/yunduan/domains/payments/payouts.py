@@ -12,6 +12,7 @@ from yunduan.domains.payments.limits import Way
 from yunduan.domains.payments.model import BankAccount, ChannelName, Channels, PaymentRefusal
 from yunduan.domains.payments.payees import Payee, PayeeId, PayeeState, PaymentSettings, Payout, PayoutId, PayoutState
 from yunduan.domains.payments.store import OUTGOING, PAYEES, PAYOUTS
+from yunduan.domains.payments.unclaimed import UnclaimedEvent
 from yunduan.kernel.ids import PersonId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money, zero
@@ -206,7 +207,7 @@ def _give_back(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
     """The whole of it, to where it came from; a shop that has come to owe something pays that first."""
     tx.send(postings.pay_back(payout).command())
     if payout.unclaimed:
-        owing.came_back(tx, payout.unclaimed)
+        owing.came_back(tx, payout.unclaimed, UnclaimedEvent.DECLINE if state is PayoutState.DECLINED else UnclaimedEvent.REFUSE)
     elif payout.shop_id is not None:
         recourse.credited(tx, payout.shop_id, payout.amount.currency, payout.id)
     else:

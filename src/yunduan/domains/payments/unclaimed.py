@@ -4,7 +4,9 @@ It may be that a card is closed. Nobody is made to take a wallet for it: the pay
 that they have named. Until then it lies in an account of the ledger under their name.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -14,7 +16,7 @@ from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.model import PaymentRefusal
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, sibling
 from yunduan.kernel.money import Money
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import BrokenError, Refused
 
 DAY_MS = 86_400_000
 REMINDED_MS = (3 * DAY_MS, 14 * DAY_MS, 60 * DAY_MS, 180 * DAY_MS)
@@ -43,24 +45,40 @@ class UnclaimedState(StrEnum):
     PAID = "paid"
 
 
+class UnclaimedEvent(StrEnum):
+    """What can happen to it."""
+
+    TAKE_INTO_WALLET = "take_into_wallet"
+    TAKE_TO_ACCOUNT = "take_to_account"
+    REMIND = "remind"
+    """Another of the days on which its owner is told again."""
+    PAY = "pay"
+    REFUSE = "refuse"
+    DECLINE = "decline"
+
+
 class UnclaimedMove(Struct, frozen=True):
     """One row of the table of what becomes of it."""
 
     state: UnclaimedState
-    event: str
+    event: UnclaimedEvent
     who: str
     next: UnclaimedState
 
 
 UNCLAIMED_MOVES: tuple[UnclaimedMove, ...] = (
-    UnclaimedMove(UnclaimedState.WAITING, "take_into_wallet", "owner", UnclaimedState.TAKEN),
-    UnclaimedMove(UnclaimedState.WAITING, "take_to_account", "owner", UnclaimedState.LEAVING),
-    UnclaimedMove(UnclaimedState.WAITING, "remind", "cloud", UnclaimedState.WAITING),
-    UnclaimedMove(UnclaimedState.LEAVING, "pay", "channel", UnclaimedState.PAID),
-    UnclaimedMove(UnclaimedState.LEAVING, "refuse", "channel", UnclaimedState.WAITING),
-    UnclaimedMove(UnclaimedState.LEAVING, "decline", "operator", UnclaimedState.WAITING),
+    UnclaimedMove(UnclaimedState.WAITING, UnclaimedEvent.TAKE_INTO_WALLET, "owner", UnclaimedState.TAKEN),
+    UnclaimedMove(UnclaimedState.WAITING, UnclaimedEvent.TAKE_TO_ACCOUNT, "owner", UnclaimedState.LEAVING),
+    UnclaimedMove(UnclaimedState.WAITING, UnclaimedEvent.REMIND, "cloud", UnclaimedState.WAITING),
+    UnclaimedMove(UnclaimedState.LEAVING, UnclaimedEvent.REMIND, "cloud, without a word", UnclaimedState.LEAVING),
+    UnclaimedMove(UnclaimedState.LEAVING, UnclaimedEvent.PAY, "channel", UnclaimedState.PAID),
+    UnclaimedMove(UnclaimedState.LEAVING, UnclaimedEvent.REFUSE, "channel", UnclaimedState.WAITING),
+    UnclaimedMove(UnclaimedState.LEAVING, UnclaimedEvent.DECLINE, "operator", UnclaimedState.WAITING),
 )
 """Every step that there is. None of them ends it by time: what is owed stays owed."""
+_NEXT: Mapping[tuple[UnclaimedState, UnclaimedEvent], UnclaimedState] = MappingProxyType(
+    {(move.state, move.event): move.next for move in UNCLAIMED_MOVES}
+)
 
 
 class Unclaimed(Struct, frozen=True, kw_only=True):
@@ -84,6 +102,13 @@ class Unclaimed(Struct, frozen=True, kw_only=True):
     def is_late(self) -> bool:
         """Whether it has waited so long that operators look after it."""
         return self.reminded >= len(REMINDED_MS)
+
+    def after(self, event: UnclaimedEvent) -> UnclaimedState:
+        """The state that an event leads to; refuses one that the table does not have."""
+        found = _NEXT.get((self.state, event))
+        if found is None:
+            raise Refused(PaymentRefusal.UNCLAIMED_TAKEN, self.state)
+        return found
 
 
 def unclaimed_account(person: PersonId, currency: str) -> AccountId:
@@ -118,12 +143,12 @@ def taken(found: Unclaimed | None, person: PersonId, into: Into) -> Unclaimed:
     """It, on its way to where its owner wants it; refuses what is somebody else's, and what does not wait any more."""
     if found is None or not person or found.payer != person:
         raise Refused(PaymentRefusal.UNCLAIMED_NOT_FOUND)
-    if found.state is not UnclaimedState.WAITING:
-        raise Refused(PaymentRefusal.UNCLAIMED_TAKEN, found.state)
-    return replace(found, state=UnclaimedState.TAKEN if into is Into.WALLET else UnclaimedState.LEAVING)
+    event = UnclaimedEvent.TAKE_INTO_WALLET if into is Into.WALLET else UnclaimedEvent.TAKE_TO_ACCOUNT
+    return replace(found, state=found.after(event))
 
 
-def moved(found: Unclaimed | None, to: UnclaimedState) -> Unclaimed:
+def moved(found: Unclaimed | None, event: UnclaimedEvent) -> Unclaimed:
     """It, when a payout of it has ended."""
-    invariant(found is not None and found.state is UnclaimedState.LEAVING, "what is paid out was on its way")
-    return replace(found, state=to)  # type: ignore[type-var, return-value] # the line above says so
+    if found is None:
+        raise BrokenError("what is paid out is there")
+    return replace(found, state=found.after(event))

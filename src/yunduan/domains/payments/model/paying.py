@@ -1,7 +1,8 @@
 """Tenders, charges and payments as values, and what is decided about them: no input, no output."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, Protocol
 
 from msgspec import Meta, Struct
@@ -94,6 +95,53 @@ class PaymentState(StrEnum):
     """Its time passed. Money that comes within a week makes it good, if everything is there still; otherwise it goes back."""
 
 
+class PaymentEvent(StrEnum):
+    """What can happen to a payment."""
+
+    COLLECT = "collect"
+    """One of several channels has its part."""
+    CAPTURE = "capture"
+    """All the money is there."""
+    PROCESS = "process"
+    """A channel says that its part is on its way."""
+    DECLINE = "decline"
+    EXPIRE = "expire"
+    ABANDON = "abandon"
+    PUT_OFF = "put_off"
+    LAPSE = "lapse"
+    """Its time has passed, or what the wallet had set aside for it."""
+
+
+class PaymentMove(NamedTuple):
+    """One row of the table of what becomes of a payment: by what event, at whose word."""
+
+    state: PaymentState
+    event: PaymentEvent
+    who: str
+    next: PaymentState
+
+
+PAYMENT_MOVES: tuple[PaymentMove, ...] = (
+    PaymentMove(PaymentState.PENDING, PaymentEvent.COLLECT, "channel, others missing", PaymentState.PENDING),
+    PaymentMove(PaymentState.PENDING, PaymentEvent.CAPTURE, "channel", PaymentState.CAPTURED),
+    PaymentMove(PaymentState.PENDING, PaymentEvent.PROCESS, "channel", PaymentState.PENDING),
+    PaymentMove(PaymentState.PENDING, PaymentEvent.DECLINE, "channel", PaymentState.FAILED),
+    PaymentMove(PaymentState.PENDING, PaymentEvent.EXPIRE, "channel", PaymentState.EXPIRED),
+    PaymentMove(PaymentState.PENDING, PaymentEvent.ABANDON, "buyer", PaymentState.ABANDONED),
+    PaymentMove(PaymentState.PENDING, PaymentEvent.PUT_OFF, "cloud, once, in flight", PaymentState.PENDING),
+    PaymentMove(PaymentState.PENDING, PaymentEvent.LAPSE, "cloud", PaymentState.EXPIRED),
+    PaymentMove(PaymentState.EXPIRED, PaymentEvent.CAPTURE, "channel, everything there", PaymentState.CAPTURED),
+    # Whoever gives up what has ended without money changes nothing
+    PaymentMove(PaymentState.FAILED, PaymentEvent.ABANDON, "buyer", PaymentState.FAILED),
+    PaymentMove(PaymentState.ABANDONED, PaymentEvent.ABANDON, "buyer", PaymentState.ABANDONED),
+    PaymentMove(PaymentState.EXPIRED, PaymentEvent.ABANDON, "buyer", PaymentState.EXPIRED),
+)
+"""Every step of a payment; what else a channel collects goes back and changes no state."""
+_NEXT: Mapping[tuple[PaymentState, PaymentEvent], PaymentState] = MappingProxyType(
+    {(move.state, move.event): move.next for move in PAYMENT_MOVES}
+)
+
+
 class ChargeState(StrEnum):
     """Where the part of a payment that a channel collects stands."""
 
@@ -172,6 +220,13 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether what pays it comes from several places at several times: it waits in an account of its own then."""
         return bool(self.charges) and (len(self.tenders) > 1 or self.promoted is not None)
 
+    def after(self, event: PaymentEvent) -> PaymentState:
+        """The state that an event leads to; refuses one that the table does not have."""
+        found = _NEXT.get((self.state, event))
+        if found is None:
+            raise Refused(PaymentRefusal.ENDED, self.state)
+        return found
+
     def charge(self, reference: str) -> Charge | None:
         """The charge with a reference."""
         return next((charge for charge in self.charges if charge.reference == reference), None)
@@ -179,28 +234,6 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def with_charge(self, changed: Charge) -> "Payment":
         """The same payment with one charge changed."""
         return replace(self, charges=tuple(changed if charge.reference == changed.reference else charge for charge in self.charges))
-
-
-class PaymentMove(NamedTuple):
-    """One row of the table of what becomes of a payment: by what event, at whose word."""
-
-    state: PaymentState
-    event: str
-    who: str
-    next: PaymentState
-
-
-PAYMENT_MOVES: tuple[PaymentMove, ...] = (
-    PaymentMove(PaymentState.PENDING, "capture", "channel", PaymentState.CAPTURED),
-    PaymentMove(PaymentState.PENDING, "process", "channel", PaymentState.PENDING),
-    PaymentMove(PaymentState.PENDING, "decline", "channel", PaymentState.FAILED),
-    PaymentMove(PaymentState.PENDING, "expire", "channel", PaymentState.EXPIRED),
-    PaymentMove(PaymentState.PENDING, "abandon", "buyer", PaymentState.ABANDONED),
-    PaymentMove(PaymentState.PENDING, "put_off", "cloud, once, in flight", PaymentState.PENDING),
-    PaymentMove(PaymentState.PENDING, "lapse", "cloud", PaymentState.EXPIRED),
-    PaymentMove(PaymentState.EXPIRED, "capture", "channel, everything there", PaymentState.CAPTURED),
-)
-"""Every step of a payment that waits for a channel; what else a channel collects goes back and changes no state."""
 
 
 class Redirect(Struct, frozen=True, kw_only=True):
