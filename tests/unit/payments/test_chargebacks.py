@@ -8,12 +8,13 @@ from support.payments import BUYER, DAY, KEEPER, MINUTE, SECOND_SHOP, SHOP, Mark
 from yunduan.domains.payments import drawing, model
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackFile, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
-from yunduan.domains.payments.commands import RefundEscrow, SettleEscrow
+from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
 from yunduan.domains.payments.model import Chargeback, ChargebackState, EscrowState, Mismatch, PaymentRefusal, PieceState
 from yunduan.domains.payments.payouts import PayOutShop
 from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.store import CHARGEBACKS
+from yunduan.domains.payments.unclaimed import unclaimed_account
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
@@ -257,6 +258,29 @@ def test_what_is_said_twice_late_or_in_another_order_comes_to_the_same(market: M
     assert found(market, second).state is ChargebackState.LOST
     assert market.escrow(10).held == cny(500)
     assert (alerts(market), market.facts("ChargebackOpened")) == ([], 2)
+    assert agree(market)
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_one_that_is_heard_of_before_its_capture_says_that_it_was_captured(market: Market, in_time: bool) -> None:
+    """The order is paid by it, if it is still waited for, and what was too late is on its way back: nobody has it twice."""
+    started = market.pay(1, [part(10, 1_000)], [by_channel(1_000)])
+    reference = market.payment(1).charges[0].reference
+    market.decide(started)
+    market.sandbox._books.execute("DELETE FROM delivery").fetchall()
+    market.sandbox.charge_back(reference, 400, fee=FEE)
+    if not in_time:
+        market.world.send(AbandonPayment(payment_id=market.payment(1).id))
+    market.tell()
+    assert (alerts(market), market.facts("ChargebackOpened"), market.facts("PaymentCaptured")) == ([], 1, int(in_time))
+    if in_time:
+        assert (market.escrow(10).held, market.escrow(10).contested) == (cny(600), 400)
+    decide(market, market.sandbox.chargebacks()[0].chargeback, won=False)
+    market.pass_time(4 * MINUTE, step=MINUTE)
+    owing = {"owed": -FEE} if in_time else {"fees": -FEE}
+    assert books(market) == {"channel": -600, "charged": FEE, **owing}
+    waits = market.balance(unclaimed_account(BUYER, "CNY"))
+    assert waits == (0 if in_time else 600)
     assert agree(market)
 
 

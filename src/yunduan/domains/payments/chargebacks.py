@@ -229,8 +229,10 @@ def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | 
     charge = payment.charge(told.reference) if payment else None
     if payment is None or charge is None or charge.reference.endswith(str(model.DIFFERENCE_NUMBER)):
         return Mismatch.CHARGE_UNKNOWN
-    if flaw := _flaw(tx, channel, told, charge):
-        return flaw
+    if reason := flaw(tx, channel, told, charge):
+        return reason
+    if charge.state not in (ChargeState.CAPTURED, ChargeState.RETURNING):
+        return Mismatch.CONTRADICTS
     escrows = [escrow for part in payment.parts if (escrow := tx.get(ESCROWS, part.order_id)) is not None]
     lefts = [left_of_charge(escrow, charge.reference) for escrow in escrows]
     found = Chargeback(
@@ -256,7 +258,7 @@ def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | 
     return _take(tx, replace(found, borne=borne), escrows, lefts)
 
 
-def _flaw(tx: Tx, channel: str, told: Told, charge: Charge) -> Mismatch | None:
+def flaw(tx: Tx, channel: str, told: Told, charge: Charge) -> Mismatch | None:
     """What of it does not fit the charge."""
     if charge.channel != channel:
         return Mismatch.CHANNEL_DIFFERS
@@ -266,9 +268,7 @@ def _flaw(tx: Tx, channel: str, told: Told, charge: Charge) -> Mismatch | None:
         return Mismatch.CURRENCY_DIFFERS
     if not told.amount or told.amount > charge.amount or not 0 <= told.fee <= AMOUNT_MAX // 2:
         return Mismatch.AMOUNT_DIFFERS
-    if len(told.chargeback) > NAME_CHARACTERS_MAX or charge.state not in (ChargeState.CAPTURED, ChargeState.RETURNING):
-        return Mismatch.CONTRADICTS
-    return None
+    return Mismatch.CONTRADICTS if len(told.chargeback) > NAME_CHARACTERS_MAX else None
 
 
 def _taken_before(tx: Tx, charge: Charge) -> int:

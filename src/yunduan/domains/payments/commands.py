@@ -384,12 +384,23 @@ _SAID = set(Outcome) - {Outcome.WAITING, Outcome.UNKNOWN}
 
 def _hear(tx: Tx, channel: str, told: Told) -> NotificationTaken:
     if told.chargeback:
+        _see_captured(tx, channel, told)
         reason = chargebacks.hear(tx, channel, told)
     else:
         reason = _hear_of_return(tx, channel, told) if told.request else _hear_of_charge(tx, channel, told)
     if reason is not None:
         _alert(tx, channel, told, reason)
     return NotificationTaken(event=told.event, believed=reason is None)
+
+
+def _see_captured(tx: Tx, channel: str, told: Told) -> None:
+    """A bank takes back nothing but what was captured: of a charge of which nobody has said so yet, this does."""
+    payment = tx.get(PAYMENTS, model.payment_of_reference(told.reference))
+    charge = payment.charge(told.reference) if payment else None
+    if payment is None or charge is None or charge.state not in (ChargeState.PENDING, ChargeState.ENDED):
+        return
+    if chargebacks.flaw(tx, channel, told, charge) is None:
+        _captured(tx, payment, charge)
 
 
 def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
