@@ -9,9 +9,11 @@ from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.cases import CaseState
 from yunduan.domains.orders.claiming import AgreeToCase
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
+from yunduan.domains.orders.dispatch import dispatch_by
+from yunduan.domains.orders.dispatching import WaitLonger
 from yunduan.domains.orders.disputes import RuleCase
-from yunduan.domains.orders.model import HOME_MS, Funder, Order, OrderState
-from yunduan.domains.orders.receiving import NOTICE_MS, ConfirmReceipt
+from yunduan.domains.orders.model import HOME_MS, Funder, Order, OrderSettings, OrderState
+from yunduan.domains.orders.receiving import NOTICE_MS, ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.orders.whereabouts import OrderMoney
 from yunduan.domains.payments.model import PaymentRefusal, charge_reference, losses_account
@@ -161,6 +163,58 @@ def test_a_decision_in_time_leaves_the_receipt_at_its_time(market: Market, buyer
     assert order(market, id).state is OrderState.RECEIVED
 
 
+def test_a_receipt_that_is_put_off_meanwhile_comes_by_itself(market: Market, buyer: Buyer) -> None:
+    """The alarm of the time before has rung, and found that nothing was decided."""
+    id = bought(market, buyer)
+    market.ship(id)
+    name = take(market, id, 1_000)
+    market.world.pass_time(HOME_MS + 1)
+    market.world.send(ExtendReceipt(order_id=id), actor=buyer.actor)
+    decide(market, name, won=True)
+    left = order(market, id).progress.receive_by - market.world.clock.wall_ms()
+    market.world.pass_time(left - 1)
+    assert order(market, id).state is OrderState.SHIPPED
+    market.world.pass_time(1)
+    assert order(market, id).state is OrderState.RECEIVED
+
+
+def leaves_by(market: Market, id: OrderId) -> int:
+    """Until when it has to leave."""
+    return dispatch_by(order(market, id), OrderSettings())
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_what_stood_still_has_as_much_longer_to_leave(market: Market, buyer: Buyer, *, won: bool) -> None:
+    """And a tenth of the whole time, in which its shop is reminded again: it is not called off as soon as the bank has decided."""
+    id = bought(market, buyer)
+    due = leaves_by(market, id)
+    market.world.pass_time(due - market.world.clock.wall_ms() - DAY_MS)
+    first, second = take(market, id, 1_000), take(market, id, 500)
+    market.world.pass_time(10 * DAY_MS)
+    decide(market, first, won=won)
+    market.world.pass_time(5 * DAY_MS)
+    assert (leaves_by(market, id), facts(market, "DispatchDue")) == (due, 1)
+    decide(market, second, won=won)
+    assert leaves_by(market, id) == due + 18 * DAY_MS
+    market.world.pass_time(4 * DAY_MS - 1)
+    assert (order(market, id).state, facts(market, "DispatchDue")) == (OrderState.PAID, 2)
+    market.world.pass_time(1)
+    assert order(market, id).state is OrderState.CANCELLED
+    market.world.settle()
+    market.assert_balanced()
+
+
+def test_a_buyer_who_waits_longer_adds_to_it(market: Market, buyer: Buyer) -> None:
+    """The time that it stood still is counted once."""
+    id = bought(market, buyer)
+    due = leaves_by(market, id)
+    name = take(market, id, 1_000)
+    market.world.pass_time(DAY_MS)
+    decide(market, name, won=True)
+    put_off = market.world.send(WaitLonger(order_id=id), actor=buyer.actor)
+    assert put_off.dispatch_by == leaves_by(market, id) == due + 4 * DAY_MS + OrderSettings().dispatch_longer_days * DAY_MS
+
+
 def test_after_the_receipt_the_order_ends_when_all_of_it_is_lost(market: Market, buyer: Buyer) -> None:
     """What the shop was paid is drawn from it, as a refund would be."""
     id = bought(market, buyer)
@@ -213,6 +267,23 @@ def test_what_the_marketplace_paid_of_a_price_comes_back_to_it_when_all_else_is_
     decide(market, name, won=False)
     assert (order(market, id).state, market.promotions()) == (OrderState.REFUNDED, 5_000)
     assert market.balance(losses_account("CNY")) == 0
+    market.assert_balanced()
+
+
+def test_what_the_marketplace_has_back_already_does_not_come_back_again(market: Market, buyer: Buyer) -> None:
+    """The share of a cent that it gave went back with the first refund; the bank's decision ends the order all the same."""
+    market.set_aside(5_000)
+    lines = [AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(800))]
+    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="券", funder=Funder.MARKETPLACE, amount=yuan(1))
+    ask = market.agreed(buyer, lines, discount, tenders=channel(TOTAL - 1))
+    placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
+    market.decide(placed.payment.redirects[0].url)
+    id = placed.orders[0].order_id
+    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(2_000)), actor=market.staff())
+    market.world.settle()
+    assert market.promotions() == 5_000
+    decide(market, take(market, id), won=False)
+    assert (order(market, id).state, market.promotions()) == (OrderState.REFUNDED, 5_000)
     market.assert_balanced()
 
 

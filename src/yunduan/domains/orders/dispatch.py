@@ -31,7 +31,13 @@ def dispatch_by(order: Order, settings: OrderSettings) -> int:
     progress = order.progress
     if order.state not in UNSHIPPED or progress.only_by_hand:
         return 0
-    return progress.dispatch_by or progress.paid_at + allowed_ms(settings)
+    return (progress.dispatch_by or progress.paid_at + allowed_ms(settings)) + progress.stood_ms
+
+
+def stood_ms(order: Order, settings: OrderSettings, *, now: int) -> int:
+    """How much longer it has to leave when nothing is contested any more: as long as it stood still, and enough to be reminded again."""
+    progress = order.progress
+    return progress.stood_ms + now - progress.contested_at + warned_ms(settings)
 
 
 def may_wait_longer(order: Order) -> bool:

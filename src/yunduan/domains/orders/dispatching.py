@@ -150,7 +150,7 @@ def wait_longer(tx: Tx, ask: WaitLonger) -> DispatchPutOff:
     if order.state in UNSHIPPED and not dispatch.may_wait_longer(order):
         raise Refused(OrderRefusal.DISPATCH_NOT_EXTENDABLE)
     due = dispatch_by(order, settings) + settings.dispatch_longer_days * DAY_MS
-    after = moved(tx, order, Step.WAIT_LONGER, Who.BUYER, dispatch_by=due)
+    after = moved(tx, order, Step.WAIT_LONGER, Who.BUYER, dispatch_by=due - order.progress.stood_ms)
     await_dispatch(tx, after, now=tx.now)
     tx.tell(DispatchExtended(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, dispatch_by=due))
     return DispatchPutOff(order_id=order.id, dispatch_by=due)

@@ -598,6 +598,10 @@ class Progress(Struct, frozen=True, array_like=True, gc=False):
     """Until when it has to leave, where its buyer has agreed to wait longer."""
     reminded_of: int = 0
     """The last time to leave by that its shop was reminded of."""
+    contested_at: int = 0
+    """Since when it stands still, while its payer's bank has not decided."""
+    stood_ms: int = 0
+    """How much longer it has to leave, for it has stood still."""
 
 
 class Order(Struct, frozen=True, gc=False):
