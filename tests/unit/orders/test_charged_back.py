@@ -6,12 +6,13 @@ from unit.orders.casebook import DAY_MS, Claim
 from unit.orders.market import Buyer, Market, channel, wallet, yuan
 from yunduan.domains.orders import model, store
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
-from yunduan.domains.orders.cases import CaseState
+from yunduan.domains.orders.cases import CaseKind, CaseState
 from yunduan.domains.orders.claiming import AgreeToCase
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
 from yunduan.domains.orders.dispatch import dispatch_by
 from yunduan.domains.orders.dispatching import WaitLonger
 from yunduan.domains.orders.disputes import RuleCase
+from yunduan.domains.orders.exchanging import SendReplacement
 from yunduan.domains.orders.model import HOME_MS, Funder, Order, OrderSettings, OrderState
 from yunduan.domains.orders.receiving import NOTICE_MS, ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import ShipOrder
@@ -213,6 +214,17 @@ def test_a_buyer_who_waits_longer_adds_to_it(market: Market, buyer: Buyer) -> No
     decide(market, name, won=True)
     put_off = market.world.send(WaitLonger(order_id=id), actor=buyer.actor)
     assert put_off.dispatch_by == leaves_by(market, id) == due + 4 * DAY_MS + OrderSettings().dispatch_longer_days * DAY_MS
+
+
+def test_nothing_is_sent_in_exchange_before_the_bank_has_decided(market: Market, buyer: Buyer) -> None:
+    """Not what is held for the buyer either."""
+    tenders = channel(2 * 1999 + 800)
+    made = Claim(market, buyer, kind=CaseKind.EXCHANGE, tenders=tenders).lead_to(CaseState.REPLACING)
+    name = take(market, made.order, 1_000)
+    send = SendReplacement(**made.shop, carrier="SF Express", tracking="OUT-1")
+    assert refused(market, send, market.staff("packer")) is PaymentRefusal.CHARGED_BACK
+    decide(market, name, won=True)
+    assert market.world.send(send, actor=market.staff("packer")).state is CaseState.REPLACED
 
 
 def test_after_the_receipt_the_order_ends_when_all_of_it_is_lost(market: Market, buyer: Buyer) -> None:

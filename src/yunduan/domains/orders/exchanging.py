@@ -12,6 +12,7 @@ from yunduan.domains.orders.model import Gone, Order, OrderRefusal, Who
 from yunduan.domains.orders.receiving import receive_by_country
 from yunduan.domains.orders.shipping import Carrier, Tracking
 from yunduan.domains.orders.steps import sealed
+from yunduan.domains.payments.model import PaymentRefusal
 from yunduan.kernel.ids import CaseId, LocationId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused, invariant
@@ -24,8 +25,8 @@ EXCHANGE_REFUSALS = frozenset(
 """Why what is wanted instead is not to be had."""
 
 
-class SendReplacement(Command[CaseStands], refuses={*CASE_REFUSALS, *TakeStock.refuses}):
-    """Say that what is given in exchange has left the shop, and by whom it travels."""
+class SendReplacement(Command[CaseStands], refuses={*CASE_REFUSALS, PaymentRefusal.CHARGED_BACK, *TakeStock.refuses}):
+    """Say that what is given in exchange has left the shop, and by whom it travels; not while a bank has money of the order."""
 
     shop_id: ShopId
     case_id: CaseId
@@ -106,7 +107,10 @@ def send_replacement(tx: Tx, ask: SendReplacement) -> CaseStands:
     """Let its pieces go, and wait for the buyer to have them."""
     case = casework.of_shop(tx, ask.shop_id, ask.case_id, *PACKS)
     cases.after(case, CaseEvent.REPLACE, Who.SHOP)
-    due = receive_by_country(tx, casework.order_in(tx, case))
+    order = casework.order_in(tx, case)
+    if order.progress.taken:
+        raise Refused(PaymentRefusal.CHARGED_BACK)
+    due = receive_by_country(tx, order)
     tracking = sealed(tx, case.buyer, ask.tracking)
     tx.send(TakeStock(hold_id=cases.hold_of(case.id)))
     sent = casework.stepped(
