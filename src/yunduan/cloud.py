@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from yunduan.backends import sqlite
-from yunduan.backends.sandbox import Misbehaviour, Sandbox
+from yunduan.backends.sandbox import Custodian, Misbehaviour, Sandbox
 from yunduan.backends.sandbox_carrier import SandboxCarrier
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.vault import KEYS_REMEMBERED, FileVault
@@ -42,7 +42,7 @@ from yunduan.domains.orders.tracking import Carriers
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
-from yunduan.domains.payments.model import Channel, Channels, ChargebackListener, PaymentListener
+from yunduan.domains.payments.model import Channel, Channels, ChargebackListener, PaymentListener, Provider
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.messages import Command, Query
@@ -234,7 +234,9 @@ def join(
     clock, replayed, entropy = clock or SystemClock(), entropy, entropy or SystemEntropy()
     vault = FileVault(folder / "keys.sqlite", entropy=replayed, keys_remembered=keys_remembered)
     sandbox = _sandbox(folder, settings, clock, entropy) if settings.sandbox.is_on else None
-    channels = _channels({"sandbox": sandbox} if sandbox else {}, settings)
+    custodian = _custodian(folder, settings, clock, entropy) if settings.sandbox.is_on and settings.sandbox.custodian else None
+    played = {name: channel for name, channel in (("sandbox", sandbox), ("custodian", custodian)) if channel is not None}
+    channels = _channels(played, {"custodian": custodian} if custodian else {}, settings)
     runners: list[Callable[[Cloud], Runner]] = [
         lambda cloud: Letters(cloud, carrier or KeepInMailbox()),
         lambda cloud: NoticeCouriers(cloud, {way: KeepForReading() for way in LETTER_WAYS} | dict(senders or {})),
@@ -242,8 +244,7 @@ def join(
     ]
     carriers = Carriers({"sandbox": _sandbox_carrier(settings, clock, entropy)} if sandbox else {})
     runners.append(lambda cloud: Trackers(cloud, cloud.behind, carriers))
-    if sandbox:
-        runners.append(lambda cloud: SandboxDeliveries(cloud, sandbox))
+    runners += [_deliveries(name, channel) for name, channel in played.items()]
     return Parts(
         ports={
             Vault: vault,
@@ -269,12 +270,13 @@ def join(
             ChargebackListener: OrderChargebacks(),
             PaymentSettings: _payment_settings(settings),
             Sandbox: sandbox,
+            Custodian: custodian,
         },
         secret=vault.lookup("fingerprint", ""),
         mark=vault.mark(),
         before_commit=(vault.make_durable,),
         runners=tuple(runners),
-        closing=(vault.close, *([sandbox.close] if sandbox else [])),
+        closing=(vault.close, *(channel.close for channel in played.values())),
     )
 
 
@@ -373,10 +375,11 @@ def open_reader(settings: Settings) -> Snapshots:
 class SandboxDeliveries:
     """Lets the sandbox send its notifications, in process, as a real channel sends them over the network."""
 
-    def __init__(self, cloud: Cloud, sandbox: Sandbox) -> None:
-        """From one sandbox to one cloud."""
+    def __init__(self, cloud: Cloud, sandbox: Sandbox, channel: str = "sandbox") -> None:
+        """From one sandbox, by the name that it has there, to one cloud."""
         self._cloud = cloud
         self._sandbox = sandbox
+        self._channel = channel
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -394,10 +397,14 @@ class SandboxDeliveries:
 
     async def _deliver(self, body: bytes, headers: dict[str, str]) -> bool:
         try:
-            await self._cloud.send(TakeNotification(channel="sandbox", body=body, headers=headers), background=True)
+            await self._cloud.send(TakeNotification(channel=self._channel, body=body, headers=headers), background=True)
         except (Refused, FaultError):
             return False
         return True
+
+
+def _deliveries(name: str, channel: Sandbox) -> Callable[[Cloud], Runner]:
+    return lambda cloud: SandboxDeliveries(cloud, channel, name)
 
 
 def open_sandbox(settings: Settings) -> Sandbox:
@@ -408,29 +415,46 @@ def open_sandbox(settings: Settings) -> Sandbox:
     return _sandbox(folder, settings, SystemClock(), SystemEntropy())
 
 
-def _channels(by_name: Mapping[str, Channel], settings: Settings) -> Channels:
+def _channels(by_name: Mapping[str, Channel], providers: Mapping[str, Provider], settings: Settings) -> Channels:
     """Those there are, with the times that the market has set; raises `SettingsError` for a method that none of them has."""
     waits = settings.payment.times()
     known = {(name, method.name) for name, channel in by_name.items() for method in channel.methods}
     for channel, method in waits.keys() - known:
         raise SettingsError(f"payment.waits: there is no channel {channel!r} that collects by {method!r}")
-    return Channels(by_name, waits)
+    return Channels(by_name, waits, providers)
 
 
 def _sandbox(folder: Path, settings: Settings, clock: Clock, entropy: Entropy) -> Sandbox:
-    secret = folder / "sandbox.secret"
-    if not secret.exists():
-        descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(entropy.bytes(32))
     return Sandbox(
-        secret.read_bytes(),
+        _secret(folder / "sandbox.secret", entropy),
         clock=clock,
         entropy=entropy,
         path=folder / "sandbox.sqlite",
         page_url=f"{settings.public_url()}/sandbox/pay",
         misbehaviour=_misbehaviour(settings),
     )
+
+
+def _custodian(folder: Path, settings: Settings, clock: Clock, entropy: Entropy) -> Custodian:
+    custodian = Custodian(
+        _secret(folder / "custodian.secret", entropy),
+        clock=clock,
+        entropy=entropy,
+        path=folder / "custodian.sqlite",
+        page_url=f"{settings.public_url()}/custodian/pay",
+        misbehaviour=_misbehaviour(settings),
+    )
+    custodian.hold_ms = settings.sandbox.custodian_days * 86_400_000
+    return custodian
+
+
+def _secret(file: Path, entropy: Entropy) -> bytes:
+    """What a file holds, written on the first time."""
+    if not file.exists():
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(entropy.bytes(32))
+    return file.read_bytes()
 
 
 def _sandbox_carrier(settings: Settings, clock: Clock, entropy: Entropy) -> SandboxCarrier:
@@ -460,4 +484,6 @@ def _misbehaviour(settings: Settings) -> Misbehaviour:
         unreachable=said.unreachable,
         refuses_refunds=said.refuses_refunds,
         refuses_payouts=said.refuses_payouts,
+        refuses_splits=said.refuses_splits,
+        refuses_returns=said.refuses_returns,
     )

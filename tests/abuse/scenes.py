@@ -499,6 +499,12 @@ def _unclaimed(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {"unclaimed_id": id}, {"into": "wallet"}, {"into": "account"})
 
 
+def _kept(stage: Stage, name: str) -> Scene:
+    """Money that its provider would not split."""
+    id = stage.town.kept(stage.newcomer()[0], ShopId(stage.town.ours["shop_id"]))
+    return stage.made(name, "operator finance", {"split_id": id})
+
+
 def _plan(stage: Stage, name: str) -> Scene:
     shop_id = ShopId(stage.town.ours["shop_id"])
     stage.world.send(SetPayoutPlan(shop_id=shop_id, cycle=Cycle.NONE), actor=Actor(person=stage.town.people["shop owner"]))
@@ -805,6 +811,7 @@ SCENES: dict[str, Make] = {
     "POST /shops/{shop_id}/deposit": _deposit,
     "POST /operator/shops/{shop_id}/deposit/releases": _deposit,
     "POST /operator/payment-alerts/{alert_id}/resolution": _alert,
+    "POST /operator/splits/{split_id}/request": _kept,
     "POST /shops/{shop_id}/chargebacks/{chargeback_id}/evidence": _charged_back,
     "POST /operator/chargebacks/{chargeback_id}/concession": _charged_back,
     "POST /cart/lines": _cart,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from yunduan.backends.sandbox import Misbehaviour, Sandbox
+from yunduan.backends.sandbox import Custodian, Misbehaviour, Sandbox
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.vault import FileVault
 from yunduan.domains.identity.model import Vault
@@ -14,6 +14,7 @@ from yunduan.domains.payments import model, payees
 from yunduan.domains.payments.commands import PayOrders, RefundEscrow, SetAsideForPromotions, SettleEscrow, TakeNotification, TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
+from yunduan.domains.payments.mirroring import KeptBalances, KeptLine, KeptMove, Mirror, MirrorOf
 from yunduan.domains.payments.model import (
     BankAccount,
     Channels,
@@ -157,16 +158,20 @@ class Market:
         """An empty one, on the embedded store in a folder unless another is given."""
         clock = VirtualClock(START_MS)
         names = ("sandbox", "second")
-        self.sandboxes = {
+        self.sandboxes: dict[str, Sandbox] = {
             name: Sandbox(
                 SECRET + name.encode(), clock=clock, entropy=SeededEntropy(seed + n), page_url=f"/{name}/pay", misbehaviour=misbehaviour
             )
             for n, name in enumerate(names)
         }
+        self.custodian = Custodian(
+            SECRET + b"custodian", clock=clock, entropy=SeededEntropy(seed + 5), page_url="/custodian/pay", misbehaviour=misbehaviour
+        )
+        self.sandboxes["custodian"] = self.custodian
         self.listener = Remembers()
         self.watcher = Watches()
         self.vault = FileVault(folder / "keys.sqlite", entropy=SeededEntropy(seed + 9))
-        channels = Channels(dict(self.sandboxes))
+        channels = Channels(dict(self.sandboxes), providers={"custodian": self.custodian})
         self.world = World(
             store or SqliteStore(folder / "yunduan.sqlite"),
             domains=DOMAINS,
@@ -345,7 +350,7 @@ class Market:
         """Every row that payments and the ledger have, to show that nothing has changed."""
         of_payments = "payment escrow payment_refund channel_errand payment_alert payment_purse payment_payee payment_payout payment_day"
         of_payments += " payment_plan payment_chargeback payment_chargeback_of payment_evidence"
-        of_payments += " payment_unclaimed"
+        of_payments += " payment_unclaimed payment_split"
         tables = (*of_payments.split(), "account", "transfer")
         rows: list[tuple[Any, ...]] = []
         for table in tables:
@@ -358,9 +363,28 @@ class Market:
 
     def reconciles(self, channel: str = "sandbox") -> bool:
         """Whether our books and the channel's are the same."""
+        if channel == "custodian":
+            return mirror(self).agrees
         lines = self.sandboxes[channel].statement("CNY")
         theirs = tuple(TheirLine(reference=line.reference, amount=line.amount, request=line.request) for line in lines)
         return self.world.run(self.world.cloud.ask_slow(ReconciliationOf(channel=channel, currency="CNY", theirs=theirs))).agrees
+
+
+def kept(market: "Market") -> KeptBalances:
+    """Where our books say that the custodian's money is."""
+    return mirror(market).ours
+
+
+def mirror(market: "Market") -> Mirror:
+    """Our books beside the custodian's."""
+    book = market.custodian.book("CNY")
+    lines = tuple(
+        KeptLine(what=KeptMove(line.what), reference=line.reference, amount=line.amount, request=line.request, of_shop=line.of_shop)
+        for line in book
+    )
+    balances = market.custodian.balances("CNY")
+    theirs = KeptBalances(held=balances.held, given=balances.given, own=balances.own)
+    return market.world.run(market.world.cloud.ask_slow(MirrorOf(channel="custodian", currency="CNY", theirs=theirs, lines=lines)))
 
 
 def query(url: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ from yunduan.domains.orders.claiming import OpenCase
 from yunduan.domains.orders.commands import AddToCart, RefundOrder, ReviewOrder
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TakeNotification
-from yunduan.domains.payments.model import BankAccount, charge_reference, chargeback_id, wallet_account
+from yunduan.domains.payments.model import BankAccount, charge_reference, chargeback_id, split_id, wallet_account
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.domains.payments.payouts import NamePayee, Withdraw
 from yunduan.edges.http.app import application
@@ -152,6 +152,19 @@ class Town:
         ((id,),) = self.world.rows("SELECT max(id) FROM payment_unclaimed WHERE payer = ?", buyer.person)
         return str(id)
 
+    def kept(self, buyer: Buyer, shop_id: ShopId) -> str:
+        """An order that has been received, whose money the custodian keeps and would not split."""
+        market, total = self.market, 1999 + SHIPPING
+        buyer.want(market.offer(shop=market.shop if shop_id == market.shop.shop_id else market.other))
+        placed = buyer.buy(channel(total, "custodian"))
+        market.decide(placed.payment.redirects[0].url)
+        before, market.custodian.misbehaviour = market.custodian.misbehaviour, Misbehaviour(refuses_splits=1000)
+        market.ship(placed.orders[0].order_id, shop_id)
+        self.world.send(ConfirmReceipt(order_id=placed.orders[0].order_id), actor=buyer.actor)
+        self.world.pass_time(MINUTE_MS)
+        market.custodian.misbehaviour = before
+        return split_id(placed.orders[0].order_id, 0)
+
     def _tenant(self, buyer_name: str, owner_name: str, shop_id: ShopId) -> dict[str, str]:
         market = self.market
         shop = market.shop if shop_id == market.shop.shop_id else market.other
@@ -188,6 +201,7 @@ class Town:
             "application_id": self._applied(buyer),
             "payout_id": self.awaited(market.buyer(6_000_000)),
             "unclaimed_id": self.owed(buyer, shop_id),
+            "split_id": self.kept(market.buyer(), shop_id),
             "review_id": review,
             "parcels": gone,
             **self._case(buyer, variant),

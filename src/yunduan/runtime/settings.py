@@ -276,6 +276,22 @@ class SandboxSettings(Struct, frozen=True, kw_only=True):
     ] = 0
     refuses_refunds: Annotated[int, Meta(ge=0, le=1000, description="Refunds that it refuses, of a thousand.", extra=_unit("permille"))] = 0
     refuses_payouts: Annotated[int, Meta(ge=0, le=1000, description="Payouts that it refuses, of a thousand.", extra=_unit("permille"))] = 0
+    custodian: Annotated[
+        bool,
+        Meta(
+            description="Whether there is a second channel beside it, `custodian`, which keeps what it collects until an order is settled,"
+            " and then splits it between the shop and the marketplace."
+        ),
+    ] = False
+    custodian_days: Annotated[int, Meta(ge=1, le=3650, description="How long the custodian keeps money at most.", extra=_unit("days"))] = (
+        180
+    )
+    refuses_splits: Annotated[
+        int, Meta(ge=0, le=1000, description="Splits that the custodian refuses, of a thousand.", extra=_unit("permille"))
+    ] = 0
+    refuses_returns: Annotated[
+        int, Meta(ge=0, le=1000, description="Returns of what it has split that it refuses, of a thousand.", extra=_unit("permille"))
+    ] = 0
 
     @property
     def is_on(self) -> bool:

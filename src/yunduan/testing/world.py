@@ -14,7 +14,7 @@ from yunduan.kernel.refusals import Refused
 from yunduan.runtime.clock import SeededEntropy, VirtualClock
 from yunduan.runtime.ports import Store
 from yunduan.runtime.registry import Domain
-from yunduan.runtime.settings import MailboxSettings, MarketSettings, Settings
+from yunduan.runtime.settings import MailboxSettings, MarketSettings, SandboxSettings, Settings
 
 Answer = TypeVar("Answer")
 START_MS = 1_790_000_000_000
@@ -43,7 +43,7 @@ class World:
         self._runner = asyncio.Runner()
         parts = Parts(ports=ports or {}, before_commit=before_commit)
         if folder is not None:
-            said = Settings(mailbox=MailboxSettings(shown=True), market=market or MarketSettings())
+            said = Settings(mailbox=MailboxSettings(shown=True), market=market or MarketSettings(), sandbox=SandboxSettings(custodian=True))
             parts = join(folder, settings=said, clock=self.clock, entropy=self.entropy)
         self.cloud = self.run(self._open(store, domains=domains, parts=parts, entropy=self.entropy, **settings))
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from support.stores import rows_of, tables
-from yunduan.backends.sandbox import Sandbox
+from yunduan.backends.sandbox import Custodian, Sandbox
 from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetShippingTemplate, SetStock, ShopCreatedAnswer
 from yunduan.domains.catalog.model import GoodsForm, GoodsOption, Measure, OptionValue, Place, Rate, StockReason, VariantForm, Zone
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
@@ -53,9 +53,9 @@ def wallet(fen: int) -> tuple[Tender, ...]:
     return (Tender(kind=TenderKind.WALLET, amount=yuan(fen)),)
 
 
-def channel(fen: int) -> tuple[Tender, ...]:
-    """All of it over the channel."""
-    return (Tender(kind=TenderKind.CHANNEL, amount=yuan(fen), channel="sandbox"),)
+def channel(fen: int, name: str = "sandbox") -> tuple[Tender, ...]:
+    """All of it over a channel."""
+    return (Tender(kind=TenderKind.CHANNEL, amount=yuan(fen), channel=name),)
 
 
 class Buyer:
@@ -103,6 +103,7 @@ class Market:
         """Found it, on the embedded store unless another is given."""
         self.world = World(store, folder=folder) if store else World.at(folder)
         self.sandbox = self.world.cloud.port(Sandbox)
+        self.custodian = self.world.cloud.port(Custodian)
         self.owner: PersonId = self.world.send(RegisterPerson(phone="+8613900138000")).person_id
         self.tea: CategoryId = self.world.send(CreateCategory(name="茶")).category_id
         self.shop = self.found("云茶")
@@ -182,7 +183,7 @@ class Market:
 
     def decide(self, url: str, *, approve: bool = True) -> None:
         """Go to the channel's page and decide; it tells us at once."""
-        page = self.sandbox.decide(dict(parse_qsl(urlsplit(url).query)), approve=approve)
+        page = (self.custodian if "/custodian/" in url else self.sandbox).decide(dict(parse_qsl(urlsplit(url).query)), approve=approve)
         assert page is not None
         self.world.settle()
 

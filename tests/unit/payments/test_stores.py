@@ -8,28 +8,38 @@ from support.payments import (
     KEEPER,
     MINUTE,
     OTHER,
+    SECOND_SHOP,
     SHOP,
     Market,
     by_channel,
     by_difference,
     by_wallet,
     cny,
+    kept,
     order,
     part,
     payment_of,
     refund_id,
 )
 from support.stores import Place, cluster, place
+from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import TrialBalance
 from yunduan.domains.payments import model
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow
+from yunduan.domains.payments.mirroring import KeptBalances
 from yunduan.domains.payments.payouts import PayOutShop
 from yunduan.domains.payments.queries import OpenAlertsOf, ShopBalanceOf, StatementOfShop, WalletOf
 from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.splits import AskSplitAgain
+from yunduan.domains.payments.splits_seen import RefusedSplits
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.refusals import Refused
 
 __all__ = ["cluster", "place"]
+
+
+OURS = ("sandbox", "second")
+"""The channels of which no provider keeps the money."""
 
 
 def told(market: Market) -> dict[str, Any]:
@@ -61,8 +71,8 @@ def told(market: Market) -> dict[str, Any]:
         "shop": market.world.ask(ShopBalanceOf(shop_id=SHOP)).balances[0].available.amount,
         "statement": [(line.what, line.change) for line in market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY")).lines],
         "purses": len(market.world.ask(WalletOf(), actor=Actor(person=BUYER)).balances),
-        "channels": [market.clearing(name) for name in market.sandboxes],
-        "returning": [market.returning(name) for name in market.sandboxes],
+        "channels": [market.clearing(name) for name in OURS],
+        "returning": [market.returning(name) for name in OURS],
         "difference": market.balance(model.difference_account("CNY")),
         "held": [market.escrow(number).held.amount for number in (2, 3, 4)],
         "heard": [verdict for verdict, _ in market.listener.heard],
@@ -70,7 +80,7 @@ def told(market: Market) -> dict[str, Any]:
         "payouts": market.world.rows("SELECT state FROM payment_payout"),
         "errands": sorted(market.world.rows("SELECT state FROM channel_errand")),
         "balanced": trial.balanced,
-        "reconciles": [market.reconciles(name) for name in market.sandboxes],
+        "reconciles": [market.reconciles(name) for name in OURS],
     }
 
 
@@ -95,3 +105,32 @@ def test_the_story_ends_the_same_on_every_store(place: Place, tmp_path: Path) ->
     money_left = end["wallets"][0] + sum(end["held"]) + 200 + end["difference"] + end["wallets"][1]
     assert money_left == sum(end["channels"])
     assert end["errands"].count(("done",)) == len(end["errands"])
+
+
+def test_a_story_of_a_provider_ends_the_same_on_every_store(place: Place, tmp_path: Path) -> None:
+    """One split is done, one refused and asked again, one order goes back from the hold, and one waits in it."""
+    with Market(tmp_path, store=place.open()) as market:
+        market.fill(BUYER, 1_000)
+        parts = [part(n, 500 + n, SHOP if n % 2 else SECOND_SHOP) for n in range(1, 5)]
+        market.decide(market.pay(1, parts, [by_wallet(1_000), by_channel(1_010, "custodian")]))
+        market.tell()
+        market.settle(1, 25)
+        market.refund(1, of=2, amount=502)
+        market.pass_time(MINUTE)
+        market.custodian.misbehaviour = Misbehaviour(refuses_splits=1000)
+        market.settle(3, 50)
+        market.pass_time(MINUTE)
+        refused = market.world.ask(RefusedSplits()).items
+        assert [(one.order_id, one.to_shop + one.to_marketplace) for one in refused] == [(order(3), refused[0].to_shop + cny(25))]
+        market.custodian.misbehaviour = Misbehaviour()
+        market.world.send(AskSplitAgain(split_id=refused[0].split_id))
+        market.pass_time(MINUTE)
+        assert market.world.ask(RefusedSplits()).items == ()
+        states = market.world.rows("SELECT state FROM escrow ORDER BY order_id")
+        assert states == [("settled",), ("returned",), ("settled",), ("held",)]
+        held = sum(one.left for one in market.escrow(4).funding if one.channel == "custodian")
+        assert kept(market) == KeptBalances(held=held, given=market.balance(model.received_account(SHOP, "CNY")), own=38)
+        earned = market.balance(model.shop_account(SHOP, "CNY")) + market.balance(model.received_account(SHOP, "CNY"))
+        assert (earned, market.balance(model.commission_account("CNY"))) == (501 + 503 - 75, 75)
+        assert [market.reconciles(name) for name in market.sandboxes] == [True, True, True]
+        assert market.world.run(market.world.cloud.ask_slow(TrialBalance())).balanced

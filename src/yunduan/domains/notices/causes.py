@@ -221,6 +221,11 @@ CAUSES: tuple[Cause, ...] = (
     Cause(orders.ReceiptExtended, _ORDER, (Tell(SERVICE, Kind.SALE_PUT_OFF),)),
     Cause(orders.OrderReceived, _ORDER, (Tell(BUYER, Kind.ORDER_RECEIVED, NOT_BUYER),)),
     Cause(payments.EscrowSettled, _ORDER | about(amount="to_shop"), (Tell(EARNERS, Kind.SALE_RECEIVED),)),
+    Cause(
+        payments.SplitRefused,
+        _ORDER | about("amount"),
+        (Tell(APPROVERS, Kind.SPLIT_REFUSED), Tell(EARNERS, Kind.SALE_SPLIT_LATE)),
+    ),
     # Money back
     Cause(
         orders.OrderRefunded,
@@ -351,6 +356,7 @@ CAUSES: tuple[Cause, ...] = (
 
 UNTOLD: Mapping[type[Fact], str] = {
     orders.OrderPlaced: "who placed it has seen it; the shop hears when it is paid",
+    payments.SplitAsked: "what comes of it is told of",
     payments.PaymentCaptured: "each of its orders is told of",
     payments.EscrowRefunded: "the order's refund is told of",
     payments.ChargebackMoved: "what comes of it is told of each order",

@@ -82,6 +82,7 @@ class NoticeKind(StrEnum):
     SALE_OVERDUE = "sale_overdue"
     SALE_WAITED_FOR = "sale_waited_for"
     SALE_RECEIVED = "sale_received"
+    SALE_SPLIT_LATE = "sale_split_late"
     SALE_REFUNDED = "sale_refunded"
     SALE_DRAWN_BACK = "sale_drawn_back"
     SALE_POSTAGE = "sale_postage"
@@ -103,6 +104,7 @@ class NoticeKind(StrEnum):
     PAYMENT_MISMATCHED = "payment_mismatched"
     REVIEW_REPORTED = "review_reported"
     UNCLAIMED_LATE = "unclaimed_late"
+    SPLIT_REFUSED = "split_refused"
     CHARGEBACK_OPENED = "chargeback_opened"
 
 

@@ -365,6 +365,14 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("货款已到账", "{shop}：订单 {order}（{goods}）已收货，{amount} 已到账。"),
             _EN: Words("An order is settled", "{shop}: order {order} ({goods}) was received, and {amount} is the shop's."),
         },
+        _KIND.SALE_SPLIT_LATE: {
+            _ZH: Words("货款分账延迟", "{shop}：订单 {order}（{goods}）的 {amount} 仍由支付机构存管，暂未分账，平台正在处理。"),
+            _EN: Words(
+                "A split is late",
+                "{shop}: {amount} of order {order} ({goods}) is kept by the payment provider, which has not divided it yet. "
+                "The marketplace sees to it.",
+            ),
+        },
         _KIND.SALE_REFUNDED: {
             _ZH: Words("平台已退款", "{shop}：平台已将订单 {order}（{goods}）的 {amount} 退给买家。"),
             _EN: Words(
@@ -457,6 +465,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         _KIND.REVIEW_REPORTED: {
             _ZH: Words("评价被举报", "{shop}：对“{goods}”的一条评价被举报，请审核。"),
             _EN: Words("A review was reported", "{shop}: somebody has reported a review of {goods}. Please decide about it."),
+        },
+        _KIND.SPLIT_REFUSED: {
+            _ZH: Words("支付机构拒绝分账", "{shop}：支付机构拒绝对订单 {order} 的 {amount} 分账，请核实原因后重新发起。"),
+            _EN: Words(
+                "A split was refused",
+                "{shop}: the provider would not divide {amount} of order {order}. Please see why, and have it asked again.",
+            ),
         },
         _KIND.UNCLAIMED_LATE: {
             _ZH: Words("退款长期无人领取", "一笔 {amount} 的退款半年无人领取，请联系付款人。"),

@@ -9,13 +9,26 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import chargebacks, ending, errands, late, limits, methods, model, owing, payouts, postings, recourse, store
+from yunduan.domains.payments import (
+    chargebacks,
+    ending,
+    errands,
+    late,
+    limits,
+    methods,
+    model,
+    owing,
+    payouts,
+    postings,
+    recourse,
+    splits,
+    store,
+)
 from yunduan.domains.payments.ending import PassDue
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import (
     DifferenceBooked,
     EscrowRefunded,
-    EscrowSettled,
     NotificationMismatched,
     PaymentCaptured,
     WalletToppedUp,
@@ -58,7 +71,7 @@ from yunduan.domains.payments.returning import asked_before, conclude_return, ha
 from yunduan.domains.payments.store import ALERTS, ESCROWS, OUTGOING, PAYMENTS
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Command
-from yunduan.kernel.money import Money, zero
+from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
@@ -97,6 +110,7 @@ class TopUpWallet(
     refuses={
         PaymentRefusal.AMOUNT_OUT_OF_RANGE,
         PaymentRefusal.CHANNEL_UNKNOWN,
+        PaymentRefusal.KEPT_BY_PROVIDER,
         PaymentRefusal.WALLET_OFF,
         PaymentRefusal.EXCEEDS_DAY,
         *POSTING_REFUSALS,
@@ -160,6 +174,7 @@ class Saying(Struct, frozen=True, kw_only=True):
     chargeback: str = ""
     fee: int = 0
     evidence_due: int = 0
+    held_until: int = 0
 
 
 class ReportOutgoing(Command[None], refuses={PaymentRefusal.OUTGOING_NOT_FOUND, *POSTING_REFUSALS}):
@@ -177,6 +192,7 @@ class SettleEscrow(
         PaymentRefusal.ESCROW_NOT_FOUND,
         PaymentRefusal.ESCROW_NOT_HELD,
         PaymentRefusal.ESCROW_SETTLED,
+        PaymentRefusal.BEING_SPLIT,
         PaymentRefusal.CHARGED_BACK,
         PaymentRefusal.EXCEEDS_HELD,
         *POSTING_REFUSALS,
@@ -195,6 +211,7 @@ class RefundEscrow(
         PaymentRefusal.ESCROW_NOT_FOUND,
         PaymentRefusal.ESCROW_NOT_HELD,
         PaymentRefusal.ESCROW_SETTLED,
+        PaymentRefusal.BEING_SPLIT,
         PaymentRefusal.CHARGED_BACK,
         PaymentRefusal.EXCEEDS_HELD,
         PaymentRefusal.AMOUNT_OUT_OF_RANGE,
@@ -215,6 +232,7 @@ class BookDifference(
         PaymentRefusal.NOT_FOUND,
         PaymentRefusal.NOT_CAPTURED,
         PaymentRefusal.CHANNEL_UNKNOWN,
+        PaymentRefusal.KEPT_BY_PROVIDER,
         PaymentRefusal.AMOUNT_OUT_OF_RANGE,
         PaymentRefusal.TENDERS_DO_NOT_MATCH,
         *POSTING_REFUSALS,
@@ -266,7 +284,7 @@ def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
         checkout_id=ask.checkout_id,
         parts=ask.parts,
         tenders=ask.tenders,
-        charges=model.charges_of(ask.payment_id, ask.tenders),
+        charges=model.charges_of(ask.payment_id, ask.tenders, tx.port(Channels).custody),
         due=ask.due,
         started_at=tx.now,
         extension_ms=methods.extension_ms(tx, ask.tenders),
@@ -297,7 +315,7 @@ def top_up_wallet(tx: Tx, ask: TopUpWallet) -> PaymentStarted:
     if not 0 < ask.amount.amount <= TOP_UP_MAX:
         raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, f"1 to {TOP_UP_MAX} minor units at once")
     limits.check_on(tx)
-    tx.port(Channels).named(ask.channel)
+    tx.port(Channels).ours(ask.channel)
     limits.use(tx, tx.actor.person, Way.IN, ask.amount)
     id = PaymentId(tx.id("pay"))
     tenders = (Tender(kind=TenderKind.CHANNEL, amount=ask.amount, channel=ask.channel),)
@@ -353,6 +371,7 @@ def _open_escrows(tx: Tx, payment: Payment, checkout_id: CheckoutId, shares: lis
             state=EscrowState.HELD,
             held=part.whole,
             funding=funding,
+            held_until=model.held_until(payment, funding),
         )
         tx.add(ESCROWS, escrow.order_id, escrow)
     tx.tell(PaymentCaptured(payment_id=payment.id, checkout_id=checkout_id, payer=payment.payer, amount=payment.total))
@@ -400,7 +419,7 @@ def _see_captured(tx: Tx, channel: str, told: Told) -> None:
     if payment is None or charge is None or charge.state not in (ChargeState.PENDING, ChargeState.ENDED):
         return
     if chargebacks.flaw(tx, channel, told, charge) is None:
-        _captured(tx, payment, charge)
+        _captured(tx, payment, replace(charge, held_until=told.held_until))
 
 
 def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
@@ -417,7 +436,7 @@ def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
     if reason is not None or payment is None or charge is None:
         return reason
     if told.outcome == Outcome.CAPTURED:
-        _captured(tx, payment, charge)
+        _captured(tx, payment, replace(charge, held_until=told.held_until))
         return None
     if told.outcome == Outcome.PROCESSING:
         if charge.state is ChargeState.PENDING and not charge.in_flight:
@@ -600,6 +619,7 @@ def _hear_of_return(tx: Tx, channel: str, told: Told) -> Mismatch | None:
 _WORDS = {
     OutgoingKind.REFUND: {Outcome.REFUNDED: OutgoingState.DONE, Outcome.REFUND_REFUSED: OutgoingState.REFUSED},
     OutgoingKind.PAYOUT: {Outcome.PAID_OUT: OutgoingState.DONE, Outcome.PAYOUT_REFUSED: OutgoingState.REFUSED},
+    **splits.WORDS,
 }
 
 
@@ -627,6 +647,7 @@ _ENDS: Mapping[tuple[OutgoingKind, OutgoingState], Callable[[Tx, Outgoing], None
     (OutgoingKind.REFUND, OutgoingState.REFUSED): _return_refused,
     (OutgoingKind.PAYOUT, OutgoingState.DONE): payouts.paid,
     (OutgoingKind.PAYOUT, OutgoingState.REFUSED): payouts.refused,
+    **splits.ENDS,
 }
 
 
@@ -635,18 +656,12 @@ _ENDS: Mapping[tuple[OutgoingKind, OutgoingState], Callable[[Tx, Outgoing], None
 
 @handles(SettleEscrow)
 def settle_escrow(tx: Tx, ask: SettleEscrow) -> Settlement:
-    """Empty the escrow and close it."""
+    """Empty the escrow and close it, or have the provider that keeps the money asked to divide it."""
     escrow = tx.get(ESCROWS, ask.order_id)
     if escrow is None or escrow.shop_id != ask.shop_id:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
     model.check_not_contested(escrow)
-    settlement = model.settle(escrow, ask.commission)
-    if escrow.held:
-        tx.send(postings.settle(escrow, settlement).command())
-        recourse.credited(tx, escrow.shop_id, escrow.held.currency, escrow.order_id)
-    tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SETTLED, held=zero(escrow.held.currency)))
-    tx.tell(EscrowSettled(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=settlement.to_shop, commission=settlement.commission))
-    return settlement
+    return splits.settle(tx, escrow, ask.commission)
 
 
 @handles(RefundEscrow)
@@ -676,7 +691,7 @@ def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
 def book_difference(tx: Tx, ask: BookDifference) -> Charge:
     """It never touches what the orders were paid with."""
     invariant(tx.actor.is_system, "a difference is booked by the cloud alone")
-    tx.port(Channels).named(ask.channel)
+    tx.port(Channels).ours(ask.channel)
     payment = tx.get(PAYMENTS, ask.payment_id)
     if payment is None:
         raise Refused(PaymentRefusal.NOT_FOUND)

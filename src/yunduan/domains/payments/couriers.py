@@ -72,10 +72,20 @@ class Couriers:
         if outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.WAITING:
             asked = await channel.refund(outgoing.id, outgoing.reference, outgoing.amount)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
+        if outgoing.kind is OutgoingKind.SPLIT and outgoing.state is OutgoingState.WAITING:
+            asked = await self._split(outgoing)
+            return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         if outgoing.kind in (OutgoingKind.CONTEST, OutgoingKind.CONCEDE):
             asked = await self._about_chargeback(channel, outgoing)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         return await self._query(channel, outgoing)
+
+    async def _split(self, outgoing: Outgoing) -> Asked:
+        """The provider is told whose each part is."""
+        provider, split = self._channels.providers.get(outgoing.channel), store.split(self._reader, outgoing.cause)
+        if provider is None or split is None:
+            return "unreachable"
+        return await provider.split(outgoing.id, split.reference, split.shop_id, to_shop=split.to_shop, to_marketplace=split.to_marketplace)
 
     async def _about_chargeback(self, channel: Channel, outgoing: Outgoing) -> Asked:
         """Evidence is opened only to be told to the channel; what cannot be opened any more is not given."""
@@ -114,5 +124,6 @@ class Couriers:
             chargeback=told.chargeback,
             fee=told.fee,
             evidence_due=told.evidence_due,
+            held_until=told.held_until,
         )
         return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="accepted", saying=saying)

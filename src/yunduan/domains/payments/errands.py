@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from yunduan.domains.payments.model import Custody
 from yunduan.kernel.money import Money
 
 
@@ -21,6 +22,10 @@ class OutgoingKind(StrEnum):
     """To know that a chargeback is not contested."""
     CHARGEBACK = "chargeback"
     """What became of a chargeback."""
+    SPLIT = "split"
+    """To divide what it keeps of an order between the shop and the marketplace."""
+    TAKE_BACK = "take_back"
+    """To keep again what it has split."""
 
 
 class OutgoingState(StrEnum):
@@ -37,8 +42,8 @@ class OutgoingState(StrEnum):
 class Outgoing(Struct, frozen=True, kw_only=True):
     """Something a channel has to be asked, at least once, after the commit that decided it.
 
-    Its id is the name by which the channel knows a refund or a payout; `cause` is what it belongs to: a refund, an ended payment, a payout,
-    the owner of an account, or a chargeback.
+    Its id is the name by which the channel knows a refund, a payout or a split; `cause` is what it belongs to: a refund, an ended payment,
+    a payout, the owner of an account, a chargeback, or a split.
     """
 
     id: str
@@ -50,6 +55,8 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     cause: str
     tries: int = 0
     next_at: int = 0
+    custody: Custody = Custody.PLATFORM
+    """Who keeps what it is about."""
 
 
 ASKED_MS = 60_000

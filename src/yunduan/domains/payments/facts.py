@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from yunduan.domains.payments.model import By, ChargebackEvent, ChargebackId, ChargebackState, Drawn, Mismatch, PaymentState
+from yunduan.domains.payments.model import By, ChargebackEvent, ChargebackId, ChargebackState, Drawn, Mismatch, PaymentState, SplitId
 from yunduan.domains.payments.payees import PayoutState
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Fact
@@ -60,6 +60,27 @@ class EscrowSettled(Fact):
     shop_id: ShopId
     to_shop: Money
     commission: Money
+
+
+class SplitAsked(Fact):
+    """The provider that keeps money of an order is asked to divide it: the shop has its part when it has answered."""
+
+    split_id: SplitId
+    order_id: OrderId
+    shop_id: ShopId
+    channel: str
+    to_shop: Money
+    to_marketplace: Money
+
+
+class SplitRefused(Fact):
+    """A provider would not divide money of an order, and keeps it: operators may have it asked again."""
+
+    split_id: SplitId
+    order_id: OrderId
+    shop_id: ShopId
+    channel: str
+    amount: Money
 
 
 class EscrowRefunded(Fact):

@@ -41,14 +41,14 @@ class PayoutMoved(msgspec.Struct, frozen=True, kw_only=True):
     approvals: int
 
 
-class NamePayee(Command[PayeeAsked], refuses={PaymentRefusal.CHANNEL_UNKNOWN}):
+class NamePayee(Command[PayeeAsked], refuses={PaymentRefusal.CHANNEL_UNKNOWN, PaymentRefusal.KEPT_BY_PROVIDER}):
     """Name the caller's own account, to which the wallet is paid out, in the place of the one before."""
 
     channel: ChannelName
     account: BankAccount
 
 
-class NameShopPayee(Command[PayeeAsked], refuses={PaymentRefusal.CHANNEL_UNKNOWN}):
+class NameShopPayee(Command[PayeeAsked], refuses={PaymentRefusal.CHANNEL_UNKNOWN, PaymentRefusal.KEPT_BY_PROVIDER}):
     """Name the account to which a shop is paid out, in the place of the one before; it is sealed as the caller's."""
 
     shop_id: ShopId
@@ -106,7 +106,7 @@ def name_shop_payee(tx: Tx, ask: NameShopPayee) -> PayeeAsked:
 
 
 def _name(tx: Tx, owner: str, channel: str, account: BankAccount) -> PayeeAsked:
-    tx.port(Channels).named(channel)
+    tx.port(Channels).ours(channel)
     vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     person, id = tx.actor.person, tx.id("bnk")
     payee = Payee(

@@ -32,12 +32,16 @@
 | channel fee | fees | charged |
 | fee back | charged | fees |
 | pass on | shop, deposit, receivable | fees |
+| split | escrow | received and commission |
+| hand over | given and own | held |
 
-The last six are of chargebacks, and made by `charging_back`.
+Those from `charge back` to `pass on` are of chargebacks, and made by `charging_back`; the last two are of what a provider keeps, and made
+by `splitting`. Where a provider keeps what a channel collects, `held` stands in the place of `channel`.
 
 Clearing, drawing, returning and paying accounts are back at zero when the story that uses them has ended.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 from msgspec import Struct
@@ -50,6 +54,7 @@ from yunduan.domains.payments.model import (
     HOLD_GRACE_MS,
     Charge,
     ChargeState,
+    Custody,
     Drawn,
     Escrow,
     Funding,
@@ -63,6 +68,7 @@ from yunduan.domains.payments.model import (
     commission_account,
     difference_account,
     escrow_account,
+    held_account,
     promotions_account,
     returning_account,
     shop_account,
@@ -82,6 +88,7 @@ class AccountCode(IntEnum):
     SHOP = 11
     DEPOSIT = 12
     RECEIVABLE = 13
+    RECEIVED = 14
     ESCROW = 20
     CLEARING = 21
     RETURNING = 22
@@ -91,6 +98,9 @@ class AccountCode(IntEnum):
     CHANNEL = 30
     PAID_OUT = 31
     CHARGED = 32
+    HELD = 33
+    GIVEN = 34
+    OWN = 35
     COMMISSION = 40
     DIFFERENCE = 41
     PROMOTIONS = 42
@@ -105,6 +115,8 @@ COLLECT = Posting(name="collect", code=12)
 TOP_UP = Posting(name="top_up", code=13)
 PROMOTE = Posting(name="promote", code=14)
 SETTLE = Posting(name="settle", code=20)
+SPLIT = Posting(name="split", code=21)
+HAND_OVER = Posting(name="hand_over", code=22)
 REFUND = Posting(name="refund", code=30)
 RELEASE = Posting(name="release", code=31)
 RETURN = Posting(name="return", code=32)
@@ -156,6 +168,8 @@ TEMPLATES = (
     CHANNEL_FEE,
     FEE_BACK,
     PASS_ON,
+    SPLIT,
+    HAND_OVER,
 )
 
 
@@ -209,6 +223,16 @@ def channel(name: str, currency: str) -> NewAccount:
     return account(channel_account(name, currency), currency, AccountCode.CHANNEL, AccountFlag.CREDITS_WITHIN_DEBITS)
 
 
+def held(name: str, currency: str) -> NewAccount:
+    """What a provider keeps for orders: it never gives back more than it collected."""
+    return account(held_account(name, currency), currency, AccountCode.HELD, AccountFlag.CREDITS_WITHIN_DEBITS)
+
+
+def collected_by(of: Charge | Outgoing, currency: str) -> NewAccount:
+    """Where what a channel has collected stands, by who keeps it."""
+    return (held if of.custody is Custody.PROVIDER else channel)(of.channel, currency)
+
+
 def returning(name: str, currency: str) -> NewAccount:
     """What is on its way back over a channel."""
     return account(returning_account(name, currency), currency, AccountCode.RETURNING)
@@ -238,11 +262,11 @@ def _escrows(payment: Payment) -> tuple[NewAccount, ...]:
     return tuple(account(escrow_account(part.order_id), payment.currency, AccountCode.ESCROW) for part in payment.parts if part.whole)
 
 
-def _source(payment: Payment, kind: TenderKind, channel_name: str) -> NewAccount:
+def _source(payment: Payment, kind: TenderKind, charges: Iterator[Charge]) -> NewAccount:
     if kind is TenderKind.WALLET:
         return wallet(payment.payer, payment.currency)
     if kind is TenderKind.CHANNEL:
-        return channel(channel_name, payment.currency)
+        return collected_by(next(charges), payment.currency)
     return difference(payment.currency)
 
 
@@ -281,8 +305,9 @@ def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]], *, late: b
     """Fund every escrow straight from the tenders: nothing is waited for any more; `late` when it was given up before."""
     transfers: list[Transfer] = []
     sources = []
+    charges = iter(payment.charges)
     for number, tender in enumerate(payment.tenders):
-        source = _source(payment, tender.kind, tender.channel)
+        source = _source(payment, tender.kind, charges)
         parts = [
             (escrow_account(part.order_id), funding.amount)
             for part, of_one in zip(payment.parts, shares, strict=True)
@@ -305,7 +330,7 @@ def collect(payment: Payment, charge: Charge) -> Movement:
 
 
 def _collected(payment: Payment, charge: Charge, target: NewAccount) -> Movement:
-    source = channel(charge.channel, payment.currency)
+    source = collected_by(charge, payment.currency)
     id = step_id(charge.reference, "col")
     return Movement(transfers=COLLECT.move(id, charge.amount, source=source.id, target=target.id), opening=(source, target))
 
@@ -491,7 +516,7 @@ def _paid_out_id(payout: Payout) -> AccountId:
 def give_back(outgoing: Outgoing) -> Movement:
     """A channel has given back what was on its way."""
     currency = outgoing.amount.currency
-    source, target = returning_account(outgoing.channel, currency), channel_account(outgoing.channel, currency)
+    source, target = returning_account(outgoing.channel, currency), collected_by(outgoing, currency).id
     return Movement(transfers=RETURN.move(_id_of(outgoing, "bck"), outgoing.amount, source=source, target=target))
 
 

@@ -570,6 +570,10 @@ def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccount
         named.append((f"paying {channel}", payees.paying_account(channel, ask.currency)))
         named.append((f"paid out {channel}", payees.paid_out_account(channel, ask.currency)))
         named.append((f"charged {channel}", model.charged_account(channel, ask.currency)))
+    for provider in sorted(at.port(Channels).providers):
+        named.append((f"held {provider}", model.held_account(provider, ask.currency)))
+        named.append((f"given {provider}", model.given_account(provider, ask.currency)))
+        named.append((f"own {provider}", model.own_account(provider, ask.currency)))
     named += [("fees", model.fees_account(ask.currency)), ("losses", model.losses_account(ask.currency))]
     accounts = tuple(PlatformAccount(id=id, name=name, balance=_posted(at, id)) for name, id in named)
     return PlatformAccounts(currency=ask.currency, accounts=accounts)

@@ -23,6 +23,7 @@ class RefundSettled(
     refuses={
         PaymentRefusal.ESCROW_NOT_FOUND,
         PaymentRefusal.ESCROW_NOT_SETTLED,
+        PaymentRefusal.BEING_SPLIT,
         PaymentRefusal.CHARGED_BACK,
         PaymentRefusal.EXCEEDS_CAPTURED,
         PaymentRefusal.AMOUNT_OUT_OF_RANGE,

@@ -54,6 +54,7 @@ def have_asked(tx: Tx, kind: OutgoingKind, *, id: str, charge: Charge | RefundPi
         amount=charge.amount,
         cause=cause,
         next_at=tx.now,
+        custody=charge.custody,
     )
     tx.add(OUTGOING, id, outgoing)
 

@@ -23,6 +23,8 @@ from yunduan.domains.payments.queries import (
     WalletOf,
 )
 from yunduan.domains.payments.settling import PayoutForecast, SetPayoutPlan
+from yunduan.domains.payments.splits import AskSplitAgain
+from yunduan.domains.payments.splits_seen import RefusedSplits
 from yunduan.domains.payments.taking import LateUnclaimedOf, TakeUnclaimed, UnclaimedOf
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -265,6 +267,23 @@ ROUTES = (
         "operate",
         _RISK,
         summary="Somebody has dealt with a notification that did not match",
+    ),
+    Route(
+        "GET",
+        "/operator/splits",
+        RefusedSplits,
+        "operate",
+        _BOOKS,
+        client=("after", "limit"),
+        summary="What providers would not divide between shop and marketplace",
+    ),
+    Route(
+        "POST",
+        "/operator/splits/{split_id}/request",
+        AskSplitAgain,
+        "operate",
+        _BOOKS,
+        summary="Have a provider asked again for a split that it has refused",
     ),
     Route(
         "GET",

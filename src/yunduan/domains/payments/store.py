@@ -14,6 +14,7 @@ from yunduan.domains.payments.model import (
     Escrow,
     Payment,
     Refund,
+    Split,
 )
 from yunduan.domains.payments.model.chargebacks import Stated
 from yunduan.domains.payments.payees import Payee, Payout
@@ -105,6 +106,16 @@ UNCLAIMED: Table[str, Unclaimed] = Table(
     remembered=DOCUMENTS_REMEMBERED,
 )
 
+_split = msgspec.json.Decoder(Split).decode
+SPLITS: Table[str, Split] = Table(
+    name="payment_split",
+    columns={"id": str, "shop_id": str, "state": str, "body": bytes},
+    value=lambda row: _split(row[3]),
+    row=lambda split: (split.id, split.shop_id, split.state.value, _encode(split)),
+    updates=("state", "body"),
+    remembered=DOCUMENTS_REMEMBERED,
+)
+
 _alert = msgspec.json.Decoder(Alert).decode
 ALERTS: Table[str, Alert] = Table(
     name="payment_alert",
@@ -170,6 +181,7 @@ _CHARGEBACKS_OF = "SELECT place FROM payment_chargeback_of WHERE owner = ? AND p
 _EVIDENCE = "SELECT chargeback_id, number, shop_id, speaker, sealed, at FROM payment_evidence WHERE chargeback_id = ? ORDER BY number"
 _UNCLAIMED_OF = "SELECT body FROM payment_unclaimed WHERE payer = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _LATE = "SELECT body FROM payment_unclaimed WHERE state = 'waiting' AND is_late = 1 AND id > ? ORDER BY id LIMIT ?"
+_REFUSED_SPLITS = "SELECT body FROM payment_split WHERE state = 'refused' AND id > ? ORDER BY id LIMIT ?"
 _PURSES = "SELECT owner, currency, account, owes FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
@@ -217,6 +229,17 @@ def unclaimed_of(reader: Reader, payer: PersonId, before: str, limit: int) -> li
 def late_unclaimed(reader: Reader, after: str, limit: int) -> list[Unclaimed]:
     """What has waited for its owner for long, the longest first."""
     return [_unclaimed(body) for (body,) in reader.rows(_LATE, (after, limit))]
+
+
+def split(reader: Reader, id: str) -> Split | None:
+    """What a provider is asked to divide."""
+    rows = reader.load(SPLITS, (id,))
+    return SPLITS.value(rows[0]) if rows else None
+
+
+def refused_splits(reader: Reader, after: str, limit: int) -> list[Split]:
+    """What providers would not divide, in the order of its orders."""
+    return [_split(body) for (body,) in reader.rows(_REFUSED_SPLITS, (after, limit))]
 
 
 def payee(reader: Reader, owner: str) -> Payee | None:

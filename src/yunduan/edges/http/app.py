@@ -10,7 +10,7 @@ from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from yunduan.backends.sandbox import Sandbox
+from yunduan.backends.sandbox import Custodian, Sandbox
 from yunduan.edges.access import Access
 from yunduan.edges.http.callers import Sessions
 from yunduan.edges.http.docs import STYLE, docs_page
@@ -38,13 +38,14 @@ def application(cloud: Access, settings: Settings, *, admits: Admits, watch: Wat
     endpoints = [Endpoint(route, cloud, admits=admits, press=press) for route in cloud.registry.routes]
     events = next((endpoint for endpoint in endpoints if endpoint.route.streams), None)
     streams = Streams(cloud, events, admits=admits) if events else None
-    sandbox, elsewhere = _sandbox(cloud), Meter("", "elsewhere")
+    elsewhere = Meter("", "elsewhere")
     rest = Litestar(
         [
             *_pages(cloud, settings),
             *_watched(watch, [*(endpoint.meter for endpoint in endpoints), elsewhere], streams),
             *mailbox_pages(cloud),
-            *sandbox_pages(sandbox),
+            *sandbox_pages(_sandbox(cloud, Sandbox), "sandbox"),
+            *sandbox_pages(_sandbox(cloud, Custodian), "custodian"),
             *media_pages(),
         ],
         exception_handlers={HTTPException: _refused, Exception: _broken},
@@ -56,10 +57,10 @@ def application(cloud: Access, settings: Settings, *, admits: Admits, watch: Wat
     return Front(endpoints, rest, bounds=bounds, elsewhere=elsewhere, streams=streams, expect=expect, slow_ms=settings.log.slow_ms)
 
 
-def _sandbox(cloud: Access) -> Sandbox | None:
-    """The sandbox, where the settings have one."""
+def _sandbox(cloud: Access, kind: type[Sandbox]) -> Sandbox | None:
+    """The sandbox, or the custodian beside it, where the settings have one."""
     try:
-        return cloud.port(Sandbox)
+        return cloud.port(kind)
     except KeyError:
         return None
 

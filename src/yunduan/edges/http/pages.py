@@ -47,26 +47,26 @@ def mailbox_pages(cloud: Access) -> list[Any]:
     return [mailbox] if {Mailbox, NoticeMailbox} <= cloud.registry.queries.keys() else []
 
 
-def sandbox_pages(sandbox: Sandbox | None) -> list[Any]:
-    """Where a payer approves or declines a charge of the sandbox; absent without it."""
+def sandbox_pages(sandbox: Sandbox | None, name: str) -> list[Any]:
+    """Where a payer approves or declines a charge of a sandbox by this name; absent without it."""
     if sandbox is None:
         return []
 
     def said(request: Request[Any, Any, Any]) -> dict[str, str]:
         return _fields(request.scope["query_string"], most=10)
 
-    @get("/sandbox/pay", sync_to_thread=False)
+    @get(f"/{name}/pay", sync_to_thread=False)
     def pay(request: Request[Any, Any, Any]) -> Response[Any]:
         """What is to be paid, and to whom."""
-        return _payment(sandbox.page(said(request)), request)
+        return _payment(sandbox.page(said(request)), request, name)
 
-    @post("/sandbox/pay", status_code=200)
+    @post(f"/{name}/pay", status_code=200)
     async def decide(request: Request[Any, Any, Any]) -> Response[Any]:
         """The first decision stands; the address is signed, so nothing else has to be proved."""
         decision = _fields(await request.body(), most=2).get("decision")
         if decision not in {"approve", "decline"}:
-            return _payment(sandbox.page(said(request)), request)
-        return _payment(sandbox.decide(said(request), approve=decision == "approve"), request)
+            return _payment(sandbox.page(said(request)), request, name)
+        return _payment(sandbox.decide(said(request), approve=decision == "approve"), request, name)
 
     return [pay, decide]
 
@@ -123,7 +123,7 @@ def _with_code(letter: Letter) -> str:
     return escape(letter.text).replace(code := escape(letter.code), f"<strong>{code}</strong>") if letter.code else escape(letter.text)
 
 
-def _payment(page: Page | None, request: Request[Any, Any, Any]) -> Response[Any]:
+def _payment(page: Page | None, request: Request[Any, Any, Any], name: str) -> Response[Any]:
     if page is None:
         return absent_page(
             "No payment", "The channel did not make this address, or somebody has changed it. Nothing was paid: begin again at the shop."
@@ -131,7 +131,7 @@ def _payment(page: Page | None, request: Request[Any, Any, Any]) -> Response[Any
     until = f"{datetime.fromtimestamp(page.due / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     query = escape(request.scope["query_string"].decode("latin-1"))
     form = (
-        f'<form method="post" action="/sandbox/pay?{query}"><button name="decision" value="approve">Pay {escape(str(page.amount))}</button>'
+        f'<form method="post" action="/{name}/pay?{query}"><button name="decision" value="approve">Pay {escape(str(page.amount))}</button>'
         f'<button class="second" name="decision" value="decline">Decline</button></form><p class="limits">Open until {until}.</p>'
     )
     inside = (

@@ -172,6 +172,11 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "CartItem.price_changed": False,
         "CartItem.is_gone": False,
         "Charge.state": "pending",
+        "Charge.held_until": 0,
+        "Charge.custody": "platform",
+        "RefundPiece.custody": "platform",
+        "SplitNow.serial": 0,
+        "SplitNow.channel": "custodian",
         "CategoryTree.items": [
             {"id": id_of("cat"), "parent": None, "name": "茶", "name_en": "Tea", "path": [id_of("cat")]},
         ],

@@ -39,6 +39,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "^bnk_[0-9a-z]{1,40}": "an id such as bnk_…",
         "^pyo_[0-9a-z]{1,40}": "an id such as pyo_…",
         "^ucl_[0-9a-z]{1,40}": "an id such as ucl_…",
+        "^spl_[0-9a-z]{1,40}": "an id such as spl_…",
         "^pic_[0-9a-f]{1,40}": "an id such as pic_…",
         "^alr_[0-9a-f]{26}": "an id such as alr_…",
         "^cbk_[0-9a-f]{26}": "an id such as cbk_…",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Protocol
 from msgspec import Meta, Struct
 
 from yunduan.domains.identity.model import LINE
+from yunduan.domains.payments.model.custody import Custody
 from yunduan.domains.payments.model.refusals import PaymentRefusal
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -34,6 +35,12 @@ class Outcome(StrEnum):
     CHARGEBACK_WON = "chargeback_won"
     """And has returned it."""
     CHARGEBACK_LOST = "chargeback_lost"
+    SPLIT = "split"
+    SPLIT_REFUSED = "split_refused"
+    SPLIT_RETURNED = "split_returned"
+    """What had been split is kept for the order again."""
+    SPLIT_KEPT = "split_kept"
+    """It is not given back: the shop has it no more."""
     WAITING = "waiting"
     """Nothing yet; only ever the answer to a question."""
     UNKNOWN = "unknown"
@@ -61,7 +68,7 @@ class Told(Protocol):
 
     `merchant` is whom the channel believes it collects for; `request` is the id of a refund piece, empty for a charge; `event`
     names the saying itself. Of a chargeback `chargeback` is the channel's name, `fee` (minor units) what the channel takes for it, and
-    `evidence_due` until when evidence is heard.
+    `evidence_due` until when evidence is heard. `held_until` is how long a provider keeps what it has collected, 0 for others.
     """
 
     @property
@@ -82,6 +89,8 @@ class Told(Protocol):
     def fee(self) -> int: ...  # noqa: D102 - said above
     @property
     def evidence_due(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def held_until(self) -> int: ...  # noqa: D102 - said above
 
 
 class BankAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,18 +169,43 @@ class Channel(Protocol):
         ...
 
 
+class Provider(Channel, Protocol):
+    """A channel that keeps what it collects for an order until it is told to split it (分账)."""
+
+    async def split(self, request: str, reference: str, shop: str, *, to_shop: Money, to_marketplace: Money) -> Asked:
+        """Ask for what is kept of a charge to be divided between a shop and us; the same request asked again changes nothing."""
+        ...
+
+    async def take_back(self, request: str, origin: str, *, from_shop: Money, from_marketplace: Money) -> Asked:
+        """Ask for a part of what was split under the request `origin` to be kept again; the same request asked again changes nothing."""
+        ...
+
+
 class Channels(Struct, frozen=True):
     """The channels that this cloud takes, by name: a port."""
 
     by_name: Mapping[str, Channel]
     waits: Mapping[tuple[str, str], tuple[int, int]] = {}
     """Of which channel's method the market holds stock for another time, and for how much longer once (milliseconds)."""
+    providers: Mapping[str, Provider] = {}
+    """Those of them that keep what they collect: the custody of a channel never changes, another custody is another channel."""
 
     def named(self, name: str) -> Channel:
         """The channel with a name."""
         channel = self.by_name.get(name)
         if channel is None:
             raise Refused(PaymentRefusal.CHANNEL_UNKNOWN, name)
+        return channel
+
+    def custody(self, name: str) -> Custody:
+        """Who keeps what this channel collects."""
+        return Custody.PROVIDER if name in self.providers else Custody.PLATFORM
+
+    def ours(self, name: str) -> Channel:
+        """The channel with a name, when what it collects may be ours: only then wallets are filled and money is paid out over it."""
+        channel = self.named(name)
+        if name in self.providers:
+            raise Refused(PaymentRefusal.KEPT_BY_PROVIDER, name)
         return channel
 
 

@@ -5,7 +5,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from yunduan.domains.payments.model.accounts import escrow_account
-from yunduan.domains.payments.model.paying import PartOfPayment, Payment, Tender, TenderKind
+from yunduan.domains.payments.model.custody import Custody
+from yunduan.domains.payments.model.paying import Charge, PartOfPayment, Payment, Tender, TenderKind
 from yunduan.domains.payments.model.refusals import PaymentRefusal
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, ShopId
 from yunduan.kernel.money import Money, split
@@ -16,13 +17,15 @@ class EscrowState(StrEnum):
     """Where the money of an order is."""
 
     HELD = "held"
+    SPLITTING = "splitting"
+    """The provider that keeps it has been asked to divide it between the shop and the marketplace."""
     SETTLED = "settled"
     """The shop has it."""
     RETURNED = "returned"
     """The buyer has all of it back."""
 
 
-class Funding(Struct, frozen=True, kw_only=True):
+class Funding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How much of an order one tender paid, and how much of that went back; `reference` is the charge of a channel tender."""
 
     kind: TenderKind
@@ -30,6 +33,7 @@ class Funding(Struct, frozen=True, kw_only=True):
     channel: str = ""
     reference: str = ""
     returned: int = 0
+    custody: Custody = Custody.PLATFORM
 
     @property
     def left(self) -> int:
@@ -51,6 +55,10 @@ class Escrow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     held: Money
     funding: tuple[Funding, ...]
     contested: int = 0
+    commission: Money | None = None
+    """What the marketplace gets of it, while the provider is asked to divide it."""
+    held_until: int = 0
+    """Until when a provider keeps a part of it, in milliseconds since 1970; 0 when none does."""
 
     @property
     def account(self) -> AccountId:
@@ -84,17 +92,17 @@ def fund(payment: Payment) -> list[tuple[Funding, ...]]:
     for each tender the orders' shares add up to it, for each order the tenders' shares do. What the marketplace pays comes on top.
     """
     if len(payment.tenders) == 1:
-        tender, reference = payment.tenders[0], payment.charges[0].reference if payment.charges else ""
-        return [_whole(tender, reference, part.amount) + _promoted(part) for part in payment.parts]
+        tender, charge = payment.tenders[0], payment.charges[0] if payment.charges else None
+        return [_whole(tender, part.amount, charge) + _promoted(part) for part in payment.parts]
     left = [part.amount.amount for part in payment.parts]
     shares: list[list[Funding]] = [[] for _ in payment.parts]
     charges = iter(payment.charges)
     for tender in payment.tenders:
-        reference = next(charges).reference if tender.kind is TenderKind.CHANNEL else ""
+        charge = next(charges) if tender.kind is TenderKind.CHANNEL else None
         for number, share in enumerate(split(tender.amount, left)):
             left[number] -= share.amount
             if share:
-                shares[number].append(Funding(kind=tender.kind, amount=share, channel=tender.channel, reference=reference))
+                shares[number].append(_funded(tender, share, charge))
     invariant(not any(left), "the tenders pay the orders to the last unit")
     return [tuple(of_one) + _promoted(part) for of_one, part in zip(shares, payment.parts, strict=True)]
 
@@ -103,16 +111,29 @@ def _promoted(part: PartOfPayment) -> tuple[Funding, ...]:
     return (Funding(kind=TenderKind.PROMOTION, amount=part.promoted),) if part.promoted else ()
 
 
-def _whole(tender: Tender, reference: str, amount: Money) -> tuple[Funding, ...]:
-    return (Funding(kind=tender.kind, amount=amount, channel=tender.channel, reference=reference),) if amount else ()
+def _whole(tender: Tender, amount: Money, charge: Charge | None) -> tuple[Funding, ...]:
+    return (_funded(tender, amount, charge),) if amount else ()
 
 
-def settle(escrow: Escrow, commission: Money) -> Settlement:
-    """Divide what is held between the shop and the marketplace."""
+def _funded(tender: Tender, amount: Money, charge: Charge | None) -> Funding:
+    if charge is None:
+        return Funding(kind=tender.kind, amount=amount, channel=tender.channel)
+    return Funding(kind=tender.kind, amount=amount, channel=tender.channel, reference=charge.reference, custody=charge.custody)
+
+
+def check_held(escrow: Escrow) -> None:
+    """Refuse an escrow whose money has gone, or is being divided by the provider that keeps it."""
+    if escrow.state is EscrowState.SPLITTING:
+        raise Refused(PaymentRefusal.BEING_SPLIT)
     if escrow.state is EscrowState.SETTLED:
         raise Refused(PaymentRefusal.ESCROW_SETTLED)
     if escrow.state is not EscrowState.HELD:
         raise Refused(PaymentRefusal.ESCROW_NOT_HELD, escrow.state)
+
+
+def settle(escrow: Escrow, commission: Money) -> Settlement:
+    """Divide what is held between the shop and the marketplace."""
+    check_held(escrow)
     if commission.currency != escrow.held.currency or commission > escrow.held:
         raise Refused(PaymentRefusal.EXCEEDS_HELD, f"{commission} of {escrow.held}")
     return Settlement(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=escrow.held - commission, commission=commission)

@@ -1,6 +1,6 @@
 """Tenders, charges and payments as values, and what is decided about them: no input, no output."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, Protocol
@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple, Protocol
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from yunduan.domains.payments.model.custody import Custody
 from yunduan.domains.payments.model.naming import charge_reference
 from yunduan.domains.payments.model.refusals import PaymentRefusal
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, ShopId
@@ -171,6 +172,10 @@ class Charge(Struct, frozen=True, kw_only=True):
     state: ChargeState = ChargeState.PENDING
     in_flight: bool = False
     """Whether the channel has said that the money is on its way to it."""
+    custody: Custody = Custody.PLATFORM
+    """Who keeps it."""
+    held_until: int = 0
+    """Until when, in milliseconds since 1970, when a provider does and has said so."""
 
 
 class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -319,10 +324,14 @@ def _unnamed(tender: Tender) -> str:
     return "a method is one of a channel's" if tender.method and not tender.channel else ""
 
 
-def charges_of(payment_id: PaymentId, tenders: Sequence[Tender]) -> tuple[Charge, ...]:
-    """What the channels are asked to collect."""
+def charges_of(
+    payment_id: PaymentId, tenders: Sequence[Tender], custody: Callable[[str], Custody] = lambda _: Custody.PLATFORM
+) -> tuple[Charge, ...]:
+    """What the channels are asked to collect; `custody` says of each who keeps it."""
     return tuple(
-        Charge(reference=charge_reference(payment_id, number), channel=tender.channel, amount=tender.amount)
+        Charge(
+            reference=charge_reference(payment_id, number), channel=tender.channel, amount=tender.amount, custody=custody(tender.channel)
+        )
         for number, tender in enumerate(of_channels(tenders))
     )
 

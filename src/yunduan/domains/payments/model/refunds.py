@@ -6,7 +6,8 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from yunduan.domains.payments.model.escrows import Escrow, EscrowState, Funding
+from yunduan.domains.payments.model.custody import Custody
+from yunduan.domains.payments.model.escrows import Escrow, EscrowState, Funding, check_held
 from yunduan.domains.payments.model.naming import request_id
 from yunduan.domains.payments.model.paying import ChargeState, Payment, PaymentState, TenderKind, total
 from yunduan.domains.payments.model.refusals import PaymentRefusal
@@ -50,6 +51,7 @@ class RefundPiece(Struct, frozen=True, kw_only=True):
     channel: str = ""
     reference: str = ""
     request: str = ""
+    custody: Custody = Custody.PLATFORM
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
@@ -93,10 +95,7 @@ def refund(escrow: Escrow, refund_id: RefundId, amount: Money) -> Refund:
     So no tender ever gets back more than it gave, whatever refunds came before and in whatever order. What the marketplace paid
     for a discount goes back to it on top, so that it always has as large a part of its own back as the tenders have of theirs.
     """
-    if escrow.state is EscrowState.SETTLED:
-        raise Refused(PaymentRefusal.ESCROW_SETTLED)
-    if escrow.state is not EscrowState.HELD:
-        raise Refused(PaymentRefusal.ESCROW_NOT_HELD, escrow.state)
+    check_held(escrow)
     return divided(escrow, refund_id, amount, beyond=PaymentRefusal.EXCEEDS_HELD)
 
 
@@ -119,6 +118,7 @@ def divided(escrow: Escrow, refund_id: RefundId, amount: Money, *, beyond: Payme
             channel=funding.channel,
             reference=funding.reference,
             request=request_id(refund_id, number) if funding.kind is TenderKind.CHANNEL else "",
+            custody=funding.custody,
         )
         for number, (funding, share) in enumerate(zip(escrow.funding, shares, strict=True))
         if share

@@ -12,6 +12,10 @@ class PaymentRefusal(RefusalCode):
     )
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range", "The amount is nothing, or more than may be moved at once."
     CHANNEL_UNKNOWN = "channel_unknown", "There is no such payment channel here, or it collects by no such method."
+    KEPT_BY_PROVIDER = (
+        "kept_by_provider",
+        "This channel keeps what it collects for orders: no wallet is filled by it, and nothing is paid out over it.",
+    )
     NOT_FOUND = "payment_not_found", "There is no such payment, or it is somebody else's."
     EXISTS = "payment_exists", "There is a payment by this id already."
     ENDED = "payment_ended", "The payment has been made already."
@@ -23,6 +27,9 @@ class PaymentRefusal(RefusalCode):
     ESCROW_NOT_HELD = "escrow_not_held", "Nothing is held for this order any more."
     ESCROW_SETTLED = "escrow_settled", "The shop has been paid already."
     ESCROW_NOT_SETTLED = "escrow_not_settled", "The shop has not been paid yet: the money is still held."
+    BEING_SPLIT = "escrow_being_split", "The provider that keeps this money is dividing it: nothing of it moves until it has answered."
+    SPLIT_NOT_FOUND = "split_not_found", "No provider was asked for such a split."
+    SPLIT_NOT_REFUSED = "split_not_refused", "The provider has not refused this split: it is done, or on its way."
     EXCEEDS_HELD = "exceeds_held", "More than is held for the order."
     EXCEEDS_CAPTURED = "exceeds_captured", "More than was paid for the order and has not gone back."
     REFUND_NOT_FOUND = "refund_not_found", "There is no such refund."

@@ -84,6 +84,10 @@ class Said(StrEnum):
     CHARGED_BACK = "charged_back"
     CHARGEBACK_WON = "chargeback_won"
     CHARGEBACK_LOST = "chargeback_lost"
+    SPLIT = "split"
+    SPLIT_REFUSED = "split_refused"
+    SPLIT_RETURNED = "split_returned"
+    SPLIT_KEPT = "split_kept"
     UNKNOWN = "unknown"
 
 
@@ -99,6 +103,7 @@ class Event(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     chargeback: str = ""
     fee: int = 0
     evidence_due: int = 0
+    held_until: int = 0
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -133,6 +138,9 @@ class Misbehaviour(Struct, frozen=True, kw_only=True):
     refuses_refunds: int = 0
     refund_ms: int = 2_000
     """How long a refund takes."""
+    refuses_splits: int = 0
+    refuses_returns: int = 0
+    """Of what it has split."""
     refuses_payouts: int = 0
     payout_ms: int = 5_000
     """How long a payout takes."""
@@ -180,6 +188,15 @@ class Sandbox:
     """The channel named `sandbox`."""
 
     methods = METHODS
+    tables = _TABLES
+    dues: tuple[str, ...] = (
+        "SELECT min(next_at) FROM delivery",
+        "SELECT min(due) FROM charge WHERE state = 'waiting'",
+        "SELECT min(arrives_at) FROM underway",
+        "SELECT min(decided_at) FROM refund WHERE state = 'waiting'",
+        "SELECT min(decided_at) FROM payout WHERE state = 'waiting'",
+    )
+    """Each finds when time has something to do next."""
 
     headers = (TIMESTAMP, SIGNATURE)
 
@@ -209,7 +226,7 @@ class Sandbox:
             self._books.set_busy_timeout(BUSY_MS)  # another process of the same cloud may be writing in them
             self._books.execute("PRAGMA journal_mode=WAL").fetchall()
             self._books.execute("PRAGMA synchronous=FULL").fetchall()
-        self._books.execute(_TABLES).fetchall()
+        self._books.execute(self.tables).fetchall()
 
     def close(self) -> None:
         """Close its books."""
@@ -454,9 +471,7 @@ class Sandbox:
             return None
         with self._books:
             self._expire(reference)
-            self._finish_charges()
-            self._finish_refunds()
-            self._finish_payouts()
+            self._finish()
         return self._event(reference, request)
 
     def statement(self, currency: str) -> list[StatementLine]:
@@ -492,9 +507,7 @@ class Sandbox:
         with self._books:
             for (reference,) in self._rows("SELECT reference FROM charge WHERE state = 'waiting' AND due <= ?", self._now()):
                 self._expire(reference)
-            self._finish_charges()
-            self._finish_refunds()
-            self._finish_payouts()
+            self._finish()
         due = self._rows(
             "SELECT number, body, tries FROM delivery WHERE next_at <= ? ORDER BY next_at, number LIMIT ?", self._now(), DELIVERIES_AT_ONCE
         )
@@ -516,17 +529,7 @@ class Sandbox:
 
     def next_due(self) -> int | None:
         """When `run_once` will next have something to do, in milliseconds since 1970."""
-        times = [
-            row[0]
-            for sql in (
-                "SELECT min(next_at) FROM delivery",
-                "SELECT min(due) FROM charge WHERE state = 'waiting'",
-                "SELECT min(arrives_at) FROM underway",
-                "SELECT min(decided_at) FROM refund WHERE state = 'waiting'",
-                "SELECT min(decided_at) FROM payout WHERE state = 'waiting'",
-            )
-            for row in self._rows(sql)
-        ]
+        times = [row[0] for sql in self.dues for row in self._rows(sql)]
         return min((at for at in times if at is not None), default=None)
 
     # Inside
@@ -563,6 +566,12 @@ class Sandbox:
     def _expire(self, reference: str) -> None:
         if self._row("SELECT 1 FROM charge WHERE reference = ? AND state = 'waiting' AND due <= ?", reference, self._now()):
             self._conclude(reference, Said.EXPIRED)
+
+    def _finish(self) -> None:
+        """Everything that time has decided."""
+        self._finish_charges()
+        self._finish_refunds()
+        self._finish_payouts()
 
     def _finish_charges(self) -> None:
         for (reference,) in sorted(self._rows("DELETE FROM underway WHERE arrives_at <= ? RETURNING reference", self._now())):

@@ -1,0 +1,91 @@
+"""Who keeps what a channel has collected until an order is settled, and how the provider that keeps it is told to split it (分账)."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from yunduan.kernel.ids import AccountId, OrderId, ShopId, TransferId, sibling
+from yunduan.kernel.money import Money
+
+SplitId = Annotated[str, Meta(pattern=r"^spl_[0-9a-z]{1,40}(?![\s\S])", description="What a provider is asked to divide of one order.")]
+
+
+class Custody(StrEnum):
+    """Who keeps what a channel has collected for an order."""
+
+    PLATFORM = "platform"
+    """The marketplace: the channel owes it to us, and a settlement moves it here."""
+    PROVIDER = "provider"
+    """The channel's provider: it goes to a shop by the provider's own split, and never through our hands."""
+
+
+class SplitState(StrEnum):
+    """Where a split stands."""
+
+    ASKED = "asked"
+    """The provider has to do it, or has yet to say that it has."""
+    DONE = "done"
+    REFUSED = "refused"
+    """The provider would not do it: it keeps the money, and operators may have it asked again."""
+
+
+class Split(Struct, frozen=True, kw_only=True):
+    """How the provider divides what it keeps of one order over one charge, between the shop and the marketplace.
+
+    `serial` counts how often it has been asked anew; `from_shop` and `from_marketplace` (minor units) are what has been asked back of it
+    since it was done, for refunds.
+    """
+
+    id: SplitId
+    order_id: OrderId
+    shop_id: ShopId
+    channel: str
+    reference: str
+    to_shop: Money
+    to_marketplace: Money
+    state: SplitState
+    at: int
+    serial: int = 0
+    from_shop: int = 0
+    from_marketplace: int = 0
+
+    @property
+    def whole(self) -> Money:
+        """What leaves the provider's hold."""
+        return self.to_shop + self.to_marketplace
+
+    @property
+    def request(self) -> str:
+        """The name by which the provider knows it: another one each time that it is asked anew."""
+        return f"{self.id}{self.serial:02d}"
+
+
+def split_id(order_id: OrderId, place: int) -> SplitId:
+    """The name of a split: of one order, by the place of what funded it."""
+    return f"{sibling(order_id, 'spl')}{place:02d}"
+
+
+def split_step(split: Split, step: str) -> TransferId:
+    """The id of a posting of a split, which happens once."""
+    return TransferId(f"{sibling(split.request, step)}0")
+
+
+def held_account(channel: str, currency: str) -> AccountId:
+    """What a provider keeps for orders: below zero by that, for it is owed."""
+    return AccountId(f"acc_held{channel}{currency.lower()}")
+
+
+def given_account(channel: str, currency: str) -> AccountId:
+    """What a provider has given to shops there, less what came back of it: below zero by that, and beside it what the shops received."""
+    return AccountId(f"acc_given{channel}{currency.lower()}")
+
+
+def own_account(channel: str, currency: str) -> AccountId:
+    """What the marketplace itself has at a provider: below zero by that, above by what it owes there."""
+    return AccountId(f"acc_own{channel}{currency.lower()}")
+
+
+def received_account(shop: ShopId, currency: str) -> AccountId:
+    """What providers have given to a shop, less what came back of it: the shop has it there, and it is never paid out here."""
+    return AccountId(f"{sibling(shop, 'rcv')}{currency.lower()}")

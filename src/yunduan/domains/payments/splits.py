@@ -1,0 +1,160 @@
+"""How an order is settled whose money a provider keeps: the provider is asked to split it, and the shop has it when it answers."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from yunduan.domains.ledger.commands import PostTransfers
+from yunduan.domains.payments import model, postings, recourse, splitting
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
+from yunduan.domains.payments.facts import EscrowSettled, SplitAsked, SplitRefused
+from yunduan.domains.payments.model import Escrow, EscrowState, Outcome, PaymentRefusal, Settlement, Split, SplitState
+from yunduan.domains.payments.store import ESCROWS, OUTGOING, SPLITS
+from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money, zero
+from yunduan.kernel.refusals import Refused, invariant
+from yunduan.runtime.registry import handles
+from yunduan.runtime.transaction import Tx
+
+
+class SplitStands(Struct, frozen=True, kw_only=True):
+    """Where a split stands now."""
+
+    split_id: model.SplitId
+    state: SplitState
+    amount: Money
+
+
+class AskSplitAgain(Command[SplitStands], refuses={PaymentRefusal.SPLIT_NOT_FOUND, PaymentRefusal.SPLIT_NOT_REFUSED}):
+    """Have a provider asked anew for a split that it has refused, once what it refused it for is put right there."""
+
+    split_id: model.SplitId
+
+
+def settle(tx: Tx, escrow: Escrow, commission: Money) -> Settlement:
+    """Give the shop what is held: at once what the marketplace keeps, by the provider's split what a provider does.
+
+    An order that both keep is settled whole: nothing of it leaves before the provider has answered.
+    """
+    settlement = model.settle(escrow, commission)
+    splits = model.splits_of(escrow, settlement, now=tx.now)
+    if not splits:
+        _settled(tx, escrow, settlement)
+        return settlement
+    tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SPLITTING, commission=commission))
+    for split in splits:
+        tx.add(SPLITS, split.id, split)
+        _have_asked(tx, split)
+        tx.tell(
+            SplitAsked(
+                split_id=split.id,
+                order_id=split.order_id,
+                shop_id=split.shop_id,
+                channel=split.channel,
+                to_shop=split.to_shop,
+                to_marketplace=split.to_marketplace,
+            )
+        )
+    return settlement
+
+
+def _settled(tx: Tx, escrow: Escrow, settlement: Settlement) -> None:
+    """Empty the escrow of what the marketplace keeps, and close it."""
+    if escrow.held:
+        tx.send(postings.settle(escrow, settlement).command())
+        recourse.credited(tx, escrow.shop_id, escrow.held.currency, escrow.order_id)
+    tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SETTLED, held=zero(escrow.held.currency)))
+    tx.tell(EscrowSettled(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=settlement.to_shop, commission=settlement.commission))
+
+
+def _have_asked(tx: Tx, split: Split) -> None:
+    errand = Outgoing(
+        id=split.request,
+        kind=OutgoingKind.SPLIT,
+        state=OutgoingState.WAITING,
+        channel=split.channel,
+        reference=split.reference,
+        amount=split.whole,
+        cause=split.id,
+        next_at=tx.now,
+        custody=model.Custody.PROVIDER,
+    )
+    tx.add(OUTGOING, errand.id, errand)
+
+
+# What providers answer
+
+
+def done(tx: Tx, outgoing: Outgoing) -> None:
+    """The provider has divided it; with the last of an order the rest of it is settled too."""
+    split = replace(_found(tx, outgoing), state=SplitState.DONE)
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+    tx.put(SPLITS, split.id, split)
+    escrow = tx.get(ESCROWS, split.order_id)
+    invariant(escrow is not None and escrow.state is EscrowState.SPLITTING, "what is split was held")
+    if escrow is None:
+        return
+    tx.send(splitting.split(escrow, split).command())
+    recourse.credited(tx, split.shop_id, split.to_shop.currency, split.request)
+    escrow = replace(escrow, held=escrow.held - split.whole)
+    tx.put(ESCROWS, escrow.order_id, escrow)
+    splits = of_order(tx, escrow)
+    if all(one.state is SplitState.DONE for one in splits):
+        _finish(tx, escrow, splits)
+
+
+def _finish(tx: Tx, escrow: Escrow, splits: list[Split]) -> None:
+    """Settle what the marketplace keeps of it, tell of the whole, and close the escrow."""
+    currency = escrow.held.currency
+    commission = escrow.commission or zero(currency)
+    ours = commission - model.total(currency, [split.to_marketplace for split in splits])
+    rest = Settlement(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=escrow.held - ours, commission=ours)
+    if escrow.held:
+        tx.send(postings.settle(escrow, rest).command())
+        recourse.credited(tx, escrow.shop_id, currency, escrow.order_id)
+    else:
+        tx.send(PostTransfers(transfers=(), closing=(escrow.account,)))
+    tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SETTLED, held=zero(currency), commission=None))
+    to_shop = rest.to_shop + model.total(currency, [split.to_shop for split in splits])
+    tx.tell(EscrowSettled(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=to_shop, commission=commission))
+
+
+def refused(tx: Tx, outgoing: Outgoing) -> None:
+    """The provider will not divide it, and keeps it: operators look after it."""
+    split = replace(_found(tx, outgoing), state=SplitState.REFUSED)
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
+    tx.put(SPLITS, split.id, split)
+    tx.tell(SplitRefused(split_id=split.id, order_id=split.order_id, shop_id=split.shop_id, channel=split.channel, amount=split.whole))
+
+
+def of_order(tx: Tx, escrow: Escrow) -> list[Split]:
+    """Every split of an order that was settled, or is about to be."""
+    found = [tx.get(SPLITS, model.split_id(escrow.order_id, place)) for place, _ in model.kept_by_providers(escrow)]
+    return [split for split in found if split is not None]
+
+
+def _found(tx: Tx, outgoing: Outgoing) -> Split:
+    split = tx.get(SPLITS, outgoing.cause)
+    invariant(split is not None and split.request == outgoing.id, "a provider answers what it was asked last")
+    return split  # type: ignore[return-value] # the line above says so
+
+
+WORDS = {OutgoingKind.SPLIT: {Outcome.SPLIT: OutgoingState.DONE, Outcome.SPLIT_REFUSED: OutgoingState.REFUSED}}
+"""What the end of an errand is called."""
+ENDS = {(OutgoingKind.SPLIT, OutgoingState.DONE): done, (OutgoingKind.SPLIT, OutgoingState.REFUSED): refused}
+
+
+# What operators do
+
+
+@handles(AskSplitAgain)
+def ask_split_again(tx: Tx, ask: AskSplitAgain) -> SplitStands:
+    """Under a new name, for the provider answers the old one as before."""
+    split = tx.get(SPLITS, ask.split_id)
+    if split is None:
+        raise Refused(PaymentRefusal.SPLIT_NOT_FOUND)
+    if split.state is not SplitState.REFUSED:
+        raise Refused(PaymentRefusal.SPLIT_NOT_REFUSED, split.state)
+    split = replace(split, state=SplitState.ASKED, serial=split.serial + 1)
+    tx.put(SPLITS, split.id, split)
+    _have_asked(tx, split)
+    return SplitStands(split_id=split.id, state=split.state, amount=split.whole)
