@@ -32,6 +32,8 @@ AlarmId = NewType("AlarmId", _ID)
 JobId = NewType("JobId", _ID)
 NoticeLetterId = NewType("NoticeLetterId", _ID)
 
+LAST = "~"
+"""Sorts behind every id."""
 MILLISECONDS_DIGITS, SERIAL_DIGITS, ENTROPY_DIGITS = 11, 5, 10
 
 

@@ -5,10 +5,11 @@ import pytest
 from msgspec.structs import replace
 
 from support.payments import BUYER, DAY, KEEPER, MINUTE, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part
-from yunduan.domains.payments import drawing, model
+from yunduan.domains.payments import charging_back, drawing, model
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackFile, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import Chargeback, ChargebackState, EscrowState, Mismatch, PaymentRefusal, PieceState
 from yunduan.domains.payments.payouts import PayOutShop
 from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, RefundOf
@@ -356,6 +357,17 @@ def test_a_refund_on_its_way_when_the_bank_takes_all_back_is_not_paid_twice(mark
     assert books(market) == {"channel": -600 - 400, "wallet": 400}
     assert market.escrow(10).held == cny(600)
     assert agree(market)
+
+
+def test_each_sum_that_makes_up_for_what_was_borne_has_a_name_of_its_own(market: Market) -> None:
+    """By its chargeback and its number there, however alike two ids are."""
+    one = found(market, take(market, paid(market)))
+    alike = replace(one, id=f"cbk_{'0' * 21}{one.id[-5:]}")
+    errand = Outgoing(
+        id="req_1", kind=OutgoingKind.REFUND, state=OutgoingState.ASKED, channel="sandbox", reference="", amount=cny(1), cause=""
+    )
+    moved = [charging_back.offset(each, errand, cny(1)).transfers for each in (one, replace(one, offsets=1), alike)]
+    assert len({transfer.id for transfers in moved for transfer in transfers}) == 3
 
 
 def test_evidence_is_given_until_it_is_due_and_a_courier_takes_it_to_the_channel(market: Market) -> None:

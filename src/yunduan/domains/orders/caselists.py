@@ -10,7 +10,7 @@ from yunduan.domains.orders.casepictures import PictureId
 from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said, Shown
 from yunduan.domains.orders.model import OrderRefusal, Who
 from yunduan.domains.orders.queries.paging import PageSize, paged
-from yunduan.kernel.ids import CaseId, OrderId, PersonId, ShopId, VariantId
+from yunduan.kernel.ids import LAST, CaseId, OrderId, PersonId, ShopId, VariantId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -172,13 +172,13 @@ def cases_of_order(at: Asking, ask: CasesOfOrder) -> CasePage:
 def shop_cases(at: Asking, ask: ShopCases) -> CasePage:
     """One page by the index of shops and states."""
     states = (ask.state,) if ask.state else tuple(cases.DEADLINES_MS)
-    return _page(at, store.cases_of_shop(at, ask.shop_id, states, ask.before or store.LAST, ask.limit + 1), ask.limit)
+    return _page(at, store.cases_of_shop(at, ask.shop_id, states, ask.before or LAST, ask.limit + 1), ask.limit)
 
 
 @answers(Disputes)
 def disputes(at: Asking, ask: Disputes) -> CasePage:
     """One page by the index of states."""
-    return _page(at, store.cases_in(at, (ask.state,), ask.before or store.LAST, ask.limit + 1), ask.limit)
+    return _page(at, store.cases_in(at, (ask.state,), ask.before or LAST, ask.limit + 1), ask.limit)
 
 
 def _page(at: Asking, found: Sequence[CaseId], limit: int) -> CasePage:

@@ -12,7 +12,7 @@ from yunduan.domains.orders.cases import CaseState
 from yunduan.domains.orders.model import OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.orders.queries.lists import StateTotal
 from yunduan.domains.payments.days import AccountDay, MoneyOfMarketDay, MoneyOfShopDay, ShopDayMoney, Turnover
-from yunduan.kernel.ids import ShopId
+from yunduan.kernel.ids import LAST, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -165,7 +165,7 @@ def market_day(at: Asking, ask: MarketDay) -> MarketDayView:
         accounts=book.accounts,
         balanced=book.balanced,
         payouts=book.payouts,
-        disputes=len(store.cases_in(at, (CaseState.HEARD,), store.LAST, DISPUTES_MAX)),
+        disputes=len(store.cases_in(at, (CaseState.HEARD,), LAST, DISPUTES_MAX)),
         alerts=book.alerts,
         block=book.block,
     )

@@ -13,7 +13,7 @@ from yunduan.domains.orders.facts import ReviewJudged, ReviewReported
 from yunduan.domains.orders.model import OrderRefusal, ReportReason, Review, ReviewReport, Verdict, WordKind
 from yunduan.domains.orders.queries.paging import PageSize, paged
 from yunduan.domains.orders.steps import sealed
-from yunduan.kernel.ids import GoodsId, ReviewId, ShopId
+from yunduan.kernel.ids import LAST, GoodsId, ReviewId, ShopId
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import answers, handles
@@ -215,7 +215,7 @@ def my_reports(at: Asking, ask: MyReports) -> MyReportsPage:
     """One page by the index of reporters."""
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     person = at.actor.person
-    shown, before = paged(store.reports_of(at, person, ask.before or store.LAST, ask.limit + 1), ask.limit)
+    shown, before = paged(store.reports_of(at, person, ask.before or LAST, ask.limit + 1), ask.limit)
     found = at.get_many(store.REPORT, [(id, person) for id in shown])
     items = tuple(
         [

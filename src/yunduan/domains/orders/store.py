@@ -323,10 +323,6 @@ def keep_cart(tx: Tx, cart: Cart, lines: tuple[CartLine, ...]) -> None:
 # Lists
 
 
-LAST = "~"
-"""Sorts behind every id."""
-
-
 def filed(tx: Tx, orders: Sequence[Order], *, through: OrderId) -> None:
     """File orders under their buyers and, by the state they are in now, under their shops; sorted, so that a page is written once."""
     for row in sorted((order.buyer, order.id) for order in orders):

@@ -51,7 +51,7 @@ from yunduan.domains.payments.model.chargebacks import (
 )
 from yunduan.domains.payments.returning import open_purse
 from yunduan.domains.payments.store import CHARGEBACKS, ESCROWS, EVIDENCE, OUTGOING, PAYMENTS
-from yunduan.kernel.ids import OrderId, PersonId, ShopId
+from yunduan.kernel.ids import LAST, OrderId, PersonId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import AMOUNT_MAX, Money, split, zero
 from yunduan.kernel.refusals import Refused, invariant
@@ -61,8 +61,6 @@ from yunduan.runtime.transaction import Tx
 SAID = frozenset({Outcome.CHARGED_BACK, Outcome.CHARGEBACK_WON, Outcome.CHARGEBACK_LOST})
 """What a channel says of chargebacks."""
 REFUNDS_MAX = 1_000
-LAST = "~"
-"""Sorts behind every id."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -435,7 +433,7 @@ def made_up(tx: Tx, outgoing: Outgoing) -> Money:
             amount = drawing.least(left, one.borne - one.offset)
             if amount:
                 tx.send(charging_back.offset(one, outgoing, amount).command())
-                tx.put(CHARGEBACKS, one.id, replace(one, offset=one.offset + amount))
+                tx.put(CHARGEBACKS, one.id, replace(one, offset=one.offset + amount, offsets=one.offsets + 1))
                 left = left - amount
     return left
 

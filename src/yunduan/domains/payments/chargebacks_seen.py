@@ -8,7 +8,7 @@ from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import chargebacks, store
 from yunduan.domains.payments.model import Chargeback, ChargebackId, ChargebackState, PaymentRefusal
 from yunduan.domains.payments.store import CHARGEBACKS
-from yunduan.kernel.ids import OrderId, PersonId, ShopId
+from yunduan.kernel.ids import LAST, OrderId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import Refused
@@ -16,8 +16,6 @@ from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 CHARGEBACKS_MAX = 100
-LAST = "~"
-"""Sorts behind every place."""
 _Limit = Annotated[int, Meta(ge=1, le=CHARGEBACKS_MAX)]
 Before = Annotated[str, Meta(pattern=r"^([0-9a-f]{11}cbk_[0-9a-f]{26})?(?![\s\S])", description="The `next` of the page before.")]
 

@@ -32,7 +32,7 @@ from yunduan.domains.payments.postings import (
     shortfall,
     wallet,
 )
-from yunduan.kernel.ids import ShopId, TransferId
+from yunduan.kernel.ids import ShopId, TransferId, sibling
 from yunduan.kernel.money import Money
 
 
@@ -129,8 +129,7 @@ def to_others(chargeback: Chargeback) -> Movement:
 def offset(chargeback: Chargeback, outgoing: Outgoing, amount: Money) -> Movement:
     """What a channel would not give back, since the payer's bank had taken it already, makes up for what was borne for that."""
     source, target = returning_account(outgoing.channel, amount.currency), losses(amount.currency)
-    kind, _, digits = outgoing.id.partition("_")
-    id = TransferId(f"ofs_{kind}{digits}{chargeback.id[-5:]}")
+    id = TransferId(f"{sibling(chargeback.id, 'ofs')}{chargeback.offsets:03d}")
     moved = OFFSET.move(id, amount, source=source, target=target.id)
     return Movement(transfers=moved, opening=(target,))
 

@@ -126,7 +126,8 @@ def _name(tx: Tx, owner: str, channel: str, account: BankAccount) -> PayeeAsked:
     return PayeeAsked(payee_id=payee.id, state=payee.state, usable_at=usable_at)
 
 
-def _usable(tx: Tx, owner: str) -> Payee:
+def usable(tx: Tx, owner: str) -> Payee:
+    """The account that somebody is paid out to; refuses when there is none, or nothing may be paid to it yet."""
     return payees.usable(tx.get(PAYEES, owner), tx.port(PaymentSettings), now=tx.now)
 
 
@@ -140,10 +141,10 @@ def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, channel: str, amount: Mo
 @handles(Withdraw)
 def withdraw(tx: Tx, ask: Withdraw) -> PayoutMoved:
     """Whoever asks takes of their own."""
-    _usable(tx, tx.actor.person)
+    payee = usable(tx, tx.actor.person)
     payees.check_amount(ask.amount)
     limits.use(tx, tx.actor.person, Way.OUT, ask.amount)
-    return begin(tx, tx.actor.person, ask.amount, asked_by=tx.actor.person)
+    return begin(tx, payee, ask.amount, asked_by=tx.actor.person)
 
 
 @handles(PayOutShop)
@@ -151,19 +152,18 @@ def pay_out_shop(tx: Tx, ask: PayOutShop) -> PayoutMoved:
     """The edge has looked at the caller's role in this shop."""
     if recourse.standing(tx, ask.shop_id, ask.amount.currency).owed:
         raise Refused(PaymentRefusal.SHOP_OWES)
-    return begin(tx, ask.shop_id, ask.amount, asked_by=tx.actor.person)
+    return begin(tx, usable(tx, ask.shop_id), ask.amount, asked_by=tx.actor.person)
 
 
-def begin(tx: Tx, owner: str, amount: Money, *, asked_by: PersonId, unclaimed: str = "") -> PayoutMoved:
+def begin(tx: Tx, payee: Payee, amount: Money, *, asked_by: PersonId, unclaimed: str = "") -> PayoutMoved:
     """What is paid out leaves the account now, and is on its way until the channel has said what became of it."""
-    payee = _usable(tx, owner)
     tx.port(Channels).named(payee.channel)
     limit = tx.port(PaymentSettings).approve_above
     payout = payees.begun(tx.id("pyo"), payee, amount, asked_by=asked_by, approve_above=limit, now=tx.now)
     payout = replace(payout, unclaimed=unclaimed)
     tx.send(postings.pay_out(payout).command())
     tx.add(PAYOUTS, payout.id, payout)
-    tx.tell(PayoutBegun(payout_id=payout.id, owner=owner, amount=amount, is_awaited=payout.state is PayoutState.AWAITED))
+    tx.tell(PayoutBegun(payout_id=payout.id, owner=payee.owner, amount=amount, is_awaited=payout.state is PayoutState.AWAITED))
     if payout.state is PayoutState.SENT:
         _send(tx, payout)
     return _moved(payout)

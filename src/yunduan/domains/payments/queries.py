@@ -26,7 +26,7 @@ from yunduan.domains.payments.model import (
 )
 from yunduan.domains.payments.store import CHARGEBACKS, ESCROWS, OUTGOING, PAYMENTS, REFUNDS
 from yunduan.domains.payments.unclaimed import unclaimed_account
-from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId
+from yunduan.kernel.ids import LAST, AccountId, OrderId, PaymentId, PersonId, RefundId, ShopId, TransferId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency, Money
 from yunduan.kernel.refusals import Refused
@@ -35,8 +35,6 @@ from yunduan.runtime.transaction import Asking
 
 ALERTS_MAX = 100
 CHARGEBACKS_MAX = 1_000
-LAST = "~"
-"""Sorts behind every id."""
 FEE = ".fee"
 """How the name of a chargeback ends in a channel's statement where its fee is meant."""
 READERS = ("admin", "finance", "service", "risk")

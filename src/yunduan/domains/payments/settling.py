@@ -109,7 +109,7 @@ def _pay_out(tx: Tx, plan: Plan, amount: Money) -> None:
         or payee.channel not in tx.port(Channels).by_name
     ):
         return
-    payouts.begin(tx, plan.shop_id, amount, asked_by=plan.set_by)
+    payouts.begin(tx, payee, amount, asked_by=plan.set_by)
 
 
 # The forecast

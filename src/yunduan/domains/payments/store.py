@@ -31,31 +31,32 @@ DOCUMENTS_REMEMBERED = 1_000
 """Wide, and rarely wanted again soon."""
 
 
-def _documents(kind: type[Document], name: str, key: str) -> Table[Any, Document]:
-    """A table of documents with their state beside them."""
+def _documents(kind: type[Document], name: str, key: str, *, of: str = "", flag: str = "") -> Table[Any, Document]:
+    """A table of documents with their state beside them, whose they are, which never changes, and a flag, if they are found by these."""
     decode = msgspec.json.Decoder(kind).decode
+    fixed, flags = [of] * bool(of), [flag] * bool(flag)
 
     def value(row: Row) -> Document:
-        return decode(row[2])
+        return decode(row[-1])
 
     def row(document: Document) -> Row:
-        return (getattr(document, key), getattr(document, "state").value, _encode(document))  # noqa: B009 - any document's
+        owner, marked = [getattr(document, one) for one in fixed], [int(getattr(document, one)) for one in flags]
+        return (getattr(document, key), *owner, getattr(document, "state").value, *marked, _encode(document))  # noqa: B009 - any document's
 
-    return Table(name=name, columns={key: str, "state": str, "body": bytes}, value=value, row=row, remembered=DOCUMENTS_REMEMBERED)
+    return Table(
+        name=name,
+        columns={key: str, **dict.fromkeys(fixed, str), "state": str, **dict.fromkeys(flags, int), "body": bytes},
+        value=value,
+        row=row,
+        updates=("state", *flags, "body"),
+        remembered=DOCUMENTS_REMEMBERED,
+    )
 
 
 PAYMENTS: Table[PaymentId, Payment] = _documents(Payment, "payment", "id")
 ESCROWS: Table[OrderId, Escrow] = _documents(Escrow, "escrow", "order_id")
 
-_refund = msgspec.json.Decoder(Refund).decode
-REFUNDS: Table[RefundId, Refund] = Table(
-    name="payment_refund",
-    columns={"id": str, "order_id": str, "state": str, "body": bytes},
-    value=lambda row: _refund(row[3]),
-    row=lambda refund: (refund.id, refund.order_id, refund.state.value, _encode(refund)),
-    updates=("state", "body"),
-    remembered=DOCUMENTS_REMEMBERED,
-)
+REFUNDS: Table[RefundId, Refund] = _documents(Refund, "payment_refund", "id", of="order_id")
 
 _outgoing = msgspec.json.Decoder(Outgoing).decode
 OUTGOING: Table[str, Outgoing] = Table(
@@ -86,25 +87,9 @@ PAYEES: Table[str, Payee] = _documents(Payee, "payment_payee", "owner")
 
 PLANS: Table[ShopId, Plan] = _documents(Plan, "payment_plan", "shop_id")
 
-_payout = msgspec.json.Decoder(Payout).decode
-PAYOUTS: Table[str, Payout] = Table(
-    name="payment_payout",
-    columns={"id": str, "owner": str, "state": str, "body": bytes},
-    value=lambda row: _payout(row[3]),
-    row=lambda payout: (payout.id, payout.owner, payout.state.value, _encode(payout)),
-    updates=("state", "body"),
-    remembered=DOCUMENTS_REMEMBERED,
-)
+PAYOUTS: Table[str, Payout] = _documents(Payout, "payment_payout", "id", of="owner")
 
-_unclaimed = msgspec.json.Decoder(Unclaimed).decode
-UNCLAIMED: Table[str, Unclaimed] = Table(
-    name="payment_unclaimed",
-    columns={"id": str, "payer": str, "state": str, "is_late": int, "body": bytes},
-    value=lambda row: _unclaimed(row[4]),
-    row=lambda one: (one.id, one.payer, one.state.value, int(one.is_late), _encode(one)),
-    updates=("state", "is_late", "body"),
-    remembered=DOCUMENTS_REMEMBERED,
-)
+UNCLAIMED: Table[str, Unclaimed] = _documents(Unclaimed, "payment_unclaimed", "id", of="payer", flag="is_late")
 
 _split = msgspec.json.Decoder(Split).decode
 SPLITS: Table[str, Split] = Table(
@@ -125,15 +110,7 @@ ALERTS: Table[str, Alert] = Table(
 )
 
 
-_chargeback = msgspec.json.Decoder(Chargeback).decode
-CHARGEBACKS: Table[str, Chargeback] = Table(
-    name="payment_chargeback",
-    columns={"id": str, "reference": str, "state": str, "body": bytes},
-    value=lambda row: _chargeback(row[3]),
-    row=lambda chargeback: (chargeback.id, chargeback.reference, chargeback.state.value, _encode(chargeback)),
-    updates=("state", "body"),
-    remembered=DOCUMENTS_REMEMBERED,
-)
+CHARGEBACKS: Table[str, Chargeback] = _documents(Chargeback, "payment_chargeback", "id", of="reference")
 
 EVIDENCE: Table[tuple[str, int], Stated] = Table(
     name="payment_evidence",
@@ -203,32 +180,32 @@ def open_alerts(reader: Reader, after: str, limit: int) -> list[Alert]:
 
 def refunds_of(reader: Reader, order_id: OrderId, before: str, limit: int) -> list[Refund]:
     """Refunds of an order, the latest first."""
-    return [_refund(body) for (body,) in reader.rows(_REFUNDS_OF, (order_id, before, limit))]
+    return [REFUNDS.value((body,)) for (body,) in reader.rows(_REFUNDS_OF, (order_id, before, limit))]
 
 
 def payouts_of(reader: Reader, owner: str, before: str, limit: int) -> list[Payout]:
     """Payouts of a person or a shop, the latest first."""
-    return [_payout(body) for (body,) in reader.rows(_PAYOUTS_OF, (owner, before, limit))]
+    return [PAYOUTS.value((body,)) for (body,) in reader.rows(_PAYOUTS_OF, (owner, before, limit))]
 
 
 def awaited_payouts(reader: Reader, after: str, limit: int) -> list[Payout]:
     """Payouts that have to be approved, the longest waiting first."""
-    return [_payout(body) for (body,) in reader.rows(_AWAITED, (after, limit))]
+    return [PAYOUTS.value((body,)) for (body,) in reader.rows(_AWAITED, (after, limit))]
 
 
 def open_payouts(reader: Reader, owner: str) -> list[Payout]:
     """Payouts of somebody that have not ended."""
-    return [_payout(body) for (body,) in reader.rows(_OPEN_PAYOUTS, (owner,))]
+    return [PAYOUTS.value((body,)) for (body,) in reader.rows(_OPEN_PAYOUTS, (owner,))]
 
 
 def unclaimed_of(reader: Reader, payer: PersonId, before: str, limit: int) -> list[Unclaimed]:
     """What channels would not give back to somebody, the latest first."""
-    return [_unclaimed(body) for (body,) in reader.rows(_UNCLAIMED_OF, (payer, before, limit))]
+    return [UNCLAIMED.value((body,)) for (body,) in reader.rows(_UNCLAIMED_OF, (payer, before, limit))]
 
 
 def late_unclaimed(reader: Reader, after: str, limit: int) -> list[Unclaimed]:
     """What has waited for its owner for long, the longest first."""
-    return [_unclaimed(body) for (body,) in reader.rows(_LATE, (after, limit))]
+    return [UNCLAIMED.value((body,)) for (body,) in reader.rows(_LATE, (after, limit))]
 
 
 def split(reader: Reader, id: str) -> Split | None:
@@ -256,7 +233,7 @@ def payout(reader: Reader, id: str) -> Payout | None:
 
 def chargebacks_on(reader: Reader, reference: str) -> list[Chargeback]:
     """Chargebacks of one charge."""
-    return [_chargeback(body) for (body,) in reader.rows(_CHARGEBACKS_ON, (reference,))]
+    return [CHARGEBACKS.value((body,)) for (body,) in reader.rows(_CHARGEBACKS_ON, (reference,))]
 
 
 def place_of(chargeback: Chargeback) -> str:

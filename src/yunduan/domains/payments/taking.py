@@ -10,15 +10,13 @@ from yunduan.domains.payments.model import PaymentRefusal
 from yunduan.domains.payments.returning import open_purse
 from yunduan.domains.payments.store import UNCLAIMED
 from yunduan.domains.payments.unclaimed import Into, Unclaimed, UnclaimedId, UnclaimedState
-from yunduan.kernel.ids import OrderId, PersonId
+from yunduan.kernel.ids import LAST, OrderId, PersonId
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.money import Money
 from yunduan.runtime.registry import answers, handles
 from yunduan.runtime.transaction import Asking, Tx
 
 UNCLAIMED_MAX = 100
-LAST = "~"
-"""Sorts behind every id."""
 _Limit = Annotated[int, Meta(ge=1, le=UNCLAIMED_MAX)]
 
 
@@ -101,7 +99,7 @@ def take_unclaimed(tx: Tx, ask: TakeUnclaimed) -> UnclaimedNow:
         currency = found.amount.currency
         open_purse(tx, person, model.wallet_account(person, currency), currency)
     else:
-        payouts.begin(tx, person, found.amount, asked_by=person, unclaimed=found.id)
+        payouts.begin(tx, payouts.usable(tx, person), found.amount, asked_by=person, unclaimed=found.id)
     owing.follow(tx, found)
     return _now(found)
 

@@ -17,6 +17,7 @@ from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries.paging import PAGE_MAX, PageSize, paged
 from yunduan.domains.payments.queries import MoneyOf
 from yunduan.kernel.ids import (
+    LAST,
     OrderId,
     PersonId,
     ShopId,
@@ -97,7 +98,7 @@ class OrdersByState(Query[tuple[StateTotal, ...]], slow=True):
 @answers(MyOrders)
 def my_orders(at: Asking, ask: MyOrders) -> OrderPage:
     """One page by the index of buyers, the newest orders looked through for what it does not have yet."""
-    found = store.page_of_buyer(at, at.actor.person, ask.state, ask.before or store.LAST, ask.limit + 1)
+    found = store.page_of_buyer(at, at.actor.person, ask.state, ask.before or LAST, ask.limit + 1)
     return _page(at, found, ask.state, ask.limit)
 
 
@@ -105,7 +106,7 @@ def my_orders(at: Asking, ask: MyOrders) -> OrderPage:
 def shop_orders(at: Asking, ask: ShopOrders) -> OrderPage:
     """One page by the index of shops and states."""
     states = (ask.state,) if ask.state else tuple(OrderState)
-    return _page(at, store.page_of_shop(at, ask.shop_id, states, ask.before or store.LAST, ask.limit + 1), ask.state, ask.limit)
+    return _page(at, store.page_of_shop(at, ask.shop_id, states, ask.before or LAST, ask.limit + 1), ask.state, ask.limit)
 
 
 def _page(at: Asking, found: Sequence[OrderId], state: OrderState | None, limit: int) -> OrderPage:

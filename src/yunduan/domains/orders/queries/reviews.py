@@ -10,6 +10,7 @@ from yunduan.domains.orders.model import (
 )
 from yunduan.domains.orders.queries.paging import PageSize
 from yunduan.kernel.ids import (
+    LAST,
     GoodsId,
     ReviewId,
     VariantId,
@@ -56,7 +57,7 @@ def reviews_of_goods(at: Asking, ask: ReviewsOfGoods) -> ReviewPage:
     Each text is opened by itself: a page of fifty takes 0.1 ms, and 0.5 ms when no author's key is remembered.
     """
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    found = store.reviews_of_goods(at, ask.goods_id, ask.before or store.LAST, ask.limit + 1)
+    found = store.reviews_of_goods(at, ask.goods_id, ask.before or LAST, ask.limit + 1)
     words = store.words_of(at, found[: ask.limit])
     items = tuple(
         ReviewView(

@@ -134,6 +134,8 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     borne: Money
     """What nobody else could bear: money that is on its way back already, or that has left the wallet."""
     offset: Money
+    offsets: int = 0
+    """How often something was made up for."""
     statements: int = 0
 
     @property
