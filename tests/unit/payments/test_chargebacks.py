@@ -1,21 +1,25 @@
 """Chargebacks: what a payer's bank takes back, who bears it, what is restored when it is won, and what a channel may not say."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from support.payments import BUYER, DAY, KEEPER, MINUTE, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part
+from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.payments import charging_back, drawing, model
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackFile, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.model import Chargeback, ChargebackState, EscrowState, Mismatch, PaymentRefusal, PieceState
+from yunduan.domains.payments.model import Chargeback, ChargebackState, ChargeState, EscrowState, Mismatch, PaymentRefusal, PieceState
 from yunduan.domains.payments.payouts import PayOutShop
 from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.store import CHARGEBACKS
-from yunduan.domains.payments.unclaimed import unclaimed_account
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into, unclaimed_account
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
@@ -356,6 +360,47 @@ def test_a_refund_on_its_way_when_the_bank_takes_all_back_is_not_paid_twice(mark
     decide(market, name, won=True)
     assert books(market) == {"channel": -600 - 400, "wallet": 400}
     assert market.escrow(10).held == cny(600)
+    assert agree(market)
+
+
+def test_of_a_refused_refund_only_what_the_bank_has_not_paid_is_owed_and_said_to_be(market: Market) -> None:
+    """The channel says twice that it refuses the whole: it was asked for the whole."""
+    market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000, doubles=1_000)
+    reference = paid(market)
+    market.refund(1, 10, 400)
+    market.run_errands()
+    name = take(market, reference, 800)
+    market.pass_time(MINUTE)
+    assert alerts(market) == []
+    decide(market, name, won=False)
+    me = Actor(person=BUYER)
+    assert market.world.ask(MoneyOf(person_id=BUYER)).on_its_way == (cny(200),)
+    (waiting,) = market.world.ask(UnclaimedOf(), actor=me).items
+    market.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=me)
+    (piece,) = market.world.ask(RefundOf(refund_id=REFUND.format(1))).pieces
+    assert (piece.state, piece.amount, piece.rest, piece.from_bank) == (PieceState.DIVERTED, cny(400), cny(200), 200)
+    assert [one["diverted"]["amount"] for one in told(market, "RefundFinished")] == [200]
+    assert agree(market)
+
+
+def told(market: Market, kind: str) -> list[dict[str, Any]]:
+    """Facts of a kind."""
+    return [msgspec.json.decode(body) for (body,) in market.world.rows("SELECT body FROM fact WHERE kind = ? ORDER BY seq", kind)]
+
+
+def test_of_late_money_that_goes_back_to_nobody_only_the_rest_is_owed(market: Market) -> None:
+    """The bank has taken a part of it before the channel has refused to return it."""
+    market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000, doubles=1_000)
+    started = market.pay(1, [part(10, 1_000)], [by_channel(1_000)])
+    market.world.send(AbandonPayment(payment_id=started.payment_id))
+    market.decide(started)
+    market.tell()
+    market.run_errands()
+    decide(market, take(market, market.payment(1).charges[0].reference, 300), won=False)
+    market.pass_time(MINUTE)
+    (charge,) = market.payment(1).charges
+    assert (charge.state, charge.amount, charge.rest) == (ChargeState.UNCLAIMED, cny(1_000), cny(700))
+    assert (market.world.ask(MoneyOf(person_id=BUYER)).on_its_way, alerts(market)) == ((cny(700),), [])
     assert agree(market)
 
 

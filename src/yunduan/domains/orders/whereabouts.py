@@ -126,9 +126,8 @@ def _parts(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
         rest = (MoneyPart(where=Whereabouts.EARNED, amount=left),)
     elif order.state is OrderState.CANCELLED and not order.progress.paid_at:
         rest = _before(at, order)
-    by_bank = ((Whereabouts.CONTESTED, taken), (Whereabouts.CHARGED_BACK, order.progress.lost))
-    banks = tuple([MoneyPart(where=where, amount=Money(amount=sum_, currency=order.currency)) for where, sum_ in by_bank if sum_])
-    return rest + banks + _given_back(at, order)
+    back = ((Whereabouts.CONTESTED, taken), *_given_back(at, order).items())
+    return rest + tuple([MoneyPart(where=where, amount=Money(amount=sum_, currency=order.currency)) for where, sum_ in back if sum_])
 
 
 def _before(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
@@ -146,17 +145,18 @@ def _held_until(at: Asking, order: Order) -> int:
     return order.progress.receive_by if order.state is OrderState.SHIPPED else dispatch_by(order, at.port(OrderSettings))
 
 
-def _given_back(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
+def _given_back(at: Asking, order: Order) -> dict[Whereabouts, int]:
     """What the buyer has been given back, by where it is."""
     if not order.progress.refunded or not order.progress.paid_at:
-        return ()
-    found = dict.fromkeys(_GIVEN_BACK, 0)
+        return {}
+    found = dict.fromkeys(_GIVEN_BACK, 0) | {Whereabouts.CHARGED_BACK: order.progress.lost}
     for refund in at.ask(RefundsOf(order_id=order.id, limit=REFUNDS_MAX)):
         for piece in refund.pieces:
             if piece.kind is not TenderKind.PROMOTION:
-                found[_place(piece.kind, piece.state)] += piece.amount.amount
-    found[Whereabouts.RETURNED] += order.progress.refunded - order.progress.lost - sum(found.values())  # those of long ago
-    return tuple([MoneyPart(where=where, amount=Money(amount=sum_, currency=order.currency)) for where, sum_ in found.items() if sum_])
+                found[_place(piece.kind, piece.state)] += piece.rest.amount
+                found[Whereabouts.CHARGED_BACK] += piece.from_bank
+    found[Whereabouts.RETURNED] += order.progress.refunded - sum(found.values())  # those of long ago
+    return found
 
 
 def _place(kind: TenderKind, state: PieceState) -> Whereabouts:
@@ -171,7 +171,14 @@ _PLACES = {
     PieceState.DIVERTED: Whereabouts.IN_WALLET,
     PieceState.PAID_OUT: Whereabouts.IN_ACCOUNT,
 }
-_GIVEN_BACK = (Whereabouts.RETURNED, Whereabouts.RETURNING, Whereabouts.UNCLAIMED, Whereabouts.IN_WALLET, Whereabouts.IN_ACCOUNT)
+_GIVEN_BACK = (
+    Whereabouts.CHARGED_BACK,
+    Whereabouts.RETURNED,
+    Whereabouts.RETURNING,
+    Whereabouts.UNCLAIMED,
+    Whereabouts.IN_WALLET,
+    Whereabouts.IN_ACCOUNT,
+)
 
 
 SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(

@@ -632,14 +632,12 @@ def _returned(tx: Tx, outgoing: Outgoing) -> None:
 
 def _return_refused(tx: Tx, outgoing: Outgoing) -> None:
     """The channel will not give it back: it is owed to whoever had paid, unless their bank has taken it for them already."""
-    left = chargebacks.made_up(tx, outgoing)
-    if not left:
-        tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
-        conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
-        return
-    outgoing = replace(outgoing, amount=left)
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
-    owing.owe(tx, outgoing)
+    left = chargebacks.made_up(tx, outgoing)
+    if left:
+        owing.owe(tx, outgoing, left)
+    else:
+        conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED, from_bank=outgoing.amount.amount)
 
 
 _ENDS: Mapping[tuple[OutgoingKind, OutgoingState], Callable[[Tx, Outgoing], None]] = {

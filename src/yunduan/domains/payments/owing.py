@@ -11,6 +11,7 @@ from yunduan.domains.payments.store import OUTGOING, PAYMENTS, REFUNDS, UNCLAIME
 from yunduan.domains.payments.unclaimed import REMINDED_MS, Unclaimed, UnclaimedEvent, UnclaimedState
 from yunduan.kernel.ids import RefundId
 from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import invariant
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
@@ -22,16 +23,17 @@ class RemindOfUnclaimed(Command[None]):
     unclaimed_id: str
 
 
-def owe(tx: Tx, outgoing: Outgoing) -> None:
-    """A channel will not give it back: it is owed, and its owner is asked where it goes."""
+def owe(tx: Tx, outgoing: Outgoing, amount: Money) -> None:
+    """A channel will not give it back: so much of it is owed, and its owner is asked where it goes; the rest their bank has given them."""
     payment = tx.get(PAYMENTS, model.payment_of_reference(outgoing.reference))
     invariant(payment is not None, "what goes back was paid")
     refunded = None if outgoing.id == model.return_id(outgoing.reference) else tx.get(REFUNDS, RefundId(outgoing.cause))
     payer = payment.payer  # type: ignore[union-attr] # the line before the last says so
-    found = unclaimed.owed(outgoing, payer, order_id=refunded.order_id if refunded else None, now=tx.now)
+    found = unclaimed.owed(outgoing, payer, amount, order_id=refunded.order_id if refunded else None, now=tx.now)
     tx.send(postings.owe(found).command())
     tx.add(UNCLAIMED, found.id, found)
-    conclude_return(tx, outgoing, PieceState.UNCLAIMED, ChargeState.UNCLAIMED)
+    from_bank = (outgoing.amount - amount).amount
+    conclude_return(tx, outgoing, PieceState.UNCLAIMED, ChargeState.UNCLAIMED, from_bank=from_bank)
     _tell(tx, found)
     _remind(tx, found)
 

@@ -62,7 +62,7 @@ def have_asked(tx: Tx, kind: OutgoingKind, *, id: str, charge: Charge | RefundPi
 def tell_if_finished(tx: Tx, refunded: Refund) -> None:
     """Tell, when every piece has arrived, what became of them."""
     if refunded.state is RefundState.DONE:
-        diverted = [piece.amount for piece in refunded.pieces if piece.state is PieceState.DIVERTED]
+        diverted = [piece.rest for piece in refunded.pieces if piece.state is PieceState.DIVERTED]
         tx.tell(
             RefundFinished(
                 refund_id=refunded.id,
@@ -82,17 +82,21 @@ def open_purse(tx: Tx, owner: str, account: AccountId, currency: str) -> Purse:
     return purse
 
 
-def conclude_return(tx: Tx, outgoing: Outgoing, piece: PieceState, charge_state: ChargeState) -> None:
-    """Keep what has become of a piece of a refund, or of a whole charge, that was asked of a channel."""
+def conclude_return(tx: Tx, outgoing: Outgoing, piece: PieceState, charge_state: ChargeState, *, from_bank: int = 0) -> None:
+    """Keep what has become of a piece of a refund, or of a whole charge, that was asked of a channel.
+
+    So much more of it (minor units) its payer has had from their bank.
+    """
     if outgoing.id == return_id(outgoing.reference):
         payment = tx.get(PAYMENTS, payment_of_reference(outgoing.reference))
         charge = payment.charge(outgoing.reference) if payment else None
         if payment and charge:
-            tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, state=charge_state)))
+            returned = replace(charge, state=charge_state, from_bank=charge.from_bank + from_bank)
+            tx.put(PAYMENTS, payment.id, payment.with_charge(returned))
         return
     refunded = tx.get(REFUNDS, RefundId(outgoing.cause))
     invariant(refunded is not None, "a piece belongs to a refund")
     if refunded is not None:
-        refunded = after_piece(refunded, outgoing.id, piece)
+        refunded = after_piece(refunded, outgoing.id, piece, from_bank=from_bank)
         tx.put(REFUNDS, refunded.id, refunded)
         tell_if_finished(tx, refunded)

@@ -122,14 +122,14 @@ def unclaimed_id(request: str) -> UnclaimedId:
     return f"ucl_{kind}{digits}"
 
 
-def owed(outgoing: Outgoing, payer: PersonId, *, order_id: OrderId | None, now: int) -> Unclaimed:
-    """What a request comes to that was refused."""
+def owed(outgoing: Outgoing, payer: PersonId, amount: Money, *, order_id: OrderId | None, now: int) -> Unclaimed:
+    """What a request comes to that was refused, when so much of it is owed."""
     is_refund = order_id is not None
     return Unclaimed(
         id=unclaimed_id(outgoing.id),
         payer=payer,
         request=outgoing.id,
-        amount=outgoing.amount,
+        amount=amount,
         channel=outgoing.channel,
         state=UnclaimedState.WAITING,
         at=now,

@@ -9,7 +9,7 @@ from yunduan.domains.orders.model import (
 )
 from yunduan.domains.orders.queries.paging import PageSize
 from yunduan.domains.orders.queries.seeing import of_shop, seen
-from yunduan.domains.payments.model import PieceState, Refund, RefundState, TenderKind
+from yunduan.domains.payments.model import PieceState, Refund, RefundPiece, RefundState, TenderKind
 from yunduan.domains.payments.queries import RefundsOf
 from yunduan.kernel.ids import (
     OrderId,
@@ -23,12 +23,16 @@ from yunduan.runtime.transaction import Asking
 
 
 class RefundPieceView(Struct, frozen=True, kw_only=True):
-    """What of a refund goes back over one way; what a channel would not take back waits for the buyer's word (`unclaimed`)."""
+    """What of a refund goes back over one way; what a channel would not take back waits for the buyer's word (`unclaimed`).
+
+    `from_bank` is what of it the buyer has had from their bank instead.
+    """
 
     kind: TenderKind
     channel: str
     amount: Money
     state: PieceState
+    from_bank: Money | None = None
 
 
 class RefundView(Struct, frozen=True, kw_only=True):
@@ -85,7 +89,10 @@ def _refunds(at: Asking, order: Order, before: RefundId | None, limit: int) -> R
 
 
 def _refund(refund: Refund) -> RefundView:
-    pieces = tuple(
-        [RefundPieceView(kind=piece.kind, channel=piece.channel, amount=piece.amount, state=piece.state) for piece in refund.pieces]
-    )
+    pieces = tuple([_piece(piece) for piece in refund.pieces])
     return RefundView(refund_id=refund.id, amount=refund.amount, state=refund.state, at=refund.at, pieces=pieces)
+
+
+def _piece(piece: RefundPiece) -> RefundPieceView:
+    from_bank = Money(amount=piece.from_bank, currency=piece.amount.currency) if piece.from_bank else None
+    return RefundPieceView(kind=piece.kind, channel=piece.channel, amount=piece.amount, state=piece.state, from_bank=from_bank)

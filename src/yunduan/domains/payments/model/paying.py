@@ -176,6 +176,13 @@ class Charge(Struct, frozen=True, kw_only=True):
     """Who keeps it."""
     held_until: int = 0
     """Until when, in milliseconds since 1970, when a provider does and has said so."""
+    from_bank: int = 0
+    """What of it the payer has had back from their bank, in minor units, when the channel would not return it."""
+
+    @property
+    def rest(self) -> Money:
+        """What of it is where its state says."""
+        return self.amount - Money(amount=self.from_bank, currency=self.amount.currency)
 
 
 class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):

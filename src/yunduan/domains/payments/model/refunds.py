@@ -52,6 +52,13 @@ class RefundPiece(Struct, frozen=True, kw_only=True):
     reference: str = ""
     request: str = ""
     custody: Custody = Custody.PLATFORM
+    from_bank: int = 0
+    """What of it the payer has had from their bank instead, in minor units: the channel had refused it."""
+
+    @property
+    def rest(self) -> Money:
+        """What of it is where its state says."""
+        return self.amount - Money(amount=self.from_bank, currency=self.amount.currency)
 
 
 class Drawn(Struct, frozen=True, kw_only=True):
@@ -159,9 +166,12 @@ def after_refund(escrow: Escrow, refunded: Refund) -> Escrow:
     return replace(after, held=held, state=EscrowState.HELD if held else EscrowState.RETURNED)
 
 
-def after_piece(refunded: Refund, request: str, state: PieceState) -> Refund:
-    """A refund when something has become of one piece."""
-    pieces = tuple(replace(piece, state=state) if piece.request == request else piece for piece in refunded.pieces)
+def after_piece(refunded: Refund, request: str, state: PieceState, *, from_bank: int = 0) -> Refund:
+    """A refund when something has become of one piece, so much more of which the payer has had from their bank."""
+    pieces = tuple(
+        replace(piece, state=state, from_bank=piece.from_bank + from_bank) if piece.request == request else piece
+        for piece in refunded.pieces
+    )
     return replace(refunded, pieces=pieces, state=_refund_state(pieces))
 
 
@@ -171,12 +181,12 @@ def on_its_way(payments: Sequence[Payment], refunds: Sequence[Refund]) -> list[M
     What is being paid to their account is a payout, and counted as that.
     """
     charges = [
-        charge.amount
+        charge.rest
         for payment in payments
         for charge in payment.charges
         if payment.state is PaymentState.PENDING or charge.state in (ChargeState.RETURNING, ChargeState.UNCLAIMED)
     ]
-    return charges + [piece.amount for refund in refunds for piece in refund.pieces if piece.state in _OWED]
+    return charges + [piece.rest for refund in refunds for piece in refund.pieces if piece.state in _OWED]
 
 
 _OWED = (PieceState.PENDING, PieceState.UNCLAIMED)
