@@ -19,7 +19,9 @@ from yunduan.testing import World
 KEYS = st.sampled_from(["a", "b", "c"])
 KEYED = ["put", "get", "remove", "slot", "remove_slot", "note", "count", "plain", "plain_later", "tell", "nested", "sum"]
 STEPS = st.builds(Step, st.sampled_from(KEYED), KEYS, st.integers(0, 3))
-ENDS = st.sampled_from([None, None, None, "refuse", "break", "bad_read", "bad_write", "nested_refusal_hidden"])
+OVERDRAWN = "put"
+"""A purse with less than nothing in it, which is found when it is written: with the whole batch, that is carried out anew."""
+ENDS = st.sampled_from([None, None, None, "refuse", "break", "bad_read", "bad_write", "nested_refusal_hidden", OVERDRAWN])
 COMMANDS = st.tuples(st.lists(STEPS, max_size=7), ENDS)
 BATCHES = st.lists(st.lists(COMMANDS, min_size=1, max_size=5), min_size=1, max_size=3)
 
@@ -122,7 +124,7 @@ def test_a_batch_is_what_its_accepted_commands_make_of_a_dictionary(
     facts_before = world.cloud.writer.head.fact_seq
     model = Plain()
     for batch in batches:
-        asked = [(Do(steps=(*steps, *([Step(end, "q")] if end else []))), SYSTEM) for steps, end in batch]
+        asked = [(Do(steps=(*steps, *([Step(end, "q", -1)] if end else []))), SYSTEM) for steps, end in batch]
         found = world.send_all(asked)
         for (steps, end), one in zip(batch, found, strict=True):
             seen: list[int | None] = []

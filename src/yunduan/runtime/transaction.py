@@ -349,7 +349,7 @@ class Tx:
                 shelf.known.clear()
 
     def begin_command(self, *, actor: Actor, cause: str, guarded: bool) -> None:
-        """Start one outer command; a guarded one has its savepoint at once."""
+        """Start one outer command; a guarded one has its savepoint at once, and knows that it is there."""
         if self._journal or self._touched or self._in_command:
             self._close_command()
         self._minted.clear()
@@ -361,6 +361,7 @@ class Tx:
         self._in_command = True
         if guarded:
             self._open_savepoint()
+            self._store.settle()  # so that what does not fit from now on is this command's
 
     def end_command(self) -> None:
         """Keep what the command did."""

@@ -333,7 +333,10 @@ class Writer:
         cause = error.__cause__ if isinstance(error, NothingKeptError) else error
         if cause is error or self.failed is not None or isinstance(cause, SupersededError):
             self._stop(taken, cause or error)
-        elif isinstance(cause, FaultError):
+            return
+        for watcher in self._watchers:
+            watcher.renew(Changes())
+        if isinstance(cause, FaultError):
             self._store.rollback()
             self._tx.forget()
             self._void(taken, cause)
@@ -376,9 +379,7 @@ class Writer:
         self._tx.forget()
         self.replays += 1
         try:
-            batch = self._attempt(taken, guarded=True)
-            self._store.settle()  # what does not fit now is not any one command's
-            return batch
+            return self._attempt(taken, guarded=True)
         except SupersededError:
             raise
         except FaultError as fault:
@@ -412,6 +413,8 @@ class Writer:
         tx.flush()
         self._move_head()
         self._probe("flushed")
+        if guarded:
+            self._store.settle()  # what does not fit now is not any one command's; all are told so, and none is left for the next batch
         for ask in reversed(left):
             (self._background if ask.background else self._asks).appendleft(ask)
         return batch

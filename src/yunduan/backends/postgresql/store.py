@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -206,6 +207,9 @@ class PostgresqlStore(_Session):
         self.schema = schema
         self._lent = False
         self._marked = False
+        """Whether a savepoint was sent."""
+        self._is_made = False
+        """Whether it is known that there is one, and that all that was sent before it fits."""
         self._warnings = 0
         self._types: dict[str, dict[str, str]] = {}
         self._counts: list[tuple[int, int, Exception]] = []
@@ -282,7 +286,7 @@ class PostgresqlStore(_Session):
 
     def begin(self) -> None:
         """Open the transaction of a batch."""
-        self._marked = False
+        self._marked = self._is_made = False
         self._post("BEGIN")
         self._begun = True
 
@@ -296,13 +300,13 @@ class PostgresqlStore(_Session):
 
         COMMIT is not sent before everything that was sent earlier has been done: nobody but us counts rows.
         """
-        before = self._warnings
         try:
             if self._wire.owes():
                 self._read()
         except Exception as error:
             self._lent = self._begun = False
             raise NothingKeptError(str(error)) from error
+        before = self._warnings  # what the server said of statements says nothing of standbys
         try:
             self._wire.post("COMMIT")
             self._wire.sync()
@@ -318,7 +322,7 @@ class PostgresqlStore(_Session):
 
     def rollback(self) -> None:
         """Undo the batch; harmless when it is already undone, or the session is gone: the server undoes it then."""
-        self._marked = self._begun = False
+        self._marked = self._is_made = self._begun = False
         self._counts.clear()
         if self._wire.lost():
             return
@@ -335,7 +339,7 @@ class PostgresqlStore(_Session):
     def savepoint(self) -> None:
         """Mark a place to come back to."""
         self._post("SAVEPOINT command")
-        self._marked = True
+        self._marked, self._is_made = True, False
 
     def release(self) -> None:
         """Keep what was done since the savepoint; a failed statement in between, that somebody has hidden, is a broken program."""
@@ -343,13 +347,19 @@ class PostgresqlStore(_Session):
         if self._wire.status == pq.TransactionStatus.INERROR:
             raise BrokenError("a statement has failed and the command went on")
         self._post("RELEASE command")
-        self._marked = False
+        self._marked = self._is_made = False
 
     def rollback_to_savepoint(self) -> None:
-        """Undo what was done since the savepoint, and forget it."""
+        """Undo what was done since the savepoint, and forget it; what did not fit is undone with the rest, and no longer anybody's concern.
+
+        Unless it is not known yet whether what was sent before the savepoint fits: whatever is wrong is told then.
+        """
+        if self._is_made:
+            with suppress(psycopg.Error, BrokenError):
+                self.settle()
+        self._marked = self._is_made = False
         self._post("ROLLBACK TO command")
         self._plain("RELEASE command")
-        self._marked = False
 
     def in_transaction(self) -> bool:
         """Whether the batch's transaction still stands: after a failed statement it does only if there is a savepoint to return to."""
@@ -441,6 +451,7 @@ class PostgresqlStore(_Session):
         for place, rows, otherwise in counts:
             if results[place].command_tuples != rows:
                 raise otherwise
+        self._is_made = self._marked
         return results
 
     def _column_types(self, table: str) -> dict[str, str]:
