@@ -44,6 +44,7 @@ from yunduan.domains.payments.facts import (
     PostagePaid,
     RefundFinished,
     SettledRefunded,
+    SplitKept,
     SplitRefused,
     WalletToppedUp,
 )
@@ -137,6 +138,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     PostagePaid: lambda it: [("postage_paid", it.order_id), ("sale_postage", it.order_id)],
     ClaimPaidOff: lambda _: [("claim_paid_off", "")],
     EscrowSettled: lambda it: [("sale_received", it.order_id)],
+    SplitKept: lambda it: [("sale_split_kept", it.order_id)],
     SplitRefused: lambda it: [("sale_split_late", it.order_id)],
     WalletToppedUp: lambda it: [("wallet_topped_up", it.payment_id)],
     PaymentEnded: lambda it: _if(it.checkout_id is None, "top_up_failed", it.payment_id),

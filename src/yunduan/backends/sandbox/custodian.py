@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from yunduan.backends.sandbox.channel import DAY_MS, Asked, Event, Said, Sandbox
+from yunduan.backends.sandbox.channel import DAY_MS, Account, Asked, Event, Said, Sandbox, checks
 from yunduan.kernel.money import Money
 
 HOLD_MS = 180 * DAY_MS
@@ -60,6 +60,10 @@ class Custodian(Sandbox):
         if is_new and amount.amount > self.kept(reference):
             return "refused"
         return await super().refund(request, reference, amount)
+
+    async def release(self, request: str, reference: str, account: Account, amount: Money) -> Asked:
+        """Pay what it keeps to an account, where it could not go back the way it came."""
+        return await self.refund(request, reference, amount) if checks(account.number) else "refused"
 
     async def split(self, request: str, reference: str, shop: str, *, to_shop: Money, to_marketplace: Money) -> Asked:
         """Divide so much of what it keeps of a charge, a little later; once for each request."""

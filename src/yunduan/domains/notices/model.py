@@ -83,6 +83,7 @@ class NoticeKind(StrEnum):
     SALE_WAITED_FOR = "sale_waited_for"
     SALE_RECEIVED = "sale_received"
     SALE_SPLIT_LATE = "sale_split_late"
+    SALE_SPLIT_KEPT = "sale_split_kept"
     SALE_REFUNDED = "sale_refunded"
     SALE_DRAWN_BACK = "sale_drawn_back"
     SALE_POSTAGE = "sale_postage"

@@ -373,6 +373,17 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
                 "The marketplace sees to it.",
             ),
         },
+        _KIND.SALE_SPLIT_KEPT: {
+            _ZH: Words(
+                "分账回退失败",
+                "{shop}：支付机构无法从您的账户回退订单 {order} 的 {amount}，退款改由店铺余额、保证金支付，不足部分记为欠款。",
+            ),
+            _EN: Words(
+                "A split could not be taken back",
+                "{shop}: the provider could not take {amount} of order {order} back for a refund. It comes out of the shop's balance or "
+                "deposit instead; the rest is owed.",
+            ),
+        },
         _KIND.SALE_REFUNDED: {
             _ZH: Words("平台已退款", "{shop}：平台已将订单 {order}（{goods}）的 {amount} 退给买家。"),
             _EN: Words(

@@ -338,7 +338,7 @@ def _take_share(tx: Tx, chargeback: Chargeback, place: int, escrow: Escrow, amou
         currency = amount.currency
         drawn = drawing.draw(
             amount,
-            commission=recourse.commission_between(tx, escrow, escrow.left, after.left),
+            commission=recourse.commission_between(tx, escrow, after),
             earned=recourse.available(tx, model.commission_account(currency), currency),
             standing=recourse.standing(tx, escrow.shop_id, currency),
         )
@@ -366,7 +366,7 @@ def _win(tx: Tx, chargeback: Chargeback) -> None:
         if share.drawn is None:
             tx.send(charging_back.to_escrow(chargeback, place, escrow, share.amount).command())
         else:
-            _give_back(tx, chargeback, place, share, recourse.commission_between(tx, escrow, after.left, escrow.left))
+            _give_back(tx, chargeback, place, share, recourse.commission_between(tx, after, escrow))
         tx.put(ESCROWS, share.order_id, after)
     if chargeback.of_wallet or chargeback.borne:
         tx.send(charging_back.to_others(chargeback).command())

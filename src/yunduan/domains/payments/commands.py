@@ -23,6 +23,7 @@ from yunduan.domains.payments import (
     recourse,
     splits,
     store,
+    taking_back,
 )
 from yunduan.domains.payments.ending import PassDue
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
@@ -618,8 +619,10 @@ def _hear_of_return(tx: Tx, channel: str, told: Told) -> Mismatch | None:
 
 _WORDS = {
     OutgoingKind.REFUND: {Outcome.REFUNDED: OutgoingState.DONE, Outcome.REFUND_REFUSED: OutgoingState.REFUSED},
+    OutgoingKind.RELEASE: {Outcome.REFUNDED: OutgoingState.DONE, Outcome.REFUND_REFUSED: OutgoingState.REFUSED},
     OutgoingKind.PAYOUT: {Outcome.PAID_OUT: OutgoingState.DONE, Outcome.PAYOUT_REFUSED: OutgoingState.REFUSED},
     **splits.WORDS,
+    **taking_back.WORDS,
 }
 
 
@@ -630,22 +633,15 @@ def _returned(tx: Tx, outgoing: Outgoing) -> None:
     conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
 
 
-def _return_refused(tx: Tx, outgoing: Outgoing) -> None:
-    """The channel will not give it back: it is owed to whoever had paid, unless their bank has taken it for them already."""
-    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
-    left = chargebacks.made_up(tx, outgoing)
-    if left:
-        owing.owe(tx, outgoing, left)
-    else:
-        conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED, from_bank=outgoing.amount.amount)
-
-
 _ENDS: Mapping[tuple[OutgoingKind, OutgoingState], Callable[[Tx, Outgoing], None]] = {
     (OutgoingKind.REFUND, OutgoingState.DONE): _returned,
-    (OutgoingKind.REFUND, OutgoingState.REFUSED): _return_refused,
+    (OutgoingKind.REFUND, OutgoingState.REFUSED): owing.return_refused,
+    (OutgoingKind.RELEASE, OutgoingState.DONE): payouts.paid,
+    (OutgoingKind.RELEASE, OutgoingState.REFUSED): payouts.refused,
     (OutgoingKind.PAYOUT, OutgoingState.DONE): payouts.paid,
     (OutgoingKind.PAYOUT, OutgoingState.REFUSED): payouts.refused,
     **splits.ENDS,
+    **taking_back.ENDS,
 }
 
 

@@ -14,6 +14,7 @@ from yunduan.domains.payments.model import (
     Channels,
 )
 from yunduan.kernel.actors import SYSTEM
+from yunduan.kernel.money import Money
 from yunduan.runtime.answers import Answered
 from yunduan.runtime.ports import Reader
 from yunduan.runtime.writer import Writer
@@ -66,24 +67,30 @@ class Couriers:
         if channel is None:  # taken out of the settings: its errands wait until it is back
             log.error("channel_missing", channel=outgoing.channel)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
-        if outgoing.kind in (OutgoingKind.PAYOUT, OutgoingKind.VERIFY) and outgoing.state is OutgoingState.WAITING:
+        if outgoing.kind in (OutgoingKind.PAYOUT, OutgoingKind.RELEASE, OutgoingKind.VERIFY) and outgoing.state is OutgoingState.WAITING:
             asked = await self._about_account(channel, outgoing)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         if outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.WAITING:
             asked = await channel.refund(outgoing.id, outgoing.reference, outgoing.amount)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
-        if outgoing.kind is OutgoingKind.SPLIT and outgoing.state is OutgoingState.WAITING:
-            asked = await self._split(outgoing)
+        if outgoing.kind in (OutgoingKind.SPLIT, OutgoingKind.TAKE_BACK) and outgoing.state is OutgoingState.WAITING:
+            asked = await self._about_split(outgoing)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         if outgoing.kind in (OutgoingKind.CONTEST, OutgoingKind.CONCEDE):
             asked = await self._about_chargeback(channel, outgoing)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         return await self._query(channel, outgoing)
 
-    async def _split(self, outgoing: Outgoing) -> Asked:
+    async def _about_split(self, outgoing: Outgoing) -> Asked:
         """The provider is told whose each part is."""
-        provider, split = self._channels.providers.get(outgoing.channel), store.split(self._reader, outgoing.cause)
-        if provider is None or split is None:
+        provider = self._channels.providers.get(outgoing.channel)
+        if provider is None:
+            return "unreachable"
+        if outgoing.kind is OutgoingKind.TAKE_BACK:
+            of_shop = Money(amount=outgoing.of_shop, currency=outgoing.amount.currency)
+            return await provider.take_back(outgoing.id, outgoing.origin, from_shop=of_shop, from_marketplace=outgoing.amount - of_shop)
+        split = store.split(self._reader, outgoing.cause)
+        if split is None:
             return "unreachable"
         return await provider.split(outgoing.id, split.reference, split.shop_id, to_shop=split.to_shop, to_marketplace=split.to_marketplace)
 
@@ -99,11 +106,14 @@ class Couriers:
 
     async def _about_account(self, channel: Channel, outgoing: Outgoing) -> Asked:
         """What concerns a bank account: it is opened only to be told to the channel; one that cannot be opened is nobody's."""
-        is_payout = outgoing.kind is OutgoingKind.PAYOUT
+        is_payout = outgoing.kind is not OutgoingKind.VERIFY
         kept = store.payout(self._reader, outgoing.id) if is_payout else store.payee(self._reader, outgoing.cause)
         account = payouts.opened(self._vault, kept.person, kept.sealed) if kept is not None and kept.id == outgoing.id else None
         if account is None:
             return "refused"
+        if outgoing.kind is OutgoingKind.RELEASE:
+            provider = self._channels.providers.get(outgoing.channel)
+            return await provider.release(outgoing.id, outgoing.reference, account, outgoing.amount) if provider else "unreachable"
         if is_payout:
             return await channel.pay_out(outgoing.id, account, outgoing.amount)
         return await channel.verify(outgoing.id, account)

@@ -42,6 +42,7 @@ from yunduan.domains.payments.facts import (
     RefundFinished,
     SettledRefunded,
     SplitAsked,
+    SplitKept,
     SplitRefused,
     WalletToppedUp,
 )
@@ -127,6 +128,7 @@ DOMAIN = Domain(
         EscrowSettled,
         SplitAsked,
         SplitRefused,
+        SplitKept,
         EscrowRefunded,
         SettledRefunded,
         PostagePaid,

@@ -60,8 +60,6 @@ def check_settled(escrow: Escrow) -> None:
     """Refuse an escrow whose money the shop does not have."""
     if escrow.state is EscrowState.HELD:
         raise Refused(PaymentRefusal.ESCROW_NOT_SETTLED)
-    if escrow.state is EscrowState.SPLITTING:
-        raise Refused(PaymentRefusal.BEING_SPLIT)
     if escrow.state is not EscrowState.SETTLED:
         raise Refused(PaymentRefusal.EXCEEDS_CAPTURED, "all of it has gone back")
 

@@ -26,6 +26,8 @@ class OutgoingKind(StrEnum):
     """To divide what it keeps of an order between the shop and the marketplace."""
     TAKE_BACK = "take_back"
     """To keep again what it has split."""
+    RELEASE = "release"
+    """To pay what it keeps to the account that its payer has named, since it could not go back the way it came."""
 
 
 class OutgoingState(StrEnum):
@@ -57,6 +59,10 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     next_at: int = 0
     custody: Custody = Custody.PLATFORM
     """Who keeps what it is about."""
+    origin: str = ""
+    """Under which request what is taken back was split,"""
+    of_shop: int = 0
+    """and so much of it is the shop's, in minor units."""
 
 
 ASKED_MS = 60_000

@@ -83,6 +83,16 @@ class SplitRefused(Fact):
     amount: Money
 
 
+class SplitKept(Fact):
+    """A provider could not take `amount` of what it had split back from a shop for a refund: `drawn` is who pays that now."""
+
+    refund_id: RefundId
+    order_id: OrderId
+    shop_id: ShopId
+    amount: Money
+    drawn: Drawn
+
+
 class EscrowRefunded(Fact):
     """Money of an order goes back to the buyer; `left` is what the escrow still holds."""
 

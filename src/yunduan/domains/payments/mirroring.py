@@ -24,11 +24,13 @@ class KeptMove(StrEnum):
     COLLECTED = "collected"
     REFUNDED = "refunded"
     SPLIT = "split"
+    RETURNED = "returned"
+    """What had been split is kept again."""
     CHARGED_BACK = "charged_back"
 
 
 class KeptLine(Struct, frozen=True, kw_only=True):
-    """One line of a provider's statement: `amount` in all, of a split so much of it the shop's (minor units)."""
+    """One line of a provider's statement: `amount` in all, of a split or its return so much of it the shop's (minor units)."""
 
     what: KeptMove
     reference: str
@@ -122,7 +124,8 @@ def _refunded(at: Asking, channel: str, line: KeptLine) -> int:
     outgoing = at.get(OUTGOING, line.request)
     if outgoing is None or (outgoing.channel, outgoing.reference) != (channel, line.reference):
         return 0
-    return outgoing.amount.amount if outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.DONE else 0
+    is_done = outgoing.kind in (OutgoingKind.REFUND, OutgoingKind.RELEASE) and outgoing.state is OutgoingState.DONE
+    return outgoing.amount.amount if is_done else 0
 
 
 def _split(at: Asking, channel: str, line: KeptLine) -> int:
@@ -131,6 +134,15 @@ def _split(at: Asking, channel: str, line: KeptLine) -> int:
     if split is None or (split.channel, split.reference, split.request) != (channel, line.reference, line.request):
         return 0
     return split.whole.amount if split.state is SplitState.DONE and split.to_shop.amount == line.of_shop else 0
+
+
+def _returned(at: Asking, channel: str, line: KeptLine) -> int:
+    """The same of a return."""
+    outgoing = at.get(OUTGOING, line.request)
+    if outgoing is None or (outgoing.channel, outgoing.reference) != (channel, line.reference):
+        return 0
+    is_done = outgoing.kind is OutgoingKind.TAKE_BACK and outgoing.state is OutgoingState.DONE and outgoing.of_shop == line.of_shop
+    return outgoing.amount.amount if is_done else 0
 
 
 def _charged_back(at: Asking, channel: str, line: KeptLine) -> int:
@@ -144,5 +156,6 @@ _OURS: Mapping[KeptMove, Callable[[Asking, str, KeptLine], int]] = {
     KeptMove.COLLECTED: _collected,
     KeptMove.REFUNDED: _refunded,
     KeptMove.SPLIT: _split,
+    KeptMove.RETURNED: _returned,
     KeptMove.CHARGED_BACK: _charged_back,
 }

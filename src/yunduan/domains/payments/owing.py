@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from yunduan.domains.payments import model, postings, unclaimed
-from yunduan.domains.payments.errands import Outgoing
+from yunduan.domains.payments import chargebacks, model, postings, unclaimed
+from yunduan.domains.payments.errands import Outgoing, OutgoingState
 from yunduan.domains.payments.facts import MoneyUnclaimed
 from yunduan.domains.payments.model import ChargeState, PieceState
 from yunduan.domains.payments.returning import conclude_return
@@ -21,6 +21,16 @@ class RemindOfUnclaimed(Command[None]):
     """Tell somebody again what waits for them. An alarm; harmless when it has been taken."""
 
     unclaimed_id: str
+
+
+def return_refused(tx: Tx, outgoing: Outgoing) -> None:
+    """The channel will not give it back: it is owed to whoever had paid, unless their bank has taken it for them already."""
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
+    left = chargebacks.made_up(tx, outgoing)
+    if left:
+        owe(tx, outgoing, left)
+    else:
+        conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED, from_bank=outgoing.amount.amount)
 
 
 def owe(tx: Tx, outgoing: Outgoing, amount: Money) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.payments.model import PaymentRefusal
+from yunduan.domains.payments.model import Custody, PaymentRefusal
 from yunduan.kernel.ids import AccountId, PersonId, ShopId
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -100,6 +100,9 @@ class Payout(Struct, frozen=True, kw_only=True):
     ended_at: int = 0
     unclaimed: str = ""
     """What is paid out of what was owed to its owner, if it does not come from the wallet."""
+    custody: Custody = Custody.PLATFORM
+    """Who pays it: we, or the provider out of what it keeps of the charge `reference`."""
+    reference: str = ""
 
     @property
     def shop_id(self) -> ShopId | None:

@@ -9,10 +9,10 @@ from yunduan.domains.payments import limits, owing, payees, postings, recourse
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import PayeeChecked, PayeeNamed, PayoutBegun, PayoutEnded
 from yunduan.domains.payments.limits import Way
-from yunduan.domains.payments.model import BankAccount, ChannelName, Channels, PaymentRefusal
+from yunduan.domains.payments.model import BankAccount, ChannelName, Channels, Custody, PaymentRefusal
 from yunduan.domains.payments.payees import Payee, PayeeId, PayeeState, PaymentSettings, Payout, PayoutId, PayoutState
 from yunduan.domains.payments.store import OUTGOING, PAYEES, PAYOUTS
-from yunduan.domains.payments.unclaimed import UnclaimedEvent
+from yunduan.domains.payments.unclaimed import Unclaimed, UnclaimedEvent
 from yunduan.kernel.ids import PersonId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money, zero
@@ -120,7 +120,7 @@ def _name(tx: Tx, owner: str, channel: str, account: BankAccount) -> PayeeAsked:
     )
     change = tx.add if tx.get(PAYEES, owner) is None else tx.put
     change(PAYEES, owner, payee)
-    _have_asked(tx, OutgoingKind.VERIFY, id=id, channel=channel, amount=zero("CNY"), cause=owner)
+    _have_asked(tx, OutgoingKind.VERIFY, id=id, channel=channel, amount=zero("CNY"), cause=owner, reference=id)
     usable_at = payee.usable_at(tx.port(PaymentSettings))
     tx.tell(PayeeNamed(owner=owner, by=person, usable_at=usable_at))
     return PayeeAsked(payee_id=payee.id, state=payee.state, usable_at=usable_at)
@@ -131,9 +131,9 @@ def usable(tx: Tx, owner: str) -> Payee:
     return payees.usable(tx.get(PAYEES, owner), tx.port(PaymentSettings), now=tx.now)
 
 
-def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, channel: str, amount: Money, cause: str) -> None:
+def _have_asked(tx: Tx, kind: OutgoingKind, *, id: str, channel: str, amount: Money, cause: str, reference: str) -> None:
     errand = Outgoing(
-        id=id, kind=kind, state=OutgoingState.WAITING, channel=channel, reference=id, amount=amount, cause=cause, next_at=tx.now
+        id=id, kind=kind, state=OutgoingState.WAITING, channel=channel, reference=reference, amount=amount, cause=cause, next_at=tx.now
     )
     tx.add(OUTGOING, id, errand)
 
@@ -155,12 +155,15 @@ def pay_out_shop(tx: Tx, ask: PayOutShop) -> PayoutMoved:
     return begin(tx, usable(tx, ask.shop_id), ask.amount, asked_by=tx.actor.person)
 
 
-def begin(tx: Tx, payee: Payee, amount: Money, *, asked_by: PersonId, unclaimed: str = "") -> PayoutMoved:
+def begin(tx: Tx, payee: Payee, amount: Money, *, asked_by: PersonId, unclaimed: Unclaimed | None = None) -> PayoutMoved:
     """What is paid out leaves the account now, and is on its way until the channel has said what became of it."""
     tx.port(Channels).named(payee.channel)
     limit = tx.port(PaymentSettings).approve_above
     payout = payees.begun(tx.id("pyo"), payee, amount, asked_by=asked_by, approve_above=limit, now=tx.now)
-    payout = replace(payout, unclaimed=unclaimed)
+    if unclaimed is not None:
+        payout = replace(payout, unclaimed=unclaimed.id)
+    if unclaimed is not None and unclaimed.custody is Custody.PROVIDER:
+        payout = replace(payout, channel=unclaimed.channel, custody=unclaimed.custody, reference=unclaimed.reference)
     tx.send(postings.pay_out(payout).command())
     tx.add(PAYOUTS, payout.id, payout)
     tx.tell(PayoutBegun(payout_id=payout.id, owner=payee.owner, amount=amount, is_awaited=payout.state is PayoutState.AWAITED))
@@ -170,7 +173,9 @@ def begin(tx: Tx, payee: Payee, amount: Money, *, asked_by: PersonId, unclaimed:
 
 
 def _send(tx: Tx, payout: Payout) -> None:
-    _have_asked(tx, OutgoingKind.PAYOUT, id=payout.id, channel=payout.channel, amount=payout.amount, cause=payout.owner)
+    kind = OutgoingKind.RELEASE if payout.custody is Custody.PROVIDER else OutgoingKind.PAYOUT
+    whole = {"id": payout.id, "channel": payout.channel, "cause": payout.owner, "reference": payout.reference or payout.id}
+    _have_asked(tx, kind, amount=payout.amount, **whole)
 
 
 def _moved(payout: Payout) -> PayoutMoved:

@@ -21,7 +21,7 @@
 | pledge | shop | deposit |
 | release deposit | deposit | shop |
 | pay out | wallet, shop or unclaimed | paying |
-| paid out | paying | paid out |
+| paid out | paying | paid out; held, of what a provider keeps |
 | pay back | paying | wallet, shop or unclaimed |
 | book difference | channel | difference |
 | set aside | commission | promotions |
@@ -34,8 +34,11 @@
 | pass on | shop, deposit, receivable | fees |
 | split | escrow | received and commission |
 | hand over | given and own | held |
+| take back | received, commission, shortfall | returning |
+| keep again | held | given and own |
+| draw instead | shop, deposit, receivable, commission, shortfall | returning |
 
-Those from `charge back` to `pass on` are of chargebacks, and made by `charging_back`; the last two are of what a provider keeps, and made
+Those from `charge back` to `pass on` are of chargebacks, and made by `charging_back`; the last five are of what a provider keeps, and made
 by `splitting`. Where a provider keeps what a channel collects, `held` stands in the place of `channel`.
 
 Clearing, drawing, returning and paying accounts are back at zero when the story that uses them has ended.
@@ -117,6 +120,9 @@ PROMOTE = Posting(name="promote", code=14)
 SETTLE = Posting(name="settle", code=20)
 SPLIT = Posting(name="split", code=21)
 HAND_OVER = Posting(name="hand_over", code=22)
+TAKE_BACK = Posting(name="take_back", code=23)
+KEEP_AGAIN = Posting(name="keep_again", code=24)
+DRAW_INSTEAD = Posting(name="draw_instead", code=25)
 REFUND = Posting(name="refund", code=30)
 RELEASE = Posting(name="release", code=31)
 RETURN = Posting(name="return", code=32)
@@ -170,6 +176,9 @@ TEMPLATES = (
     PASS_ON,
     SPLIT,
     HAND_OVER,
+    TAKE_BACK,
+    KEEP_AGAIN,
+    DRAW_INSTEAD,
 )
 
 
@@ -483,7 +492,9 @@ def pay_out(payout: Payout) -> Movement:
 
 def paid_out(payout: Payout) -> Movement:
     """A channel has paid out what was on its way."""
-    source, target = _paying(payout), account(_paid_out_id(payout), payout.amount.currency, AccountCode.PAID_OUT)
+    source, currency = _paying(payout), payout.amount.currency
+    by_provider = payout.custody is Custody.PROVIDER
+    target = held(payout.channel, currency) if by_provider else account(_paid_out_id(payout), currency, AccountCode.PAID_OUT)
     moved = PAID_OUT.move(step_id(payout.id, "pod"), payout.amount, source=source.id, target=target.id)
     return Movement(transfers=moved, opening=(target,))
 

@@ -168,10 +168,14 @@ class RefundsOf(Query[tuple[Refund, ...]]):
 
 
 class ShopBalance(Balance, frozen=True, kw_only=True):
-    """What a shop has in one currency: its balance, beside that what it has pledged, and what it owes the marketplace."""
+    """What a shop has in one currency: its balance, beside that what it has pledged, and what it owes the marketplace.
+
+    `received` is what providers have given to it that keep their channels' money, less what came back: it has that there.
+    """
 
     deposit: Money
     owed: Money
+    received: Money
 
 
 class ShopBalances(Struct, frozen=True, kw_only=True):
@@ -193,6 +197,8 @@ class ShopAccount(StrEnum):
     DEPOSIT = "deposit"
     RECEIVABLE = "receivable"
     """What it owes the marketplace: below zero by that."""
+    RECEIVED = "received"
+    """What providers have given to it."""
 
 
 class StatementOfShop(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_FOUND,)):
@@ -362,9 +368,17 @@ def _by_currency(amounts: list[Money]) -> tuple[Money, ...]:
 def shop_balance_of(at: Asking, ask: ShopBalanceOf) -> ShopBalances:
     """The edge has looked at the caller's role in this shop."""
     found = []
-    for balance in _balances(at, ask.shop_id).balances:
-        standing = recourse.standing(at, ask.shop_id, balance.available.currency)
-        found.append(ShopBalance(available=balance.available, held=balance.held, deposit=standing.deposit, owed=standing.owed))
+    for purse in store.purses(at, ask.shop_id):
+        account, standing = at.ask(AccountOf(id=purse.account)), recourse.standing(at, ask.shop_id, purse.currency)
+        found.append(
+            ShopBalance(
+                available=standing.available,
+                held=Money(amount=account.debits_pending if account else 0, currency=purse.currency),
+                deposit=standing.deposit,
+                owed=standing.owed,
+                received=recourse.available(at, model.received_account(ask.shop_id, purse.currency), purse.currency),
+            )
+        )
     return ShopBalances(balances=tuple(found))
 
 
@@ -393,6 +407,7 @@ _ACCOUNTS = {
     ShopAccount.BALANCE: model.shop_account,
     ShopAccount.DEPOSIT: drawing.deposit_account,
     ShopAccount.RECEIVABLE: drawing.receivable_account,
+    ShopAccount.RECEIVED: model.received_account,
 }
 
 

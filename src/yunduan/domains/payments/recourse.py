@@ -5,11 +5,13 @@ from msgspec.structs import replace
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf, StatementOf
 from yunduan.domains.payments import drawing, model, postings
+from yunduan.domains.payments.asking_back import ask_back
 from yunduan.domains.payments.drawing import Standing
 from yunduan.domains.payments.facts import ClaimPaidOff, PostagePaid, SettledRefunded
-from yunduan.domains.payments.model import Drawn, Escrow, PaymentRefusal, Refund
+from yunduan.domains.payments.model import Custody, Drawn, Escrow, EscrowState, PaymentRefusal, Refund
 from yunduan.domains.payments.returning import asked_before, open_purse, send_off, tell_if_finished
-from yunduan.domains.payments.store import ESCROWS, PURSES
+from yunduan.domains.payments.store import ESCROWS, PURSES, SPLITS
+from yunduan.domains.payments.unsplit import refund_unsplit
 from yunduan.kernel.ids import AccountId, OrderId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
@@ -52,37 +54,56 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
     escrow = tx.get(ESCROWS, ask.order_id)
     if escrow is None:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
-    drawing.check_settled(escrow)
+    if escrow.state is not EscrowState.SPLITTING:
+        drawing.check_settled(escrow)
     model.check_not_contested(escrow)
+    if escrow.state is EscrowState.SPLITTING:
+        return refund_unsplit(tx, escrow, ask.refund_id, ask.amount)
     refunded = model.divided(escrow, ask.refund_id, ask.amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED)
     after = model.after_refund(escrow, refunded)
     currency = ask.amount.currency
+    here = replace(refunded, pieces=tuple([piece for piece in refunded.pieces if piece.custody is Custody.PLATFORM]))
     drawn = drawing.draw(
-        refunded.whole,
-        commission=commission_between(tx, escrow, escrow.left, after.left),
+        here.whole,
+        commission=commission_here(tx, escrow, after),
         earned=available(tx, model.commission_account(currency), currency),
         standing=standing(tx, escrow.shop_id, currency),
     )
     refunded = replace(refunded, at=tx.now, drawn=drawn)
-    tx.send(postings.refund_settled(escrow, refunded, drawn).command())
+    if here.whole:
+        tx.send(postings.refund_settled(escrow, here, drawn).command())
     tx.put(ESCROWS, escrow.order_id, after)
     if drawn.owed:
         owes(tx, escrow.shop_id, currency, is_owing=True)
-    send_off(tx, refunded)
+    send_off(tx, refunded, is_split=True)
+    ask_back(tx, escrow, after, refunded)
     tx.tell(SettledRefunded(refund_id=refunded.id, order_id=escrow.order_id, shop_id=escrow.shop_id, amount=refunded.amount, drawn=drawn))
     tell_if_finished(tx, refunded)
     return refunded
 
 
-def commission_between(tx: Tx, escrow: Escrow, more: Money, less: Money) -> Money:
-    """What of its commission belongs to the difference of two sums that may be left of a settled order: how much it took, the book says."""
-    currency = escrow.held.currency
-    last = tx.ask(StatementOf(id=escrow.account, limit=2)).lines
+def commission_between(tx: Tx, before: Escrow, after: Escrow) -> Money:
+    """What of its commission belongs to the difference of two states of a settled order, each keeper's part by itself."""
+    sums = [commission_here(tx, before, after)]
+    for place, _ in model.kept_by_providers(before):
+        split = tx.get(SPLITS, model.split_id(before.order_id, place))
+        if split is not None:
+            lefts = before.left_of(place), after.left_of(place)
+            sums.append(drawing.commission_back(split.to_marketplace, settled=split.whole, before=lefts[0], after=lefts[1]))
+    return model.total(before.held.currency, sums)
+
+
+def commission_here(tx: Tx, before: Escrow, after: Escrow) -> Money:
+    """The same of what no provider keeps: how much the marketplace took of that, the book says."""
+    currency = before.held.currency
+    if before.left_here == after.left_here:
+        return Money(amount=0, currency=currency)
+    last = tx.ask(StatementOf(id=before.account, limit=2)).lines
     settled = {line.other: line.amount for line in last if line.code == postings.SETTLE.code}
     invariant(bool(settled), "a settled escrow ends with its settlement")
     commission = settled.get(model.commission_account(currency), Money(amount=0, currency=currency))
     whole = model.total(currency, list(settled.values()))
-    return drawing.commission_back(commission, settled=whole, before=more, after=less)
+    return drawing.commission_back(commission, settled=whole, before=before.left_here, after=after.left_here)
 
 
 class PayPostage(Command[Drawn], refuses={PaymentRefusal.AMOUNT_OUT_OF_RANGE, *POSTING_REFUSALS}):

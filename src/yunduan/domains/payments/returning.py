@@ -8,6 +8,7 @@ from yunduan.domains.payments.facts import RefundFinished
 from yunduan.domains.payments.model import (
     Charge,
     ChargeState,
+    Custody,
     PaymentRefusal,
     PieceState,
     Refund,
@@ -33,17 +34,17 @@ def asked_before(tx: Tx, id: RefundId, order_id: OrderId, amount: Money) -> Refu
     return before
 
 
-def send_off(tx: Tx, refunded: Refund) -> None:
-    """Write a refund down and have the channels asked for their pieces."""
+def send_off(tx: Tx, refunded: Refund, *, is_split: bool = False) -> None:
+    """Write a refund down and have the channels asked for their pieces; of what a provider has split already it has to be back first."""
     tx.add(REFUNDS, refunded.id, refunded)
     if refunded.state is RefundState.PENDING:
         store.file_refund(tx, refunded)
     for piece in refunded.pieces:
-        if piece.kind is TenderKind.CHANNEL:
+        if piece.kind is TenderKind.CHANNEL and not (is_split and piece.custody is Custody.PROVIDER):
             have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)
 
 
-def have_asked(tx: Tx, kind: OutgoingKind, *, id: str, charge: Charge | RefundPiece, cause: str) -> None:
+def have_asked(tx: Tx, kind: OutgoingKind, *, id: str, charge: Charge | RefundPiece, cause: str) -> Outgoing:
     """Have a courier ask the channel; nothing outside is touched in a transaction."""
     outgoing = Outgoing(
         id=id,
@@ -57,6 +58,7 @@ def have_asked(tx: Tx, kind: OutgoingKind, *, id: str, charge: Charge | RefundPi
         custody=charge.custody,
     )
     tx.add(OUTGOING, id, outgoing)
+    return outgoing
 
 
 def tell_if_finished(tx: Tx, refunded: Refund) -> None:

@@ -1,9 +1,27 @@
-"""The postings of what a provider keeps: how it leaves the provider's hold when it is split."""
+"""The postings of what a provider keeps: how it leaves the provider's hold when it is split, and comes back to it for a refund."""
 
 from yunduan.domains.ledger.model import AccountFlag, NewAccount
-from yunduan.domains.payments.model import Escrow, Split, given_account, own_account, received_account, split_step
-from yunduan.domains.payments.postings import HAND_OVER, SPLIT, AccountCode, Movement, account, commission, held
-from yunduan.kernel.ids import ShopId
+from yunduan.domains.payments.errands import Outgoing
+from yunduan.domains.payments.model import Drawn, Escrow, Split, given_account, own_account, received_account, split_step
+from yunduan.domains.payments.postings import (
+    DRAW_INSTEAD,
+    HAND_OVER,
+    KEEP_AGAIN,
+    SPLIT,
+    TAKE_BACK,
+    AccountCode,
+    Movement,
+    account,
+    commission,
+    deposit,
+    held,
+    receivable,
+    returning,
+    shop,
+    shortfall,
+)
+from yunduan.kernel.ids import ShopId, TransferId, sibling
+from yunduan.kernel.money import Money
 
 
 def received(shop_id: ShopId, currency: str) -> NewAccount:
@@ -24,10 +42,41 @@ def own(name: str, currency: str) -> NewAccount:
 def split(escrow: Escrow, done: Split) -> Movement:
     """A provider has divided what it kept: the order has so much less, the shop and the marketplace have it, and the hold does not."""
     currency = escrow.held.currency
-    shop, earned = received(done.shop_id, currency), commission(currency)
-    parts = [(shop.id, done.to_shop), (earned.id, done.to_marketplace)]
+    theirs, earned = received(done.shop_id, currency), commission(currency)
+    parts = [(theirs.id, done.to_shop), (earned.id, done.to_marketplace)]
     divided = SPLIT.spread(split_step(done, "spt"), done.whole, source=escrow.account, parts=parts)
     hold, sources = held(done.channel, currency), (given(done.channel, currency), own(done.channel, currency))
     gathered = list(zip([one.id for one in sources], [done.to_shop, done.to_marketplace], strict=True))
     handed = HAND_OVER.gather(split_step(done, "hnd"), done.whole, target=hold.id, parts=gathered)
-    return Movement(transfers=divided + handed, opening=(shop, earned, hold, *sources))
+    return Movement(transfers=divided + handed, opening=(theirs, earned, hold, *sources))
+
+
+def take_back(asked: Outgoing, shop_id: ShopId, *, of_shop: Money, earned: Money, missing: Money) -> Movement:
+    """What was split is kept again, on its way to the payer: the shop and the marketplace have so much less."""
+    currency, target = asked.amount.currency, returning(asked.channel, asked.amount.currency)
+    sources = [(received(shop_id, currency), of_shop), (commission(currency), earned), (shortfall(currency), missing)]
+    parts = [(source.id, part) for source, part in sources]
+    taken = TAKE_BACK.gather(_step(asked, "tbk"), asked.amount, target=target.id, parts=parts)
+    hold, sides = held(asked.channel, currency), (given(asked.channel, currency), own(asked.channel, currency))
+    kept = list(zip([one.id for one in sides], [of_shop, earned + missing], strict=True))
+    again = KEEP_AGAIN.spread(_step(asked, "kpa"), asked.amount, source=hold.id, parts=kept)
+    return Movement(transfers=taken + again, opening=(target, hold, *sides, *(source for source, part in sources if part)))
+
+
+def draw_instead(asked: Outgoing, shop_id: ShopId, drawn: Drawn) -> Movement:
+    """What the provider could not take back comes from what the shop has here, and from the marketplace."""
+    currency, target = asked.amount.currency, returning(asked.channel, asked.amount.currency)
+    sources = [
+        (shop(shop_id, currency), drawn.balance),
+        (deposit(shop_id, currency), drawn.deposit),
+        (receivable(shop_id, currency), drawn.owed),
+        (commission(currency), drawn.commission),
+        (shortfall(currency), drawn.shortfall),
+    ]
+    parts = [(source.id, part) for source, part in sources]
+    moved = DRAW_INSTEAD.gather(_step(asked, "dri"), asked.amount, target=target.id, parts=parts)
+    return Movement(transfers=moved, opening=(target, *(source for source, part in sources if part)))
+
+
+def _step(asked: Outgoing, step: str) -> TransferId:
+    return TransferId(f"{sibling(asked.id, step)}0")

@@ -91,15 +91,7 @@ PAYOUTS: Table[str, Payout] = _documents(Payout, "payment_payout", "id", of="own
 
 UNCLAIMED: Table[str, Unclaimed] = _documents(Unclaimed, "payment_unclaimed", "id", of="payer", flag="is_late")
 
-_split = msgspec.json.Decoder(Split).decode
-SPLITS: Table[str, Split] = Table(
-    name="payment_split",
-    columns={"id": str, "shop_id": str, "state": str, "body": bytes},
-    value=lambda row: _split(row[3]),
-    row=lambda split: (split.id, split.shop_id, split.state.value, _encode(split)),
-    updates=("state", "body"),
-    remembered=DOCUMENTS_REMEMBERED,
-)
+SPLITS: Table[str, Split] = _documents(Split, "payment_split", "id", of="shop_id")
 
 _alert = msgspec.json.Decoder(Alert).decode
 ALERTS: Table[str, Alert] = Table(
@@ -216,7 +208,7 @@ def split(reader: Reader, id: str) -> Split | None:
 
 def refused_splits(reader: Reader, after: str, limit: int) -> list[Split]:
     """What providers would not divide, in the order of its orders."""
-    return [_split(body) for (body,) in reader.rows(_REFUSED_SPLITS, (after, limit))]
+    return [msgspec.json.decode(body, type=Split) for (body,) in reader.rows(_REFUSED_SPLITS, (after, limit))]
 
 
 def payee(reader: Reader, owner: str) -> Payee | None:

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.payments import model, owing, payouts, postings, store, unclaimed
-from yunduan.domains.payments.model import PaymentRefusal
+from yunduan.domains.payments.model import Custody, PaymentRefusal
 from yunduan.domains.payments.returning import open_purse
 from yunduan.domains.payments.store import UNCLAIMED
 from yunduan.domains.payments.unclaimed import Into, Unclaimed, UnclaimedId, UnclaimedState
@@ -28,6 +28,8 @@ class UnclaimedNow(Struct, frozen=True, kw_only=True):
     state: UnclaimedState
     at: int
     order_id: OrderId | None
+    kept_by: str
+    """The channel whose provider keeps it, and pays it to the account alone; empty when it may be taken into the wallet as well."""
 
 
 class TakeUnclaimed(
@@ -35,6 +37,7 @@ class TakeUnclaimed(
     refuses={
         PaymentRefusal.UNCLAIMED_NOT_FOUND,
         PaymentRefusal.UNCLAIMED_TAKEN,
+        PaymentRefusal.KEPT_BY_PROVIDER,
         PaymentRefusal.PAYEE_NOT_FOUND,
         PaymentRefusal.PAYEE_NOT_VERIFIED,
         PaymentRefusal.PAYEE_WAITS,
@@ -99,13 +102,16 @@ def take_unclaimed(tx: Tx, ask: TakeUnclaimed) -> UnclaimedNow:
         currency = found.amount.currency
         open_purse(tx, person, model.wallet_account(person, currency), currency)
     else:
-        payouts.begin(tx, payouts.usable(tx, person), found.amount, asked_by=person, unclaimed=found.id)
+        payouts.begin(tx, payouts.usable(tx, person), found.amount, asked_by=person, unclaimed=found)
     owing.follow(tx, found)
     return _now(found)
 
 
 def _now(found: Unclaimed) -> UnclaimedNow:
-    return UnclaimedNow(unclaimed_id=found.id, amount=found.amount, state=found.state, at=found.at, order_id=found.order_id)
+    kept_by = found.channel if found.custody is Custody.PROVIDER else ""
+    return UnclaimedNow(
+        unclaimed_id=found.id, amount=found.amount, state=found.state, at=found.at, order_id=found.order_id, kept_by=kept_by
+    )
 
 
 @answers(UnclaimedOf)

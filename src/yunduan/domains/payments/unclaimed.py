@@ -1,7 +1,7 @@
 """Money that a channel would not give back: owed to whoever had paid, until they say where it goes. Values; no input, no output.
 
 It may be that a card is closed. Nobody is made to take a wallet for it: the payer takes it into the wallet, or has it paid to the account
-that they have named. Until then it lies in an account of the ledger under their name.
+that they have named. Until then it lies in an account of the ledger under their name. What a provider keeps is paid by the provider.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.payments.errands import Outgoing
-from yunduan.domains.payments.model import PaymentRefusal
+from yunduan.domains.payments.model import Custody, PaymentRefusal
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, sibling
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import BrokenError, Refused
@@ -95,6 +95,10 @@ class Unclaimed(Struct, frozen=True, kw_only=True):
     """Of a refund, with its id; else the payment:"""
     refund_id: RefundId | None = None
     payment_id: PaymentId | None = None
+    custody: Custody = Custody.PLATFORM
+    """Who has it: what a provider keeps is paid by the provider, and never comes into a wallet."""
+    reference: str = ""
+    """The charge that it was paid by."""
     reminded: int = 0
     """How often its owner has been told again."""
 
@@ -136,6 +140,8 @@ def owed(outgoing: Outgoing, payer: PersonId, amount: Money, *, order_id: OrderI
         order_id=order_id,
         refund_id=RefundId(outgoing.cause) if is_refund else None,
         payment_id=None if is_refund else PaymentId(outgoing.cause),
+        custody=outgoing.custody,
+        reference=outgoing.reference,
     )
 
 
@@ -143,6 +149,8 @@ def taken(found: Unclaimed | None, person: PersonId, into: Into) -> Unclaimed:
     """It, on its way to where its owner wants it; refuses what is somebody else's, and what does not wait any more."""
     if found is None or not person or found.payer != person:
         raise Refused(PaymentRefusal.UNCLAIMED_NOT_FOUND)
+    if into is Into.WALLET and found.custody is Custody.PROVIDER and found.state is UnclaimedState.WAITING:
+        raise Refused(PaymentRefusal.KEPT_BY_PROVIDER, found.channel)
     event = UnclaimedEvent.TAKE_INTO_WALLET if into is Into.WALLET else UnclaimedEvent.TAKE_TO_ACCOUNT
     return replace(found, state=found.after(event))
 

@@ -176,6 +176,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "Charge.custody": "platform",
         "RefundPiece.custody": "platform",
         "SplitNow.serial": 0,
+        "UnclaimedNow.kept_by": "",
         "SplitNow.channel": "custodian",
         "CategoryTree.items": [
             {"id": id_of("cat"), "parent": None, "name": "茶", "name_en": "Tea", "path": [id_of("cat")]},

@@ -180,6 +180,10 @@ class Provider(Channel, Protocol):
         """Ask for a part of what was split under the request `origin` to be kept again; the same request asked again changes nothing."""
         ...
 
+    async def release(self, request: str, reference: str, account: BankAccount, amount: Money) -> Asked:
+        """Ask for what is kept of a charge to be paid to its payer's account; the same request asked again changes nothing."""
+        ...
+
 
 class Channels(Struct, frozen=True):
     """The channels that this cloud takes, by name: a port."""

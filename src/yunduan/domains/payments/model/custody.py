@@ -28,13 +28,14 @@ class SplitState(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     """The provider would not do it: it keeps the money, and operators may have it asked again."""
+    VOID = "void"
+    """It was refused, and then all of it went back to the buyer."""
 
 
 class Split(Struct, frozen=True, kw_only=True):
     """How the provider divides what it keeps of one order over one charge, between the shop and the marketplace.
 
-    `serial` counts how often it has been asked anew; `from_shop` and `from_marketplace` (minor units) are what has been asked back of it
-    since it was done, for refunds.
+    `serial` counts how often it has been asked anew.
     """
 
     id: SplitId
@@ -47,8 +48,6 @@ class Split(Struct, frozen=True, kw_only=True):
     state: SplitState
     at: int
     serial: int = 0
-    from_shop: int = 0
-    from_marketplace: int = 0
 
     @property
     def whole(self) -> Money:

@@ -70,6 +70,16 @@ class Escrow(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """What has not gone back, whoever has it: in the escrow while it is held, with the shop and the marketplace once it is settled."""
         return Money(amount=sum([funding.left for funding in self.funding]), currency=self.held.currency)
 
+    def left_of(self, place: int) -> Money:
+        """The same of one of what funded it."""
+        return Money(amount=self.funding[place].left, currency=self.held.currency)
+
+    @property
+    def left_here(self) -> Money:
+        """The same of what no provider keeps."""
+        lefts = [funding.left for funding in self.funding if funding.custody is Custody.PLATFORM]
+        return Money(amount=sum(lefts), currency=self.held.currency)
+
 
 class Settlement(Struct, frozen=True, kw_only=True):
     """How an escrow was divided between the shop and the marketplace."""

@@ -1,0 +1,39 @@
+"""Refunds of what a provider has split already: it is asked for it back first, from the shop and the marketplace."""
+
+from yunduan.domains.payments import drawing, model
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
+from yunduan.domains.payments.model import Custody, Escrow, Refund, RefundPiece
+from yunduan.domains.payments.store import OUTGOING, SPLITS
+from yunduan.kernel.ids import sibling
+from yunduan.kernel.refusals import invariant
+from yunduan.runtime.transaction import Tx
+
+
+def ask_back(tx: Tx, before: Escrow, after: Escrow, refunded: Refund) -> None:
+    """Have providers take back what a refund of a settled order needs of each; `before` and `after` are the escrow around it."""
+    for piece in refunded.pieces:
+        if piece.custody is Custody.PROVIDER:
+            _ask_back(tx, before, after, refunded, piece)
+
+
+def _ask_back(tx: Tx, before: Escrow, after: Escrow, refunded: Refund, piece: RefundPiece) -> None:
+    place = next(place for place, one in model.kept_by_providers(before) if one.reference == piece.reference)
+    split = tx.get(SPLITS, model.split_id(before.order_id, place))
+    invariant(split is not None, "what a provider has given was split")
+    if split is None:
+        return
+    earned = drawing.commission_back(split.to_marketplace, settled=split.whole, before=before.left_of(place), after=after.left_of(place))
+    errand = Outgoing(
+        id=sibling(piece.request, "tbk"),
+        kind=OutgoingKind.TAKE_BACK,
+        state=OutgoingState.WAITING,
+        channel=piece.channel,
+        reference=piece.reference,
+        amount=piece.amount,
+        cause=refunded.id,
+        next_at=tx.now,
+        custody=Custody.PROVIDER,
+        origin=split.request,
+        of_shop=(piece.amount - earned).amount,
+    )
+    tx.add(OUTGOING, errand.id, errand)

@@ -1,0 +1,186 @@
+"""Refunds of money that a provider keeps, before its split and after; what it does not get back, and what it cannot give back."""
+
+import msgspec
+import pytest
+
+from support.payments import BUYER, KEEPER, MINUTE, SHOP, Market, by_channel, by_wallet, cny, kept, order, part, refund_id
+from yunduan.domains.payments import drawing, model
+from yunduan.domains.payments.facts import SplitKept
+from yunduan.domains.payments.mirroring import KeptBalances
+from yunduan.domains.payments.model import EscrowState, PieceState, RefundState, SplitState
+from yunduan.domains.payments.payouts import PayOutShop
+from yunduan.domains.payments.queries import RefundOf, ShopAccount, ShopBalanceOf, StatementOfShop
+from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.splits import AskSplitAgain
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into, unclaimed_account
+from yunduan.kernel.actors import Actor
+
+ME = Actor(person=BUYER)
+
+
+def misbehave(market: Market, **how: int) -> None:
+    """Have the custodian behave badly from now on."""
+    market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, **how)
+
+
+def settled(market: Market, whole: int = 1_000, *, wallet: int = 0, commission: int = 50) -> None:
+    """An order that was paid over the custodian, but for a part, and has been split."""
+    if wallet:
+        market.fill(BUYER, wallet)
+    market.decide(market.pay(1, [part(1, whole)], [by_wallet(wallet)] * bool(wallet) + [by_channel(whole - wallet, "custodian")]))
+    market.tell()
+    market.settle(1, commission)
+    market.pass_time(MINUTE)
+
+
+def refund(market: Market, amount: int, number: int = 1) -> model.Refund:
+    """Give a part of it back after the settlement."""
+    return market.world.send(RefundSettled(refund_id=refund_id(number), order_id=order(1), amount=cny(amount)))
+
+
+def piece(market: Market, number: int = 1) -> tuple[RefundState, PieceState]:
+    """Where a refund stands, and its last piece."""
+    found = market.world.ask(RefundOf(refund_id=refund_id(number)))
+    return found.state, found.pieces[-1].state
+
+
+def received(market: Market) -> int:
+    """What the shop has been given at the provider."""
+    return market.balance(model.received_account(SHOP, "CNY"))
+
+
+def of_shop(market: Market) -> tuple[int, int, int]:
+    """What the shop has here: its balance, its deposit, what it owes."""
+    accounts = (model.shop_account, drawing.deposit_account, drawing.receivable_account)
+    balance, deposit, claim = (market.balance(id_of(SHOP, "CNY")) for id_of in accounts)
+    return balance, deposit, -claim
+
+
+def commission(market: Market) -> int:
+    """What the marketplace has earned."""
+    return market.balance(model.commission_account("CNY"))
+
+
+def test_a_refund_after_the_split_is_taken_back_from_the_shop_there_and_goes_on_to_the_payer(market: Market) -> None:
+    """The commission in proportion; nothing of what the shop has here is touched, and no claim is made."""
+    settled(market)
+    asked = refund(market, 301)
+    assert (asked.state, kept(market), received(market)) == (RefundState.PENDING, KeptBalances(held=0, given=950, own=50), 950)
+    market.pass_time(5 * MINUTE)
+    assert (piece(market), market.returning("custodian")) == ((RefundState.DONE, PieceState.DONE), 0)
+    assert (received(market), commission(market), of_shop(market)) == (950 - 286, 35, (0, 0, 0))
+    assert kept(market) == KeptBalances(held=0, given=664, own=35)
+    refund(market, 699, 2)
+    market.pass_time(5 * MINUTE)
+    assert (kept(market), commission(market), piece(market, 2)[0]) == (KeptBalances(held=0, given=0, own=0), 0, RefundState.DONE)
+    assert market.world.refusal(RefundSettled(refund_id=refund_id(3), order_id=order(1), amount=cny(1))) == "exceeds_captured"
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def test_each_keepers_part_of_a_mixed_order_goes_back_from_where_it_is(market: Market) -> None:
+    """The wallet's part out of the shop's balance here, the provider's out of what it has given."""
+    settled(market, wallet=400)
+    assert (received(market), of_shop(market)[0]) == (570, 380)
+    refund(market, 500)
+    market.pass_time(5 * MINUTE)
+    assert (market.wallet(), received(market), of_shop(market)) == (200, 285, (190, 0, 0))
+    assert (commission(market), kept(market)) == (25, KeptBalances(held=0, given=285, own=15))
+    assert (market.reconciles("custodian"), market.reconciles(), market.balanced()) == (True, True, True)
+
+
+def test_what_the_shop_has_no_more_is_drawn_by_rule_and_its_payer_says_where_it_goes(market: Market) -> None:
+    """From its balance here, then a claim; it is the marketplace's money now, so that it may be taken into the wallet."""
+    settled(market, wallet=200)
+    misbehave(market, refuses_returns=1000)
+    refund(market, 1_000)
+    market.pass_time(5 * MINUTE)
+    assert (received(market), kept(market)) == (760, KeptBalances(held=0, given=760, own=40))
+    assert (of_shop(market), commission(market)) == ((0, 0, 760), 0)
+    assert (piece(market), market.balance(unclaimed_account(BUYER, "CNY"))) == ((RefundState.UNCLAIMED, PieceState.UNCLAIMED), 800)
+    ((told,),) = market.world.rows("SELECT body FROM fact WHERE kind = 'SplitKept'")
+    drawn = msgspec.json.decode(told, type=SplitKept)
+    assert (drawn.amount, drawn.drawn.owed, drawn.drawn.commission) == (cny(760), cny(760), cny(40))
+    waits = market.world.ask(UnclaimedOf(), actor=ME).items[0]
+    assert waits.kept_by == ""
+    market.world.send(TakeUnclaimed(unclaimed_id=waits.unclaimed_id, into=Into.WALLET), actor=ME)
+    assert (market.wallet(), piece(market)) == (1_000, (RefundState.DONE, PieceState.DIVERTED))
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def test_what_a_provider_keeps_and_could_not_give_back_is_paid_by_it_to_the_payers_account(market: Market) -> None:
+    """Never into a wallet: the marketplace may not hold it. A refusal leaves it where it is, to be asked again."""
+    market.decide(market.pay(1, [part(1, 1_000)], [by_channel(1_000, "custodian")]))
+    market.tell()
+    market.name_payee(BUYER)
+    misbehave(market, refuses_refunds=1000)
+    market.refund(1, of=1, amount=400)
+    market.pass_time(5 * MINUTE)
+    waits = market.world.ask(UnclaimedOf(), actor=ME).items[0]
+    assert (waits.amount, waits.kept_by, kept(market).held) == (cny(400), "custodian", 1_000)
+    take = TakeUnclaimed(unclaimed_id=waits.unclaimed_id, into=Into.WALLET)
+    before = market.everything()
+    assert market.world.refusal(take, actor=ME) == "kept_by_provider"
+    assert market.everything() == before
+    take = msgspec.structs.replace(take, into=Into.ACCOUNT)
+    market.world.send(take, actor=ME)
+    market.pass_time(5 * MINUTE)
+    assert (piece(market)[1], kept(market).held, market.leaving("custodian")) == (PieceState.UNCLAIMED, 1_000, 0)
+    misbehave(market, refuses_refunds=0)
+    market.world.send(take, actor=ME)
+    market.pass_time(5 * MINUTE)
+    assert (piece(market), kept(market).held) == ((RefundState.DONE, PieceState.PAID_OUT), 600)
+    assert (market.reconciles("custodian"), market.paid_out("custodian"), market.paid_out(), market.balanced()) == (True, 0, 0, True)
+
+
+def test_what_was_given_to_a_shop_there_is_not_paid_out_here(market: Market) -> None:
+    """Its balance has nothing of it; that it has it there it sees, with every movement."""
+    settled(market)
+    refund(market, 100)
+    market.pass_time(5 * MINUTE)
+    (balance,) = market.world.ask(ShopBalanceOf(shop_id=SHOP)).balances
+    assert (balance.available, balance.received) == (cny(0), cny(855))
+    lines = market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY", account=ShopAccount.RECEIVED)).lines
+    assert [(line.what, line.change) for line in lines] == [("take_back", -95), ("split", 950)]
+    market.name_payee(SHOP)
+    ask = PayOutShop(shop_id=SHOP, amount=cny(1))
+    assert market.world.refusal(ask, actor=Actor(person=KEEPER)) == "insufficient_funds"
+
+
+@pytest.mark.parametrize("amounts", [[300], [1, 998], [1_000], [600, 400]])
+def test_while_a_split_is_refused_a_refund_comes_out_of_the_hold_and_less_is_split_then(market: Market, amounts: list[int]) -> None:
+    """The commission shrinks in proportion; an order of which nothing is left has ended, and is split no more."""
+    market.decide(market.pay(1, [part(1, 1_000)], [by_channel(1_000, "custodian")]))
+    market.tell()
+    misbehave(market, refuses_splits=1000)
+    market.settle(1, 50)
+    market.pass_time(MINUTE)
+    for number, amount in enumerate(amounts, 1):
+        refund(market, amount, number)
+        market.pass_time(MINUTE)
+    left = 1_000 - sum(amounts)
+    assert (market.escrow(1).held, kept(market).held, market.balance(model.escrow_account(order(1)))) == (cny(left), left, left)
+    misbehave(market, refuses_splits=0)
+    again = AskSplitAgain(split_id=model.split_id(order(1), 0))
+    if left:
+        market.world.send(again)
+        market.pass_time(MINUTE)
+        assert received(market) + commission(market) == left
+        assert abs(commission(market) - 50 * left / 1_000) <= 1
+        assert market.escrow(1).state is EscrowState.SETTLED
+    else:
+        assert market.world.refusal(again) == "split_not_refused"
+        assert market.world.rows("SELECT state FROM payment_split") == [(SplitState.VOID,)]
+        assert market.escrow(1).state is EscrowState.RETURNED
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def test_refunds_that_race_after_the_split_never_take_back_more_than_was_given(market: Market) -> None:
+    """Nine of ten of 120 fit into 1,000 less what is left over."""
+    settled(market)
+    asks = [(RefundSettled(refund_id=refund_id(n), order_id=order(1), amount=cny(120)), ME) for n in range(1, 11)]
+    outcomes = market.world.send_all(asks)
+    assert [getattr(one, "code", "") for one in outcomes] == [""] * 8 + ["exceeds_captured"] * 2
+    market.pass_time(5 * MINUTE)
+    assert kept(market) == KeptBalances(held=0, given=38, own=2)
+    assert (received(market), commission(market), market.reconciles("custodian")) == (38, 2, True)
