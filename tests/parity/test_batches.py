@@ -14,6 +14,7 @@ import apsw
 import psycopg
 import pytest
 
+from support.postgresql import Cluster
 from support.stores import STORES, Place, PostgresqlPlace, SqlitePlace, tables
 from unit.orders.market import Buyer, Market, channel, wallet, yuan
 from yunduan.domains.ledger.commands import PostTransfers
@@ -42,6 +43,7 @@ RULE = "CREATE UNIQUE INDEX one_of_a_kind ON orders ((total % 8))"
 """What the store alone knows: a checkout that breaks it is a broken command, and its whole batch is thrown away and carried out anew."""
 ID = re.compile("[a-z]{3}_[0-9a-f]{26}")
 """Not alike after that, since ids are drawn once more."""
+APPENDED = {"fact", "transfer", "resolution", "milestone", "block"}
 NOT_ALIKE = {"block", "head"}
 """Batches are sealed into blocks, so that these say how many there were."""
 
@@ -238,6 +240,26 @@ def kind(outcome: Any) -> str:
     if isinstance(outcome, (apsw.ConstraintError, psycopg.IntegrityError)):
         return "broken"
     return outcome.code.value if isinstance(outcome, Refused) else type(outcome).__name__
+
+
+def test_what_is_only_added_to_has_no_room_left_for_changes(cluster: Cluster, tmp_path: Path) -> None:
+    """On PostgreSQL: every table that has rows which are changed has some, and of those without no row is ever changed."""
+    place = PostgresqlPlace(cluster)
+    town = Town(lambda _: place, tmp_path / "town")
+    try:
+        for ask in Author(town, 0).write(40):
+            assert ask
+        filled = "SELECT CAST(relname AS text) FROM pg_class WHERE relkind = 'r' AND relnamespace = ?::regnamespace AND reloptions IS NULL"
+        changed = "SELECT CAST(relname AS text) FROM pg_stat_user_tables WHERE schemaname = ? AND n_tup_upd > 0"
+        store = town.market.world.cloud.store
+        store.rows("SELECT pg_stat_force_next_flush()")
+        found = {name for (name,) in store.rows(filled, (place.schema,))}
+        assert found == APPENDED
+        assert found.isdisjoint(name for (name,) in store.rows(changed, (place.schema,)))
+        assert {"head", "stock", "counter"} <= {name for (name,) in store.rows(changed, (place.schema,))}
+    finally:
+        town.market.close()
+        cluster.drop(place.schema)
 
 
 @pytest.mark.parametrize("seed", range(2))

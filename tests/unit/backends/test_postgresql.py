@@ -262,6 +262,15 @@ def test_a_plan_that_was_made_for_a_small_table_is_right_for_a_large_one(store: 
     store.rollback()
 
 
+def test_a_migration_may_read_whole_tables(store: PostgresqlStore) -> None:
+    """It is for every row; what follows is for keys again."""
+    settings = "SELECT name, setting FROM pg_settings WHERE name IN ('enable_seqscan', 'enable_hashjoin', 'enable_mergejoin') ORDER BY name"
+    store.script(f"CREATE TABLE seen AS {settings}")
+    names = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan")
+    assert store.rows("SELECT name, setting FROM seen ORDER BY name") == [(name, "on") for name in names]
+    assert store.rows(settings) == [(name, "off") for name in names]
+
+
 def test_a_sum_that_was_not_cast_is_a_mistake_that_is_told(store: PostgresqlStore) -> None:
     """Other stores have no numeric."""
     with pytest.raises(BrokenError, match="cast sums"):

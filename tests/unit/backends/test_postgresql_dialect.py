@@ -30,6 +30,8 @@ def test_a_migration_is_translated() -> None:
     sql = """-- what; it is
     CREATE TABLE t (seq SERIAL, a TEXT NOT NULL DEFAULT 'TEXT', b INTEGER, c BLOB DEFAULT X'00') ; -- end
     CREATE TABLE u (a TEXT, b INTEGER, PRIMARY KEY (a, b)) CLUSTERED;
+    CREATE TABLE v (a TEXT, PRIMARY KEY (a)) CLUSTERED APPENDED;
+    ALTER TABLE t APPENDED;
     ALTER TABLE u ADD COLUMN c TEXT;
     UPDATE u SET b = CAST(a AS INTEGER), c = CAST(b AS TEXT);
     """
@@ -39,6 +41,8 @@ def test_a_migration_is_translated() -> None:
             " b bigint, c bytea DEFAULT '\\x00'::bytea) WITH (fillfactor = 85)"
         ),
         'CREATE TABLE u (a text COLLATE "C", b bigint, PRIMARY KEY (a, b)) WITH (fillfactor = 85)',
+        'CREATE TABLE v (a text COLLATE "C", PRIMARY KEY (a))',
+        "ALTER TABLE t RESET (fillfactor)",
         'ALTER TABLE u ADD COLUMN c text COLLATE "C"',
         "UPDATE u SET b = CAST(a AS bigint), c = CAST(b AS TEXT)",
     ]

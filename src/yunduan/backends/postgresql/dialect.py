@@ -27,6 +27,8 @@ _COLUMN_TYPES = {
 }
 _ROOM = "WITH (fillfactor = 85)"
 """Nearly every row is changed once or more: where its page has room for the change, no index has to be told of it."""
+_APPENDED = re.compile(r"(ALTER\s+TABLE\s+\w+)\s+APPENDED", re.IGNORECASE)
+_ENDED = re.compile(r"\)\s*(?:CLUSTERED)?\s*(APPENDED)?\s*$", re.IGNORECASE)
 _INSERT = re.compile(
     r"\s*INSERT\s+INTO\s+(?P<table>\w+)\s*\((?P<columns>[^()]*)\)\s*VALUES\s*\((?P<values>[^()]*)\)\s*(?P<tail>ON\s+CONFLICT\b.*)?",
     re.IGNORECASE | re.DOTALL,
@@ -56,14 +58,19 @@ def translated(sql: str) -> str:
 
 
 def migration(sql: str) -> list[str]:
-    """The statements of a migration: text sorts by its bytes, `SERIAL` counts by itself, `CLUSTERED` is for other stores."""
+    """The statements of a migration: text sorts by its bytes, `SERIAL` counts by itself, `CLUSTERED` is for other stores.
+
+    A table that is `APPENDED` needs no room on its pages: none of its rows is ever changed.
+    """
     return [_definition(text) for part in re.sub(r"--[^\n]*", "", sql).split(";") if (text := part.strip())]
 
 
 def _definition(statement: str) -> str:
+    if appended := _APPENDED.fullmatch(statement):
+        return f"{appended[1]} RESET (fillfactor)"
     is_new = re.match(r"CREATE\s+TABLE\b", statement, re.IGNORECASE)
     if is_new or re.match(r"ALTER\s+TABLE\b", statement, re.IGNORECASE):
-        unclustered = re.sub(r"\)\s*(CLUSTERED)?\s*$", f") {_ROOM}", statement) if is_new else statement
+        unclustered = _ENDED.sub(lambda end: ")" if end[1] else f") {_ROOM}", statement) if is_new else statement
         return translated(_COLUMN_TYPE.sub(lambda found: _COLUMN_TYPES[found[1]] if found[1] else found[0], unclustered))
     return translated(statement)
 

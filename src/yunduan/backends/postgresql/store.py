@@ -35,7 +35,8 @@ _ALIVE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5
 _ALIVE_OPTIONS = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c client_min_messages=warning"
 _PLANS = "-c random_page_cost=1.0 -c jit=off"
 """What is worked with is in memory: rows are found by their keys even when there are many of them to find."""
-_BY_KEY = "-c plan_cache_mode=auto -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+_BY_OTHER_THAN_KEYS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+_BY_KEY = " ".join(["-c plan_cache_mode=auto", *(f"-c {name}=off" for name in _BY_OTHER_THAN_KEYS)])
 """The writer finds rows by their keys, so a statement is planned a few times and not for each batch, which cost a third of a look-up.
 
 A plan that was made while a table was empty has to be right when it is full: it may not read the table from end to end.
@@ -276,9 +277,13 @@ class PostgresqlStore(_Session):
             self._read()
 
     def script(self, sql: str) -> None:
-        """Run the statements of a migration, however long they take."""
+        """Run the statements of a migration, however long they take, by plans for whole tables and not for keys."""
+        for name in _BY_OTHER_THAN_KEYS:
+            self._plain(f"SET {name} = on")
         for statement in dialect.migration(sql):
             self._plain(statement)
+        for name in _BY_OTHER_THAN_KEYS:
+            self._plain(f"RESET {name}")
         self._types.clear()
         self._exchange(self._wire.forget_statements)
 

@@ -515,17 +515,21 @@ def _fsync(path: Path) -> None:
             os.close(descriptor)
 
 
-_CREATE = re.compile(r"(CREATE TABLE (?:IF NOT EXISTS )?\w+ \(.*\))\s*(CLUSTERED)?\s*$", re.DOTALL)
+_CREATE = re.compile(r"(CREATE TABLE (?:IF NOT EXISTS )?\w+ \(.*\))\s*(CLUSTERED)?\s*(?:APPENDED)?\s*$", re.DOTALL)
+_APPENDED = re.compile(r"ALTER TABLE \w+ APPENDED")
 
 
 def translated(sql: str) -> list[str]:
-    """A migration's statements in SQLite's words: STRICT tables, `SERIAL` as the row id, `CLUSTERED` without one."""
+    """A migration's statements in SQLite's words: STRICT tables, `SERIAL` as the row id, `CLUSTERED` without one.
+
+    That a table is `APPENDED` is for other stores: pages are filled here whatever becomes of their rows.
+    """
     statements = []
     for statement in re.sub(r"--[^\n]*", "", sql).split(";"):
         text = statement.strip().replace("SERIAL", "INTEGER PRIMARY KEY")
         found = _CREATE.fullmatch(text)
         if found:
             text = f"{found[1]} STRICT{', WITHOUT ROWID' if found[2] else ''}"
-        if text:
+        if text and not _APPENDED.fullmatch(text):
             statements.append(text)
     return statements

@@ -1,0 +1,2 @@
+-- Only ever added to: its pages are filled.
+ALTER TABLE fact APPENDED;
