@@ -132,6 +132,7 @@ def main() -> None:
                 if system in systems:
                     _transfers(system, cluster, chosen, book)
             console.print(f"round {number + 1} of {chosen.rounds}")
+        book.notes += markets.faults_of_large()
         for system in OURS if "recovery" in kinds else ():
             if system in systems:
                 where = cluster if system == "postgresql" else None

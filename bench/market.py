@@ -9,7 +9,7 @@ commands come to. Ids, people and orders are a function of seed, sizes and end. 
 store in which it was cut off is opened by nobody; told to end (SIGINT), it stays as large as it is after the wave at hand.
 
 What a load driver has to know is written down: `people.txt` (whoever has a cart, a line each: token, address, baskets), `bare.txt`
-(the same of those who have none), `shops.txt`, `variants.txt` and `wallets.txt`.
+(the same of those who have none), `shops.txt` and `variants.txt`.
 """
 
 import argparse
@@ -457,18 +457,13 @@ class Making:
         vault: Vault = self._cloud.port(Vault)
         dice = random.Random(len(self.buyers))
         buyers = dice.sample(self.buyers, len(self.buyers))
-        with (
-            (folder / "people.txt").open("w") as carts,
-            (folder / "bare.txt").open("w") as bare,
-            (folder / "wallets.txt").open("w") as wallets,
-        ):
+        with (folder / "people.txt").open("w") as carts, (folder / "bare.txt").open("w") as bare:
             for buyer in buyers:
                 person = buyer.actor.person
                 has_cart = person in self.baskets
                 baskets = self.baskets[person] if has_cart else [self._basket()]
                 said = " ".join(f"{one.lines[0][0]},{one.lines[1][0]},{one.total}" for one in baskets)
                 (carts if has_cart else bare).write(f"{vault.token(buyer.session)} {buyer.address_id} {said}\n")
-                wallets.write(f"{wallet_account(person, 'CNY')}\n")
         with (folder / "shops.txt").open("w") as shops, (folder / "variants.txt").open("w") as variants:
             for shop in dice.sample(self.shops, len(self.shops)):
                 shops.write(f"{shop.shop_id} {' '.join(shelf.goods_id for shelf in shop.shelves)}\n")

@@ -15,15 +15,17 @@ from bench import textbook
 from bench.market import SMALL, STOCK, WALLET, Size, fast_store, furnished
 from bench.servers import Server, ours
 from bench.servers import textbook as textbook_served
-from yunduan.backends import sqlite
+from yunduan.backends import postgresql, sqlite
 from yunduan.backends.postgresql import PostgresqlStore
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.domains.ledger.audit import audit
+from yunduan.runtime.ports import Snapshots
 
 LARGE = "-large"
 """Ends the name of a store's system whose market is large."""
-SPENT = {"checkout": "people.txt", "purchase": "bare.txt"}
-"""Whom a workload uses up, where it goes on with the same market."""
+PEOPLE = "people.txt"
+SPENT = {"checkout": PEOPLE, "purchase": "bare.txt"}
+"""Whom a workload uses up, where it goes on with the same market; the others only look, as the same people again."""
 A_SECOND = 2_600
 """How many people of a large market buy in a second, at most."""
 
@@ -65,7 +67,7 @@ class Markets:
         self._large = large
         self._made: set[str] = set()
         self._run = work / "run"
-        self._crowds: dict[tuple[str, str], Iterator[str]] = {}
+        self._spent: dict[tuple[str, str], int] = {}
 
     @contextmanager
     def served(self, system: str, kind: str, *, readers: int = 0) -> Iterator[Served]:
@@ -102,11 +104,16 @@ class Markets:
 
     def faults(self, folder: Path) -> list[str]:
         """What is wrong with the books of a store that was loaded: nothing."""
-        reader = sqlite.open_reader(folder / "yunduan.sqlite")
-        try:
-            return [f"AUDIT: {fault}" for fault in audit(reader).faults]
-        finally:
-            reader.close()
+        return _faults(sqlite.open_reader(folder / "yunduan.sqlite"))
+
+    def faults_of_large(self) -> list[str]:
+        """The same of each large market that was loaded, with which every run has gone on."""
+        found: list[str] = []
+        for system in sorted(system for system in self._made if system.endswith(LARGE)):
+            print(f"proving the books of {system}", flush=True)
+            is_file = system.startswith("sqlite")
+            found += self.faults(self._folder(system)) if is_file else _faults(postgresql.open_reader(self._url(_database(system))))
+        return found
 
     def _make(self, system: str) -> None:
         if system in self._made:
@@ -135,18 +142,20 @@ class Markets:
                 connection.execute("VACUUM ANALYZE")
 
     def _crowd(self, system: str, kind: str) -> Path:
-        """The files of a driver with people that no run before has used up."""
+        """The files of a driver: with people that no run before has used up, where this one uses them up, and of no other kind."""
         drive, source = self._work / f"drive-{system}", self._folder(system)
         if not drive.exists():
             drive.mkdir()
             (drive / "shops.txt").symlink_to((source / "shops.txt").resolve())
-        for name in SPENT.values():
-            if not (drive / name).exists() or SPENT.get(kind) == name:
-                lines = self._crowds.setdefault((system, name), iter((source / name).open()))
-                people = list(islice(lines, self._people))
-                if len(people) < self._people:
-                    raise SystemExit(f"everybody in {source / name} has bought: make the market anew, larger, or take fewer rounds")
-                (drive / name).write_text("".join(people))
+        name = SPENT.get(kind, PEOPLE)
+        if kind in SPENT or not (drive / name).exists():
+            spent = self._spent.get((system, name), 0)
+            with (source / name).open() as lines:
+                people = list(islice(lines, spent, spent + self._people))
+            if len(people) < self._people:
+                raise SystemExit(f"everybody in {source / name} has bought: make the market anew, larger, or take fewer rounds")
+            (drive / name).write_text("".join(people))
+            self._spent[system, name] = spent + self._people
         return drive
 
     def _fill_textbook(self, source: Path) -> None:
@@ -189,6 +198,13 @@ class Markets:
 
     def _url(self, database: str) -> str:
         return f"postgresql://yunduan@/{database}?host={self._cluster.folder}"
+
+
+def _faults(reader: Snapshots) -> list[str]:
+    try:
+        return [f"AUDIT: {fault}" for fault in audit(reader).faults]
+    finally:
+        reader.close()
 
 
 def _say(what: str, done: int, total: int) -> None:

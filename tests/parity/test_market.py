@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import market
+from bench import market, markets
 from bench.market import HOME, SOURCE, Asked, Join, Member, Size, Want, fill, make
 
 from support.stores import Place, SqlitePlace
@@ -123,8 +123,8 @@ def test_each_row_is_as_if_people_had_made_it(place: Place, tmp_path: Path, monk
 def test_what_a_driver_has_to_know_is_written_down(tmp_path: Path) -> None:
     """Half of the people have carts; everybody has a token, an address and a basket."""
     asyncio.run(make(SqlitePlace(tmp_path).open(), tmp_path, size=SIZE, end_ms=END_MS))
-    lines = {name: (tmp_path / f"{name}.txt").read_text().splitlines() for name in ("people", "bare", "shops", "variants", "wallets")}
-    assert {name: len(found) for name, found in lines.items()} == {"people": 20, "bare": 20, "shops": 2, "variants": 200, "wallets": 40}
+    lines = {name: (tmp_path / f"{name}.txt").read_text().splitlines() for name in ("people", "bare", "shops", "variants")}
+    assert {name: len(found) for name, found in lines.items()} == {"people": 20, "bare": 20, "shops": 2, "variants": 200}
     assert all(line.startswith("yds_") and len(line.split()) == 3 for line in (*lines["people"], *lines["bare"]))
 
 
@@ -146,3 +146,30 @@ def test_a_market_is_made_anew_or_not_at_all(tmp_path: Path, monkeypatch: pytest
         refuse_unfinished(store)
     with pytest.raises(StoreRefusedError, match="anew"):
         asyncio.run(make(store, tmp_path, size=SIZE, end_ms=END_MS))
+
+
+def test_a_run_on_a_large_market_uses_up_only_whom_it_spends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout those with carts, a purchase those without; who only looks is anybody, again and again."""
+    monkeypatch.setattr(markets, "A_SECOND", 2)
+    source, work = tmp_path / "source", tmp_path / "work"
+    for folder in (source, work):
+        folder.mkdir()
+    (source / "shops.txt").write_text("shop\n")
+    for name in ("people.txt", "bare.txt"):
+        (source / name).write_text("".join(f"{name} {number}\n" for number in range(4)))
+    large = markets.Markets(work, None, markets.Large(folder=source), seconds=1)
+
+    def drawn(kind: str) -> dict[str, list[int]]:
+        drive = large._crowd("sqlite-large", kind)
+        return {
+            name: [int(line.split()[1]) for line in (drive / name).read_text().splitlines()]
+            for name in ("people.txt", "bare.txt")
+            if (drive / name).exists()
+        }
+
+    assert drawn("list") == drawn("page") == {"people.txt": [0, 1]}
+    assert drawn("purchase") == {"people.txt": [0, 1], "bare.txt": [0, 1]}
+    assert drawn("checkout") == {"people.txt": [2, 3], "bare.txt": [0, 1]}
+    assert drawn("purchase") == {"people.txt": [2, 3], "bare.txt": [2, 3]}
+    with pytest.raises(SystemExit, match="everybody"):
+        drawn("checkout")

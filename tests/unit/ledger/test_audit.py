@@ -1,12 +1,18 @@
 """The audit proves the books, and finds every fault that is planted in them."""
 
+from math import inf
+from typing import Any
+
 import pytest
 
 from support.ledger import Books, cny, move, new
+from yunduan.domains.ledger import audit as auditing
 from yunduan.domains.ledger.audit import PROVED, audit
 from yunduan.domains.ledger.commands import NoteFork
 from yunduan.domains.ledger.model import AccountFlag, Kind
 from yunduan.kernel.ids import TransferId
+from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.ports import Snapshots
 
 
 def _fill(books: Books) -> None:
@@ -42,13 +48,63 @@ def test_an_audit_says_what_it_has_proved(books: Books) -> None:
 
 
 def test_an_audit_tells_how_far_it_is(books: Books) -> None:
-    """After each page, in transfers, and of how many."""
+    """After each page, in transfers and then in accounts, and of how many."""
     _fill(books)
     told: list[tuple[int, int]] = []
     reader = books.cloud.store.reader()
     audit(reader, watch=lambda done, total: told.append((done, total)))
     reader.close()
-    assert told == [(160, 160)]
+    assert told == [(160, 166), (166, 166)]
+
+
+class Timed:
+    """A reader whose every statement takes two of the five seconds that a query has."""
+
+    def __init__(self, reader: Snapshots) -> None:
+        """Outside of a snapshot nothing is limited."""
+        self.reader = reader
+        self.left_s = inf
+        self.statements = 0
+
+    def begin(self) -> None:
+        """Five seconds begin."""
+        self.reader.begin()
+        self.left_s = 5
+
+    def go_on(self) -> None:
+        """Five more."""
+        self.left_s = 5
+
+    def end(self) -> None:
+        """Nothing is limited again."""
+        self.reader.end()
+        self.left_s = inf
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever looks."""
+        self.left_s -= 2
+        self.statements += 1
+        if self.left_s < 0:
+            raise FaultError("the query has had its time")
+        return getattr(self.reader, name)
+
+
+def test_an_audit_is_not_ended_by_the_time_that_a_query_may_take(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is long work, whatever there is most of."""
+    monkeypatch.setattr(auditing, "ROWS_PER_PAGE", 2)
+    for first in range(0, 120, 2):
+        names = [f"many{number}" for number in (first, first + 1)]
+        books.post(*(move(f"9{name}", "bank", name, 1) for name in names), opening=tuple(new(name) for name in names))
+    _fill(books)
+    for number in range(6):
+        hold = move(f"h{number}", "ann", "bob", 1, kind=Kind.PENDING)
+        books.post(hold)
+        books.post(hold.posted(TransferId(f"trf_e{number}"), cny(1)))
+    timed = Timed(books.cloud.store.reader())
+    found = audit(timed)
+    timed.reader.close()
+    assert (found.faults, found.accounts, found.transfers) == ((), 126, 292)
+    assert timed.statements > 100
 
 
 def test_an_empty_book_is_in_order(books: Books) -> None:
@@ -123,7 +179,7 @@ def test_an_audit_reads_a_book_that_grows_meanwhile(books: Books) -> None:
 
     _fill(books)
     reader = books.cloud.store.reader()
-    work = audit._Audit(reader)
+    work = audit._Audit(reader, None)
     assert work.stream()
     books.post(move("400", "bank", "ann", 1))
     assert work.stream()

@@ -1,6 +1,7 @@
 """Proves the books from what is stored, trusting nothing that the program remembers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from msgspec import Struct
 
@@ -9,7 +10,7 @@ from yunduan.domains.ledger.derivation import Derivation, Fault, FaultKind, Sum,
 from yunduan.domains.ledger.model import Block, Fork, Form
 from yunduan.domains.ledger.store import FORMS
 from yunduan.kernel.ids import AccountId, TransferId
-from yunduan.runtime.ports import Row, Snapshots
+from yunduan.runtime.ports import Reader, Row, Snapshots
 
 ROWS_PER_PAGE = 400
 """So few that what is read, added up and hashed stays in the processor's cache."""
@@ -51,18 +52,17 @@ class Audited(Struct, frozen=True, kw_only=True):
 def audit(reader: Snapshots, *, watch: Callable[[int, int], None] | None = None) -> Audited:
     """Read every transfer once, in order, then the rest of the books; the book may grow meanwhile.
 
-    What is only ever added to is read in pages, however long that takes; the end and all that changes, within one snapshot.
-    `watch` is told now and then how many transfers are read, and of how many.
+    It is no query but long work: everything is read in pages, each of which may take as long as a query, however many there are. What
+    is only ever added to is read first; the end and all that changes, within one snapshot. `watch` is told now and then how many
+    transfers and accounts are read, and of how many.
     """
-    work = _Audit(reader)
-    total, _ = store.head(reader)
+    work = _Audit(reader, watch)
     while work.stream():
-        if watch is not None:
-            watch(work.read, max(total, work.read))
+        pass
     reader.begin()
     try:
         while work.stream():
-            pass
+            reader.go_on()
         return work.finish()
     finally:
         reader.end()
@@ -71,8 +71,11 @@ def audit(reader: Snapshots, *, watch: Callable[[int, int], None] | None = None)
 class _Audit:
     """One pass over the book, with what it has to remember on the way."""
 
-    def __init__(self, reader: Snapshots) -> None:
+    def __init__(self, reader: Snapshots, watch: Callable[[int, int], None] | None) -> None:
         self._reader = reader
+        self._watch = watch
+        self._expected = store.head(reader)[0] + store.last_number(reader)
+        self._accounts = 0
         self._holds: dict[TransferId, Row] = {}
         self._ended: dict[str, int] = {}
         self._holds_ever = 0
@@ -82,11 +85,6 @@ class _Audit:
         self._seq = 0
         self._at = 0
         self._chain = _Chain(reader, self._derivation)
-
-    @property
-    def read(self) -> int:
-        """How many transfers were taken so far."""
-        return self._seq
 
     def stream(self) -> bool:
         """Take the next transfers; false when there are no more."""
@@ -98,12 +96,26 @@ class _Audit:
         self._derivation.take(rows)
         self._chain.take(rows)
         self._seq = rows[-1][1]
+        self._tell()
         return True
+
+    def _tell(self) -> None:
+        if self._watch is not None:
+            read = self._seq + self._accounts
+            self._watch(read, max(self._expected, read))
+
+    def _pages(self, page_after: Callable[[Reader, Any, int], list[Any]], last: Any, key: Callable[[Any], Any]) -> Iterator[list[Any]]:
+        """What there is of something, page by page, each with a time of its own."""
+        self._reader.go_on()
+        while page := page_after(self._reader, last, ROWS_PER_PAGE):
+            yield page
+            last = key(page[-1])
+            self._reader.go_on()
 
     def finish(self) -> Audited:
         """Compare what was added up with what the rest of the books says."""
         self._chain.finish(self._seq)
-        accounts = self._take_accounts()
+        self._take_accounts()
         milestones = self._take_milestones()
         self._take_resolutions()
         self._take_head()
@@ -111,7 +123,7 @@ class _Audit:
         derivation, chain = self._derivation, self._chain
         return Audited(
             transfers=self._seq,
-            accounts=accounts,
+            accounts=self._accounts,
             blocks=chain.blocks,
             forks=chain.forks,
             milestones=milestones,
@@ -160,23 +172,21 @@ class _Audit:
                     self._note(FaultKind.HOLD, f"transfer {row[1]}", f"{row[8]} was ended by {self._ended[row[8]]}")
                 self._ended[row[8]] = row[1]
 
-    def _take_accounts(self) -> int:
+    def _take_accounts(self) -> None:
         """Every account's counters are its sum."""
-        count, after = 0, ""
-        while page := store.accounts_after(self._reader, after, ROWS_PER_PAGE):
+        for page in self._pages(store.accounts_after, "", lambda last: last[0].id):
             for form, counters in page:
                 derived = self._sums.get(form.id) or [form.number, 0, 0, 0, 0, 0, 0]
                 if counters is None or list(counters) != derived[:7]:
                     self._note(FaultKind.COUNTERS, f"account {form.id}", f"{counters and counters[1:]} for {tuple(derived[1:7])}")
                 elif form.flags & model.CLOSED and not model.account_of(form, counters).empty:
                     self._note(FaultKind.LIMIT, f"account {form.id}", "closed, and not empty")
-            count += len(page)
-            after = page[-1][0].id
-        return count
+            self._accounts += len(page)
+            self._tell()
 
     def _take_milestones(self) -> int:
         expected = self._derivation.milestones
-        stand = store.milestones(self._reader)
+        stand = {row for page in self._pages(store.milestones_after, ("", 0, 0), lambda last: last) for row in page}
         for account, at, seq in stand ^ set(expected):
             self._note(
                 FaultKind.MILESTONE, f"account {account}", f"{'too many' if (account, at, seq) in stand else 'missing'}: {seq} at {at}"
@@ -184,7 +194,8 @@ class _Audit:
         return len(stand)
 
     def _take_resolutions(self) -> None:
-        for hold, seq in store.resolutions(self._reader) ^ set(self._ended.items()):
+        noted = {row for page in self._pages(store.resolutions_after, "", lambda last: last[0]) for row in page}
+        for hold, seq in noted ^ set(self._ended.items()):
             self._note(FaultKind.HOLD, f"hold {hold}", f"its resolution by {seq} is noted or posted, not both")
 
     def _take_head(self) -> None:

@@ -121,8 +121,8 @@ _BLOCKS_AFTER = f"{_BLOCK}WHERE number > ? AND last <= ? ORDER BY number"
 _FORKS_AFTER = (
     "SELECT number, after_block, transfer_seq, previous, hash, at, why FROM fork WHERE number > ? AND after_block <= ? ORDER BY number"
 )
-_MILESTONES = "SELECT account, at, seq FROM milestone"
-_RESOLUTIONS = "SELECT hold, seq FROM resolution"
+_MILESTONES_AFTER = "SELECT account, at, seq FROM milestone WHERE (account, at, seq) > (?, ?, ?) ORDER BY account, at, seq LIMIT ?"
+_RESOLUTIONS_AFTER = "SELECT hold, seq FROM resolution WHERE hold > ? ORDER BY hold LIMIT ?"
 _HEAD = "SELECT transfer_seq, block_hash FROM head ORDER BY epoch DESC LIMIT 1"
 _LAST_NUMBER = "SELECT CAST(coalesce(max(number), 0) AS INTEGER) FROM counter"
 _ACCOUNTS_AFTER = (
@@ -295,9 +295,9 @@ def move_derived(tx: Tx, *, through: int, before: int) -> None:
     tx.write_one(_MOVE_DERIVED, (through, before))
 
 
-def last_number(tx: Tx) -> int:
+def last_number(at: Reader) -> int:
     """The greatest number of an account."""
-    row = tx.row(_LAST_NUMBER)
+    row = at.row(_LAST_NUMBER)
     return row[0] if row else 0
 
 
@@ -322,14 +322,14 @@ def forks_after(at: Reader, number: int, block: int) -> list[Fork]:
     return [_fork(row) for row in at.rows(_FORKS_AFTER, (number, block))]
 
 
-def milestones(at: Reader) -> set[Row]:
-    """Every milestone."""
-    return set(at.rows(_MILESTONES))
+def milestones_after(at: Reader, last: Row, limit: int) -> list[Row]:
+    """The next milestones in their order: account, time and transfer."""
+    return at.rows(_MILESTONES_AFTER, (*last, limit))
 
 
-def resolutions(at: Reader) -> set[Row]:
-    """Every hold that has ended, and by which transfer."""
-    return set(at.rows(_RESOLUTIONS))
+def resolutions_after(at: Reader, hold: str, limit: int) -> list[Row]:
+    """The next holds that have ended, and by which transfer."""
+    return at.rows(_RESOLUTIONS_AFTER, (hold, limit))
 
 
 def head(at: Reader) -> Row:
