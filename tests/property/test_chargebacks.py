@@ -15,14 +15,17 @@ from msgspec.structs import replace
 from support.payments import BUYER, DAY, MINUTE, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part, refund_id
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import chargebacks, charging_back, drawing, model
+from yunduan.domains.payments import chargebacks, charging_back, drawing, model, offsetting
 from yunduan.domains.payments.commands import RefundEscrow, SettleEscrow
+from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.model import Chargeback, ChargebackState, Escrow, EscrowState, PaymentStarted, PieceState, TenderKind
 from yunduan.domains.payments.queries import RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
-from yunduan.kernel.actors import SYSTEM
+from yunduan.domains.payments.taking import TakeUnclaimed
+from yunduan.domains.payments.unclaimed import Into, Unclaimed, UnclaimedState, unclaimed_account
+from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import RefundId
-from yunduan.kernel.money import split
+from yunduan.kernel.money import Money, split, zero
 from yunduan.kernel.refusals import BrokenError, Refused
 
 SHOPS = (SHOP, SECOND_SHOP)
@@ -32,7 +35,7 @@ WON = ChargebackState.WON
 class Contested(RuleBasedStateMachine):
     """One payer, one channel, two shops, and a bank that takes back what it can."""
 
-    openings = st.sampled_from(["overtakes_a_refund", "takes_what_was_settled", "gives_it_back", ""])
+    openings = st.sampled_from(["overtakes_a_refund", "takes_what_is_owed", "takes_what_was_settled", "gives_it_back", ""])
     """What a story begins with: what is rare by chance."""
 
     def __init__(self) -> None:
@@ -49,25 +52,42 @@ class Contested(RuleBasedStateMachine):
         doubles=st.sampled_from([0, 500]),
         delays=st.sampled_from([0, 300]),
         loses=st.sampled_from([0, 200]),
+        refuses=st.sampled_from([0, 300]),
         data=st.data(),
     )
-    def open(self, seed: int, doubles: int, delays: int, loses: int, data: st.DataObject) -> None:
+    def open(self, seed: int, doubles: int, delays: int, loses: int, refuses: int, data: st.DataObject) -> None:
         """How badly the channel behaves is a part of the story, and so is what the bank has done before."""
         self.market = Market(self.folder, seed=seed)
         self.top_up = self.market.top_up(BUYER, 3_000)
         self.market.decide(self.top_up)
         self.market.tell()
         self._note(self.top_up)
+        self.market.name_payee(BUYER)
         self.pay([700, 300], 100)
         if opening := data.draw(self.openings):
             getattr(self, opening)()
-        self.market.sandbox.misbehaviour = Misbehaviour(doubles=doubles, delays=delays, loses=loses)
+        self.market.sandbox.misbehaviour = Misbehaviour(doubles=doubles, delays=delays, loses=loses, refuses_refunds=refuses)
 
     def overtakes_a_refund(self) -> None:
-        """The bank takes what is about to be given back, so that the channel refuses that."""
+        """The bank takes what is about to be given back, so that the channel refuses that, and decides for the payer."""
         self._refund(1, [450])
-        self._charge_back(800, fee=7)
+        name = self._charge_back(800, fee=7)
         self.market.run_errands()
+        self.market.sandbox.decide_chargeback(name, won=False)
+        self.market.tell()
+
+    def takes_what_is_owed(self) -> None:
+        """The channel has refused a refund, and so the bank finds there what the payer is owed; it decides for the payer."""
+        self._refuse_refund()
+        self.market.sandbox.decide_chargeback(self._charge_back(800, fee=7), won=False)
+        self.market.tell()
+        self._take(self._unclaimed()[0], Into.WALLET)
+
+    def _refuse_refund(self) -> None:
+        self.market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000)
+        self._refund(1, [450])
+        self.market.run_errands()
+        self.market.pass_time(MINUTE)
 
     def takes_what_was_settled(self) -> None:
         """The shop has been paid, the buyer wants a part from it as well, and the bank decides for the buyer."""
@@ -153,6 +173,36 @@ class Contested(RuleBasedStateMachine):
             assert escrow
             self.settled[number] = escrow.held.amount, fee
 
+    @rule(data=st.data(), into=st.sampled_from(Into))
+    def have(self, data: st.DataObject, into: Into) -> None:
+        """The payer says where goes what the channel would not give back: not while a bank may have it."""
+        if found := self._unclaimed():
+            self._take(data.draw(st.sampled_from(found)), into)
+
+    def _take(self, one: Unclaimed, into: Into) -> None:
+        ((body,),) = self.market.world.rows("SELECT body FROM channel_errand WHERE id = ?", one.request)
+        taken = [back for back in self.found() if back.reference == msgspec.json.decode(body, type=Outgoing).reference]
+        bound = any(back.borne != back.offset and back.state is not WON for back in taken)
+        try:
+            self.market.world.send(TakeUnclaimed(unclaimed_id=one.id, into=into), actor=Actor(person=BUYER))
+        except Refused as no:
+            wrong = "charged_back" if one.state is UnclaimedState.WAITING else "unclaimed_taken"
+            assert no.code == wrong  # noqa: PT017 - which, is the claim
+            assert bound or one.state is not UnclaimedState.WAITING
+        else:
+            assert one.state is UnclaimedState.WAITING
+            assert not bound
+
+    def _unclaimed(self) -> list[Unclaimed]:
+        rows = self.market.world.rows("SELECT body FROM payment_unclaimed ORDER BY id")
+        return [msgspec.json.decode(body, type=Unclaimed) for (body,) in rows]
+
+    @invariant()
+    def what_is_owed_is_what_waits(self) -> None:
+        """Under the payer's name, and nothing else."""
+        waits = [one.amount.amount for one in self._unclaimed() if one.state is UnclaimedState.WAITING]
+        assert self.market.balance(unclaimed_account(BUYER, "CNY")) == sum(waits)
+
     @rule(data=st.data(), amount=st.integers(0, 1_500), fee=st.sampled_from([0, 7, 150]))
     def take(self, data: st.DataObject, amount: int, fee: int) -> None:
         """The bank takes a charge back, or a part of it, if it is there."""
@@ -216,15 +266,20 @@ class Contested(RuleBasedStateMachine):
 
     @invariant()
     def no_payer_has_it_twice(self) -> None:
-        """What of a charge was given back or is owed, and what a bank has of it, come to no more than was collected."""
+        """When all is decided, what the channel gave back, what is owed and what a bank has of a charge are no more than was collected.
+
+        What a payer had here before the bank took it is not owed any more: it is in the marketplace's losses, if it was spent.
+        """
         back: dict[str, int] = defaultdict(int)
         for id in self.refund_ids:
             for piece in self.market.world.ask(RefundOf(refund_id=id)).pieces:
-                back[piece.reference] += piece.amount.amount if piece.state is not PieceState.PENDING else 0
+                back[piece.reference] += piece.rest.amount if piece.state in (PieceState.DONE, PieceState.UNCLAIMED) else 0
+        undecided = set()
         for one in self.found():
-            back[one.reference] += (one.amount - one.offset).amount if one.state is not WON else 0
+            back[one.reference] += one.amount.amount if one.state is not WON else 0
+            undecided |= set() if one.is_decided else {one.reference}
         for reference, collected in self.collected.items():
-            assert back[reference] <= collected
+            assert reference in undecided or back[reference] <= collected
 
     @invariant()
     def shops_and_the_marketplace_have_what_is_left_of_what_was_settled(self) -> None:
@@ -288,7 +343,7 @@ class Contested(RuleBasedStateMachine):
             wallet -= sum(one.amount.amount for one in escrow.funding if one.kind is TenderKind.WALLET) if escrow else 0
         for id in self.refund_ids:
             for piece in self.market.world.ask(RefundOf(refund_id=id)).pieces:
-                wallet += piece.amount.amount if piece.kind is TenderKind.WALLET or piece.state is PieceState.DIVERTED else 0
+                wallet += piece.rest.amount if piece.kind is TenderKind.WALLET or piece.state is PieceState.DIVERTED else 0
         for one in self.found():
             wallet += one.offset.amount if one.state is WON else -one.of_wallet.amount
         assert self.market.wallet() == wallet
@@ -310,9 +365,9 @@ def _takes_it_for_new(escrow: Escrow, reference: str, amount: object) -> Escrow:
     return replace(escrow, contested=escrow.contested - amount.amount)
 
 
-def _pays_twice(_: object, outgoing: object) -> object:
-    """What the bank has taken is in the wallet as well."""
-    return outgoing.amount
+def _has_nothing_to_make_up_for(chargeback: Chargeback) -> Money:
+    """What the bank has taken is owed as well."""
+    return zero(chargeback.amount.currency)
 
 
 def _forgets_what_was_lost(escrow: Escrow, _: object) -> Escrow:
@@ -323,7 +378,9 @@ def _forgets_what_was_lost(escrow: Escrow, _: object) -> Escrow:
 FAULTS = {
     "nothing stands still": ("takes_what_was_settled", model, "check_not_contested", _lets_it_move),
     "what was won stays gone": ("gives_it_back", chargebacks, "restored_to", _takes_it_for_new),
-    "a refund that was refused is paid again": ("overtakes_a_refund", chargebacks, "made_up", _pays_twice),
+    "a refund that was refused is paid again": ("takes_what_is_owed", offsetting, "left_of", _has_nothing_to_make_up_for),
+    "what the bank has is owed as well": ("overtakes_a_refund", offsetting, "left_of", _has_nothing_to_make_up_for),
+    "what is owed is not set off": ("takes_what_is_owed", offsetting, "lost", lambda _, chargeback: chargeback),
     "what was lost is contested for ever": ("takes_what_was_settled", chargebacks, "lost_of", _forgets_what_was_lost),
     "the commission stays": ("takes_what_was_settled", drawing, "commission_back", lambda commission, **_: replace(commission, amount=0)),
     "the fee is nobody's": ("gives_it_back", charging_back, "charge_fee", lambda one: charging_back.fee_back(replace(one, fee=cny(1)))),

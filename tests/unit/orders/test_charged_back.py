@@ -4,6 +4,7 @@ import pytest
 
 from unit.orders.casebook import DAY_MS, Claim
 from unit.orders.market import Buyer, Market, channel, wallet, yuan
+from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.orders import model, store
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.cases import CaseKind, CaseState
@@ -14,6 +15,7 @@ from yunduan.domains.orders.dispatching import WaitLonger
 from yunduan.domains.orders.disputes import RuleCase
 from yunduan.domains.orders.exchanging import SendReplacement
 from yunduan.domains.orders.model import HOME_MS, Funder, Order, OrderSettings, OrderState
+from yunduan.domains.orders.queries import OrderRefunds
 from yunduan.domains.orders.receiving import NOTICE_MS, ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.orders.whereabouts import OrderMoney
@@ -296,6 +298,22 @@ def test_what_the_marketplace_has_back_already_does_not_come_back_again(market: 
     assert market.promotions() == 5_000
     decide(market, take(market, id), won=False)
     assert (order(market, id).state, market.promotions()) == (OrderState.REFUNDED, 5_000)
+    market.assert_balanced()
+
+
+def test_what_of_a_refused_refund_came_by_the_bank_is_said_to_have_come_by_it(market: Market, buyer: Buyer) -> None:
+    """The rest waits for the buyer's word; together it is all of it."""
+    id = bought(market, buyer)
+    market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000)
+    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(1_000)), actor=market.staff())
+    reference = charge_reference(model.payment_of(model.checkout_of(id)), 0)
+    name = market.sandbox.charge_back(reference, TOTAL - 1_000 + 400)
+    market.world.settle()
+    decide(market, name, won=False)
+    assert order(market, id).state is OrderState.REFUNDED
+    assert money(market, buyer, id)[0] == {"charged_back": TOTAL - 600, "unclaimed": 600}
+    (refund,) = market.world.ask(OrderRefunds(order_id=id), actor=buyer.actor).items
+    assert [(piece.amount, piece.from_bank) for piece in refund.pieces] == [(yuan(1_000), yuan(400))]
     market.assert_balanced()
 
 

@@ -6,26 +6,29 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from support.payments import BUYER, DAY, KEEPER, MINUTE, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part
+from support.payments import BUYER, DAY, KEEPER, MINUTE, OTHER, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.payments import charging_back, drawing, model
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackFile, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
-from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import Chargeback, ChargebackState, ChargeState, EscrowState, Mismatch, PaymentRefusal, PieceState
-from yunduan.domains.payments.payouts import PayOutShop
+from yunduan.domains.payments.payouts import ApprovePayout, DeclinePayout, PayOutShop
+from yunduan.domains.payments.payouts_seen import Withdrawals
 from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.store import CHARGEBACKS
-from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
-from yunduan.domains.payments.unclaimed import Into, unclaimed_account
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedNow, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into, UnclaimedState, unclaimed_account
 from yunduan.kernel.actors import Actor
+from yunduan.kernel.ids import PersonId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
 
 FEE = 15
+ME = Actor(person=BUYER)
+OPERATORS = tuple(Actor(person=PersonId(f"per_{n:026x}"), operator_roles=frozenset({"finance"})) for n in (14, 15))
 SELLER = Actor(person=KEEPER)
 REFUND = "rfd_{:026x}"
 
@@ -80,6 +83,7 @@ def books(market: Market) -> dict[str, int]:
         "fees": model.fees_account("CNY"),
         "losses": model.losses_account("CNY"),
         "returning": model.returning_account("sandbox", "CNY"),
+        "unclaimed": unclaimed_account(BUYER, "CNY"),
     }
     return {name: balance for name, id in ids.items() if (balance := market.balance(id))}
 
@@ -282,10 +286,8 @@ def test_one_that_is_heard_of_before_its_capture_says_that_it_was_captured(marke
         assert (market.escrow(10).held, market.escrow(10).contested) == (cny(600), 400)
     decide(market, market.sandbox.chargebacks()[0].chargeback, won=False)
     market.pass_time(4 * MINUTE, step=MINUTE)
-    owing = {"owed": -FEE} if in_time else {"fees": -FEE}
+    owing = {"owed": -FEE} if in_time else {"fees": -FEE, "unclaimed": 600}
     assert books(market) == {"channel": -600, "charged": FEE, **owing}
-    waits = market.balance(unclaimed_account(BUYER, "CNY"))
-    assert waits == (0 if in_time else 600)
     assert agree(market)
 
 
@@ -373,13 +375,141 @@ def test_of_a_refused_refund_only_what_the_bank_has_not_paid_is_owed_and_said_to
     market.pass_time(MINUTE)
     assert alerts(market) == []
     decide(market, name, won=False)
-    me = Actor(person=BUYER)
     assert market.world.ask(MoneyOf(person_id=BUYER)).on_its_way == (cny(200),)
-    (waiting,) = market.world.ask(UnclaimedOf(), actor=me).items
-    market.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=me)
+    (waiting,) = owed(market)
+    market.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=ME)
     (piece,) = market.world.ask(RefundOf(refund_id=REFUND.format(1))).pieces
     assert (piece.state, piece.amount, piece.rest, piece.from_bank) == (PieceState.DIVERTED, cny(400), cny(200), 200)
     assert [one["diverted"]["amount"] for one in told(market, "RefundFinished")] == [200]
+    assert agree(market)
+
+
+def refuse(market: Market, amount: int = 400, *, of: int = 1_000) -> tuple[str, str]:
+    """An order of which the channel refuses to give a part back; the charge's reference, and what is owed for it."""
+    market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000)
+    reference = paid(market, 1, of)
+    market.refund(1, 10, amount)
+    market.pass_time(MINUTE)
+    (waiting,) = owed(market)
+    return reference, waiting.unclaimed_id
+
+
+def owed(market: Market) -> tuple[UnclaimedNow, ...]:
+    """What is, or was, owed to the buyer."""
+    return market.world.ask(UnclaimedOf(), actor=ME).items
+
+
+def where(market: Market) -> tuple[UnclaimedState, int, PieceState, int]:
+    """Where it is and how much, and what the refund says of it and of what came by the bank."""
+    (one,) = owed(market)
+    (piece,) = market.world.ask(RefundOf(refund_id=REFUND.format(1))).pieces
+    return one.state, one.amount.amount, piece.state, piece.from_bank
+
+
+def test_what_is_owed_waits_while_a_bank_has_it_and_is_as_before_when_that_is_won(market: Market) -> None:
+    """The channel still has what it refused to give back; the bank takes it from there."""
+    reference, id = refuse(market)
+    before = books(market)
+    name = take(market, reference)
+    assert alerts(market) == []
+    assert books(market) == {"unclaimed": 400, "losses": -400, "charged": FEE, "fees": -FEE}
+    assert [refused(market, TakeUnclaimed(unclaimed_id=id, into=into), ME) for into in Into] == [PaymentRefusal.CHARGED_BACK] * 2
+    assert agree(market)
+    decide(market, name, won=True)
+    assert books(market) == before == {"channel": -1_000, "unclaimed": 400}
+    market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.WALLET), actor=ME)
+    assert books(market) == {"channel": -1_000, "wallet": 400}
+    assert agree(market)
+
+
+def test_what_is_owed_is_set_off_when_the_bank_keeps_it(market: Market) -> None:
+    """All of it, by a transfer of the book: the payer has had it, and nothing waits any more."""
+    reference, id = refuse(market)
+    decide(market, take(market, reference), won=False)
+    assert where(market) == (UnclaimedState.SET_OFF, 400, PieceState.DONE, 400)
+    assert books(market) == {"charged": FEE, "owed": -9, "fees": -6}
+    assert refused(market, TakeUnclaimed(unclaimed_id=id, into=Into.WALLET), ME) is PaymentRefusal.UNCLAIMED_TAKEN
+    assert [one["diverted"]["amount"] for one in told(market, "RefundFinished")] == [0]
+    assert market.world.ask(MoneyOf(person_id=BUYER)).on_its_way == ()
+    market.pass_time(200 * DAY, step=50 * DAY)
+    assert market.facts("MoneyUnclaimed") == 1
+    assert agree(market)
+
+
+def test_only_what_the_bank_has_of_what_is_owed_is_set_off(market: Market) -> None:
+    """The rest waits on, and can be taken; a second one takes that too."""
+    reference, id = refuse(market)
+    decide(market, take(market, reference, 700), won=False)
+    assert where(market) == (UnclaimedState.WAITING, 300, PieceState.UNCLAIMED, 100)
+    decide(market, take(market, reference, 200), won=False)
+    assert where(market) == (UnclaimedState.WAITING, 100, PieceState.UNCLAIMED, 300)
+    market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.WALLET), actor=ME)
+    assert where(market) == (UnclaimedState.TAKEN, 100, PieceState.DIVERTED, 300)
+    assert (market.wallet(), market.balance(model.losses_account("CNY"))) == (100, 0)
+    assert agree(market)
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_what_was_taken_into_the_wallet_is_taken_out_of_it_by_the_bank(market: Market, *, won: bool) -> None:
+    """As what a top-up brought there; what is spent is the marketplace's loss. Nothing more of the wallet is."""
+    reference, id = refuse(market)
+    market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.WALLET), actor=ME)
+    market.fill(BUYER, 50)
+    market.pay(2, [part(2, 150)], [by_wallet(150)])
+    names = [take(market, reference, 700, fee=0), take(market, reference, 300, fee=0)]
+    kept = [found(market, name) for name in names]
+    assert [(one.of_wallet, one.borne) for one in kept] == [(cny(100), cny(0)), (cny(200), cny(100))]
+    assert agree(market)
+    for name in names:
+        decide(market, name, won=won)
+    assert (market.wallet(), market.balance(model.losses_account("CNY"))) == ((300, 0) if won else (0, -100))
+    assert agree(market)
+
+
+@pytest.mark.parametrize("order_of", ["lost, declined", "declined, lost", "paid, lost"])
+def test_what_is_on_its_way_to_an_account_is_set_off_when_it_comes_back(market: Market, order_of: str) -> None:
+    """What does not come back was had twice, and is the marketplace's loss."""
+    reference, id = refuse(market, 6_000, of=10_000)
+    market.name_payee(BUYER)
+    market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.ACCOUNT), actor=ME)
+    name = take(market, reference, fee=0)
+    assert (found(market, name).borne, alerts(market)) == (cny(6_000), [])
+    (line,) = market.world.ask(Withdrawals(), actor=ME).payouts
+    for step in order_of.split(", "):
+        if step == "lost":
+            decide(market, name, won=False)
+        elif step == "declined":
+            market.world.send(DeclinePayout(payout_id=line.payout_id), actor=OPERATORS[0])
+        else:
+            for operator in OPERATORS:
+                market.world.send(ApprovePayout(payout_id=line.payout_id), actor=operator)
+            market.fill(OTHER, 10_000)
+            market.pass_time(2 * MINUTE)
+    if order_of == "paid, lost":
+        assert where(market) == (UnclaimedState.PAID, 6_000, PieceState.PAID_OUT, 0)
+        assert market.balance(model.losses_account("CNY")) == -6_000
+    else:
+        assert where(market) == (UnclaimedState.SET_OFF, 6_000, PieceState.DONE, 6_000)
+        assert books(market) == {}
+    assert agree(market)
+
+
+def test_late_money_that_waits_is_taken_by_the_bank_as_any_other(market: Market) -> None:
+    """No order has a part in it."""
+    market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000)
+    started = market.pay(1, [part(10, 1_000)], [by_channel(1_000)])
+    market.world.send(AbandonPayment(payment_id=started.payment_id))
+    market.decide(started)
+    market.pass_time(2 * MINUTE)
+    (waiting,) = owed(market)
+    name = take(market, market.payment(1).charges[0].reference, 300)
+    take_it = TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET)
+    assert refused(market, take_it, ME) is PaymentRefusal.CHARGED_BACK
+    decide(market, name, won=False)
+    (charge,) = market.payment(1).charges
+    assert (charge.state, charge.rest) == (ChargeState.UNCLAIMED, cny(700))
+    market.world.send(take_it, actor=ME)
+    assert (market.wallet(), market.payment(1).charges[0].state) == (700, ChargeState.DIVERTED)
     assert agree(market)
 
 
@@ -408,10 +538,8 @@ def test_each_sum_that_makes_up_for_what_was_borne_has_a_name_of_its_own(market:
     """By its chargeback and its number there, however alike two ids are."""
     one = found(market, take(market, paid(market)))
     alike = replace(one, id=f"cbk_{'0' * 21}{one.id[-5:]}")
-    errand = Outgoing(
-        id="req_1", kind=OutgoingKind.REFUND, state=OutgoingState.ASKED, channel="sandbox", reference="", amount=cny(1), cause=""
-    )
-    moved = [charging_back.offset(each, errand, cny(1)).transfers for each in (one, replace(one, offsets=1), alike)]
+    source = model.returning_account("sandbox", "CNY")
+    moved = [charging_back.offset(each, source, cny(1)).transfers for each in (one, replace(one, offsets=1), alike)]
     assert len({transfer.id for transfers in moved for transfer in transfers}) == 3
 
 

@@ -74,6 +74,8 @@ def owed_in(market: Market, state: UnclaimedState, event: UnclaimedEvent) -> str
     market.name_payee(BUYER)
     if state is UnclaimedState.TAKEN:
         market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.WALLET), actor=ME)
+    elif state is UnclaimedState.SET_OFF:
+        market.world.send(signed(market, told(outcome=Said.CHARGEBACK_LOST, amount=cny(10_000), chargeback="dsp0")))
     elif state is not UnclaimedState.WAITING:
         market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.ACCOUNT), actor=ME)
         if state is UnclaimedState.PAID or event in (UnclaimedEvent.PAY, UnclaimedEvent.REFUSE):
@@ -94,6 +96,9 @@ def of_unclaimed(market: Market, id: str, event: UnclaimedEvent) -> Sent:
         return TakeUnclaimed(unclaimed_id=id, into=into), ME
     if event is UnclaimedEvent.DECLINE:
         return DeclinePayout(payout_id=payout(market)), FIRST
+    if event in (UnclaimedEvent.SET_OFF, UnclaimedEvent.SET_OFF_PART):
+        taken = 10_000 if event is UnclaimedEvent.SET_OFF else 5_000
+        return signed(market, told(outcome=Said.CHARGEBACK_LOST, amount=cny(taken), chargeback="dsp1")), SYSTEM
     outcome = Said.PAID_OUT if event is UnclaimedEvent.PAY else Said.PAYOUT_REFUSED
     said = told(reference=payout(market), request=payout(market), outcome=outcome, amount=cny(6_000))
     return signed(market, said), SYSTEM

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import PostTransfers
-from yunduan.domains.payments import charging_back, drawing, model, recourse, store
+from yunduan.domains.payments import charging_back, drawing, model, offsetting, recourse, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import ChargebackMoved, ChargebackOpened, ContestedPart
 from yunduan.domains.payments.model import (
@@ -27,7 +27,6 @@ from yunduan.domains.payments.model import (
     Outcome,
     Payment,
     PaymentRefusal,
-    PieceState,
     Told,
 )
 from yunduan.domains.payments.model.chargebacks import (
@@ -51,7 +50,7 @@ from yunduan.domains.payments.model.chargebacks import (
 )
 from yunduan.domains.payments.returning import open_purse
 from yunduan.domains.payments.store import CHARGEBACKS, ESCROWS, EVIDENCE, OUTGOING, PAYMENTS
-from yunduan.kernel.ids import LAST, OrderId, PersonId, ShopId
+from yunduan.kernel.ids import OrderId, PersonId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import AMOUNT_MAX, Money, split, zero
 from yunduan.kernel.refusals import Refused, invariant
@@ -60,7 +59,6 @@ from yunduan.runtime.transaction import Tx
 
 SAID = frozenset({Outcome.CHARGED_BACK, Outcome.CHARGEBACK_WON, Outcome.CHARGEBACK_LOST})
 """What a channel says of chargebacks."""
-REFUNDS_MAX = 1_000
 _encode = msgspec.json.Encoder().encode
 
 
@@ -216,7 +214,7 @@ def hear(tx: Tx, channel: str, told: Told) -> Mismatch | None:
     if known.is_decided:
         return None if known.state is state else Mismatch.CONTRADICTS
     decided = replace(known, state=after_event(known, event), decided_at=tx.now)
-    (_win if event is ChargebackEvent.WIN else _lose)(tx, decided)
+    decided = (_win if event is ChargebackEvent.WIN else _lose)(tx, decided)
     _moved(tx, decided, event, By.CHANNEL)
     return None
 
@@ -229,10 +227,14 @@ def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | 
         return Mismatch.CHARGE_UNKNOWN
     if reason := flaw(tx, channel, told, charge):
         return reason
-    if charge.state not in (ChargeState.CAPTURED, ChargeState.RETURNING):
+    if charge.state in (ChargeState.PENDING, ChargeState.ENDED):
         return Mismatch.CONTRADICTS
+    if told.amount.amount > charge.amount.amount - offsetting.given_back(tx, payment, charge) - _taken_before(tx, charge):
+        return Mismatch.EXCEEDS_CAPTURED
     escrows = [escrow for part in payment.parts if (escrow := tx.get(ESCROWS, part.order_id)) is not None]
     lefts = [left_of_charge(escrow, charge.reference) for escrow in escrows]
+    rest = Money(amount=max(told.amount.amount - sum(lefts), 0), currency=payment.currency)
+    of_wallet = _of_wallet(tx, payment, charge, rest)
     found = Chargeback(
         id=id,
         channel=channel,
@@ -245,15 +247,11 @@ def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | 
         state=ChargebackState.OPEN,
         due=max(told.evidence_due, tx.now),
         opened_at=tx.now,
-        of_wallet=_of_wallet(tx, payment, charge, told.amount),
-        borne=zero(payment.currency),
+        of_wallet=of_wallet,
+        borne=rest - of_wallet,
         offset=zero(payment.currency),
     )
-    bearable = min(sum(lefts), told.amount.amount) + found.of_wallet.amount
-    borne = Money(amount=told.amount.amount - bearable, currency=payment.currency)
-    if borne.amount > _not_bound(tx, payment, charge, found.of_wallet):
-        return Mismatch.EXCEEDS_CAPTURED
-    return _take(tx, replace(found, borne=borne), escrows, lefts)
+    return _take(tx, found, escrows, lefts)
 
 
 def flaw(tx: Tx, channel: str, told: Told, charge: Charge) -> Mismatch | None:
@@ -271,31 +269,21 @@ def flaw(tx: Tx, channel: str, told: Told, charge: Charge) -> Mismatch | None:
 
 def _taken_before(tx: Tx, charge: Charge) -> int:
     """What other chargebacks of the charge, open or lost, have taken."""
-    others = [one for one in store.chargebacks_on(tx, charge.reference) if one.state is not ChargebackState.WON]
-    return sum(one.amount.amount for one in others)
+    return sum([one.amount.amount for one in _others(tx, charge)])
 
 
-def _of_wallet(tx: Tx, payment: Payment, charge: Charge, amount: Money) -> Money:
-    """What of a top-up is still in the payer's wallet."""
-    if payment.checkout_id is not None or charge.state is not ChargeState.CAPTURED:
-        return zero(payment.currency)
-    account = model.wallet_account(payment.payer, payment.currency)
-    there = recourse.available(tx, account, payment.currency)
-    left = Money(amount=max(charge.amount.amount - _taken_before(tx, charge), 0), currency=payment.currency)
-    return drawing.least(drawing.least(there, left), amount)
+def _others(tx: Tx, charge: Charge) -> list[Chargeback]:
+    return [one for one in store.chargebacks_on(tx, charge.reference) if one.state is not ChargebackState.WON]
 
 
-def _not_bound(tx: Tx, payment: Payment, charge: Charge, of_wallet: Money) -> int:
-    """How much of a charge may be taken back that nobody here has any more: what left a wallet, or is on its way back this very moment."""
+def _of_wallet(tx: Tx, payment: Payment, charge: Charge, rest: Money) -> Money:
+    """What of the rest is still in the payer's wallet, of a top-up or of what they took into it when the channel would not give it back."""
     if payment.checkout_id is None and charge.state is ChargeState.CAPTURED:
-        return charge.amount.amount - _taken_before(tx, charge) - of_wallet.amount
-    if charge.state is ChargeState.RETURNING:
-        in_flight = charge.amount.amount
+        filled = charge.amount.amount - _taken_before(tx, charge)
     else:
-        refunds = [refund for part in payment.parts for refund in store.refunds_of(tx, part.order_id, LAST, REFUNDS_MAX)]
-        pieces = [piece for refund in refunds for piece in refund.pieces if piece.reference == charge.reference]
-        in_flight = sum([piece.amount.amount for piece in pieces if piece.state is PieceState.PENDING])
-    return in_flight - sum([one.borne.amount for one in store.chargebacks_on(tx, charge.reference) if one.state is not ChargebackState.WON])
+        filled = offsetting.taken_into_wallet(tx, payment, charge) - sum([one.of_wallet.amount for one in _others(tx, charge)])
+    there = recourse.available(tx, model.wallet_account(payment.payer, payment.currency), payment.currency)
+    return drawing.least(drawing.least(there, Money(amount=max(filled, 0), currency=payment.currency)), rest)
 
 
 def _take(tx: Tx, chargeback: Chargeback, escrows: list[Escrow], lefts: list[int]) -> Chargeback:
@@ -358,7 +346,7 @@ def _escrow(tx: Tx, order_id: OrderId) -> Escrow:
     return escrow  # type: ignore[return-value] # the line above says so
 
 
-def _win(tx: Tx, chargeback: Chargeback) -> None:
+def _win(tx: Tx, chargeback: Chargeback) -> Chargeback:
     """Everything is as it was: who bore it has it again, and the channel gives its fee back."""
     for place, share in enumerate(chargeback.shares):
         escrow = _escrow(tx, share.order_id)
@@ -376,6 +364,7 @@ def _win(tx: Tx, chargeback: Chargeback) -> None:
     listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
     for share in chargeback.shares:
         listener.restored(tx, share.order_id, share.amount)
+    return chargeback
 
 
 def _give_back(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShare, earned: Money) -> None:
@@ -392,8 +381,11 @@ def _give_back(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShar
         recourse.make_up(tx, currency)
 
 
-def _lose(tx: Tx, chargeback: Chargeback) -> None:
-    """What was taken stays taken, and each shop pays its part of the fee: from its balance, its deposit, or as a claim."""
+def _lose(tx: Tx, chargeback: Chargeback) -> Chargeback:
+    """What was taken stays taken, and each shop pays its part of the fee: from its balance, its deposit, or as a claim.
+
+    What the payer is owed of the same money is set off against what the marketplace has borne.
+    """
     fees = _fees(chargeback)
     for place, (share, fee) in enumerate(zip(chargeback.shares, fees, strict=True)):
         after = lost_of(_escrow(tx, share.order_id), share.amount)
@@ -410,6 +402,7 @@ def _lose(tx: Tx, chargeback: Chargeback) -> None:
     listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
     for share in chargeback.shares:
         listener.lost(tx, share.order_id, share.amount)
+    return offsetting.lost(tx, chargeback)
 
 
 def _fees(chargeback: Chargeback) -> list[Money]:
@@ -417,25 +410,6 @@ def _fees(chargeback: Chargeback) -> list[Money]:
     weights = [share.amount.amount for share in chargeback.shares]
     others = chargeback.amount.amount - sum(weights)
     return split(chargeback.fee, [*weights, others])[:-1]
-
-
-# Refunds that a channel refuses
-
-
-def made_up(tx: Tx, outgoing: Outgoing) -> Money:
-    """What is left to give back otherwise of a refund that a channel has refused.
-
-    The rest of it the payer has had from their bank, by chargebacks that found it on its way: it makes up for what was borne for them.
-    """
-    left = outgoing.amount
-    for one in store.chargebacks_on(tx, outgoing.reference):
-        if one.state is not ChargebackState.WON and left:
-            amount = drawing.least(left, one.borne - one.offset)
-            if amount:
-                tx.send(charging_back.offset(one, outgoing, amount).command())
-                tx.put(CHARGEBACKS, one.id, replace(one, offset=one.offset + amount, offsets=one.offsets + 1))
-                left = left - amount
-    return left
 
 
 def said_in(vault: Vault, stated: Stated) -> Said | None:

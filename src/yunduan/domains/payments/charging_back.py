@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from yunduan.domains.ledger.model import AccountFlag, NewAccount
-from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.model import (
     Chargeback,
     Drawn,
@@ -11,7 +10,6 @@ from yunduan.domains.payments.model import (
     charged_account,
     fees_account,
     losses_account,
-    returning_account,
     step_id,
 )
 from yunduan.domains.payments.postings import (
@@ -32,7 +30,7 @@ from yunduan.domains.payments.postings import (
     shortfall,
     wallet,
 )
-from yunduan.kernel.ids import ShopId, TransferId, sibling
+from yunduan.kernel.ids import AccountId, ShopId, TransferId, sibling
 from yunduan.kernel.money import Money
 
 
@@ -126,9 +124,9 @@ def to_others(chargeback: Chargeback) -> Movement:
     return Movement(transfers=moved, opening=tuple(target for target, part in targets if part))
 
 
-def offset(chargeback: Chargeback, outgoing: Outgoing, amount: Money) -> Movement:
-    """What a channel would not give back, since the payer's bank had taken it already, makes up for what was borne for that."""
-    source, target = returning_account(outgoing.channel, amount.currency), losses(amount.currency)
+def offset(chargeback: Chargeback, source: AccountId, amount: Money) -> Movement:
+    """What a channel would not give back, and the payer's bank has taken, makes up for what was borne for that; it has a number there."""
+    target = losses(amount.currency)
     id = TransferId(f"{sibling(chargeback.id, 'ofs')}{chargeback.offsets:03d}")
     moved = OFFSET.move(id, amount, source=source, target=target.id)
     return Movement(transfers=moved, opening=(target,))

@@ -17,7 +17,7 @@ from yunduan.domains.payments import (
     limits,
     methods,
     model,
-    owing,
+    offsetting,
     payouts,
     postings,
     recourse,
@@ -635,7 +635,7 @@ def _returned(tx: Tx, outgoing: Outgoing) -> None:
 
 _ENDS: Mapping[tuple[OutgoingKind, OutgoingState], Callable[[Tx, Outgoing], None]] = {
     (OutgoingKind.REFUND, OutgoingState.DONE): _returned,
-    (OutgoingKind.REFUND, OutgoingState.REFUSED): owing.return_refused,
+    (OutgoingKind.REFUND, OutgoingState.REFUSED): offsetting.return_refused,
     (OutgoingKind.RELEASE, OutgoingState.DONE): payouts.paid,
     (OutgoingKind.RELEASE, OutgoingState.REFUSED): payouts.refused,
     (OutgoingKind.PAYOUT, OutgoingState.DONE): payouts.paid,

@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from yunduan.domains.payments import chargebacks, model, postings, unclaimed
-from yunduan.domains.payments.errands import Outgoing, OutgoingState
+from yunduan.domains.payments import model, postings, unclaimed
+from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.facts import MoneyUnclaimed
 from yunduan.domains.payments.model import ChargeState, PieceState
 from yunduan.domains.payments.returning import conclude_return
@@ -21,16 +21,6 @@ class RemindOfUnclaimed(Command[None]):
     """Tell somebody again what waits for them. An alarm; harmless when it has been taken."""
 
     unclaimed_id: str
-
-
-def return_refused(tx: Tx, outgoing: Outgoing) -> None:
-    """The channel will not give it back: it is owed to whoever had paid, unless their bank has taken it for them already."""
-    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
-    left = chargebacks.made_up(tx, outgoing)
-    if left:
-        owe(tx, outgoing, left)
-    else:
-        conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED, from_bank=outgoing.amount.amount)
 
 
 def owe(tx: Tx, outgoing: Outgoing, amount: Money) -> None:
@@ -58,7 +48,7 @@ def remind_of_unclaimed(tx: Tx, ask: RemindOfUnclaimed) -> None:
     """What is on its way out is left in peace, and counted all the same: it may come back."""
     invariant(tx.actor.is_system, "time passes by an alarm alone")
     found = tx.get(UNCLAIMED, ask.unclaimed_id)
-    if found is None or found.state in (UnclaimedState.TAKEN, UnclaimedState.PAID):
+    if found is None or found.has_ended:
         return
     found = replace(found, state=found.after(UnclaimedEvent.REMIND), reminded=found.reminded + 1)
     tx.put(UNCLAIMED, found.id, found)
@@ -80,13 +70,13 @@ def _tell(tx: Tx, found: Unclaimed) -> None:
     )
 
 
-def follow(tx: Tx, found: Unclaimed) -> None:
-    """Keep where it is now, and have the refund, or the charge, say the same."""
+def follow(tx: Tx, found: Unclaimed, *, from_bank: int = 0) -> None:
+    """Keep where it is now, and have the refund, or the charge, say the same; so much more of that has come by its owner's bank."""
     tx.put(UNCLAIMED, found.id, found)
     outgoing = tx.get(OUTGOING, found.request)
     invariant(outgoing is not None, "it was asked of a channel")
     if outgoing is not None:
-        conclude_return(tx, outgoing, *_SAID[found.state])
+        conclude_return(tx, outgoing, *_SAID[found.state], from_bank=from_bank)
 
 
 _SAID = {
@@ -94,7 +84,13 @@ _SAID = {
     UnclaimedState.LEAVING: (PieceState.LEAVING, ChargeState.LEAVING),
     UnclaimedState.TAKEN: (PieceState.DIVERTED, ChargeState.DIVERTED),
     UnclaimedState.PAID: (PieceState.PAID_OUT, ChargeState.PAID_OUT),
+    UnclaimedState.SET_OFF: (PieceState.DONE, ChargeState.RETURNED),
 }
+
+
+def set_off(tx: Tx, found: Unclaimed, amount: Money) -> None:
+    """Its owner has had so much of it from their bank."""
+    follow(tx, unclaimed.set_off(found, amount), from_bank=amount.amount)
 
 
 def paid(tx: Tx, id: str) -> None:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
-from yunduan.domains.payments import limits, owing, payees, postings, recourse
+from yunduan.domains.payments import limits, offsetting, owing, payees, postings, recourse
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import PayeeChecked, PayeeNamed, PayoutBegun, PayoutEnded
 from yunduan.domains.payments.limits import Way
@@ -213,6 +213,7 @@ def _give_back(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
     tx.send(postings.pay_back(payout).command())
     if payout.unclaimed:
         owing.came_back(tx, payout.unclaimed, UnclaimedEvent.DECLINE if state is PayoutState.DECLINED else UnclaimedEvent.REFUSE)
+        offsetting.came_back(tx, payout.unclaimed)
     elif payout.shop_id is not None:
         recourse.credited(tx, payout.shop_id, payout.amount.currency, payout.id)
     else:

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
-from yunduan.domains.payments import model, owing, payouts, postings, store, unclaimed
+from yunduan.domains.payments import model, offsetting, owing, payouts, postings, store, unclaimed
 from yunduan.domains.payments.model import Custody, PaymentRefusal
 from yunduan.domains.payments.returning import open_purse
 from yunduan.domains.payments.store import UNCLAIMED
@@ -38,6 +38,7 @@ class TakeUnclaimed(
         PaymentRefusal.UNCLAIMED_NOT_FOUND,
         PaymentRefusal.UNCLAIMED_TAKEN,
         PaymentRefusal.KEPT_BY_PROVIDER,
+        PaymentRefusal.CHARGED_BACK,
         PaymentRefusal.PAYEE_NOT_FOUND,
         PaymentRefusal.PAYEE_NOT_VERIFIED,
         PaymentRefusal.PAYEE_WAITS,
@@ -47,7 +48,10 @@ class TakeUnclaimed(
     },
     spends_key=True,
 ):
-    """Have money that a channel would not give back in the wallet, or paid to the caller's own account, which has to be confirmed."""
+    """Have money that a channel would not give back in the wallet, or paid to the caller's own account, which has to be confirmed.
+
+    Not while the caller's bank may have taken that very money from the channel: what it keeps is set off.
+    """
 
     unclaimed_id: UnclaimedId
     into: Into
@@ -97,6 +101,7 @@ def take_unclaimed(tx: Tx, ask: TakeUnclaimed) -> UnclaimedNow:
     """Whoever asks takes what is owed to them, once."""
     person = tx.actor.person
     found = unclaimed.taken(tx.get(UNCLAIMED, ask.unclaimed_id), person, ask.into)
+    offsetting.check_not_taken(tx, found)
     if ask.into is Into.WALLET:
         tx.send(postings.divert(found).command())
         currency = found.amount.currency

@@ -6,7 +6,7 @@ It is our money then, and its payer is asked where it goes.
 
 from msgspec.structs import replace
 
-from yunduan.domains.payments import drawing, model, owing, recourse, splitting
+from yunduan.domains.payments import drawing, model, offsetting, recourse, splitting
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import SplitKept
 from yunduan.domains.payments.model import Custody, Escrow, Outcome, Refund, RefundPiece
@@ -62,7 +62,7 @@ def refused(tx: Tx, outgoing: Outgoing) -> None:
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
     tx.tell(SplitKept(refund_id=refunded.id, order_id=escrow.order_id, shop_id=escrow.shop_id, amount=of_shop, drawn=drawn))
     ours = have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=replace(piece, custody=Custody.PLATFORM), cause=refunded.id)
-    owing.return_refused(tx, ours)
+    offsetting.return_refused(tx, ours)
 
 
 WORDS = {OutgoingKind.TAKE_BACK: {Outcome.SPLIT_RETURNED: OutgoingState.DONE, Outcome.SPLIT_KEPT: OutgoingState.REFUSED}}

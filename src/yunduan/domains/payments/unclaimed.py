@@ -43,6 +43,8 @@ class UnclaimedState(StrEnum):
     TAKEN = "taken"
     """It is in their wallet."""
     PAID = "paid"
+    SET_OFF = "set_off"
+    """Its owner has had it from their bank, which had taken it from the channel."""
 
 
 class UnclaimedEvent(StrEnum):
@@ -55,6 +57,8 @@ class UnclaimedEvent(StrEnum):
     PAY = "pay"
     REFUSE = "refuse"
     DECLINE = "decline"
+    SET_OFF_PART = "set_off_part"
+    SET_OFF = "set_off"
 
 
 class UnclaimedMove(Struct, frozen=True):
@@ -70,6 +74,8 @@ UNCLAIMED_MOVES: tuple[UnclaimedMove, ...] = (
     UnclaimedMove(UnclaimedState.WAITING, UnclaimedEvent.TAKE_INTO_WALLET, "owner", UnclaimedState.TAKEN),
     UnclaimedMove(UnclaimedState.WAITING, UnclaimedEvent.TAKE_TO_ACCOUNT, "owner", UnclaimedState.LEAVING),
     UnclaimedMove(UnclaimedState.WAITING, UnclaimedEvent.REMIND, "cloud", UnclaimedState.WAITING),
+    UnclaimedMove(UnclaimedState.WAITING, UnclaimedEvent.SET_OFF_PART, "bank", UnclaimedState.WAITING),
+    UnclaimedMove(UnclaimedState.WAITING, UnclaimedEvent.SET_OFF, "bank", UnclaimedState.SET_OFF),
     UnclaimedMove(UnclaimedState.LEAVING, UnclaimedEvent.REMIND, "cloud, without a word", UnclaimedState.LEAVING),
     UnclaimedMove(UnclaimedState.LEAVING, UnclaimedEvent.PAY, "channel", UnclaimedState.PAID),
     UnclaimedMove(UnclaimedState.LEAVING, UnclaimedEvent.REFUSE, "channel", UnclaimedState.WAITING),
@@ -82,7 +88,10 @@ _NEXT: Mapping[tuple[UnclaimedState, UnclaimedEvent], UnclaimedState] = MappingP
 
 
 class Unclaimed(Struct, frozen=True, kw_only=True):
-    """What a channel refused to give back, of a refund or of a payment that had ended; `request` is what it was asked for it."""
+    """What a channel refused to give back, of a refund or of a payment that had ended; `request` is what it was asked for it.
+
+    `amount` is what is owed of it, or was when that ended.
+    """
 
     id: UnclaimedId
     payer: PersonId
@@ -106,6 +115,11 @@ class Unclaimed(Struct, frozen=True, kw_only=True):
     def is_late(self) -> bool:
         """Whether it has waited so long that operators look after it."""
         return self.reminded >= len(REMINDED_MS)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is owed any more."""
+        return self.state not in (UnclaimedState.WAITING, UnclaimedState.LEAVING)
 
     def after(self, event: UnclaimedEvent) -> UnclaimedState:
         """The state that an event leads to; refuses one that the table does not have."""
@@ -160,3 +174,10 @@ def moved(found: Unclaimed | None, event: UnclaimedEvent) -> Unclaimed:
     if found is None:
         raise BrokenError("what is paid out is there")
     return replace(found, state=found.after(event))
+
+
+def set_off(found: Unclaimed, amount: Money) -> Unclaimed:
+    """It, when its owner has had so much of it from their bank."""
+    if amount == found.amount:
+        return replace(found, state=found.after(UnclaimedEvent.SET_OFF))
+    return replace(found, state=found.after(UnclaimedEvent.SET_OFF_PART), amount=found.amount - amount)

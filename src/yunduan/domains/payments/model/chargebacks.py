@@ -143,6 +143,10 @@ class Chargeback(Struct, frozen=True, kw_only=True):
         """Whether it has ended."""
         return self.state in (ChargebackState.WON, ChargebackState.LOST)
 
+    def with_offset(self, amount: Money) -> "Chargeback":
+        """It, when so much more of what was borne is made up for."""
+        return replace(self, offset=self.offset + amount, offsets=self.offsets + 1)
+
     def share_id(self, place: int) -> str:
         """The name of one of its shares."""
         return f"{self.id}{place:02x}"

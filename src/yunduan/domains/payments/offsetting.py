@@ -1,0 +1,114 @@
+"""What a payer has had from their bank is set off against what a channel would not give them back, so that nobody has it twice.
+
+A bank takes what the channel has. A refund that the channel refused is still there: so it may be taken though the payer is owed it here, or
+has had it, and the marketplace bears it until one makes up for the other.
+"""
+
+from msgspec.structs import replace
+
+from yunduan.domains.payments import charging_back, drawing, model, owing, store
+from yunduan.domains.payments.errands import Outgoing, OutgoingState
+from yunduan.domains.payments.model import Charge, Chargeback, ChargebackState, ChargeState, Payment, PaymentRefusal, PieceState
+from yunduan.domains.payments.returning import conclude_return
+from yunduan.domains.payments.store import CHARGEBACKS, OUTGOING, PAYMENTS, UNCLAIMED
+from yunduan.domains.payments.unclaimed import Unclaimed, UnclaimedState, unclaimed_account, unclaimed_id
+from yunduan.kernel.ids import LAST
+from yunduan.kernel.money import Money, zero
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.transaction import Tx
+
+REFUNDS_MAX = 1_000
+
+
+def requests_on(tx: Tx, payment: Payment, charge: Charge) -> dict[str, Money]:
+    """What the channel was asked to give back of a charge: the whole of it, or pieces of refunds of the orders that it paid."""
+    if charge.state is not ChargeState.CAPTURED:
+        return {model.return_id(charge.reference): charge.amount}
+    refunds = [refund for part in payment.parts for refund in store.refunds_of(tx, part.order_id, LAST, REFUNDS_MAX)]
+    return {piece.request: piece.amount for refund in refunds for piece in refund.pieces if piece.reference == charge.reference}
+
+
+def given_back(tx: Tx, payment: Payment, charge: Charge) -> int:
+    """What the channel has given back of a charge; what it has refused to, it still has, wherever the payer has had it from."""
+    requests = requests_on(tx, payment, charge)
+    errands = tx.get_many(OUTGOING, list(requests)).values()
+    return sum([requests[errand.id].amount for errand in errands if errand.state is OutgoingState.DONE])
+
+
+def taken_into_wallet(tx: Tx, payment: Payment, charge: Charge) -> int:
+    """What of a charge the payer has taken into the wallet, for the channel would not give it back."""
+    return sum([found.amount.amount for found in _owed_on(tx, payment, charge) if found.state is UnclaimedState.TAKEN])
+
+
+def _owed_on(tx: Tx, payment: Payment, charge: Charge) -> list[Unclaimed]:
+    ids = [unclaimed_id(request) for request in requests_on(tx, payment, charge)]
+    return list(tx.get_many(UNCLAIMED, ids).values())
+
+
+def left_of(chargeback: Chargeback) -> Money:
+    """What was borne of a chargeback, and nothing has made up for."""
+    currency = chargeback.amount.currency
+    return chargeback.borne - chargeback.offset if chargeback.state is not ChargebackState.WON else zero(currency)
+
+
+def return_refused(tx: Tx, outgoing: Outgoing) -> None:
+    """The channel will not give it back: it is owed to whoever had paid, unless their bank has taken it for them already."""
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
+    left = made_up(tx, outgoing)
+    if left:
+        owing.owe(tx, outgoing, left)
+    else:
+        conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED, from_bank=outgoing.amount.amount)
+
+
+def made_up(tx: Tx, outgoing: Outgoing) -> Money:
+    """What is left to give back otherwise of a refund that a channel has refused.
+
+    The rest of it the payer has had from their bank, by chargebacks that found it on its way: it makes up for what was borne for them.
+    """
+    left = outgoing.amount
+    for one in store.chargebacks_on(tx, outgoing.reference):
+        amount = drawing.least(left, left_of(one))
+        if amount:
+            source = model.returning_account(outgoing.channel, amount.currency)
+            tx.send(charging_back.offset(one, source, amount).command())
+            tx.put(CHARGEBACKS, one.id, one.with_offset(amount))
+            left = left - amount
+    return left
+
+
+def check_not_taken(tx: Tx, found: Unclaimed) -> None:
+    """Refuse what is owed to somebody while their bank may have taken that very money: it is decided which of the two they have."""
+    if any(left_of(one) for one in store.chargebacks_on(tx, found.reference)):
+        raise Refused(PaymentRefusal.CHARGED_BACK)
+
+
+def lost(tx: Tx, chargeback: Chargeback) -> Chargeback:
+    """A payer has had money from their bank for good: what they are owed of the same charge makes up for what was borne of it."""
+    payment = tx.get(PAYMENTS, chargeback.payment_id)
+    charge = payment.charge(chargeback.reference) if payment else None
+    if payment is None or charge is None:
+        return chargeback
+    for found in _owed_on(tx, payment, charge):
+        chargeback = _set_off(tx, chargeback, found)
+    return chargeback
+
+
+def came_back(tx: Tx, id: str) -> None:
+    """What could not be paid out is owed again: what their bank has given its owner meanwhile is set off now."""
+    found = tx.get(UNCLAIMED, id)
+    if found is None:
+        return
+    for one in store.chargebacks_on(tx, found.reference):
+        if one.state is ChargebackState.LOST:
+            tx.put(CHARGEBACKS, one.id, _set_off(tx, one, tx.get(UNCLAIMED, id) or found))
+
+
+def _set_off(tx: Tx, chargeback: Chargeback, found: Unclaimed) -> Chargeback:
+    amount = drawing.least(found.amount, left_of(chargeback))
+    if found.state is not UnclaimedState.WAITING or not amount:
+        return chargeback
+    source = unclaimed_account(found.payer, amount.currency)
+    tx.send(charging_back.offset(chargeback, source, amount).command())
+    owing.set_off(tx, found, amount)
+    return chargeback.with_offset(amount)
