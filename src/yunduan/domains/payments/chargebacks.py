@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import PostTransfers
-from yunduan.domains.payments import charging_back, drawing, model, offsetting, recourse, store
+from yunduan.domains.payments import charging_back, covering, drawing, model, offsetting, recourse, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import ChargebackMoved, ChargebackOpened, ContestedPart
 from yunduan.domains.payments.model import (
@@ -250,6 +250,7 @@ def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | 
         of_wallet=of_wallet,
         borne=rest - of_wallet,
         offset=zero(payment.currency),
+        custody=charge.custody,
     )
     return _take(tx, found, escrows, lefts)
 
@@ -359,12 +360,30 @@ def _win(tx: Tx, chargeback: Chargeback) -> Chargeback:
     if chargeback.of_wallet or chargeback.borne:
         tx.send(charging_back.to_others(chargeback).command())
         open_purse(tx, chargeback.payer, model.wallet_account(chargeback.payer, chargeback.amount.currency), chargeback.amount.currency)
+    if chargeback.offset_kept:
+        _refund_again(tx, chargeback)
     if chargeback.fee:
         tx.send(charging_back.fee_back(chargeback).command())
     listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
     for share in chargeback.shares:
         listener.restored(tx, share.order_id, share.amount)
     return chargeback
+
+
+def _refund_again(tx: Tx, chargeback: Chargeback) -> None:
+    """What a provider keeps, and would not give back while the bank had it, it is asked to give back now."""
+    errand = Outgoing(
+        id=f"rfa_{chargeback.id.partition('_')[2]}",
+        kind=OutgoingKind.REFUND,
+        state=OutgoingState.WAITING,
+        channel=chargeback.channel,
+        reference=chargeback.reference,
+        amount=Money(amount=chargeback.offset_kept, currency=chargeback.amount.currency),
+        cause=chargeback.id,
+        next_at=tx.now,
+        custody=chargeback.custody,
+    )
+    tx.add(OUTGOING, errand.id, errand)
 
 
 def _give_back(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShare, earned: Money) -> None:
@@ -392,6 +411,8 @@ def _lose(tx: Tx, chargeback: Chargeback) -> Chargeback:
         tx.put(ESCROWS, share.order_id, after)
         if after.state is EscrowState.RETURNED:
             tx.send(PostTransfers(transfers=(), closing=(after.account,)))
+        if share.drawn is None:
+            covering.cover(tx, chargeback, share.amount)
         if fee:
             currency = fee.currency
             nothing = zero(currency)
@@ -402,7 +423,9 @@ def _lose(tx: Tx, chargeback: Chargeback) -> Chargeback:
     listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
     for share in chargeback.shares:
         listener.lost(tx, share.order_id, share.amount)
-    return offsetting.lost(tx, chargeback)
+    chargeback = offsetting.lost(tx, chargeback)
+    covering.cover(tx, chargeback, Money(amount=chargeback.offset_kept, currency=chargeback.amount.currency))
+    return chargeback
 
 
 def _fees(chargeback: Chargeback) -> list[Money]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from yunduan.domains.ledger.model import AccountFlag, NewAccount
 from yunduan.domains.payments.model import (
     Chargeback,
+    Custody,
     Drawn,
     Escrow,
     charged_account,
@@ -26,10 +27,12 @@ from yunduan.domains.payments.postings import (
     commission,
     deposit,
     receivable,
+    returning,
     shop,
     shortfall,
     wallet,
 )
+from yunduan.domains.payments.splitting import own
 from yunduan.kernel.ids import AccountId, ShopId, TransferId, sibling
 from yunduan.kernel.money import Money
 
@@ -44,6 +47,12 @@ def fees(currency: str) -> NewAccount:
     return account(fees_account(currency), currency, AccountCode.FEES, AccountFlag.CREDITS_WITHIN_DEBITS)
 
 
+def _bank_side(chargeback: Chargeback) -> NewAccount:
+    """Where a bank takes it from: what the channel has collected, or what is ours at the provider that keeps that."""
+    of = own if chargeback.custody is Custody.PROVIDER else channel
+    return of(chargeback.channel, chargeback.amount.currency)
+
+
 def _charged(chargeback: Chargeback) -> NewAccount:
     currency = chargeback.fee.currency
     return account(charged_account(chargeback.channel, currency), currency, AccountCode.CHARGED)
@@ -51,21 +60,21 @@ def _charged(chargeback: Chargeback) -> NewAccount:
 
 def from_escrow(chargeback: Chargeback, place: int, escrow: Escrow, amount: Money) -> Movement:
     """Out of what is held for an order, whose escrow stays open even when it is empty."""
-    target = channel(chargeback.channel, amount.currency)
+    target = _bank_side(chargeback)
     id = step_id(chargeback.share_id(place), "cbo")
     return Movement(transfers=CHARGE_BACK.move(id, amount, source=escrow.account, target=target.id), opening=(target,))
 
 
 def to_escrow(chargeback: Chargeback, place: int, escrow: Escrow, amount: Money) -> Movement:
     """Back into it."""
-    source = channel(chargeback.channel, amount.currency)
+    source = _bank_side(chargeback)
     id = step_id(chargeback.share_id(place), "cbr")
     return Movement(transfers=RESTORE.move(id, amount, source=source.id, target=escrow.account))
 
 
 def from_shop(chargeback: Chargeback, place: int, shop_id: ShopId, amount: Money, drawn: Drawn) -> Movement:
     """From whoever has the money of an order that was settled."""
-    currency, target = amount.currency, channel(chargeback.channel, amount.currency)
+    currency, target = amount.currency, _bank_side(chargeback)
     sources = [
         *_of_shop(shop_id, drawn),
         (commission(currency), drawn.commission),
@@ -79,7 +88,7 @@ def from_shop(chargeback: Chargeback, place: int, shop_id: ShopId, amount: Money
 
 def to_shop(chargeback: Chargeback, place: int, shop_id: ShopId, *, balance: Money, pledged: Money, earned: Money) -> Movement:
     """Back to the shop's balance and deposit, and to what the marketplace had earned."""
-    currency, source = balance.currency, channel(chargeback.channel, balance.currency)
+    currency, source = balance.currency, _bank_side(chargeback)
     targets = [(shop(shop_id, currency), balance), (deposit(shop_id, currency), pledged), (commission(currency), earned)]
     whole = balance + pledged + earned
     moved = RESTORE.spread(
@@ -99,7 +108,7 @@ def _of_shop(shop_id: ShopId, drawn: Drawn) -> Sequence[tuple[NewAccount, Money]
 
 def of_others(chargeback: Chargeback) -> Movement:
     """Out of the payer's wallet, which the charge had filled, and what nobody else can bear."""
-    currency, target = chargeback.amount.currency, channel(chargeback.channel, chargeback.amount.currency)
+    currency, target = chargeback.amount.currency, _bank_side(chargeback)
     sources = [(wallet(chargeback.payer, currency), chargeback.of_wallet), (losses(currency), chargeback.borne)]
     moved = CHARGE_BACK.gather(
         step_id(chargeback.id, "cbw"),
@@ -111,10 +120,14 @@ def of_others(chargeback: Chargeback) -> Movement:
 
 
 def to_others(chargeback: Chargeback) -> Movement:
-    """Back to them; what refused refunds have made up for is their payer's by now."""
-    currency, source = chargeback.amount.currency, channel(chargeback.channel, chargeback.amount.currency)
-    payers = chargeback.of_wallet + chargeback.offset
-    targets = [(wallet(chargeback.payer, currency), payers), (losses(currency), chargeback.borne - chargeback.offset)]
+    """Back to them; what refused refunds have made up for is their payer's by now, and what of it a provider keeps is on its way again."""
+    currency, source = chargeback.amount.currency, _bank_side(chargeback)
+    kept = Money(amount=chargeback.offset_kept, currency=currency)
+    targets = [
+        (wallet(chargeback.payer, currency), chargeback.of_wallet + chargeback.offset - kept),
+        (returning(chargeback.channel, currency), kept),
+        (losses(currency), chargeback.borne - chargeback.offset),
+    ]
     moved = RESTORE.spread(
         step_id(chargeback.id, "cbx"),
         chargeback.of_wallet + chargeback.borne,

@@ -11,6 +11,7 @@ from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
 from yunduan.domains.payments import (
     chargebacks,
+    covering,
     ending,
     errands,
     late,
@@ -623,6 +624,7 @@ _WORDS = {
     OutgoingKind.PAYOUT: {Outcome.PAID_OUT: OutgoingState.DONE, Outcome.PAYOUT_REFUSED: OutgoingState.REFUSED},
     **splits.WORDS,
     **taking_back.WORDS,
+    **covering.WORDS,
 }
 
 
@@ -642,6 +644,7 @@ _ENDS: Mapping[tuple[OutgoingKind, OutgoingState], Callable[[Tx, Outgoing], None
     (OutgoingKind.PAYOUT, OutgoingState.REFUSED): payouts.refused,
     **splits.ENDS,
     **taking_back.ENDS,
+    **covering.ENDS,
 }
 
 

@@ -14,7 +14,7 @@ from yunduan.domains.payments.model import (
     Channels,
 )
 from yunduan.kernel.actors import SYSTEM
-from yunduan.kernel.money import Money
+from yunduan.kernel.money import Money, zero
 from yunduan.runtime.answers import Answered
 from yunduan.runtime.ports import Reader
 from yunduan.runtime.writer import Writer
@@ -73,7 +73,7 @@ class Couriers:
         if outgoing.kind is OutgoingKind.REFUND and outgoing.state is OutgoingState.WAITING:
             asked = await channel.refund(outgoing.id, outgoing.reference, outgoing.amount)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
-        if outgoing.kind in (OutgoingKind.SPLIT, OutgoingKind.TAKE_BACK) and outgoing.state is OutgoingState.WAITING:
+        if outgoing.kind in (OutgoingKind.SPLIT, OutgoingKind.TAKE_BACK, OutgoingKind.COVER) and outgoing.state is OutgoingState.WAITING:
             asked = await self._about_split(outgoing)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         if outgoing.kind in (OutgoingKind.CONTEST, OutgoingKind.CONCEDE):
@@ -89,6 +89,9 @@ class Couriers:
         if outgoing.kind is OutgoingKind.TAKE_BACK:
             of_shop = Money(amount=outgoing.of_shop, currency=outgoing.amount.currency)
             return await provider.take_back(outgoing.id, outgoing.origin, from_shop=of_shop, from_marketplace=outgoing.amount - of_shop)
+        if outgoing.kind is OutgoingKind.COVER:
+            nothing = zero(outgoing.amount.currency)
+            return await provider.split(outgoing.id, outgoing.reference, "", to_shop=nothing, to_marketplace=outgoing.amount)
         split = store.split(self._reader, outgoing.cause)
         if split is None:
             return "unreachable"

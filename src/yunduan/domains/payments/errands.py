@@ -26,6 +26,8 @@ class OutgoingKind(StrEnum):
     """To divide what it keeps of an order between the shop and the marketplace."""
     TAKE_BACK = "take_back"
     """To keep again what it has split."""
+    COVER = "cover"
+    """To hand over to us, out of what it keeps, what a bank has taken from us for it."""
     RELEASE = "release"
     """To pay what it keeps to the account that its payer has named, since it could not go back the way it came."""
 

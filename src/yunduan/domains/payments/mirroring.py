@@ -130,6 +130,10 @@ def _refunded(at: Asking, channel: str, line: KeptLine) -> int:
 
 def _split(at: Asking, channel: str, line: KeptLine) -> int:
     """Nothing also when its parts are others: what the shop was given is as much to be right as the whole."""
+    handed = at.get(OUTGOING, line.request)
+    if handed is not None and handed.kind is OutgoingKind.COVER:
+        is_ours = (handed.channel, handed.reference, line.of_shop) == (channel, line.reference, 0)
+        return handed.amount.amount if is_ours and handed.state is OutgoingState.DONE else 0
     split = at.get(SPLITS, line.request[:-2])
     if split is None or (split.channel, split.reference, split.request) != (channel, line.reference, line.request):
         return 0

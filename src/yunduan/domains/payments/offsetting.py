@@ -6,7 +6,7 @@ has had it, and the marketplace bears it until one makes up for the other.
 
 from msgspec.structs import replace
 
-from yunduan.domains.payments import charging_back, drawing, model, owing, store
+from yunduan.domains.payments import charging_back, covering, drawing, model, owing, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingState
 from yunduan.domains.payments.model import Charge, Chargeback, ChargebackState, ChargeState, Payment, PaymentRefusal, PieceState
 from yunduan.domains.payments.returning import conclude_return
@@ -72,7 +72,9 @@ def made_up(tx: Tx, outgoing: Outgoing) -> Money:
         if amount:
             source = model.returning_account(outgoing.channel, amount.currency)
             tx.send(charging_back.offset(one, source, amount).command())
-            tx.put(CHARGEBACKS, one.id, one.with_offset(amount))
+            changed = one.with_offset(amount, outgoing.custody)
+            tx.put(CHARGEBACKS, one.id, changed)
+            _cover(tx, one, changed)
             left = left - amount
     return left
 
@@ -101,7 +103,16 @@ def came_back(tx: Tx, id: str) -> None:
         return
     for one in store.chargebacks_on(tx, found.reference):
         if one.state is ChargebackState.LOST:
-            tx.put(CHARGEBACKS, one.id, _set_off(tx, one, tx.get(UNCLAIMED, id) or found))
+            changed = _set_off(tx, one, tx.get(UNCLAIMED, id) or found)
+            tx.put(CHARGEBACKS, one.id, changed)
+            _cover(tx, one, changed)
+
+
+def _cover(tx: Tx, before: Chargeback, after: Chargeback) -> None:
+    """What has made up for it since it was lost, and a provider keeps, it is asked to hand over; of all until then it was asked once."""
+    if before.state is ChargebackState.LOST:
+        more = after.offset_kept - before.offset_kept
+        covering.cover(tx, after, Money(amount=more, currency=after.amount.currency))
 
 
 def _set_off(tx: Tx, chargeback: Chargeback, found: Unclaimed) -> Chargeback:
@@ -111,4 +122,4 @@ def _set_off(tx: Tx, chargeback: Chargeback, found: Unclaimed) -> Chargeback:
     source = unclaimed_account(found.payer, amount.currency)
     tx.send(charging_back.offset(chargeback, source, amount).command())
     owing.set_off(tx, found, amount)
-    return chargeback.with_offset(amount)
+    return chargeback.with_offset(amount, found.custody)

@@ -8,7 +8,7 @@ from yunduan.domains.payments import drawing, model, postings
 from yunduan.domains.payments.asking_back import ask_back
 from yunduan.domains.payments.drawing import Standing
 from yunduan.domains.payments.facts import ClaimPaidOff, PostagePaid, SettledRefunded
-from yunduan.domains.payments.model import Custody, Drawn, Escrow, EscrowState, PaymentRefusal, Refund
+from yunduan.domains.payments.model import Custody, Drawn, Escrow, EscrowState, PaymentRefusal, Refund, SplitState
 from yunduan.domains.payments.returning import asked_before, open_purse, send_off, tell_if_finished
 from yunduan.domains.payments.store import ESCROWS, PURSES, SPLITS
 from yunduan.domains.payments.unsplit import refund_unsplit
@@ -98,12 +98,30 @@ def commission_here(tx: Tx, before: Escrow, after: Escrow) -> Money:
     currency = before.held.currency
     if before.left_here == after.left_here:
         return Money(amount=0, currency=currency)
-    last = tx.ask(StatementOf(id=before.account, limit=2)).lines
+    commission, whole = _splitting_here(tx, before) if before.state is EscrowState.SPLITTING else _settled_here(tx, before)
+    return drawing.commission_back(commission, settled=whole, before=before.left_here, after=after.left_here)
+
+
+def _settled_here(tx: Tx, escrow: Escrow) -> tuple[Money, Money]:
+    """The commission, and all that was settled of what no provider kept."""
+    currency = escrow.held.currency
+    last = tx.ask(StatementOf(id=escrow.account, limit=2)).lines
     settled = {line.other: line.amount for line in last if line.code == postings.SETTLE.code}
     invariant(bool(settled), "a settled escrow ends with its settlement")
-    commission = settled.get(model.commission_account(currency), Money(amount=0, currency=currency))
-    whole = model.total(currency, list(settled.values()))
-    return drawing.commission_back(commission, settled=whole, before=before.left_here, after=after.left_here)
+    return settled.get(model.commission_account(currency), Money(amount=0, currency=currency)), model.total(
+        currency, list(settled.values())
+    )
+
+
+def _splitting_here(tx: Tx, escrow: Escrow) -> tuple[Money, Money]:
+    """The same while providers have yet to answer: what is theirs to split is not."""
+    currency = escrow.held.currency
+    places = [model.split_id(escrow.order_id, place) for place, _ in model.kept_by_providers(escrow)]
+    splits = [split for id in places if (split := tx.get(SPLITS, id)) is not None]
+    theirs = [split.whole for split in splits if split.state is not SplitState.DONE]
+    commission = escrow.commission or Money(amount=0, currency=currency)
+    ours = commission - model.total(currency, [split.to_marketplace for split in splits])
+    return ours, escrow.held - model.total(currency, theirs)
 
 
 class PayPostage(Command[Drawn], refuses={PaymentRefusal.AMOUNT_OUT_OF_RANGE, *POSTING_REFUSALS}):

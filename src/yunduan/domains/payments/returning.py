@@ -96,6 +96,8 @@ def conclude_return(tx: Tx, outgoing: Outgoing, piece: PieceState, charge_state:
             returned = replace(charge, state=charge_state, from_bank=charge.from_bank + from_bank)
             tx.put(PAYMENTS, payment.id, payment.with_charge(returned))
         return
+    if outgoing.cause.startswith("cbk_"):  # what a bank has returned goes back once more: its refund has been told of
+        return
     refunded = tx.get(REFUNDS, RefundId(outgoing.cause))
     invariant(refunded is not None, "a piece belongs to a refund")
     if refunded is not None:

@@ -63,6 +63,13 @@ def take_back(asked: Outgoing, shop_id: ShopId, *, of_shop: Money, earned: Money
     return Movement(transfers=taken + again, opening=(target, hold, *sides, *(source for source, part in sources if part)))
 
 
+def cover(asked: Outgoing) -> Movement:
+    """What a bank has taken from what is ours at a provider is there again, out of the provider's hold."""
+    source, target = own(asked.channel, asked.amount.currency), held(asked.channel, asked.amount.currency)
+    moved = HAND_OVER.move(_step(asked, "cvr"), asked.amount, source=source.id, target=target.id)
+    return Movement(transfers=moved, opening=(source, target))
+
+
 def draw_instead(asked: Outgoing, shop_id: ShopId, drawn: Drawn) -> Movement:
     """What the provider could not take back comes from what the shop has here, and from the marketplace."""
     currency, target = asked.amount.currency, returning(asked.channel, asked.amount.currency)

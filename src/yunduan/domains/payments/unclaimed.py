@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.payments.errands import Outgoing
-from yunduan.domains.payments.model import Custody, PaymentRefusal
+from yunduan.domains.payments.model import Custody, PaymentRefusal, payment_of_reference
 from yunduan.kernel.ids import AccountId, OrderId, PaymentId, PersonId, RefundId, sibling
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import BrokenError, Refused
@@ -153,7 +153,7 @@ def owed(outgoing: Outgoing, payer: PersonId, amount: Money, *, order_id: OrderI
         at=now,
         order_id=order_id,
         refund_id=RefundId(outgoing.cause) if is_refund else None,
-        payment_id=None if is_refund else PaymentId(outgoing.cause),
+        payment_id=None if is_refund else payment_of_reference(outgoing.reference),
         custody=outgoing.custody,
         reference=outgoing.reference,
     )

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.identity.model import LINE
+from yunduan.domains.payments.model.custody import Custody
 from yunduan.domains.payments.model.escrows import Escrow, EscrowState
 from yunduan.domains.payments.model.refunds import Drawn
 from yunduan.domains.payments.model.refusals import PaymentRefusal
@@ -137,15 +138,20 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     offsets: int = 0
     """How often something was made up for."""
     statements: int = 0
+    custody: Custody = Custody.PLATFORM
+    """Who keeps what the charge brought."""
+    offset_kept: int = 0
+    """So much of `offset` (minor units) a provider still keeps."""
 
     @property
     def is_decided(self) -> bool:
         """Whether it has ended."""
         return self.state in (ChargebackState.WON, ChargebackState.LOST)
 
-    def with_offset(self, amount: Money) -> "Chargeback":
-        """It, when so much more of what was borne is made up for."""
-        return replace(self, offset=self.offset + amount, offsets=self.offsets + 1)
+    def with_offset(self, amount: Money, custody: Custody) -> "Chargeback":
+        """It, when so much more of what was borne is made up for, by what they keep."""
+        kept = amount.amount if custody is Custody.PROVIDER else 0
+        return replace(self, offset=self.offset + amount, offsets=self.offsets + 1, offset_kept=self.offset_kept + kept)
 
     def share_id(self, place: int) -> str:
         """The name of one of its shares."""

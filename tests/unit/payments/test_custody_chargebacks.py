@@ -1,0 +1,129 @@
+"""Chargebacks of money that a provider keeps: the bank has it from what is ours there, and the hold makes up for it when it stays lost."""
+
+import msgspec
+import pytest
+
+from support.payments import BUYER, DAY, MINUTE, SHOP, Market, by_channel, cny, kept, order, part, refund_id
+from yunduan.domains.payments import drawing, model
+from yunduan.domains.payments.mirroring import KeptBalances
+from yunduan.domains.payments.model import EscrowState, RefundState, SplitState
+from yunduan.domains.payments.queries import RefundOf
+from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.splits import AskSplitAgain
+
+
+def misbehave(market: Market, **how: int) -> None:
+    """Have the custodian behave badly from now on."""
+    market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, **how)
+
+
+def paid(market: Market, amount: int = 1_000) -> str:
+    """An order paid over the custodian; answers its charge."""
+    market.decide(market.pay(1, [part(1, amount)], [by_channel(amount, "custodian")]))
+    market.tell()
+    return market.payment(1).charges[0].reference
+
+
+def decided(market: Market, name: str, *, won: bool) -> None:
+    """The bank decides, and everything that follows from it is done."""
+    market.custodian.decide_chargeback(name, won=won)
+    market.pass_time(5 * MINUTE)
+
+
+def of_shop(market: Market) -> tuple[int, int, int]:
+    """What the shop has here and there, and what it owes."""
+    accounts = (model.shop_account, model.received_account, drawing.receivable_account)
+    here, there, claim = (market.balance(id_of(SHOP, "CNY")) for id_of in accounts)
+    return here, there, -claim
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_what_is_held_leaves_the_order_and_stays_in_the_hold_until_it_is_lost(market: Market, won: bool) -> None:
+    """Ours there is below nothing meanwhile; lost, the provider hands it over out of the hold, and the rest is settled."""
+    name = market.custodian.charge_back(paid(market), 400)
+    market.tell()
+    assert (market.escrow(1).held, market.escrow(1).contested, kept(market)) == (cny(600), 400, KeptBalances(held=1_000, given=0, own=-400))
+    assert market.reconciles("custodian")
+    decided(market, name, won=won)
+    assert kept(market) == (KeptBalances(held=1_000, given=0, own=0) if won else KeptBalances(held=600, given=0, own=0))
+    market.settle(1, 60)
+    market.pass_time(MINUTE)
+    left = 1_000 if won else 600
+    assert (of_shop(market), kept(market)) == ((0, left - 60, 0), KeptBalances(held=0, given=left - 60, own=60))
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def test_all_that_is_held_may_be_lost(market: Market) -> None:
+    """The escrow ends, and nothing stays in the hold."""
+    name = market.custodian.charge_back(paid(market))
+    market.tell()
+    decided(market, name, won=False)
+    assert (market.escrow(1).state, kept(market)) == (EscrowState.RETURNED, KeptBalances(held=0, given=0, own=0))
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_what_was_split_is_drawn_from_the_shop_here_by_rule(market: Market, won: bool) -> None:
+    """It is a claim where the shop has nothing here; won, it pays that off."""
+    reference = paid(market)
+    market.settle(1, 50)
+    market.pass_time(MINUTE)
+    name = market.custodian.charge_back(reference, 400)
+    market.tell()
+    assert (of_shop(market), kept(market)) == ((0, 950, 380), KeptBalances(held=0, given=950, own=-350))
+    decided(market, name, won=won)
+    assert of_shop(market) == (0, 950, 0 if won else 380)
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_a_bank_that_comes_while_it_is_split_finds_it_as_if_it_were_settled(market: Market, won: bool) -> None:
+    """The split goes on as it was asked for, refused or not, and the shop pays from what it has here."""
+    misbehave(market, refuses_splits=1000)
+    reference = paid(market)
+    market.settle(1, 50)
+    name = market.custodian.charge_back(reference, 400)
+    market.pass_time(MINUTE)
+    assert (market.escrow(1).state, market.escrow(1).held, of_shop(market)) == (EscrowState.SPLITTING, cny(1_000), (0, 0, 380))
+    ask = RefundSettled(refund_id=refund_id(1), order_id=order(1), amount=cny(10))
+    assert market.world.refusal(ask) == "charged_back"
+    decided(market, name, won=won)
+    assert market.world.refusal(ask) == "escrow_being_split" if not won else market.world.send(ask).state is RefundState.PENDING
+    misbehave(market, refuses_splits=0)
+    ((id,),) = market.world.rows("SELECT id FROM payment_split WHERE state = ?", SplitState.REFUSED)
+    market.world.send(AskSplitAgain(split_id=id))
+    market.pass_time(MINUTE)
+    whole, claim, missing = (990, 0, 0) if won else (1_000, 380, -20)
+    assert of_shop(market)[1] + market.balance(model.commission_account("CNY")) == whole
+    assert (of_shop(market)[2], market.balance(drawing.shortfall_account("CNY"))) == (claim, missing)
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_a_refund_that_a_bank_came_before_is_in_the_hold_and_ours_or_goes_back_after_all(market: Market, won: bool) -> None:
+    """Lost, the hold makes up for what we bore; won, it goes to the payer the way it came, never into a wallet."""
+    reference = paid(market)
+    market.refund(1, of=1, amount=1_000)
+    name = market.custodian.charge_back(reference)
+    market.tell()
+    assert (market.balance(model.losses_account("CNY")), kept(market)) == (-1_000, KeptBalances(held=1_000, given=0, own=-1_000))
+    market.pass_time(MINUTE)
+    assert market.balance(model.losses_account("CNY")) == 0
+    decided(market, name, won=won)
+    assert (kept(market), market.returning("custodian"), market.wallet(BUYER)) == (KeptBalances(held=0, given=0, own=0), 0, 0)
+    assert market.world.ask(RefundOf(refund_id=refund_id(1))).state is RefundState.DONE
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def test_what_makes_up_for_it_is_asked_for_every_day_until_the_provider_does(market: Market) -> None:
+    """It is nobody else's, and no order waits for it."""
+    name = market.custodian.charge_back(paid(market), 400)
+    market.tell()
+    misbehave(market, refuses_splits=1000)
+    decided(market, name, won=False)
+    assert kept(market) == KeptBalances(held=1_000, given=0, own=-400)
+    market.pass_time(3 * DAY, step=DAY // 4)
+    assert market.world.rows("SELECT state FROM channel_errand WHERE id LIKE 'cov%'") == [("refused",)] * 3
+    misbehave(market, refuses_splits=0)
+    market.pass_time(DAY + MINUTE, step=DAY // 4)
+    assert (kept(market), market.reconciles("custodian")) == (KeptBalances(held=600, given=0, own=0), True)
