@@ -194,6 +194,21 @@ def test_a_payment_that_came_too_late_waits_in_the_same_way(market: Market) -> N
     assert market.reconciles()
 
 
+def test_lists_of_it_go_by_time_whatever_it_was(market: Market) -> None:
+    """Of a payment that came too late, and of refunds after that: the latest first, in pages that follow each other."""
+    started = market.pay(1, [part(1, 1_000)], [by_channel(1_000)])
+    market.world.send(AbandonPayment(payment_id=payment_of(1)))
+    market.decide(started)
+    misbehave(market, refuses_refunds=1000)
+    market.pass_time(2 * MINUTE)
+    refused(market, 250, number=0x200)
+    refused(market, 251, number=0x201)
+    assert [one.amount.amount for one in market.world.ask(UnclaimedOf(), actor=ME).items] == [251, 250, 1_000]
+    first = market.world.ask(UnclaimedOf(limit=2), actor=ME)
+    rest = market.world.ask(UnclaimedOf(limit=2, before=first.next), actor=ME)
+    assert [one.amount.amount for one in rest.items] == [1_000]
+
+
 def test_what_is_drawn_from_a_shop_waits_in_the_same_way(market: Market) -> None:
     """After the settlement it is no other: the shop has given it back, and the payer is owed it."""
     started = market.pay(1, [part(1, 1_000)], [by_channel(1_000)])

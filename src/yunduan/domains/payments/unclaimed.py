@@ -135,9 +135,12 @@ def unclaimed_account(person: PersonId, currency: str) -> AccountId:
 
 
 def unclaimed_id(request: str) -> UnclaimedId:
-    """The id of what a channel would not give back by this request: pieces of refunds and whole charges may share their digits."""
+    """The id of what a channel would not give back by this request, in the order of time.
+
+    Pieces of refunds and whole charges may share their digits, so the kind of request is a part of it.
+    """
     kind, _, digits = request.partition("_")
-    return f"ucl_{kind}{digits}"
+    return f"ucl_{digits}{kind}"
 
 
 def owed(outgoing: Outgoing, payer: PersonId, amount: Money, *, order_id: OrderId | None, now: int) -> Unclaimed:
