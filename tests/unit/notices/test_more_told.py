@@ -14,13 +14,15 @@ from yunduan.domains.identity.model import DAY_MS, OperatorRole, ShopRole
 from yunduan.domains.orders.arranging import RedirectOrder
 from yunduan.domains.orders.commands import DeclineOrder, RefundOrder
 from yunduan.domains.orders.facts import ParcelScanned
+from yunduan.domains.orders.model import checkout_of, payment_of
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.repricing import AgreePrice, OfferPrice
 from yunduan.domains.orders.shipping import PieceLine, ShipParcel
+from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
 from yunduan.domains.payments.facts import ClaimPaidOff
-from yunduan.domains.payments.model import BankAccount
+from yunduan.domains.payments.model import BankAccount, charge_reference, chargeback_id
 from yunduan.domains.payments.payouts import DeclinePayout, NamePayee, NameShopPayee, PayOutShop, Withdraw
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.kernel.actors import Actor
@@ -218,3 +220,25 @@ def test_operators_are_told_of_money_that_nobody_claims(house: House, operators:
     house.world.pass_time(200 * DAY_MS)
     assert house.kinds(buyer.person).count("money_unclaimed") == 5
     assert told(house, operators, "unclaimed_late") == {"admin", "finance"}
+
+
+def test_what_a_channel_would_not_hear_of_a_chargeback_is_told_to_who_can_say_it_again(
+    house: House, operators: dict[str, PersonId]
+) -> None:
+    """Evidence to those who give it, and to operators, who alone concede."""
+    buyer = house.buyer()
+    order, placed = house.bought(buyer, by_channel=True)
+    house.market.decide(placed.payment.redirects[0].url)
+    sandbox = house.market.sandbox
+    name = sandbox.charge_back(charge_reference(payment_of(checkout_of(order)), 0))
+    house.world.settle()
+    sandbox.misbehaviour = Misbehaviour(refuses_words=1000)
+    id = chargeback_id("sandbox", name)
+    house.world.send(ContestChargeback(shop_id=house.shop_id, chargeback_id=id, text="签收人是买家本人"), actor=house.market.staff())
+    house.world.settle()
+    givers = {"owner", "manager", "service", "finance"}
+    assert (house.roles_told("evidence_refused"), told(house, operators, "evidence_refused")) == (givers, {"admin", "finance", "risk"})
+    assert house.last(house.staff["finance"]).about.amount == yuan(2799)
+    house.world.send(ConcedeChargeback(chargeback_id=id))
+    house.world.settle()
+    assert (house.roles_told("concession_refused"), told(house, operators, "concession_refused")) == (set(), {"admin", "finance", "risk"})

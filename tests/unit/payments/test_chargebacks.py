@@ -13,6 +13,7 @@ from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestCharg
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackFile, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
 from yunduan.domains.payments.model import Chargeback, ChargebackState, ChargeState, EscrowState, Mismatch, PaymentRefusal, PieceState
+from yunduan.domains.payments.model.chargebacks import Delivery
 from yunduan.domains.payments.payouts import ApprovePayout, DeclinePayout, PayOutShop
 from yunduan.domains.payments.payouts_seen import Withdrawals
 from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, RefundOf
@@ -567,6 +568,49 @@ def test_evidence_is_given_until_it_is_due_and_a_courier_takes_it_to_the_channel
     assert refused(market, ask) is PaymentRefusal.EVIDENCE_LATE
     decide(market, name, won=True)
     assert refused(market, ask) is PaymentRefusal.CHARGEBACK_OTHER_STATE
+
+
+def test_evidence_that_the_channel_does_not_take_is_told_and_can_be_given_again(market: Market) -> None:
+    """Who gave it sees that, and operators do; it does not count against how often evidence may be given."""
+    name = take(market, paid(market))
+    id = model.chargeback_id("sandbox", name)
+    ask = ContestChargeback(shop_id=SHOP, chargeback_id=id, text="签收人是买家本人")
+    market.sandbox.misbehaviour = Misbehaviour(refuses_words=1_000)
+    for _ in range(10):
+        market.world.send(ask, actor=SELLER)
+    assert refused(market, ask) is PaymentRefusal.EVIDENCE_FULL
+    market.run_errands()
+    due = found(market, name).due
+    about = {"chargeback_id": id, "shop_id": SHOP, "speaker": KEEPER, "amount": {"amount": 1_000, "currency": "CNY"}, "due": due}
+    assert told(market, "EvidenceRefused") == [about] * 10
+    market.sandbox.misbehaviour = Misbehaviour()
+    market.world.send(ask, actor=SELLER)
+    given = [
+        market.world.ask(query).evidence for query in (ChargebackOfShop(shop_id=SHOP, chargeback_id=id), ChargebackOf(chargeback_id=id))
+    ]
+    assert [[one.delivery for one in each] for each in given] == [[Delivery.REFUSED] * 10 + [Delivery.ON_ITS_WAY]] * 2
+    market.run_errands()
+    file: ChargebackFile = market.world.ask(ChargebackOfShop(shop_id=SHOP, chargeback_id=id))
+    assert (file.evidence[-1].delivery, market.sandbox.evidence(name)) == (Delivery.TAKEN, ["签收人是买家本人"])
+
+
+def test_a_concession_that_the_channel_does_not_take_is_told_and_can_be_made_again(market: Market) -> None:
+    """Not before it has answered, and not after it has taken it."""
+    name = take(market, paid(market))
+    id = model.chargeback_id("sandbox", name)
+    ask, file = ConcedeChargeback(chargeback_id=id), ChargebackOf(chargeback_id=id)
+    market.sandbox.misbehaviour = Misbehaviour(refuses_words=1_000)
+    assert market.world.ask(file).conceded is None
+    market.world.send(ask)
+    assert (refused(market, ask), market.world.ask(file).conceded) == (PaymentRefusal.CHARGEBACK_OTHER_STATE, Delivery.ON_ITS_WAY)
+    market.run_errands()
+    assert (market.facts("ConcessionRefused"), market.world.ask(file).conceded) == (1, Delivery.REFUSED)
+    market.sandbox.misbehaviour = Misbehaviour()
+    market.world.send(ask)
+    market.run_errands()
+    assert (refused(market, ask), market.world.ask(file).conceded) == (PaymentRefusal.CHARGEBACK_OTHER_STATE, Delivery.TAKEN)
+    market.tell()
+    assert (found(market, name).state, market.facts("ConcessionRefused")) == (ChargebackState.LOST, 1)
 
 
 def test_whoever_says_nothing_is_reminded_once_and_then_it_is_too_late(market: Market) -> None:

@@ -142,6 +142,8 @@ class Misbehaviour(Struct, frozen=True, kw_only=True):
     refuses_returns: int = 0
     """Of what it has split."""
     refuses_payouts: int = 0
+    refuses_words: int = 0
+    """Evidence and concessions that it will not take."""
     payout_ms: int = 5_000
     """How long a payout takes."""
     dawdles: int = 0
@@ -421,7 +423,8 @@ class Sandbox:
             row = self._row("SELECT state, due FROM chargeback WHERE name = ?", name)
             if self._row("SELECT 1 FROM evidence WHERE request = ?", request) is not None:
                 return "accepted"
-            if row is None or row[0] != Said.CHARGED_BACK or row[1] <= self._now():
+            is_late = row is None or row[0] != Said.CHARGED_BACK or row[1] <= self._now()
+            if is_late or self._happens(self.misbehaviour.refuses_words):
                 return "refused"
             self._books.execute("INSERT INTO evidence VALUES (?, ?, ?, ?)", (request, name, text, "\n".join(references)))
         return "accepted"
@@ -431,7 +434,7 @@ class Sandbox:
         del request
         if self._happens(self.misbehaviour.unreachable):
             return "unreachable"
-        if self._row("SELECT 1 FROM chargeback WHERE name = ?", name) is None:
+        if self._row("SELECT 1 FROM chargeback WHERE name = ?", name) is None or self._happens(self.misbehaviour.refuses_words):
             return "refused"
         self.decide_chargeback(name, won=False)
         return "accepted"

@@ -120,6 +120,8 @@ DECIDERS = operators(OperatorRole.ADMIN, OperatorRole.RISK)
 """Who decides applications for shops."""
 APPROVERS = operators(OperatorRole.ADMIN, OperatorRole.FINANCE)
 """Who approves payouts above the limit."""
+LISTENERS = operators(OperatorRole.ADMIN, OperatorRole.FINANCE, OperatorRole.RISK)
+"""Who speaks with channels about what banks take back."""
 BOOKKEEPERS = operators(OperatorRole.FINANCE)
 
 NEW_DEVICE = Only("on a device that was not known", lambda it: it.on_new_device)
@@ -262,6 +264,12 @@ CAUSES: tuple[Cause, ...] = (
         (Tell(EVERYBODY, By("won", {True: Kind.CHARGEBACK_WON, False: Kind.CHARGEBACK_LOST})),),
     ),
     Cause(payments.ChargebackOpened, about("payment_id", "amount", until="due"), (Tell(BOOKKEEPERS, Kind.CHARGEBACK_OPENED),)),
+    Cause(
+        payments.EvidenceRefused,
+        about("shop_id", "amount", until="due"),
+        (Tell(GIVERS, Kind.EVIDENCE_REFUSED), Tell(LISTENERS, Kind.EVIDENCE_REFUSED)),
+    ),
+    Cause(payments.ConcessionRefused, about("amount"), (Tell(LISTENERS, Kind.CONCESSION_REFUSED),)),
     # Cases
     Cause(orders.CaseOpened, _CASE | about(amount="asked", until="due"), (Tell(SERVICE, Kind.CASE_OPENED),)),
     Cause(

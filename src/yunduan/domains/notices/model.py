@@ -107,6 +107,8 @@ class NoticeKind(StrEnum):
     UNCLAIMED_LATE = "unclaimed_late"
     SPLIT_REFUSED = "split_refused"
     CHARGEBACK_OPENED = "chargeback_opened"
+    EVIDENCE_REFUSED = "evidence_refused"
+    CONCESSION_REFUSED = "concession_refused"
 
 
 class Way(StrEnum):
@@ -156,6 +158,7 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.APPLICATION_APPROVED,
         NoticeKind.APPLICATION_REJECTED,
         NoticeKind.SALE_CHARGED_BACK,
+        NoticeKind.EVIDENCE_REFUSED,
         NoticeKind.CASE_OPENED,
         NoticeKind.CASE_RETURN_AGREED,
         NoticeKind.CASE_OFFERED,

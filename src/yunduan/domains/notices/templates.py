@@ -427,6 +427,21 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("新的拒付", "一笔 {amount} 的付款被付款人的银行追回，举证截止到{until}。"),
             _EN: Words("A chargeback", "A payer's bank has taken {amount} back. Evidence is heard until {until}."),
         },
+        _KIND.EVIDENCE_REFUSED: {
+            _ZH: Words("举证材料未被接收", "{shop}：支付渠道未接收针对 {amount} 拒付提交的材料，请在{until}前重新提交。"),
+            _EN: Words(
+                "Evidence was not taken",
+                "{shop}: the payment channel would not take what was said against a chargeback of {amount}. "
+                "Please say it again by {until}.",
+            ),
+        },
+        _KIND.CONCESSION_REFUSED: {
+            _ZH: Words("放弃抗辩未被接收", "支付渠道未接收对一笔 {amount} 拒付的放弃抗辩，请重新提交。"),
+            _EN: Words(
+                "A concession was not taken",
+                "The payment channel would not take it that a chargeback of {amount} is not contested. Please have it told again.",
+            ),
+        },
         _KIND.SALE_PUT_OFF: {
             _ZH: Words("买家延长了收货时间", "{shop}：订单 {order}（{goods}）的买家尚未收到货，已延长收货时间。"),
             _EN: Words(

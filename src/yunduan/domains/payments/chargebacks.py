@@ -10,7 +10,7 @@ from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import PostTransfers
 from yunduan.domains.payments import charging_back, covering, drawing, model, offsetting, recourse, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.facts import ChargebackMoved, ChargebackOpened, ContestedPart
+from yunduan.domains.payments.facts import ChargebackMoved, ChargebackOpened, ConcessionRefused, ContestedPart, EvidenceRefused
 from yunduan.domains.payments.model import (
     Channels,
     Charge,
@@ -36,12 +36,14 @@ from yunduan.domains.payments.model.chargebacks import (
     REFERENCES_MAX,
     REMINDED_MS,
     By,
+    Delivery,
     Evidence,
     Reference,
     Said,
     Stated,
     after_event,
     decided_of,
+    in_other_state,
     left_of_charge,
     lost_of,
     restored_to,
@@ -55,7 +57,7 @@ from yunduan.kernel.messages import Command
 from yunduan.kernel.money import AMOUNT_MAX, Money, split, zero
 from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import handles
-from yunduan.runtime.transaction import Tx
+from yunduan.runtime.transaction import Asking, Tx
 
 SAID = frozenset({Outcome.CHARGED_BACK, Outcome.CHARGEBACK_WON, Outcome.CHARGEBACK_LOST})
 """What a channel says of chargebacks."""
@@ -109,7 +111,9 @@ def contest_chargeback(tx: Tx, ask: ContestChargeback) -> ChargebackStands:
     state = after_event(chargeback, ChargebackEvent.CONTEST)
     if tx.now >= chargeback.due:
         raise Refused(PaymentRefusal.EVIDENCE_LATE)
-    if sum(stated.shop_id == ask.shop_id for stated in store.evidence_in(tx, chargeback.id)) >= EVIDENCE_MAX:
+    mine = [stated for stated in store.evidence_in(tx, chargeback.id) if stated.shop_id == ask.shop_id]
+    requests = [evidence_request(chargeback.id, stated.number) for stated in mine]
+    if sum([delivered(tx, request) is not Delivery.REFUSED for request in requests]) >= EVIDENCE_MAX:
         raise Refused(PaymentRefusal.EVIDENCE_FULL, f"{EVIDENCE_MAX} by each shop")
     speaker, number = tx.actor.person, chargeback.statements
     vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
@@ -133,13 +137,53 @@ def evidence_of(request: str) -> tuple[str, int]:
 
 @handles(ConcedeChargeback)
 def concede_chargeback(tx: Tx, ask: ConcedeChargeback) -> ChargebackStands:
-    """Once; the channel decides then, and money moves when it says so."""
+    """Once, unless the channel would not take it; it decides then, and money moves when it says so."""
     chargeback = tx.get(CHARGEBACKS, ask.chargeback_id)
     if chargeback is None:
         raise Refused(PaymentRefusal.CHARGEBACK_NOT_FOUND)
-    moved = replace(chargeback, state=after_event(chargeback, ChargebackEvent.CONCEDE))
-    _have_asked(tx, OutgoingKind.CONCEDE, moved, id=f"cnd_{moved.id.partition('_')[2]}")
+    state = after_event(chargeback, ChargebackEvent.CONCEDE)
+    if conceded(tx, chargeback) not in (None, Delivery.REFUSED):
+        raise in_other_state(chargeback)
+    moved = replace(chargeback, state=state, concessions=chargeback.concessions + 1)
+    _have_asked(tx, OutgoingKind.CONCEDE, moved, id=concession_request(moved))
     return _moved(tx, moved, ChargebackEvent.CONCEDE, By.OPERATOR)
+
+
+def concession_request(chargeback: Chargeback) -> str:
+    """The name by which a channel knows the last concession of a chargeback."""
+    return f"cnd_{chargeback.id.partition('_')[2]}{chargeback.concessions:04d}"
+
+
+def delivered(at: Asking, request: str) -> Delivery:
+    """What has become of something that a channel was told."""
+    errand = at.get(OUTGOING, request)
+    return _DELIVERED.get(errand.state, Delivery.ON_ITS_WAY) if errand is not None else Delivery.ON_ITS_WAY
+
+
+_DELIVERED = {OutgoingState.DONE: Delivery.TAKEN, OutgoingState.REFUSED: Delivery.REFUSED}
+
+
+def conceded(at: Asking, chargeback: Chargeback) -> Delivery | None:
+    """What has become of the last concession; nothing when there was none."""
+    return delivered(at, concession_request(chargeback)) if chargeback.concessions else None
+
+
+def heard(tx: Tx, outgoing: Outgoing, *, is_taken: bool) -> None:
+    """A channel has answered what it was told about a chargeback; when it would not take it, who can say it again is told."""
+    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE if is_taken else OutgoingState.REFUSED))
+    chargeback = tx.get(CHARGEBACKS, outgoing.cause)
+    if is_taken or chargeback is None or chargeback.is_decided:
+        return
+    if outgoing.kind is OutgoingKind.CONCEDE:
+        tx.tell(ConcessionRefused(chargeback_id=chargeback.id, amount=chargeback.amount))
+        return
+    stated = tx.get(EVIDENCE, evidence_of(outgoing.id))
+    invariant(stated is not None, "evidence that a channel was given is kept")
+    if stated is not None:
+        shares = model.total(chargeback.amount.currency, [share.amount for share in chargeback.of_shop(stated.shop_id)])
+        tx.tell(
+            EvidenceRefused(chargeback_id=chargeback.id, shop_id=stated.shop_id, speaker=stated.speaker, amount=shares, due=chargeback.due)
+        )
 
 
 def _have_asked(tx: Tx, kind: OutgoingKind, chargeback: Chargeback, *, id: str) -> None:

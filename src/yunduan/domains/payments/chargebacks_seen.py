@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import chargebacks, store
 from yunduan.domains.payments.model import Chargeback, ChargebackId, ChargebackState, PaymentRefusal
+from yunduan.domains.payments.model.chargebacks import Delivery
 from yunduan.domains.payments.store import CHARGEBACKS
 from yunduan.kernel.ids import LAST, OrderId, PersonId, ShopId
 from yunduan.kernel.messages import Query
@@ -60,14 +61,19 @@ class GivenEvidence(Struct, frozen=True, kw_only=True):
     text: str
     references: tuple[str, ...]
     at: int
+    delivery: Delivery
 
 
 class ChargebackFile(Struct, frozen=True, kw_only=True):
-    """A chargeback with the evidence; `borne` is what of it the marketplace bears, which only operators see."""
+    """A chargeback with the evidence; `borne` is what of it the marketplace bears, which only operators see.
+
+    `conceded` is whether the channel has taken it that it is not contested; nothing when nobody has said so.
+    """
 
     line: ChargebackLine
     evidence: tuple[GivenEvidence, ...]
     borne: Money
+    conceded: Delivery | None
 
 
 class ChargebacksOfShop(Query[Chargebacks]):
@@ -170,7 +176,9 @@ def _file(at: Asking, chargeback: Chargeback, owner: str) -> ChargebackFile:
                     text=said.text if said else "",
                     references=said.references if said else (),
                     at=stated.at,
+                    delivery=chargebacks.delivered(at, chargebacks.evidence_request(chargeback.id, stated.number)),
                 )
             )
     borne = zero(chargeback.amount.currency) if owner else chargeback.borne
-    return ChargebackFile(line=_line(chargeback, owner), evidence=tuple(given), borne=borne)
+    conceded = chargebacks.conceded(at, chargeback)
+    return ChargebackFile(line=_line(chargeback, owner), evidence=tuple(given), borne=borne, conceded=conceded)

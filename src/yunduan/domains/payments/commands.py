@@ -571,8 +571,7 @@ def report_outgoing(tx: Tx, ask: ReportOutgoing) -> None:
         if ask.saying is not None and ask.saying.outcome in _SAID:
             _hear(tx, outgoing.channel, ask.saying)
     elif outgoing.kind in (OutgoingKind.CONTEST, OutgoingKind.CONCEDE):
-        state = OutgoingState.DONE if ask.asked == "accepted" else OutgoingState.REFUSED
-        tx.put(OUTGOING, outgoing.id, replace(outgoing, state=state))
+        chargebacks.heard(tx, outgoing, is_taken=ask.asked == "accepted")
     elif outgoing.kind is OutgoingKind.VERIFY:
         payouts.checked(tx, outgoing, is_theirs=ask.asked == "accepted")
     elif outgoing.state is OutgoingState.ASKED:

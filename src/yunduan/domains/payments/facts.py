@@ -247,6 +247,23 @@ class ChargebackOpened(Fact):
     borne: Money
 
 
+class EvidenceRefused(Fact):
+    """A channel would not take what a shop had said against a chargeback: it may be said again until `due`."""
+
+    chargeback_id: ChargebackId
+    shop_id: ShopId
+    speaker: PersonId
+    amount: Money
+    due: int
+
+
+class ConcessionRefused(Fact):
+    """A channel would not take it that a chargeback is not contested: it may be conceded again."""
+
+    chargeback_id: ChargebackId
+    amount: Money
+
+
 class ChargebackMoved(Fact):
     """Something has happened to a chargeback: evidence was given, or reminded of, or will not come; it was conceded, won or lost."""
 

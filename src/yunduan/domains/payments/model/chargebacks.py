@@ -92,6 +92,7 @@ CHARGEBACK_MOVES: tuple[ChargebackMove, ...] = (
         for state in _UNDECIDED
         if state is not ChargebackState.CONCEDED
     ),
+    ChargebackMove(ChargebackState.CONCEDED, ChargebackEvent.CONCEDE, By.OPERATOR, ChargebackState.CONCEDED),
     *(ChargebackMove(state, ChargebackEvent.WIN, By.CHANNEL, ChargebackState.WON) for state in _UNDECIDED),
     *(ChargebackMove(state, ChargebackEvent.LOSE, By.CHANNEL, ChargebackState.LOST) for state in _UNDECIDED),
 )
@@ -142,6 +143,8 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     """Who keeps what the charge brought."""
     offset_kept: int = 0
     """So much of `offset` (minor units) a provider still keeps."""
+    concessions: int = 0
+    """How often the channel was told that it is not contested: again when it would not take that."""
 
     @property
     def is_decided(self) -> bool:
@@ -207,6 +210,15 @@ class ChargebackListener(Protocol):
         ...
 
 
+class Delivery(StrEnum):
+    """Whether a channel has taken what it was told about a chargeback."""
+
+    ON_ITS_WAY = "on_its_way"
+    TAKEN = "taken"
+    REFUSED = "refused"
+    """It would not; the same may be said again."""
+
+
 def chargeback_id(channel: str, name: str) -> ChargebackId:
     """The id of what a channel calls by a name of its own: the same however often it is said."""
     named = f"{channel}\0{name}".encode()
@@ -217,9 +229,14 @@ def after_event(chargeback: Chargeback, event: ChargebackEvent) -> ChargebackSta
     """The state that an event leads to; refuses one that the table does not have."""
     found = _NEXT.get((chargeback.state, event))
     if found is None:
-        now = ChargebackNow(chargeback_id=chargeback.id, state=chargeback.state, due=chargeback.due)
-        raise Refused(PaymentRefusal.CHARGEBACK_OTHER_STATE, chargeback.state, figures=now)
+        raise in_other_state(chargeback)
     return found
+
+
+def in_other_state(chargeback: Chargeback) -> Refused:
+    """The refusal of a step for which it stands elsewhere."""
+    now = ChargebackNow(chargeback_id=chargeback.id, state=chargeback.state, due=chargeback.due)
+    return Refused(PaymentRefusal.CHARGEBACK_OTHER_STATE, chargeback.state, figures=now)
 
 
 def decided_of(told_won: bool) -> ChargebackEvent:
