@@ -32,7 +32,7 @@ from yunduan.backends.sqlite import SqliteStore, open_reader
 from yunduan.cloud import DOMAINS, Cloud, join
 from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetStock
 from yunduan.domains.catalog.model import GoodsForm, GoodsOption, OptionValue, StockReason, VariantForm
-from yunduan.domains.identity.commands import RegisterPerson
+from yunduan.domains.identity.commands import RegisterPerson, TouchSession
 from yunduan.domains.identity.commands.addresses import checked, written
 from yunduan.domains.identity.commands.people import register
 from yunduan.domains.identity.commands.sessions import begun
@@ -430,6 +430,7 @@ class Making:
             for buyer in owners[at : at + AT_ONCE]:
                 self.baskets[buyer.actor.person] = baskets = self._baskets()
                 asks += [(Want(lines=basket.lines), buyer.actor) for basket in baskets]
+                asks.append((TouchSession(session_id=buyer.session), SYSTEM))  # as the edge sends it, once a day, of whoever calls
             await self._carry(asks)
             self._say("carts", min(at + AT_ONCE, len(owners)), len(owners))
 
