@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -54,33 +54,51 @@ def _pragmas(connection: apsw.Connection, cache_kib: int) -> None:
 
 
 class _Statements:
-    """The three shapes of SQL that a `Table` needs."""
+    """The shapes of SQL that a `Table` needs."""
 
     def __init__(self, table: Table[Any, Any]) -> None:
         columns = tuple(table.columns)
+        self.name = name = table.name
+        self._keys = table.keys
         keys, changed = columns[: table.keys], table.changed_columns()
-        name, where = table.name, " AND ".join(f"{key} = ?" for key in keys)
+        where = " AND ".join(f"{key} = ?" for key in keys)
         places = {column: place for place, column in enumerate(columns, 1)}
         sets = ", ".join(f"{column} = ?{places[column]}" for column in changed)
         matches = " AND ".join(f"{key} = ?{places[key]}" for key in keys)
         self.select = f"SELECT {', '.join(columns)} FROM {name} WHERE {where}"  # noqa: S608 - names from code, never from data
-        self._each = f"({', '.join('?' * table.keys)})"
+        self._each = f"({','.join('?' * table.keys)})"
         self._wanted = f"WITH wanted ({', '.join(f'k{place}' for place in range(table.keys))}) AS (VALUES "
         on = " AND ".join(f"{key} = k{place}" for place, key in enumerate(keys))
         self._found = f") SELECT {', '.join(columns)} FROM wanted CROSS JOIN {name} ON {on}"  # noqa: S608 - the same
-        self._selects: dict[int, str] = {}
-        self.insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - the same
+        self._counted = f") SELECT count(*) FROM wanted CROSS JOIN {name} ON {on}"  # noqa: S608 - the same
+        self._sized: dict[tuple[str, int], str] = {}
+        self.insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608 - the same
         self.update = f"UPDATE {name} SET {sets} WHERE {matches}"  # noqa: S608 - the same
+        excluded = ", ".join(f"{column} = excluded.{column}" for column in changed)
+        self.upsert = f"{self.insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {excluded}"
+        """The update as statements of many; it adds what is not there, so whoever uses it looks whether it did."""
+        self.is_clustered: bool | None = None
+        """Nothing until somebody has looked."""
         self.width = max(places[column] for column in (*changed, *keys))
         """How much of a row the update needs: its arguments are numbered as the columns are, so that no row is turned around."""
-        self.whole = self.width == len(columns)
 
-    def select_many(self, keys: int) -> str:
-        """One statement for so many keys: a third of what a statement for each costs."""
-        found = self._selects.get(keys)
-        if found is None:
-            found = self._selects[keys] = f"{self._wanted}{', '.join([self._each] * keys)}{self._found}"
-        return found
+    def select_many(self, keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        """One statement for the rows with many keys, and its arguments: a third of what a statement for each costs."""
+        return self._with_keys(self._found, keys)
+
+    def count_many(self, keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        """The same of how many of them are there."""
+        return self._with_keys(self._counted, keys)
+
+    def _with_keys(self, what: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
+        """Their number is made a power of two, so that few statements have to be prepared, and no row has the key NULL."""
+        size = 1 << (len(keys) - 1).bit_length()
+        sql = self._sized.get((what, size))
+        if sql is None:
+            sql = self._sized[what, size] = f"{self._wanted}{','.join([self._each] * size)}{what}"
+        arguments = [part for key in keys for part in key] if self._keys > 1 else list(keys)
+        arguments += [None] * (size * self._keys - len(arguments))
+        return sql, arguments
 
 
 class _Rows:
@@ -98,18 +116,21 @@ class _Rows:
     def of(sql: str) -> "_Rows | None":
         """Nothing for a statement of another shape."""
         found = _ONE_ROW.fullmatch(sql)
-        return found and _Rows(*found.groups())
+        return found and _Rows(found[1], found[2].replace(" ", ""), found[3])
 
     def sized(self, rows: int) -> str:
         """One statement for so many rows. Whoever meets an error undoes all of them, so SQLite need not be able to: OR FAIL."""
         found = self._sized.get(rows)
         if found is None:
-            places = ", ".join([self._places] * rows)
+            places = ",".join([self._places] * rows)
             found = self._sized[rows] = f"INSERT OR FAIL INTO{self._head}VALUES {places}{self._tail}"
         return found
 
 
-_ONE_ROW = re.compile(r"INSERT INTO( .+ )VALUES (\((?:\?, )*\?\))((?: ON CONFLICT .+)?)", re.DOTALL)
+_IS_CLUSTERED = "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?"
+_NO_ROW = -(2**63)
+"""The id of no row: what the connection says of the last row that was added, where none was."""
+_ONE_ROW = re.compile(r"INSERT INTO( .+ )VALUES (\((?:\?, ?)*\?\))((?: ON CONFLICT .+)?)", re.DOTALL)
 _rows: dict[str, _Rows | None] = {}
 _statements: dict[Table[Any, Any], _Statements] = {}
 """By the declaration and not by its name: two stores in one process may have tables of one name."""
@@ -120,6 +141,10 @@ def _of(table: Table[Any, Any]) -> _Statements:
     if found is None:
         found = _statements[table] = _Statements(table)
     return found
+
+
+def _pieces(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (keys[at : at + KEYS_AT_ONCE] for at in range(0, len(keys), KEYS_AT_ONCE))
 
 
 class SqliteReader:
@@ -158,18 +183,10 @@ class SqliteReader:
                 key = keys[0]
                 return self._execute(prepared.select, key if table.keys > 1 else (key,)).fetchall()
             if len(keys) <= KEYS_AT_ONCE:
-                return self._load_many(table, prepared, keys)
-            pieces = range(0, len(keys), KEYS_AT_ONCE)
-            return [row for at in pieces for row in self._load_many(table, prepared, keys[at : at + KEYS_AT_ONCE])]
+                return self._execute(*prepared.select_many(keys)).fetchall()
+            return [row for some in _pieces(keys) for row in self._execute(*prepared.select_many(some)).fetchall()]
         except _MACHINE as error:
             raise FaultError(str(error)) from error
-
-    def _load_many(self, table: Table[Any, Any], prepared: _Statements, keys: Sequence[Any]) -> list[Row]:
-        """Rows by one statement; its size is a power of two, so that few have to be prepared, and no row has the key NULL."""
-        size = 1 << (len(keys) - 1).bit_length()
-        arguments = [part for key in keys for part in key] if table.keys > 1 else list(keys)
-        arguments += [None] * (size * table.keys - len(arguments))
-        return self._execute(prepared.select_many(size), arguments).fetchall()
 
     def begin(self) -> None:
         """See one commit from now on, for five seconds at most."""
@@ -329,9 +346,24 @@ class SqliteStore(SqliteReader):
 
     def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
         """Change the rows with these keys; each must be there."""
-        prepared, before = _of(table), self._connection.total_changes()
-        self.append(prepared.update, rows if prepared.whole else [row[: prepared.width] for row in rows])
-        invariant(self._connection.total_changes() - before == len(rows), f"each changed row of {table.name} is there")
+        prepared = _of(table)
+        if len(rows) == 1:
+            were_there = self.write(prepared.update, rows[0][: prepared.width]) == 1
+        elif self._is_clustered(prepared):
+            self.append(prepared.upsert, rows)
+            keys = [row[: table.keys] for row in rows] if table.keys > 1 else [row[0] for row in rows]
+            were_there = sum([self.rows(*prepared.count_many(some))[0][0] for some in _pieces(keys)]) == len(rows)
+        else:
+            self._connection.set_last_insert_rowid(_NO_ROW)
+            self.append(prepared.upsert, rows)
+            were_there = self._connection.last_insert_rowid() == _NO_ROW
+        invariant(were_there, f"each changed row of {table.name} is there")
+
+    def _is_clustered(self, prepared: _Statements) -> bool:
+        """Whether a table has no row ids: it is looked up once, for its migration may have made it either way."""
+        if prepared.is_clustered is None:
+            prepared.is_clustered = bool(self.rows(_IS_CLUSTERED, (prepared.name,))[0][0])
+        return prepared.is_clustered
 
     def move(self, sql: str, arguments: Sequence[object], otherwise: Exception) -> None:
         """Run a statement that must touch one row."""
