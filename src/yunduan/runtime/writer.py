@@ -34,6 +34,7 @@ from yunduan.runtime.transaction import Head, Tx
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
+_DONE = Answered(True, b"null")
 _canonical = msgspec.msgpack.Encoder().encode
 
 _MOVE_HEAD = (
@@ -48,7 +49,7 @@ _POSTPONE_ALARM = (
 """One pause after the first failure, four after the second, nine after the third; sixty at most."""
 
 
-FETCH_EVERY = 16
+FETCH_EVERY = 64
 """In how many batches something is fetched once for a kind of command that lacked nothing twice in a row: its rows are remembered."""
 
 
@@ -467,7 +468,7 @@ class Writer:
         if before is not None:
             return _again(ask, before)
         if ask.alarm is not None and self._store.row(_ALARM_WAITS, (ask.alarm,)) is None:
-            return Answered(True, b"null")  # it has rung
+            return _DONE  # it has rung
         tx = self._tx
         tx.begin_command(actor=ask.actor, cause=ask.cause, guarded=guarded)
         outcome = self._handle(ask)
@@ -491,7 +492,7 @@ class Writer:
             except Refused as refused:
                 return self._refusal(kind, refused)
             invariant(not tx.doomed, "a nested refusal ends the outer command")
-            return Answered(True, _encode(answer))
+            return _DONE if answer is None else Answered(True, _encode(answer))
         except FaultError:
             raise
         except Exception as error:
