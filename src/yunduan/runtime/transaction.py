@@ -422,18 +422,19 @@ class Tx:
 
     def _change(self, table: Table[Any, Any], key: Any, value: Any, how: int) -> Any:
         """Keep a row as it is now, to be written; answers what was known of it."""
-        shelf = self._shelves.get(table.name) or self._shelf(table)
-        if not shelf.undo:
+        name = table.name
+        shelf = self._shelves.get(name) or self._shelf(table)
+        known, waiting, undo = shelf.known, shelf.waiting, shelf.undo
+        if not undo:
             self._touched.append(shelf)
-        known, waiting = shelf.known, shelf.waiting
         found, before = known.get(key, _UNKNOWN), waiting.get(key, 0)
-        shelf.undo.append((key, found, before))
+        undo.append((key, found, before))
         known[key] = value
-        if table.name in self._made.made:
-            self._made.unmake(table.name)
+        if name in self._made.made:
+            self._made.unmake(name)
         if not before:
             waiting[key] = how
-            self._waiting_tables.add(table.name)
+            self._waiting_tables.add(name)
         return found
 
     def _refuse_remembered(self, sql: str) -> None:
@@ -491,8 +492,9 @@ class Tx:
         table, known = shelf.table, shelf.known
         row, waiting, shelf.waiting = table.row, shelf.waiting, {}
         self.changes.rows.append((table.name, waiting.keys() if table.shown else ()))
-        added = [row(known[key]) for key, how in waiting.items() if how == _INSERT]
-        changed = [row(known[key]) for key, how in waiting.items() if how == _UPDATE] if len(added) < len(waiting) else ()
+        hows = waiting.values()
+        added = [row(known[key]) for key, how in waiting.items() if how == _INSERT] if _INSERT in hows else ()
+        changed = [row(known[key]) for key, how in waiting.items() if how == _UPDATE] if _UPDATE in hows else ()
         if added:
             self.statements += 1
             self._store.insert(table, added)

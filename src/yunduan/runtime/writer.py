@@ -76,7 +76,7 @@ class Ask(Struct, eq=False):
     future: "asyncio.Future[Answered]"
     background: bool = False
     alarm: AlarmId | None = None
-    joined: list["asyncio.Future[Answered]"] = []
+    joined: tuple["asyncio.Future[Answered]", ...] = ()
     """Later calls with the same key, which wait for this one's answer."""
 
 
@@ -472,7 +472,7 @@ class Writer:
         tx = self._tx
         tx.begin_command(actor=ask.actor, cause=ask.cause, guarded=guarded)
         outcome = self._handle(ask)
-        if isinstance(outcome, Answered) and outcome.accepted and guarded:
+        if guarded and isinstance(outcome, Answered) and outcome.accepted:
             outcome = self._flush_alone(outcome)
         if not self._store.in_transaction():
             raise _VoidError("an error ended the transaction")
@@ -480,7 +480,8 @@ class Writer:
             tx.end_command()
         else:
             tx.undo_command()
-        self._conclude(ask, outcome)
+        if ask.name or ask.alarm is not None or not isinstance(outcome, Answered):
+            self._conclude(ask, outcome)
         return outcome
 
     def _handle(self, ask: Ask) -> Outcome:
@@ -599,5 +600,5 @@ def _join(first: Ask, content: bytes, future: "asyncio.Future[Answered]") -> "as
     if first.fingerprint != content:
         future.set_exception(Refused(KeyRefusal.REUSED, "this key is in use for something else"))
     else:
-        first.joined.append(future)
+        first.joined += (future,)
     return future
