@@ -32,6 +32,7 @@ from yunduan.domains.notices.model import LETTER_WAYS, NoticeSender, NoticeSetti
 from yunduan.domains.orders.charged_back import OrderChargebacks
 from yunduan.domains.orders.couriers import Couriers as Trackers
 from yunduan.domains.orders.domain import DOMAIN as ORDERS
+from yunduan.domains.orders.holding import OrderHolds
 from yunduan.domains.orders.model import OrderSettings
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.paying import OrderPayments
@@ -42,7 +43,7 @@ from yunduan.domains.orders.tracking import Carriers
 from yunduan.domains.payments.commands import TakeNotification
 from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
-from yunduan.domains.payments.model import Channel, Channels, ChargebackListener, PaymentListener, Provider
+from yunduan.domains.payments.model import Channel, Channels, ChargebackListener, HoldListener, PaymentListener, Provider
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.messages import Command, Query
@@ -268,6 +269,7 @@ def join(
             PaymentListener: OrderPayments(),
             Taxes: TaxTables(),
             ChargebackListener: OrderChargebacks(),
+            HoldListener: OrderHolds(),
             PaymentSettings: _payment_settings(settings),
             Sandbox: sandbox,
             Custodian: custodian,
@@ -470,6 +472,7 @@ def _payment_settings(settings: Settings) -> PaymentSettings:
         in_a_day_basic=wallet.in_a_day_basic,
         in_a_day_verified=wallet.in_a_day_verified,
         out_a_day=wallet.out_a_day,
+        hold_warned_ms=settings.payment.hold_warned_days * 86_400_000,
         time_zone=settings.market.time_zone,
     )
 

@@ -19,6 +19,7 @@ from yunduan.domains.payments.model import (
     BankAccount,
     Channels,
     ChargebackListener,
+    HoldListener,
     PartOfPayment,
     PaymentListener,
     PaymentStarted,
@@ -143,6 +144,18 @@ class Watches:
         self.heard.append(("lost", order_id, amount.amount))
 
 
+class Ends:
+    """Whoever decides what becomes of orders when a hold ends: nothing, but that it is remembered."""
+
+    def __init__(self) -> None:
+        """Nothing heard."""
+        self.heard: list[OrderId] = []
+
+    def ends(self, _: Any, order_id: OrderId) -> None:
+        """A hold ends."""
+        self.heard.append(order_id)
+
+
 class Market:
     """Everything joined, under virtual time."""
 
@@ -170,6 +183,7 @@ class Market:
         self.sandboxes["custodian"] = self.custodian
         self.listener = Remembers()
         self.watcher = Watches()
+        self.ends = Ends()
         self.vault = FileVault(folder / "keys.sqlite", entropy=SeededEntropy(seed + 9))
         channels = Channels(dict(self.sandboxes), providers={"custodian": self.custodian})
         self.world = World(
@@ -179,6 +193,7 @@ class Market:
                 Channels: channels,
                 PaymentListener: self.listener,
                 ChargebackListener: self.watcher,
+                HoldListener: self.ends,
                 Vault: self.vault,
                 PaymentSettings: settings or PaymentSettings(approve_above=APPROVE_ABOVE, payee_waits_ms=0),
             },

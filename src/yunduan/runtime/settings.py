@@ -310,6 +310,17 @@ class PaymentSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = ()
 
+    hold_warned_days: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=90,
+            description="How long before a provider keeps money of an order no longer operators and the shop are warned; a day before, the"
+            " order is settled, or its money given back, as far as it has come.",
+            extra=_unit("days"),
+        ),
+    ] = 7
+
     def times(self) -> dict[tuple[str, str], tuple[int, int]]:
         """The same by channel and method, in milliseconds."""
         found = {}

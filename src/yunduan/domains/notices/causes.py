@@ -242,6 +242,9 @@ CAUSES: tuple[Cause, ...] = (
             Tell(WAITING, Kind.REFUND_ARRIVED, Only("nothing of it was diverted", lambda it: not it.diverted)),
         ),
     ),
+    Cause(
+        payments.HoldEnding, _ORDER | about("amount", "until"), (Tell(APPROVERS, Kind.HOLD_ENDING), Tell(EARNERS, Kind.SALE_HOLD_ENDING))
+    ),
     Cause(payments.SplitKept, _ORDER | about("refund_id", "amount"), (Tell(EARNERS, Kind.SALE_SPLIT_KEPT),)),
     Cause(payments.SettledRefunded, _ORDER | about("refund_id", "amount"), (Tell(EARNERS, Kind.SALE_DRAWN_BACK),)),
     Cause(

@@ -373,6 +373,17 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
                 "The marketplace sees to it.",
             ),
         },
+        _KIND.SALE_HOLD_ENDING: {
+            _ZH: Words(
+                "存管期限将至",
+                "{shop}：订单 {order}（{goods}）的 {amount} 由支付机构存管至{until}，此前已发货则付给店铺，否则退给买家。",
+            ),
+            _EN: Words(
+                "A hold ends soon",
+                "{shop}: the provider keeps {amount} of order {order} ({goods}) until {until}. Before that it goes to the shop if the "
+                "goods have left, and back otherwise.",
+            ),
+        },
         _KIND.SALE_SPLIT_KEPT: {
             _ZH: Words(
                 "分账回退失败",
@@ -497,6 +508,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _EN: Words(
                 "A split was refused",
                 "{shop}: the provider would not divide {amount} of order {order}. Please see why, and have it asked again.",
+            ),
+        },
+        _KIND.HOLD_ENDING: {
+            _ZH: Words("存管期限将至", "{shop}：订单 {order} 的 {amount} 由支付机构存管至{until}，请确认届时能够结算或退款。"),
+            _EN: Words(
+                "A hold ends soon",
+                "{shop}: the provider keeps {amount} of order {order} until {until}. Please see that it is settled or goes back by then.",
             ),
         },
         _KIND.UNCLAIMED_LATE: {

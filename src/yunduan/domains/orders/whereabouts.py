@@ -12,7 +12,7 @@ from yunduan.domains.orders import cases, model, queries, store
 from yunduan.domains.orders.dispatch import dispatch_by
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.payments.model import PieceState, TenderKind
-from yunduan.domains.payments.queries import MoneyLine, MovementsOf, RefundsOf, SharesOf
+from yunduan.domains.payments.queries import KeptOf, KeptOfOrder, MoneyLine, MovementsOf, RefundsOf, SharesOf
 from yunduan.kernel.ids import OrderId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
@@ -32,6 +32,8 @@ class Whereabouts(StrEnum):
     SET_ASIDE = "set_aside"
     COLLECTED = "collected"
     HELD = "held"
+    SPLITTING = "splitting"
+    """The provider that keeps it has been asked to hand it over to the shop."""
     EARNED = "earned"
     RETURNING = "returning"
     RETURNED = "returned"
@@ -47,11 +49,16 @@ class Whereabouts(StrEnum):
 
 
 class MoneyPart(Struct, frozen=True, kw_only=True):
-    """So much is there; `until` (milliseconds since 1970) is when it goes on by itself, 0 when that is not a matter of time."""
+    """So much is there; `until` (milliseconds since 1970) is when it goes on by itself, 0 when that is not a matter of time.
+
+    `kept_by` is the channel whose provider keeps it, until `kept_until` and no longer; it is empty for what the marketplace keeps.
+    """
 
     where: Whereabouts
     amount: Money
     until: int = 0
+    kept_by: str = ""
+    kept_until: int = 0
 
 
 class MoneyOfOrder(Struct, frozen=True, kw_only=True):
@@ -121,13 +128,29 @@ def _parts(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
     if order.state is OrderState.PLACED:
         rest = _before(at, order)
     elif order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED) and left:
-        rest = (MoneyPart(where=Whereabouts.HELD, amount=left, until=0 if taken else _held_until(at, order)),)
+        rest = _held(at.ask(KeptOf(order_id=order.id)), left, until=0 if taken else _held_until(at, order))
     elif order.state is OrderState.RECEIVED and left:
-        rest = (MoneyPart(where=Whereabouts.EARNED, amount=left),)
+        rest = (_earned(at.ask(KeptOf(order_id=order.id)), left),)
     elif order.state is OrderState.CANCELLED and not order.progress.paid_at:
         rest = _before(at, order)
     back = ((Whereabouts.CONTESTED, taken), *_given_back(at, order).items())
     return rest + tuple([MoneyPart(where=where, amount=Money(amount=sum_, currency=order.currency)) for where, sum_ in back if sum_])
+
+
+def _held(kept: KeptOfOrder | None, left: Money, *, until: int) -> tuple[MoneyPart, ...]:
+    """What the marketplace keeps, and what a provider does."""
+    ours, held = left - kept.amount if kept else left, Whereabouts.HELD
+    parts = (MoneyPart(where=held, amount=ours, until=until),) if ours else ()
+    if kept is None:
+        return parts
+    return (*parts, MoneyPart(where=held, amount=kept.amount, until=until, kept_by=kept.channel, kept_until=kept.until))
+
+
+def _earned(kept: KeptOfOrder | None, left: Money) -> MoneyPart:
+    """The shop's, once its provider has answered where one keeps a part of it: such an order is settled whole."""
+    if kept is None:
+        return MoneyPart(where=Whereabouts.EARNED, amount=left)
+    return MoneyPart(where=Whereabouts.SPLITTING, amount=left, kept_by=kept.channel, kept_until=kept.until)
 
 
 def _before(at: Asking, order: Order) -> tuple[MoneyPart, ...]:
@@ -230,6 +253,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{amount} 已付给商家；售后处理中。",
             "{amount} has gone to the shop; a case about it is open.",
         ),
+        "splitting": (
+            "{amount} 正由支付机构分账给商家。",
+            "{amount} is being handed to the shop by the payment provider.",
+        ),
+        "kept": (
+            "该款由支付机构存管，最迟至{month}月{day}日。",
+            "The payment provider keeps it, until {day} {month_en} at the latest.",
+        ),
         "earned": ("{amount} 已付给商家。", "{amount} has gone to the shop."),
         "returning": ("{amount} 正在退回途中。", "{amount} is on its way back."),
         "unclaimed": (
@@ -263,9 +294,17 @@ def _is_exchange(at: Asking, order: Order) -> bool:
 
 
 def _said(part: MoneyPart, order: Order, zone: ZoneInfo, *, alone: bool, is_exchange: bool) -> tuple[str, str]:
-    on = datetime.fromtimestamp(part.until / 1000, zone)
-    words = {"amount": part.amount, "month": on.month, "day": on.day, "month_en": f"{on:%B}", "time": f"{on:%H:%M}"}
-    chinese, english = SENTENCES[_situation(part, order, alone=alone, is_exchange=is_exchange)]
+    chinese, english = _filled(_situation(part, order, alone=alone, is_exchange=is_exchange), part.amount, part.until, zone)
+    if not part.kept_until:
+        return chinese, english
+    more, more_en = _filled("kept", part.amount, part.kept_until, zone)
+    return f"{chinese}{more}", f"{english} {more_en}"
+
+
+def _filled(situation: str, amount: Money, until: int, zone: ZoneInfo) -> tuple[str, str]:
+    on = datetime.fromtimestamp(until / 1000, zone)
+    words = {"amount": amount, "month": on.month, "day": on.day, "month_en": f"{on:%B}", "time": f"{on:%H:%M}"}
+    chinese, english = SENTENCES[situation]
     return chinese.format(**words), english.format(**words)
 
 

@@ -14,6 +14,7 @@ from yunduan.domains.payments import (
     covering,
     ending,
     errands,
+    holding,
     late,
     limits,
     methods,
@@ -376,6 +377,7 @@ def _open_escrows(tx: Tx, payment: Payment, checkout_id: CheckoutId, shares: lis
             held_until=model.held_until(payment, funding),
         )
         tx.add(ESCROWS, escrow.order_id, escrow)
+        holding.watch(tx, escrow)
     tx.tell(PaymentCaptured(payment_id=payment.id, checkout_id=checkout_id, payer=payment.payer, amount=payment.total))
 
 

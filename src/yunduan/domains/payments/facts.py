@@ -83,6 +83,15 @@ class SplitRefused(Fact):
     amount: Money
 
 
+class HoldEnding(Fact):
+    """A provider keeps money of an order until `until` (milliseconds since 1970), which is near; told again while it stays."""
+
+    order_id: OrderId
+    shop_id: ShopId
+    amount: Money
+    until: int
+
+
 class SplitKept(Fact):
     """A provider could not take `amount` of what it had split back from a shop for a refund: `drawn` is who pays that now."""
 

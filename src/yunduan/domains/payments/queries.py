@@ -18,6 +18,7 @@ from yunduan.domains.payments.model import (
     ChargebackState,
     ChargeState,
     Escrow,
+    EscrowState,
     Payment,
     PaymentRefusal,
     PaymentState,
@@ -111,6 +112,24 @@ class PaymentOf(Query[Payment], refuses=(PaymentRefusal.NOT_FOUND,)):
 
 class EscrowOf(Query[Escrow], refuses=(PaymentRefusal.ESCROW_NOT_FOUND,)):
     """The money of an order that has been paid; whoever asks answers for who may see it."""
+
+    order_id: OrderId
+
+
+class KeptOfOrder(Struct, frozen=True, kw_only=True):
+    """What providers keep of an order: `channel` is one that they keep it for, `until` when they keep it no longer, 0 when none does.
+
+    `is_split` while they are asked to divide all that the order has.
+    """
+
+    amount: Money
+    channel: str
+    until: int
+    is_split: bool
+
+
+class KeptOf(Query[KeptOfOrder | None]):
+    """Whether a provider keeps money of an order; whoever asks answers for who may know."""
 
     order_id: OrderId
 
@@ -507,6 +526,19 @@ def escrow_of(at: Asking, ask: EscrowOf) -> Escrow:
     if escrow is None:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
     return escrow
+
+
+@answers(KeptOf)
+def kept_of(at: Asking, ask: KeptOf) -> KeptOfOrder | None:
+    """Nothing where none does any more, or ever did."""
+    escrow = at.get(ESCROWS, ask.order_id)
+    if escrow is None or escrow.state not in (EscrowState.HELD, EscrowState.SPLITTING):
+        return None
+    kept = [one for _, one in model.kept_by_providers(escrow) if one.left]
+    if not kept:
+        return None
+    is_split = escrow.state is EscrowState.SPLITTING
+    return KeptOfOrder(amount=model.left_with_providers(escrow), channel=kept[0].channel, until=escrow.held_until, is_split=is_split)
 
 
 @answers(SharesOf)

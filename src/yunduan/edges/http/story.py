@@ -176,6 +176,8 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "Charge.custody": "platform",
         "RefundPiece.custody": "platform",
         "SplitNow.serial": 0,
+        "MoneyPart.kept_by": "",
+        "MoneyPart.kept_until": 0,
         "UnclaimedNow.kept_by": "",
         "SplitNow.channel": "custodian",
         "CategoryTree.items": [

@@ -14,6 +14,7 @@ from yunduan.domains.identity.model import IdentitySettings, Vault
 from yunduan.domains.notices.model import NoticeSettings
 from yunduan.domains.orders.charged_back import OrderChargebacks
 from yunduan.domains.orders.couriers import Couriers as Trackers
+from yunduan.domains.orders.holding import OrderHolds
 from yunduan.domains.orders.model import OrderSettings
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.paying import OrderPayments
@@ -24,6 +25,7 @@ from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.model import (
     Channels,
     ChargebackListener,
+    HoldListener,
     PaymentListener,
 )
 from yunduan.domains.payments.payees import PaymentSettings
@@ -83,6 +85,7 @@ class TradeSimulation(Simulation):
                 PaymentListener: OrderPayments(),
                 Taxes: TaxTables(),
                 ChargebackListener: OrderChargebacks(),
+                HoldListener: OrderHolds(),
                 CatalogSettings: CatalogSettings(),
                 PaymentSettings: PaymentSettings(payee_waits_ms=60_000),
                 OrderSettings: OrderSettings(),

@@ -46,6 +46,7 @@ from yunduan.domains.payments.model.chargebacks import (
 )
 from yunduan.domains.payments.model.custody import (
     Custody,
+    HoldListener,
     Split,
     SplitId,
     SplitState,
@@ -145,6 +146,7 @@ __all__ = [
     "EscrowState",
     "Flaw",
     "Funding",
+    "HoldListener",
     "Method",
     "Mismatch",
     "NotificationTaken",

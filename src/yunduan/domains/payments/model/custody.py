@@ -1,7 +1,7 @@
 """Who keeps what a channel has collected until an order is settled, and how the provider that keeps it is told to split it (分账)."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
 from msgspec import Meta, Struct
 
@@ -18,6 +18,14 @@ class Custody(StrEnum):
     """The marketplace: the channel owes it to us, and a settlement moves it here."""
     PROVIDER = "provider"
     """The channel's provider: it goes to a shop by the provider's own split, and never through our hands."""
+
+
+class HoldListener(Protocol):
+    """Whoever decides what becomes of an order when the provider will not keep its money much longer; joined by the composition root."""
+
+    def ends(self, tx: Any, order_id: OrderId) -> None:
+        """It has come so far: give its money to the shop or back, in this very transaction."""
+        ...
 
 
 class SplitState(StrEnum):

@@ -1,0 +1,98 @@
+"""Orders whose money a provider keeps: where it is said to be, and what becomes of them before the provider keeps it no longer."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from unit.orders.casebook import TOTAL, Claim
+from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, channel, yuan
+from yunduan.domains.orders.cases import CaseEvent, CaseState
+from yunduan.domains.orders.model import OrderState, Who
+from yunduan.domains.orders.queries import OrderOf
+from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.whereabouts import MoneyOfOrder, OrderMoney, Whereabouts
+from yunduan.domains.payments.model import Tender, TenderKind, received_account, split_id
+from yunduan.kernel.ids import OrderId
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[Market]:
+    """An empty one."""
+    market = Market(tmp_path)
+    yield market
+    market.close()
+
+
+def bought(market: Market, buyer: Buyer, *, by_wallet: int = 0) -> OrderId:
+    """Goods for 19.99, paid over the custodian but for a part."""
+    buyer.want(market.offer())
+    total = 1999 + SHIPPING
+    wallet = (Tender(kind=TenderKind.WALLET, amount=yuan(by_wallet)),) if by_wallet else ()
+    placed = buyer.buy((*wallet, *channel(total - by_wallet, "custodian")))
+    market.decide(placed.payment.redirects[0].url)
+    return placed.orders[0].order_id
+
+
+def money(market: Market, order: OrderId) -> MoneyOfOrder:
+    """Where its money is."""
+    return market.world.ask(OrderMoney(order_id=order), actor=market.operator("service"))
+
+
+def test_where_it_is_says_that_the_provider_keeps_it_and_until_when(market: Market) -> None:
+    """Beside what the marketplace keeps; then that it is being handed over, then that the shop has it."""
+    buyer = market.buyer(500)
+    order = bought(market, buyer, by_wallet=500)
+    until = market.world.clock.wall_ms() + 180 * DAY_MS
+    said = money(market, order)
+    assert [(part.where, part.amount.amount, part.kept_by) for part in said.parts] == [
+        (Whereabouts.HELD, 500, ""),
+        (Whereabouts.HELD, 2299, "custodian"),
+    ]
+    assert abs(said.parts[1].kept_until - until) < MINUTE_MS
+    assert said.says.endswith("该款由支付机构存管，最迟至3月20日。")
+    assert said.says_en.endswith("The payment provider keeps it, until 20 March at the latest.")
+    market.ship(order)
+    market.world.send(ConfirmReceipt(order_id=order), actor=buyer.actor)
+    said = money(market, order)
+    assert [(part.where, part.amount.amount) for part in said.parts] == [(Whereabouts.SPLITTING, 2799)]
+    assert said.says.startswith("27.99 CNY 正由支付机构分账给商家。")
+    market.world.pass_time(MINUTE_MS)
+    assert [(part.where, part.amount.amount, part.kept_by) for part in money(market, order).parts] == [(Whereabouts.EARNED, 2799, "")]
+
+
+def test_before_the_hold_ends_what_has_left_is_the_shops_and_its_case_goes_on(market: Market) -> None:
+    """The order is received and split, and what the case comes to is taken back from the shop there."""
+    market.custodian.hold_ms = 2 * DAY_MS
+    claim = Claim(market, market.buyer(), tenders=channel(TOTAL, "custodian"))
+    market.world.pass_time(DAY_MS - MINUTE_MS)
+    assert (order_state(market, claim.order), split_of(market, claim.order)) == (OrderState.SHIPPED, [])
+    market.world.pass_time(10 * MINUTE_MS)
+    assert (order_state(market, claim.order), split_of(market, claim.order)) == (OrderState.RECEIVED, [("done",)])
+    assert (claim.state, market.balance(received_account(market.shop.shop_id, "CNY")) > 0) == (CaseState.ASKED, True)
+    claim.take(CaseEvent.AGREE, Who.SHOP)
+    market.world.pass_time(5 * MINUTE_MS)
+    assert (claim.state, order_state(market, claim.order)) == (CaseState.REFUNDED, OrderState.REFUNDED)
+    assert market.world.rows("SELECT state FROM payment_refund") == [("done",)]
+    assert market.balance(received_account(market.shop.shop_id, "CNY")) == 0
+
+
+def test_before_the_hold_ends_what_has_not_left_goes_back(market: Market) -> None:
+    """Where the provider keeps it for less time than its shop has to ship it."""
+    market.custodian.hold_ms = 2 * DAY_MS
+    order = bought(market, market.buyer())
+    market.world.pass_time(DAY_MS + 5 * MINUTE_MS)
+    assert order_state(market, order) is OrderState.CANCELLED
+    assert [part.where for part in money(market, order).parts] == [Whereabouts.RETURNED]
+
+
+def split_of(market: Market, order: OrderId) -> list[tuple[str]]:
+    """Where the split of an order stands."""
+    return market.world.rows("SELECT state FROM payment_split WHERE id = ?", split_id(order, 0))
+
+
+def order_state(market: Market, order: OrderId) -> OrderState:
+    """Where it stands."""
+    return market.world.ask(OrderOf(order_id=order), actor=market.operator("service")).state
