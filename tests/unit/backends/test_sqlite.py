@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.backends.sqlite import store as backend
 from yunduan.edges.doctor import examine
-from yunduan.kernel.refusals import FaultError
-from yunduan.runtime.ports import StoreRefusedError
+from yunduan.kernel.refusals import BrokenError, FaultError
+from yunduan.runtime.ports import Row, StoreRefusedError, Table
 from yunduan.runtime.settings import Settings
 
 WITHOUT_END = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
@@ -181,3 +182,57 @@ def test_what_a_batch_needs_once_is_not_prepared_anew_for_each(store: SqliteStor
     for _ in range(5):
         batch()
     assert store._connection.cache_stats()["misses"] == before
+
+
+KEPT: dict[str, tuple[str, Table[Any, Row]]] = {
+    name: (sql, Table(name="kept", columns=columns, keys=keys, value=tuple, row=tuple, updates=updates))
+    for name, sql, columns, keys, updates in (
+        ("numbered", "number SERIAL, held INTEGER NOT NULL, said TEXT", {"number": int, "held": int, "said": str}, 1, ()),
+        (
+            "named",
+            "name TEXT NOT NULL PRIMARY KEY, held INTEGER NOT NULL, said TEXT",
+            {"name": str, "held": int, "said": str},
+            1,
+            ("held",),
+        ),
+        (
+            "clustered",
+            "name TEXT NOT NULL, held INTEGER NOT NULL, said TEXT, PRIMARY KEY (name)) CLUSTERED",
+            {"name": str, "held": int, "said": str},
+            1,
+            ("held",),
+        ),
+        (
+            "clustered by two",
+            "name TEXT NOT NULL, place INTEGER NOT NULL, held INTEGER NOT NULL, said TEXT, PRIMARY KEY (name, place)) CLUSTERED",
+            {"name": str, "place": int, "held": int, "said": str},
+            2,
+            (),
+        ),
+    )
+}
+
+
+@pytest.mark.parametrize("count", [1, 2, 64, 65, 300])
+@pytest.mark.parametrize("name", KEPT)
+def test_changed_rows_must_be_there(name: str, count: int, store: SqliteStore) -> None:
+    """However the table lies and however many there are; what is not there is no new row."""
+    sql, table = KEPT[name]
+    store.script(f"CREATE TABLE kept ({sql}" if sql.endswith("CLUSTERED") else f"CREATE TABLE kept ({sql})")
+
+    def row(n: int, held: int, said: str) -> Row:
+        key: Row = (n + 1,) if name == "numbered" else (f"n{n:04}", n % 3)[: table.keys]
+        return (*key, held, said)
+
+    store.begin()
+    store.insert(table, [row(n, 0, "first") for n in range(count + 1)])
+    store.update(table, [row(n, n + 7, "then") for n in range(count)])
+    said = "first" if table.updates else "then"
+    assert store.rows("SELECT * FROM kept ORDER BY 1") == [*(row(n, n + 7, said) for n in range(count)), row(count, 0, "first")]
+    store.lend()
+    store.commit()
+    store.begin()
+    with pytest.raises(BrokenError, match="each changed row of kept is there"):
+        store.update(table, [row(n or count + 1, 1, "no") for n in reversed(range(count))])
+    store.rollback()
+    assert store.row("SELECT count(*), sum(held) FROM kept") == (count + 1, sum(n + 7 for n in range(count)))

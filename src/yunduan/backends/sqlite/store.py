@@ -58,10 +58,9 @@ class _Statements:
 
     def __init__(self, table: Table[Any, Any]) -> None:
         columns = tuple(table.columns)
-        self.name = name = table.name
         self._keys = table.keys
         keys, changed = columns[: table.keys], table.changed_columns()
-        where = " AND ".join(f"{key} = ?" for key in keys)
+        name, where = table.name, " AND ".join(f"{key} = ?" for key in keys)
         places = {column: place for place, column in enumerate(columns, 1)}
         sets = ", ".join(f"{column} = ?{places[column]}" for column in changed)
         matches = " AND ".join(f"{key} = ?{places[key]}" for key in keys)
@@ -77,8 +76,6 @@ class _Statements:
         excluded = ", ".join(f"{column} = excluded.{column}" for column in changed)
         self.upsert = f"{self.insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {excluded}"
         """The update as statements of many; it adds what is not there, so whoever uses it looks whether it did."""
-        self.is_clustered: bool | None = None
-        """Nothing until somebody has looked."""
         self.width = max(places[column] for column in (*changed, *keys))
         """How much of a row the update needs: its arguments are numbered as the columns are, so that no row is turned around."""
 
@@ -241,6 +238,7 @@ class SqliteStore(SqliteReader):
         self._vfs = vfs
         self._lock = _locked(path)
         self._lent = False
+        self._clustered: dict[str, bool] = {}
         self._pages = 0
         self._folded = 0
         self._fold_pages = fold_pages
@@ -349,21 +347,22 @@ class SqliteStore(SqliteReader):
         prepared = _of(table)
         if len(rows) == 1:
             were_there = self.write(prepared.update, rows[0][: prepared.width]) == 1
-        elif self._is_clustered(prepared):
-            self.append(prepared.upsert, rows)
+        elif self._is_clustered(table.name):
             keys = [row[: table.keys] for row in rows] if table.keys > 1 else [row[0] for row in rows]
             were_there = sum([self.rows(*prepared.count_many(some))[0][0] for some in _pieces(keys)]) == len(rows)
+            self.append(prepared.upsert, rows)
         else:
             self._connection.set_last_insert_rowid(_NO_ROW)
             self.append(prepared.upsert, rows)
             were_there = self._connection.last_insert_rowid() == _NO_ROW
         invariant(were_there, f"each changed row of {table.name} is there")
 
-    def _is_clustered(self, prepared: _Statements) -> bool:
-        """Whether a table has no row ids: it is looked up once, for its migration may have made it either way."""
-        if prepared.is_clustered is None:
-            prepared.is_clustered = bool(self.rows(_IS_CLUSTERED, (prepared.name,))[0][0])
-        return prepared.is_clustered
+    def _is_clustered(self, name: str) -> bool:
+        """Whether a table has no row ids, as its migration may have made it; looked up once."""
+        found = self._clustered.get(name)
+        if found is None:
+            found = self._clustered[name] = bool(self.rows(_IS_CLUSTERED, (name,))[0][0])
+        return found
 
     def move(self, sql: str, arguments: Sequence[object], otherwise: Exception) -> None:
         """Run a statement that must touch one row."""
