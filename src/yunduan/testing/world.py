@@ -12,7 +12,7 @@ from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.clock import SeededEntropy, VirtualClock
-from yunduan.runtime.ports import Store
+from yunduan.runtime.ports import Snapshots, Store
 from yunduan.runtime.registry import Domain
 from yunduan.runtime.settings import MailboxSettings, MarketSettings, SandboxSettings, Settings
 
@@ -46,6 +46,7 @@ class World:
             said = Settings(mailbox=MailboxSettings(shown=True), market=market or MarketSettings(), sandbox=SandboxSettings(custodian=True))
             parts = join(folder, settings=said, clock=self.clock, entropy=self.entropy)
         self.cloud = self.run(self._open(store, domains=domains, parts=parts, entropy=self.entropy, **settings))
+        self._reader: Snapshots | None = None
 
     @classmethod
     def at(cls, folder: Path, **settings: Any) -> Self:
@@ -64,6 +65,8 @@ class World:
 
     def close(self) -> None:
         """Stop the cloud."""
+        if self._reader is not None:
+            self._reader.close()
         self.run(self.cloud.stop())
         self._runner.close()
 
@@ -117,8 +120,6 @@ class World:
 
     def rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
         """What the store holds now, for a test to look at."""
-        reader = self.cloud.store.reader()
-        try:
-            return reader.rows(sql, arguments)
-        finally:
-            reader.close()
+        if self._reader is None:
+            self._reader = self.cloud.store.reader()
+        return self._reader.rows(sql, arguments)
