@@ -524,6 +524,12 @@ def _charged_back(stage: Stage, name: str) -> Scene:
     return stage.made(name, "shop service", ids, body, body | {"text": "买家已确认收货"})
 
 
+def _decided_otherwise(stage: Stage, name: str) -> Scene:
+    ids = {"chargeback_id": stage.town.decided_otherwise(stage.market.buyer(), stage.market.offer())}
+    body = {"reason": "银行来函更正了金额"} | ({"won": False} if "closure" in name else {})
+    return stage.made(name, "operator finance", ids, body, body | {"reason": "银行来函作废"})
+
+
 def _alert(stage: Stage, name: str) -> Scene:
     stage.town._phones += 1  # what the alert's amount and event are made of
     return stage.made(name, "operator admin", {"alert_id": stage.town._alert()})
@@ -814,6 +820,8 @@ SCENES: dict[str, Make] = {
     "POST /operator/splits/{split_id}/request": _kept,
     "POST /shops/{shop_id}/chargebacks/{chargeback_id}/evidence": _charged_back,
     "POST /operator/chargebacks/{chargeback_id}/concession": _charged_back,
+    "POST /operator/chargebacks/{chargeback_id}/acceptance": _decided_otherwise,
+    "POST /operator/chargebacks/{chargeback_id}/closure": _decided_otherwise,
     "POST /cart/lines": _cart,
     "PUT /cart/lines/{variant_id}": _cart,
     "DELETE /cart/lines/{variant_id}": _cart,

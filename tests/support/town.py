@@ -217,6 +217,15 @@ class Town:
         self.world.settle()
         return chargeback_id("sandbox", name)
 
+    def decided_otherwise(self, buyer: Buyer, variant: VariantId) -> str:
+        """The same, decided about less than was told."""
+        id = self.charged_back(buyer, variant)
+        sandbox = self.market.sandbox
+        name = next(one.chargeback for one in sandbox.chargebacks() if chargeback_id("sandbox", one.chargeback) == id)
+        sandbox.decide_chargeback(name, won=True, amount=1_000)
+        self.world.settle()
+        return id
+
     def _applied(self, buyer: Buyer) -> ApplicationId:
         """An application of a buyer for a shop of their own."""
         licence = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X")

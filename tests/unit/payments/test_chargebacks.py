@@ -1,5 +1,6 @@
 """Chargebacks: what a payer's bank takes back, who bears it, what is restored when it is won, and what a channel may not say."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,13 +11,22 @@ from support.payments import BUYER, DAY, KEEPER, MINUTE, OTHER, SECOND_SHOP, SHO
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.payments import charging_back, drawing, model
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
-from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackFile, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
+from yunduan.domains.payments.chargebacks_seen import (
+    AllChargebacks,
+    ChargebackFile,
+    ChargebackOf,
+    ChargebackOfShop,
+    ChargebacksOfShop,
+    ClosedBy,
+)
+from yunduan.domains.payments.closing import AcceptDecision, CloseChargeback
 from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
+from yunduan.domains.payments.deposits import PledgeDeposit
 from yunduan.domains.payments.model import Chargeback, ChargebackState, ChargeState, EscrowState, Mismatch, PaymentRefusal, PieceState
-from yunduan.domains.payments.model.chargebacks import Delivery
+from yunduan.domains.payments.model.chargebacks import Delivery, Otherwise
 from yunduan.domains.payments.payouts import ApprovePayout, DeclinePayout, PayOutShop
 from yunduan.domains.payments.payouts_seen import Withdrawals
-from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, RefundOf
+from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, PaymentOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.store import CHARGEBACKS
 from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedNow, UnclaimedOf
@@ -652,6 +662,121 @@ def test_an_operator_concedes_and_money_moves_when_the_channel_has_decided(marke
     page = market.world.ask(AllChargebacks(limit=1))
     assert ([line.state for line in page.chargebacks], page.next) == ([ChargebackState.LOST], None)
     assert agree(market)
+
+
+def decide_otherwise(market: Market, name: str, *, won: bool, amount: int = 0, fee: int | None = None) -> AcceptDecision:
+    """The bank decides with other figures than it had told; answers how an operator takes them."""
+    assert market.sandbox.decide_chargeback(name, won=won, amount=amount, fee=fee)
+    market.tell()
+    return AcceptDecision(chargeback_id=model.chargeback_id("sandbox", name), reason="银行来函更正")
+
+
+def test_a_decision_with_other_figures_is_an_alert_with_both_and_waits_for_an_operator(market: Market) -> None:
+    """Nothing moves, the channel is not asked for ever, and nobody else's word ends it."""
+    name = take(market, paid(market), 400)
+    before = books(market)
+    accept = decide_otherwise(market, name, won=False, amount=300, fee=FEE + 5)
+    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    assert (alert.reason, alert.chargeback_id) == (Mismatch.AMOUNT_DIFFERS, accept.chargeback_id)
+    assert (alert.amount, alert.fee, alert.our_amount, alert.our_fee) == (cny(300), cny(FEE + 5), cny(400), cny(FEE))
+    assert (books(market), found(market, name).is_decided) == (before, False)
+    file: ChargebackFile = market.world.ask(ChargebackOf(chargeback_id=accept.chargeback_id))
+    assert file.otherwise == Otherwise(won=False, amount=cny(300), fee=cny(FEE + 5), at=market.world.clock.wall_ms())
+    assert market.world.ask(ChargebackOfShop(shop_id=SHOP, chargeback_id=accept.chargeback_id)).otherwise is None
+    market.pass_time(200 * DAY, step=10 * DAY)
+    assert market.world.rows("SELECT count(*) FROM channel_errand WHERE id LIKE 'ask%'") == [(0,)]
+    assert market.world.rows("SELECT count(*) FROM alarm") == [(0,)]
+    assert alerts(market) == [Mismatch.AMOUNT_DIFFERS]
+
+
+@pytest.mark.parametrize("won", [True, False])
+@pytest.mark.parametrize("settled", [True, False])
+@pytest.mark.parametrize(("amount", "fee"), [(0, 40), (0, 0), (150, FEE), (700, 3), (1_000, FEE)])
+def test_an_operator_takes_the_banks_figures_and_the_books_are_the_channels(
+    market: Market, tmp_path: Path, amount: int, fee: int, *, settled: bool, won: bool
+) -> None:
+    """As if it had told them from the first day: more is taken, or a part goes back, and then it is decided."""
+    (tmp_path / "at once").mkdir()
+    with Market(tmp_path / "at once") as other:
+        ends = []
+        for each, is_told_at_once in ((other, True), (market, False)):
+            reference = paid(each, 1, 600, 400)
+            if settled:
+                each.settle(10, 60)
+                each.settle(11, 0, SECOND_SHOP)
+                each.world.send(PledgeDeposit(shop_id=SHOP, amount=cny(300)))
+            name = take(each, reference, (amount or 500) if is_told_at_once else 500, fee=fee if is_told_at_once else FEE)
+            if is_told_at_once:
+                decide(each, name, won=won)
+            else:
+                accept = decide_otherwise(each, name, won=won, amount=amount, fee=fee)
+                assert each.world.send(accept, actor=SELLER).state is (ChargebackState.WON if won else ChargebackState.LOST)
+            assert agree(each)
+            kept = found(each, name)
+            ends.append((books(each), each.escrow(10), each.escrow(11), kept.amount, kept.fee, kept.state))
+        assert ends[0] == ends[1]
+
+
+def test_what_the_marketplace_bore_comes_back_first_when_a_bank_keeps_less(market: Market) -> None:
+    """Then what came out of the wallet; more is taken from where it is now."""
+    started = market.top_up(BUYER, 1_000)
+    market.decide(started)
+    market.tell()
+    market.pay(2, [part(2, 700)], [by_wallet(700)])
+    reference = market.world.ask(PaymentOf(payment_id=started.payment_id), actor=ME).charges[0].reference
+    name = take(market, reference, 900)
+    assert (found(market, name).of_wallet, found(market, name).borne) == (cny(300), cny(600))
+    market.world.send(decide_otherwise(market, name, won=False, amount=200), actor=SELLER)
+    assert (found(market, name).of_wallet, found(market, name).borne, market.wallet()) == (cny(200), cny(0), 100)
+    name = take(market, reference, 50)
+    market.world.send(decide_otherwise(market, name, won=False, amount=120), actor=SELLER)
+    assert (found(market, name).of_wallet, found(market, name).borne, market.wallet()) == (cny(100), cny(20), 0)
+    assert agree(market)
+
+
+def test_what_no_charge_has_is_not_taken_whatever_a_bank_says(market: Market) -> None:
+    """Neither more than is there, nor less than refused refunds have made up for; nothing has changed then."""
+    reference = paid(market)
+    market.refund(1, 10, 700)
+    market.pass_time(2 * MINUTE)
+    name = take(market, reference, 200)
+    accept = decide_otherwise(market, name, won=False, amount=301)
+    assert refused(market, accept) is PaymentRefusal.EXCEEDS_CAPTURED
+    reference = paid(market, 2)
+    market.refund(2, 20, 400)
+    name = take(market, reference, 1_000)
+    market.run_errands()
+    assert found(market, name).offset == cny(400)
+    accept = decide_otherwise(market, name, won=False, amount=399)
+    assert refused(market, accept) is PaymentRefusal.AMOUNT_OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_an_operator_ends_by_our_figures_what_a_bank_has_decided_by_mistake(market: Market, *, won: bool) -> None:
+    """With a reason, under the operator's key; only such a one, and once."""
+    name = take(market, paid(market), 400)
+    id = model.chargeback_id("sandbox", name)
+    close = CloseChargeback(chargeback_id=id, won=won, reason="银行来函作废")
+    assert refused(market, replace(close, chargeback_id="cbk_" + "0" * 26)) is PaymentRefusal.CHARGEBACK_NOT_FOUND
+    assert refused(market, close) is PaymentRefusal.FIGURES_AGREE
+    accept = decide_otherwise(market, name, won=not won, fee=FEE + 1)
+    assert market.world.send(close, actor=SELLER).state is (ChargebackState.WON if won else ChargebackState.LOST)
+    assert [refused(market, again) for again in (close, accept)] == [PaymentRefusal.CHARGEBACK_OTHER_STATE] * 2
+    assert (found(market, name).fee, market.escrow(10).held) == (cny(FEE), cny(1_000 if won else 600))
+    closed = market.world.ask(ChargebackOf(chargeback_id=id)).closed
+    assert closed == ClosedBy(by=KEEPER, reason="银行来函作废", at=market.world.clock.wall_ms())
+    assert "作废".encode() not in market.world.rows("SELECT body FROM payment_chargeback")[0][0]
+    assert market.world.ask(ChargebackOfShop(shop_id=SHOP, chargeback_id=id)).closed is None
+    assert market.balanced()
+
+
+def test_a_decision_that_is_put_right_by_the_bank_needs_nobody(market: Market) -> None:
+    """It says afterwards what it had told at first."""
+    name = take(market, paid(market), 400)
+    decide_otherwise(market, name, won=False, fee=FEE + 1)
+    say(market, replace(market.sandbox.chargebacks()[0], fee=FEE, event="again"))
+    assert found(market, name).state is ChargebackState.LOST
+    assert market.escrow(10).held == cny(600)
 
 
 def test_lists_go_on_where_they_ended(market: Market) -> None:

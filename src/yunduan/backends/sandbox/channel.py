@@ -406,11 +406,21 @@ class Sandbox:
             self._tell(self._chargeback_event(name))
         return name
 
-    def decide_chargeback(self, name: str, *, won: bool) -> bool:
-        """Decide for us or for the payer, and tell; the first decision stands. Answers whether this is it."""
+    def decide_chargeback(self, name: str, *, won: bool, amount: int = 0, fee: int | None = None) -> bool:
+        """Decide for us or for the payer, and tell; the first decision stands. Answers whether this is it.
+
+        It may be about another amount, or cost another fee, than was told before.
+        """
         state = Said.CHARGEBACK_WON if won else Said.CHARGEBACK_LOST
         with self._books:
-            changed = self._rows("UPDATE chargeback SET state = ? WHERE name = ? AND state = 'charged_back' RETURNING name", state, name)
+            changed = self._rows(
+                "UPDATE chargeback SET state = ?, amount = coalesce(nullif(?, 0), amount), fee = coalesce(?, fee)"
+                " WHERE name = ? AND state = 'charged_back' RETURNING name",
+                state,
+                amount,
+                fee,
+                name,
+            )
             if changed:
                 self._tell(self._chargeback_event(name))
         return bool(changed)

@@ -1,6 +1,7 @@
 """Chargebacks (拒付): a payer's bank takes a captured payment back, a shop may say why it should not, and the bank decides."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,6 +22,7 @@ from yunduan.domains.payments.model import (
     ChargebackShare,
     ChargebackState,
     ChargeState,
+    Drawn,
     Escrow,
     EscrowState,
     Mismatch,
@@ -38,6 +40,7 @@ from yunduan.domains.payments.model.chargebacks import (
     By,
     Delivery,
     Evidence,
+    Otherwise,
     Reference,
     Said,
     Stated,
@@ -221,7 +224,7 @@ def watch_chargeback(tx: Tx, ask: WatchChargeback) -> None:
     """One alarm at a time: the next is set by this one."""
     invariant(tx.actor.is_system, "a chargeback is watched by its own alarm")
     chargeback = tx.get(CHARGEBACKS, ask.chargeback_id)
-    if chargeback is None or chargeback.is_decided:
+    if chargeback is None or chargeback.is_decided or chargeback.otherwise is not None:  # operators have it now
         return
     if chargeback.state is ChargebackState.OPEN:
         event = ChargebackEvent.REMIND if tx.now < chargeback.due else ChargebackEvent.LAPSE
@@ -250,17 +253,46 @@ def hear(tx: Tx, channel: str, told: Told) -> Mismatch | None:
             return found
         known = found
     elif (known.reference, known.amount, known.fee.amount) != (told.reference, told.amount, told.fee):
-        return Mismatch.AMOUNT_DIFFERS if known.reference == told.reference else Mismatch.CHARGE_UNKNOWN
+        return _decided_otherwise(tx, channel, told, known)
     if told.outcome == Outcome.CHARGED_BACK:
         return None
     event = decided_of(told_won=told.outcome == Outcome.CHARGEBACK_WON)
     state = ChargebackState.WON if event is ChargebackEvent.WIN else ChargebackState.LOST
     if known.is_decided:
         return None if known.state is state else Mismatch.CONTRADICTS
-    decided = replace(known, state=after_event(known, event), decided_at=tx.now)
-    decided = (_win if event is ChargebackEvent.WIN else _lose)(tx, decided)
-    _moved(tx, decided, event, By.CHANNEL)
+    decide(tx, known, event, By.CHANNEL)
     return None
+
+
+def figures(tx: Tx, channel: str, told: Told) -> dict[str, Any]:
+    """What an alert says of a chargeback that is known: the fee that it has now, and what we know of it."""
+    known = tx.get(CHARGEBACKS, model.chargeback_id(channel, told.chargeback)) if told.chargeback else None
+    if known is None:
+        return {}
+    fee = Money(amount=max(told.fee, 0), currency=told.amount.currency)
+    return {"chargeback_id": known.id, "fee": fee, "our_amount": known.amount, "our_fee": known.fee}
+
+
+def decide(tx: Tx, chargeback: Chargeback, event: ChargebackEvent, who: By) -> ChargebackStands:
+    """It ends: what was taken goes back to where it came from, or stays taken."""
+    decided = replace(chargeback, state=after_event(chargeback, event), decided_at=tx.now)
+    decided = (_win if decided.state is ChargebackState.WON else _lose)(tx, decided)
+    return _moved(tx, decided, event, who)
+
+
+def _decided_otherwise(tx: Tx, channel: str, told: Told, known: Chargeback) -> Mismatch:
+    """It is not believed; a decision is kept beside what we know, so that operators can take it."""
+    payment = tx.get(PAYMENTS, known.payment_id)
+    charge = payment.charge(told.reference) if payment and known.reference == told.reference else None
+    if charge is None:
+        return Mismatch.CHARGE_UNKNOWN
+    if reason := flaw(tx, channel, told, charge):
+        return reason
+    if told.outcome != Outcome.CHARGED_BACK and not known.is_decided:
+        fee = Money(amount=told.fee, currency=told.amount.currency)
+        said = Otherwise(won=told.outcome == Outcome.CHARGEBACK_WON, amount=told.amount, fee=fee, at=tx.now)
+        tx.put(CHARGEBACKS, known.id, replace(known, otherwise=said))
+    return Mismatch.AMOUNT_DIFFERS
 
 
 def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | Mismatch:
@@ -273,12 +305,8 @@ def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | 
         return reason
     if charge.state in (ChargeState.PENDING, ChargeState.ENDED):
         return Mismatch.CONTRADICTS
-    if told.amount.amount > charge.amount.amount - offsetting.given_back(tx, payment, charge) - _taken_before(tx, charge):
+    if told.amount.amount > left_there(tx, payment, charge):
         return Mismatch.EXCEEDS_CAPTURED
-    escrows = [escrow for part in payment.parts if (escrow := tx.get(ESCROWS, part.order_id)) is not None]
-    lefts = [left_of_charge(escrow, charge.reference) for escrow in escrows]
-    rest = Money(amount=max(told.amount.amount - sum(lefts), 0), currency=payment.currency)
-    of_wallet = _of_wallet(tx, payment, charge, rest)
     found = Chargeback(
         id=id,
         channel=channel,
@@ -291,12 +319,17 @@ def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | 
         state=ChargebackState.OPEN,
         due=max(told.evidence_due, tx.now),
         opened_at=tx.now,
-        of_wallet=of_wallet,
-        borne=rest - of_wallet,
+        of_wallet=zero(payment.currency),
+        borne=zero(payment.currency),
         offset=zero(payment.currency),
         custody=charge.custody,
     )
-    return _take(tx, found, escrows, lefts)
+    return _open(tx, take(tx, found, payment, charge, told.amount))
+
+
+def left_there(tx: Tx, payment: Payment, charge: Charge) -> int:
+    """What of a charge the channel still has, neither given back nor taken by banks."""
+    return charge.amount.amount - offsetting.given_back(tx, payment, charge) - _taken_before(tx, charge)
 
 
 def flaw(tx: Tx, channel: str, told: Told, charge: Charge) -> Mismatch | None:
@@ -331,14 +364,36 @@ def _of_wallet(tx: Tx, payment: Payment, charge: Charge, rest: Money) -> Money:
     return drawing.least(drawing.least(there, Money(amount=max(filled, 0), currency=payment.currency)), rest)
 
 
-def _take(tx: Tx, chargeback: Chargeback, escrows: list[Escrow], lefts: list[int]) -> Chargeback:
-    orders = [(escrow, share) for escrow, share in zip(escrows, shares_of(chargeback.amount, lefts), strict=True) if share]
-    shares = []
-    for place, (escrow, amount) in enumerate(orders):
-        shares.append(_take_share(tx, chargeback, place, escrow, amount))
-    chargeback = replace(chargeback, shares=tuple(shares))
-    if chargeback.of_wallet or chargeback.borne:
-        tx.send(charging_back.of_others(chargeback).command())
+def take(tx: Tx, chargeback: Chargeback, payment: Payment, charge: Charge, amount: Money, *, number: int = 0) -> Chargeback:
+    """So much out of the orders that the charge paid, in proportion to what is left of each, then the payer's wallet; the rest is borne."""
+    escrows = [escrow for part in payment.parts if (escrow := tx.get(ESCROWS, part.order_id)) is not None]
+    lefts = [left_of_charge(escrow, charge.reference) for escrow in escrows]
+    rest = Money(amount=max(amount.amount - sum(lefts), 0), currency=amount.currency)
+    of_wallet = _of_wallet(tx, payment, charge, rest)
+    orders = [(escrow, share) for escrow, share in zip(escrows, shares_of(amount, lefts), strict=True) if share]
+    before = len(chargeback.shares)
+    shares = [_take_share(tx, chargeback, before + place, escrow, share) for place, (escrow, share) in enumerate(orders)]
+    if rest:
+        others = replace(chargeback, of_wallet=of_wallet, borne=rest - of_wallet)
+        tx.send(charging_back.of_others(others, number).command())
+    return replace(
+        chargeback,
+        shares=(*chargeback.shares, *shares),
+        of_wallet=chargeback.of_wallet + of_wallet,
+        borne=chargeback.borne + (rest - of_wallet),
+    )
+
+
+def taken(tx: Tx, chargeback: Chargeback, shares: Sequence[ChargebackShare]) -> None:
+    """The orders that so much is taken of stand still."""
+    listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
+    for share in shares:
+        listener.taken(tx, share.order_id, share.amount, due=chargeback.due)
+
+
+def _open(tx: Tx, chargeback: Chargeback) -> Chargeback:
+    """It is written down, and told to whom it concerns."""
+    shares = chargeback.shares
     if chargeback.fee:
         tx.send(charging_back.charge_fee(chargeback).command())
     tx.add(CHARGEBACKS, chargeback.id, chargeback)
@@ -355,9 +410,7 @@ def _take(tx: Tx, chargeback: Chargeback, escrows: list[Escrow], lefts: list[int
             borne=chargeback.borne,
         )
     )
-    listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
-    for share in shares:
-        listener.taken(tx, share.order_id, share.amount, due=chargeback.due)
+    taken(tx, chargeback, shares)
     _watch(tx, chargeback)
     return chargeback
 
@@ -394,13 +447,7 @@ def _escrow(tx: Tx, order_id: OrderId) -> Escrow:
 def _win(tx: Tx, chargeback: Chargeback) -> Chargeback:
     """Everything is as it was: who bore it has it again, and the channel gives its fee back."""
     for place, share in enumerate(chargeback.shares):
-        escrow = _escrow(tx, share.order_id)
-        after = restored_to(escrow, chargeback.reference, share.amount)
-        if share.drawn is None:
-            tx.send(charging_back.to_escrow(chargeback, place, escrow, share.amount).command())
-        else:
-            _give_back(tx, chargeback, place, share, recourse.commission_between(tx, after, escrow))
-        tx.put(ESCROWS, share.order_id, after)
+        restore(tx, chargeback, place, share)
     if chargeback.of_wallet or chargeback.borne:
         tx.send(charging_back.to_others(chargeback).command())
         open_purse(tx, chargeback.payer, model.wallet_account(chargeback.payer, chargeback.amount.currency), chargeback.amount.currency)
@@ -408,10 +455,31 @@ def _win(tx: Tx, chargeback: Chargeback) -> Chargeback:
         _refund_again(tx, chargeback)
     if chargeback.fee:
         tx.send(charging_back.fee_back(chargeback).command())
-    listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
-    for share in chargeback.shares:
-        listener.restored(tx, share.order_id, share.amount)
+    restored(tx, chargeback.shares)
     return chargeback
+
+
+def restore(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShare, *, number: int = 0) -> Money:
+    """So much back to an order's escrow, or to whoever had it when that was settled; answers what of it went to a deposit."""
+    pledged = zero(share.amount.currency)
+    if not share.amount:
+        return pledged
+    escrow = _escrow(tx, share.order_id)
+    after = restored_to(escrow, chargeback.reference, share.amount)
+    if share.drawn is None:
+        tx.send(charging_back.to_escrow(chargeback, place, escrow, share.amount, number).command())
+    else:
+        pledged = _give_back(tx, chargeback, place, share, share.drawn, recourse.commission_between(tx, after, escrow), number)
+    tx.put(ESCROWS, share.order_id, after)
+    return pledged
+
+
+def restored(tx: Tx, shares: Sequence[ChargebackShare]) -> None:
+    """The orders have it again."""
+    listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
+    for share in shares:
+        if share.amount:
+            listener.restored(tx, share.order_id, share.amount)
 
 
 def _refund_again(tx: Tx, chargeback: Chargeback) -> None:
@@ -430,18 +498,16 @@ def _refund_again(tx: Tx, chargeback: Chargeback) -> None:
     tx.add(OUTGOING, errand.id, errand)
 
 
-def _give_back(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShare, earned: Money) -> None:
+def _give_back(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShare, drawn: Drawn, earned: Money, number: int) -> Money:
     """To the deposit what came from there, the rest into the balance, where it pays first what the shop owes."""
-    invariant(share.drawn is not None, "what is given back to a shop was drawn")
-    if share.drawn is None:
-        return
-    currency, of_shop = earned.currency, share.amount - earned
-    pledged = drawing.least(share.drawn.deposit, of_shop)
-    movement = charging_back.to_shop(chargeback, place, share.shop_id, balance=of_shop - pledged, pledged=pledged, earned=earned)
+    pledged = drawing.least(drawn.deposit, share.amount - earned)
+    balance = share.amount - earned - pledged
+    movement = charging_back.to_shop(chargeback, place, share.shop_id, balance=balance, pledged=pledged, earned=earned, number=number)
     tx.send(movement.command())
-    recourse.credited(tx, share.shop_id, currency, chargeback.share_id(place))
-    if share.drawn.shortfall:
-        recourse.make_up(tx, currency)
+    recourse.credited(tx, share.shop_id, earned.currency, f"{chargeback.share_id(place)}{number or ''}")
+    if drawn.shortfall:
+        recourse.make_up(tx, earned.currency)
+    return pledged
 
 
 def _lose(tx: Tx, chargeback: Chargeback) -> Chargeback:
@@ -466,7 +532,8 @@ def _lose(tx: Tx, chargeback: Chargeback) -> Chargeback:
                 recourse.owes(tx, share.shop_id, currency, is_owing=True)
     listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol
     for share in chargeback.shares:
-        listener.lost(tx, share.order_id, share.amount)
+        if share.amount:
+            listener.lost(tx, share.order_id, share.amount)
     chargeback = offsetting.lost(tx, chargeback)
     covering.cover(tx, chargeback, Money(amount=chargeback.offset_kept, currency=chargeback.amount.currency))
     return chargeback

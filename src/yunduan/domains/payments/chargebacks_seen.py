@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import chargebacks, store
 from yunduan.domains.payments.model import Chargeback, ChargebackId, ChargebackState, PaymentRefusal
-from yunduan.domains.payments.model.chargebacks import Delivery
+from yunduan.domains.payments.model.chargebacks import Delivery, Otherwise
 from yunduan.domains.payments.store import CHARGEBACKS
 from yunduan.kernel.ids import LAST, OrderId, PersonId, ShopId
 from yunduan.kernel.messages import Query
@@ -64,8 +64,18 @@ class GivenEvidence(Struct, frozen=True, kw_only=True):
     delivery: Delivery
 
 
+class ClosedBy(Struct, frozen=True, kw_only=True):
+    """Which operator has ended a chargeback, and why; no words when they have been forgotten."""
+
+    by: PersonId
+    reason: str
+    at: int
+
+
 class ChargebackFile(Struct, frozen=True, kw_only=True):
-    """A chargeback with the evidence; `borne` is what of it the marketplace bears, which only operators see.
+    """A chargeback with the evidence.
+
+    Only operators see `borne`, what of it the marketplace bears; `otherwise`, what its bank has decided with other figures; and `closed`.
 
     `conceded` is whether the channel has taken it that it is not contested; nothing when nobody has said so.
     """
@@ -74,6 +84,8 @@ class ChargebackFile(Struct, frozen=True, kw_only=True):
     evidence: tuple[GivenEvidence, ...]
     borne: Money
     conceded: Delivery | None
+    otherwise: Otherwise | None
+    closed: ClosedBy | None
 
 
 class ChargebacksOfShop(Query[Chargebacks]):
@@ -180,5 +192,16 @@ def _file(at: Asking, chargeback: Chargeback, owner: str) -> ChargebackFile:
                 )
             )
     borne = zero(chargeback.amount.currency) if owner else chargeback.borne
-    conceded = chargebacks.conceded(at, chargeback)
-    return ChargebackFile(line=_line(chargeback, owner), evidence=tuple(given), borne=borne, conceded=conceded)
+    return ChargebackFile(
+        line=_line(chargeback, owner),
+        evidence=tuple(given),
+        borne=borne,
+        conceded=chargebacks.conceded(at, chargeback),
+        otherwise=None if owner else chargeback.otherwise,
+        closed=None if owner else _closed_by(vault, chargeback),
+    )
+
+
+def _closed_by(vault: Vault, chargeback: Chargeback) -> ClosedBy | None:
+    closed = chargeback.closed
+    return ClosedBy(by=closed.by, reason=vault.unseal(closed.by, closed.reason) or "", at=closed.at) if closed is not None else None

@@ -1,4 +1,7 @@
-"""The postings of chargebacks: what leaves whom when a bank takes money back, and how it returns when that is won."""
+"""The postings of chargebacks: what leaves whom when a bank takes money back, and how it returns when that is won.
+
+A `number` tells what was put right afterwards from what was taken, or came back, at first.
+"""
 
 from collections.abc import Sequence
 
@@ -65,10 +68,10 @@ def from_escrow(chargeback: Chargeback, place: int, escrow: Escrow, amount: Mone
     return Movement(transfers=CHARGE_BACK.move(id, amount, source=escrow.account, target=target.id), opening=(target,))
 
 
-def to_escrow(chargeback: Chargeback, place: int, escrow: Escrow, amount: Money) -> Movement:
+def to_escrow(chargeback: Chargeback, place: int, escrow: Escrow, amount: Money, number: int = 0) -> Movement:
     """Back into it."""
     source = _bank_side(chargeback)
-    id = step_id(chargeback.share_id(place), "cbr")
+    id = step_id(chargeback.share_id(place), "cbr", number)
     return Movement(transfers=RESTORE.move(id, amount, source=source.id, target=escrow.account))
 
 
@@ -86,13 +89,15 @@ def from_shop(chargeback: Chargeback, place: int, shop_id: ShopId, amount: Money
     return Movement(transfers=moved, opening=(target, *(source for source, part in sources if part)))
 
 
-def to_shop(chargeback: Chargeback, place: int, shop_id: ShopId, *, balance: Money, pledged: Money, earned: Money) -> Movement:
+def to_shop(
+    chargeback: Chargeback, place: int, shop_id: ShopId, *, balance: Money, pledged: Money, earned: Money, number: int = 0
+) -> Movement:
     """Back to the shop's balance and deposit, and to what the marketplace had earned."""
     currency, source = balance.currency, _bank_side(chargeback)
     targets = [(shop(shop_id, currency), balance), (deposit(shop_id, currency), pledged), (commission(currency), earned)]
     whole = balance + pledged + earned
     moved = RESTORE.spread(
-        step_id(chargeback.share_id(place), "cbr"), whole, source=source.id, parts=[(target.id, part) for target, part in targets]
+        step_id(chargeback.share_id(place), "cbr", number), whole, source=source.id, parts=[(target.id, part) for target, part in targets]
     )
     return Movement(transfers=moved, opening=tuple(target for target, part in targets if part))
 
@@ -106,12 +111,12 @@ def _of_shop(shop_id: ShopId, drawn: Drawn) -> Sequence[tuple[NewAccount, Money]
     )
 
 
-def of_others(chargeback: Chargeback) -> Movement:
+def of_others(chargeback: Chargeback, number: int = 0) -> Movement:
     """Out of the payer's wallet, which the charge had filled, and what nobody else can bear."""
     currency, target = chargeback.amount.currency, _bank_side(chargeback)
     sources = [(wallet(chargeback.payer, currency), chargeback.of_wallet), (losses(currency), chargeback.borne)]
     moved = CHARGE_BACK.gather(
-        step_id(chargeback.id, "cbw"),
+        step_id(chargeback.id, "cbw", number),
         chargeback.of_wallet + chargeback.borne,
         target=target.id,
         parts=[(source.id, part) for source, part in sources],
@@ -119,7 +124,7 @@ def of_others(chargeback: Chargeback) -> Movement:
     return Movement(transfers=moved, opening=(target, *(source for source, part in sources if part)))
 
 
-def to_others(chargeback: Chargeback) -> Movement:
+def to_others(chargeback: Chargeback, number: int = 0) -> Movement:
     """Back to them; what refused refunds have made up for is their payer's by now, and what of it a provider keeps is on its way again."""
     currency, source = chargeback.amount.currency, _bank_side(chargeback)
     kept = Money(amount=chargeback.offset_kept, currency=currency)
@@ -129,7 +134,7 @@ def to_others(chargeback: Chargeback) -> Movement:
         (losses(currency), chargeback.borne - chargeback.offset),
     ]
     moved = RESTORE.spread(
-        step_id(chargeback.id, "cbx"),
+        step_id(chargeback.id, "cbx", number),
         chargeback.of_wallet + chargeback.borne,
         source=source.id,
         parts=[(target.id, part) for target, part in targets],
@@ -145,17 +150,17 @@ def offset(chargeback: Chargeback, source: AccountId, amount: Money) -> Movement
     return Movement(transfers=moved, opening=(target,))
 
 
-def charge_fee(chargeback: Chargeback) -> Movement:
+def charge_fee(chargeback: Chargeback, number: int = 0) -> Movement:
     """What the channel takes for it."""
     source, target = fees(chargeback.fee.currency), _charged(chargeback)
-    moved = CHANNEL_FEE.move(step_id(chargeback.id, "cbf"), chargeback.fee, source=source.id, target=target.id)
+    moved = CHANNEL_FEE.move(step_id(chargeback.id, "cbf", number), chargeback.fee, source=source.id, target=target.id)
     return Movement(transfers=moved, opening=(source, target))
 
 
-def fee_back(chargeback: Chargeback) -> Movement:
+def fee_back(chargeback: Chargeback, number: int = 0) -> Movement:
     """The channel gives its fee back."""
     source, target = _charged(chargeback), fees(chargeback.fee.currency)
-    return Movement(transfers=FEE_BACK.move(step_id(chargeback.id, "cbg"), chargeback.fee, source=source.id, target=target.id))
+    return Movement(transfers=FEE_BACK.move(step_id(chargeback.id, "cbg", number), chargeback.fee, source=source.id, target=target.id))
 
 
 def pass_on(chargeback: Chargeback, place: int, shop_id: ShopId, amount: Money, drawn: Drawn) -> Movement:

@@ -523,6 +523,7 @@ def _alert(tx: Tx, channel: str, told: Told, reason: Mismatch) -> None:
         outcome=told.outcome,
         amount=told.amount,
         at=tx.now,
+        **chargebacks.figures(tx, channel, told),
     )
     tx.add(ALERTS, id, alert)
     tx.tell(NotificationMismatched(alert_id=id, channel=channel, reason=reason, reference=told.reference, amount=told.amount))

@@ -3,6 +3,7 @@
 from yunduan.domains.payments import (
     chargebacks,
     chargebacks_seen,
+    closing,
     commands,
     covering,
     days,
@@ -83,6 +84,8 @@ DOMAIN = Domain(
         settling.run_payout_plan,
         chargebacks.contest_chargeback,
         chargebacks.concede_chargeback,
+        closing.accept_decision,
+        closing.close_chargeback,
         chargebacks.watch_chargeback,
         splits.ask_split_again,
         covering.cover_again,

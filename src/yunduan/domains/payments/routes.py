@@ -5,6 +5,7 @@ from typing import Any
 
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
+from yunduan.domains.payments.closing import AcceptDecision, CloseChargeback
 from yunduan.domains.payments.commands import ResolveAlert, TakeNotification, TopUpWallet
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
 from yunduan.domains.payments.methods import PaymentMethods
@@ -335,5 +336,23 @@ ROUTES = (
         "operate",
         _RISK,
         summary="Have the channel know that a chargeback is not contested",
+    ),
+    Route(
+        "POST",
+        "/operator/chargebacks/{chargeback_id}/acceptance",
+        AcceptDecision,
+        "operate",
+        _BOOKS,
+        client=("reason",),
+        summary="Take what a bank has decided with other figures than it had told",
+    ),
+    Route(
+        "POST",
+        "/operator/chargebacks/{chargeback_id}/closure",
+        CloseChargeback,
+        "operate",
+        _BOOKS,
+        client=("won", "reason"),
+        summary="End a chargeback by our figures, when what the bank has decided with others is a mistake",
     ),
 )

@@ -261,3 +261,10 @@ class Alert(Struct, frozen=True, kw_only=True):
     amount: Money
     at: int
     resolved_at: int = 0
+    chargeback_id: str = ""
+    """Of a chargeback that is known by the name that it has there:"""
+    fee: Money | None = None
+    """What the channel says now that it charges for it, beside `amount`, which it says was taken;"""
+    our_amount: Money | None = None
+    our_fee: Money | None = None
+    """and what we know of both."""

@@ -34,6 +34,7 @@ Evidence = Annotated[
     str,
     Meta(min_length=1, max_length=2000, pattern=_LINES, description="For the payer's bank; line feeds are its only control characters."),
 ]
+ClosedFor = Annotated[str, Meta(min_length=1, max_length=500, pattern=LINE, description="Why it ends so; for whoever audits it.")]
 Reference = Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE, description="Where it can be seen.", examples=["SF1234567890"])]
 
 
@@ -61,6 +62,8 @@ class ChargebackEvent(StrEnum):
     CONCEDE = "concede"
     WIN = "win"
     LOSE = "lose"
+    CLOSE_AS_WON = "close_as_won"
+    CLOSE_AS_LOST = "close_as_lost"
 
 
 class By(StrEnum):
@@ -95,6 +98,8 @@ CHARGEBACK_MOVES: tuple[ChargebackMove, ...] = (
     ChargebackMove(ChargebackState.CONCEDED, ChargebackEvent.CONCEDE, By.OPERATOR, ChargebackState.CONCEDED),
     *(ChargebackMove(state, ChargebackEvent.WIN, By.CHANNEL, ChargebackState.WON) for state in _UNDECIDED),
     *(ChargebackMove(state, ChargebackEvent.LOSE, By.CHANNEL, ChargebackState.LOST) for state in _UNDECIDED),
+    *(ChargebackMove(state, ChargebackEvent.CLOSE_AS_WON, By.OPERATOR, ChargebackState.WON) for state in _UNDECIDED),
+    *(ChargebackMove(state, ChargebackEvent.CLOSE_AS_LOST, By.OPERATOR, ChargebackState.LOST) for state in _UNDECIDED),
 )
 """Every step that there is; whatever is not here is refused, or not believed of a channel."""
 _NEXT: Mapping[tuple[ChargebackState, ChargebackEvent], ChargebackState] = MappingProxyType(
@@ -109,6 +114,23 @@ class ChargebackShare(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shop_id: ShopId
     amount: Money
     drawn: Drawn | None = None
+
+
+class Otherwise(Struct, frozen=True, kw_only=True):
+    """What a bank has decided with other figures than it had told: operators take them, or end it by ours."""
+
+    won: bool
+    amount: Money
+    fee: Money
+    at: int
+
+
+class Closed(Struct, frozen=True, kw_only=True):
+    """Who has ended a chargeback that its bank decided otherwise, and why, sealed under their key."""
+
+    by: PersonId
+    reason: bytes
+    at: int
 
 
 class Chargeback(Struct, frozen=True, kw_only=True):
@@ -145,6 +167,8 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     """So much of `offset` (minor units) a provider still keeps."""
     concessions: int = 0
     """How often the channel was told that it is not contested: again when it would not take that."""
+    otherwise: Otherwise | None = None
+    closed: Closed | None = None
 
     @property
     def is_decided(self) -> bool:
