@@ -1,6 +1,8 @@
 # Two commands for a newcomer: `make run` and `make test`. Everything lives in .venv and data, and nothing outside is touched.
 PYTHON ?= python3
 BIN := .venv/bin
+# A file's tests share what they stand on; the order is ours (tests/conftest.py), and not by how many tests a file has.
+ON_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # An interpreter without pip, which `venv` leaves behind where it is not whole, must not be taken for done.
@@ -12,10 +14,10 @@ run: .venv/run.stamp
 	$(BIN)/yunduan serve
 
 test: .venv/dev.stamp
-	$(BIN)/pytest -n 2 --dist loadfile -m "not release"
+	$(BIN)/pytest $(ON_TWO) -m "not release"
 
 quick: .venv/dev.stamp
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not release"
+	$(BIN)/pytest $(ON_TWO) -m "not slow and not release"
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -28,7 +30,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python -m bench
 
 soak: .venv/dev.stamp
-	$(BIN)/pytest -n 2 --dist loadfile -m release
+	$(BIN)/pytest $(ON_TWO) -m release
 	$(BIN)/python tools/soak.py
 
 docs: .venv/dev.stamp
