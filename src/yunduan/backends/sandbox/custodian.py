@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from yunduan.backends.sandbox.channel import DAY_MS, Account, Asked, Event, Said, Sandbox, checks
+from yunduan.backends.sandbox.channel import DAY_MS, EVIDENCE_MS, Account, Asked, Event, Said, Sandbox, checks
 from yunduan.kernel.money import Money
 
 HOLD_MS = 180 * DAY_MS
@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS split (
     request TEXT PRIMARY KEY, reference TEXT NOT NULL, origin TEXT NOT NULL, shop TEXT NOT NULL, of_shop INTEGER NOT NULL,
     of_marketplace INTEGER NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, decided_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS split_of_charge ON split (reference);
+CREATE TABLE IF NOT EXISTS bank (name TEXT PRIMARY KEY, at INTEGER NOT NULL, returned_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS split_open ON split (decided_at) WHERE state = 'waiting';
 """
 
@@ -43,6 +44,13 @@ class KeptLine(Struct, frozen=True, kw_only=True):
     shop: str = ""
     of_shop: int = 0
     at: int = 0
+
+
+class Statement(Struct, frozen=True, kw_only=True):
+    """What moved in a time, and where all money was at the end of it, by currency."""
+
+    lines: list[KeptLine]
+    balances: dict[str, Kept]
 
 
 class Custodian(Sandbox):
@@ -122,16 +130,40 @@ class Custodian(Sandbox):
         )[0]
         return int(charge[0] - gone) if charge else 0
 
-    def balances(self, currency: str) -> Kept:
-        """Where all money of a currency is now."""
-        lines = self.book(currency)
+    def charge_back(self, reference: str, amount: int = 0, *, fee: int = 0, evidence_ms: int = EVIDENCE_MS) -> str:
+        """As any; when it was, stands in its statement."""
+        name = super().charge_back(reference, amount, fee=fee, evidence_ms=evidence_ms)
+        if name:
+            self._books.execute("INSERT INTO bank VALUES (?, ?, 0)", (name, self._now()))
+        return name
+
+    def decide_chargeback(self, name: str, *, won: bool) -> bool:
+        """As any; the same."""
+        changed = super().decide_chargeback(name, won=won)
+        if changed and won:
+            self._books.execute("UPDATE bank SET returned_at = ? WHERE name = ?", (self._now(), name))
+        return changed
+
+    async def statement_of(self, since: int, until: int) -> Statement | None:
+        """What moved from `since` to before `until`, and where all money was then."""
+        if self._happens(self.misbehaviour.unreachable):
+            return None
+        with self._books:
+            self._finish()
+        currencies = [row[0] for row in self._rows("SELECT DISTINCT currency FROM charge WHERE state = 'captured' ORDER BY currency")]
+        lines = [line for currency in currencies for line in self.book(currency, since=since, until=until)]
+        return Statement(lines=lines, balances={currency: self.balances(currency, until=until) for currency in currencies})
+
+    def balances(self, currency: str, *, until: int = 2**62) -> Kept:
+        """Where all money of a currency is, or was before a moment."""
+        lines = self.book(currency, until=until)
         sums = {what: sum(line.amount.amount for line in lines if line.what == what) for what in _WHATS}
         shops = {what: sum(line.of_shop for line in lines if line.what == what) for what in _WHATS}
         given = shops["split"] - shops["returned"]
         return Kept(
             held=sums["collected"] - sums["refunded"] - sums["split"] + sums["returned"],
             given=given,
-            own=sums["split"] - sums["returned"] - given - sums["charged_back"],
+            own=sums["split"] - sums["returned"] - given - sums["charged_back"] + sums["bank_returned"],
         )
 
     def book(self, currency: str, *, since: int = 0, until: int = 2**62) -> list[KeptLine]:
@@ -144,8 +176,10 @@ class Custodian(Sandbox):
             " SELECT CASE s.state WHEN 'split' THEN 'split' ELSE 'returned' END, s.reference, s.of_shop + s.of_marketplace, s.request,"
             " s.shop, s.of_shop, s.decided_at FROM split s JOIN charge c ON c.reference = s.reference"
             " WHERE c.currency = ?1 AND s.state IN ('split', 'split_returned') UNION ALL"
-            " SELECT 'charged_back', d.reference, d.amount, d.name, '', 0, d.due FROM chargeback d JOIN charge c"
-            " ON c.reference = d.reference WHERE c.currency = ?1 AND d.state != 'chargeback_won' ORDER BY 7, 1, 4, 2",
+            " SELECT 'charged_back', d.reference, d.amount, d.name, '', 0, b.at FROM chargeback d JOIN charge c"
+            " ON c.reference = d.reference JOIN bank b ON b.name = d.name WHERE c.currency = ?1 UNION ALL"
+            " SELECT 'bank_returned', d.reference, d.amount, d.name, '', 0, b.returned_at FROM chargeback d JOIN charge c"
+            " ON c.reference = d.reference JOIN bank b ON b.name = d.name WHERE c.currency = ?1 AND b.returned_at > 0 ORDER BY 7, 1, 4, 2",
             currency,
         )
         return [
@@ -193,4 +227,4 @@ class Custodian(Sandbox):
         return replace(event, held_until=captured[0] + self.hold_ms) if captured else event
 
 
-_WHATS = ("collected", "refunded", "split", "returned", "charged_back")
+_WHATS = ("collected", "refunded", "split", "returned", "charged_back", "bank_returned")

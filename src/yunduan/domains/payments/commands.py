@@ -1,6 +1,5 @@
 """What payments can be asked to do. Whoever moves money here does it by a template of `postings`, in the same transaction."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
@@ -24,15 +23,16 @@ from yunduan.domains.payments import (
     postings,
     recourse,
     splits,
+    stating,
     store,
     taking_back,
 )
+from yunduan.domains.payments.alerting import alert
 from yunduan.domains.payments.ending import PassDue
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import (
     DifferenceBooked,
     EscrowRefunded,
-    NotificationMismatched,
     PaymentCaptured,
     WalletToppedUp,
 )
@@ -412,7 +412,7 @@ def _hear(tx: Tx, channel: str, told: Told) -> NotificationTaken:
     else:
         reason = _hear_of_return(tx, channel, told) if told.request else _hear_of_charge(tx, channel, told)
     if reason is not None:
-        _alert(tx, channel, told, reason)
+        alert(tx, channel, told, reason)
     return NotificationTaken(event=told.event, believed=reason is None)
 
 
@@ -423,7 +423,7 @@ def _see_captured(tx: Tx, channel: str, told: Told) -> None:
     if payment is None or charge is None or charge.state not in (ChargeState.PENDING, ChargeState.ENDED):
         return
     if chargebacks.flaw(tx, channel, told, charge) is None:
-        _captured(tx, payment, replace(charge, held_until=told.held_until))
+        _captured(tx, payment, replace(charge, held_until=told.held_until, captured_at=charge.captured_at or tx.now))
 
 
 def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
@@ -440,7 +440,7 @@ def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
     if reason is not None or payment is None or charge is None:
         return reason
     if told.outcome == Outcome.CAPTURED:
-        _captured(tx, payment, replace(charge, held_until=told.held_until))
+        _captured(tx, payment, replace(charge, held_until=told.held_until, captured_at=charge.captured_at or tx.now))
         return None
     if told.outcome == Outcome.PROCESSING:
         if charge.state is ChargeState.PENDING and not charge.in_flight:
@@ -457,6 +457,7 @@ def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
 
 def _captured(tx: Tx, payment: Payment, charge: Charge) -> None:
     """A channel has collected: fund what waits for it, or has waited, or send it back; a second saying of the same changes nothing."""
+    stating.begin(tx, charge)
     if charge.state is ChargeState.PENDING and not _can_fund(tx, payment):
         payment = ending.end(tx, payment, PaymentEvent.LAPSE, says_so=True)
         charge = replace(charge, state=ChargeState.ENDED)
@@ -506,27 +507,6 @@ def _paid(tx: Tx, payment: Payment) -> None:
     tx.put(PAYMENTS, payment.id, payment)
     if payment.checkout_id is not None:
         _open_escrows(tx, payment, payment.checkout_id, model.fund(payment))
-
-
-def _alert(tx: Tx, channel: str, told: Told, reason: Mismatch) -> None:
-    """Write down once what did not match; this is the only thing that changes."""
-    content = f"{channel}\0{told.event}\0{told.reference}\0{told.request}\0{told.outcome}\0{told.amount}\0{told.merchant}\0{reason}"
-    id = f"alr_{hashlib.blake2b(content.encode(), digest_size=13).hexdigest()}"
-    if tx.get(ALERTS, id) is not None:
-        return
-    alert = Alert(
-        id=id,
-        channel=channel,
-        event=told.event,
-        reason=reason,
-        reference=told.reference,
-        outcome=told.outcome,
-        amount=told.amount,
-        at=tx.now,
-        **chargebacks.figures(tx, channel, told),
-    )
-    tx.add(ALERTS, id, alert)
-    tx.tell(NotificationMismatched(alert_id=id, channel=channel, reason=reason, reference=told.reference, amount=told.amount))
 
 
 # Ending
@@ -633,7 +613,7 @@ _WORDS = {
 def _returned(tx: Tx, outgoing: Outgoing) -> None:
     """The channel has given it back."""
     tx.send(postings.give_back(outgoing).command())
-    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+    tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
     conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
 
 

@@ -2,17 +2,21 @@
 
 import asyncio
 
+import msgspec
 import structlog
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import chargebacks, payouts, store
 from yunduan.domains.payments.commands import ReportOutgoing, Saying
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
+from yunduan.domains.payments.mirroring import KeptBalances, KeptLine, KeptMove
 from yunduan.domains.payments.model import (
     Asked,
     Channel,
     Channels,
+    KeptLineTold,
 )
+from yunduan.domains.payments.statements import LINES_AT_ONCE, CloseStatement, Closing, Compared, CompareStatement
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.money import Money, zero
 from yunduan.runtime.answers import Answered
@@ -59,6 +63,8 @@ class Couriers:
         return store.next_due(self._reader)
 
     async def _run(self, outgoing: Outgoing) -> Answered:
+        if outgoing.kind is OutgoingKind.STATEMENT:
+            return await self._state(outgoing)
         report = await self._ask(outgoing)
         return await self._writer.submit(report, actor=SYSTEM, background=True)
 
@@ -80,6 +86,31 @@ class Couriers:
             asked = await self._about_chargeback(channel, outgoing)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
         return await self._query(channel, outgoing)
+
+    async def _state(self, outgoing: Outgoing) -> Answered:
+        """A statement is compared in parts: each finds the same when it comes again."""
+        provider, day = self._channels.providers.get(outgoing.channel), store.statement(self._reader, outgoing.cause)
+        told = await provider.statement_of(day.since, day.until) if provider is not None and day is not None else None
+        if told is None:
+            report = ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
+            return await self._writer.submit(report, actor=SYSTEM, background=True)
+        differing, late = 0, {currency: KeptBalances(held=0, given=0, own=0) for currency in told.balances}
+        lines = [_line(line) for line in told.lines]
+        for first in range(0, len(lines), LINES_AT_ONCE):
+            part = CompareStatement(statement_id=outgoing.cause, lines=tuple(lines[first : first + LINES_AT_ONCE]))
+            answered = await self._writer.submit(part, actor=SYSTEM, background=True)
+            if not answered.accepted:
+                return answered
+            compared = msgspec.json.decode(answered.body, type=Compared)
+            differing += compared.differing
+            for currency, more in compared.late.items():
+                late[currency] = late[currency].plus(more)
+        closing = tuple(
+            Closing(currency=currency, theirs=KeptBalances(held=kept.held, given=kept.given, own=kept.own), late=late[currency])
+            for currency, kept in told.balances.items()
+        )
+        whole = CloseStatement(outgoing_id=outgoing.id, tries=outgoing.tries, lines=len(lines), differing=differing, closing=closing)
+        return await self._writer.submit(whole, actor=SYSTEM, background=True)
 
     async def _about_split(self, outgoing: Outgoing) -> Asked:
         """The provider is told whose each part is."""
@@ -140,3 +171,7 @@ class Couriers:
             held_until=told.held_until,
         )
         return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="accepted", saying=saying)
+
+
+def _line(told: KeptLineTold) -> KeptLine:
+    return KeptLine(what=KeptMove(told.what), reference=told.reference, amount=told.amount, request=told.request, of_shop=told.of_shop)

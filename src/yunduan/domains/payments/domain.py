@@ -20,6 +20,8 @@ from yunduan.domains.payments import (
     settling,
     splits,
     splits_seen,
+    statements,
+    stating,
     taking,
 )
 from yunduan.domains.payments.facts import (
@@ -90,6 +92,9 @@ DOMAIN = Domain(
         splits.ask_split_again,
         covering.cover_again,
         holding.watch_hold,
+        stating.ask_statement,
+        statements.compare_statement,
+        statements.close_statement,
         commands.book_difference,
         commands.set_aside_for_promotions,
         commands.resolve_alert,
@@ -117,6 +122,7 @@ DOMAIN = Domain(
         queries.reconciliation_of,
         mirroring.mirror_of,
         splits_seen.refused_splits,
+        statements.statements_of,
         payouts_seen.withdrawals,
         payouts_seen.payouts_of_shop,
         payouts_seen.awaited_payouts_of,

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from yunduan.domains.payments.model import Custody
 from yunduan.kernel.money import Money
@@ -28,6 +29,8 @@ class OutgoingKind(StrEnum):
     """To keep again what it has split."""
     COVER = "cover"
     """To hand over to us, out of what it keeps, what a bank has taken from us for it."""
+    STATEMENT = "statement"
+    """What has moved in its books on a day."""
     RELEASE = "release"
     """To pay what it keeps to the account that its payer has named, since it could not go back the way it came."""
 
@@ -62,9 +65,15 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     custody: Custody = Custody.PLATFORM
     """Who keeps what it is about."""
     origin: str = ""
-    """Under which request what is taken back was split,"""
+    """Under which request what is taken back was split."""
     of_shop: int = 0
-    """and so much of it is the shop's, in minor units."""
+    """How much of what is split, or taken back, is the shop's, in minor units."""
+    done_at: int = 0
+    """When it was heard that it is done, in milliseconds since 1970."""
+
+    def done(self, now: int) -> "Outgoing":
+        """It, when the channel has done it."""
+        return replace(self, state=OutgoingState.DONE, done_at=now)
 
 
 ASKED_MS = 60_000

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
 from yunduan.domains.ledger.queries import AccountOf
 from yunduan.domains.payments import model
 from yunduan.domains.payments.errands import OutgoingKind, OutgoingState
-from yunduan.domains.payments.model import Channels, ChargebackState, ChargeState, PaymentRefusal, SplitState
-from yunduan.domains.payments.store import CHARGEBACKS, OUTGOING, PAYMENTS, SPLITS
+from yunduan.domains.payments.model import Channels, ChargebackState, ChargeState, PaymentRefusal
+from yunduan.domains.payments.store import CHARGEBACKS, OUTGOING, PAYMENTS
 from yunduan.kernel.ids import AccountId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency, Money
@@ -27,6 +27,8 @@ class KeptMove(StrEnum):
     RETURNED = "returned"
     """What had been split is kept again."""
     CHARGED_BACK = "charged_back"
+    BANK_RETURNED = "bank_returned"
+    """A payer's bank has returned what it had taken back."""
 
 
 class KeptLine(Struct, frozen=True, kw_only=True):
@@ -45,6 +47,20 @@ class KeptBalances(Struct, frozen=True, kw_only=True):
     held: int
     given: int
     own: int
+
+    def plus(self, other: "KeptBalances") -> "KeptBalances":
+        """Both together."""
+        return KeptBalances(held=self.held + other.held, given=self.given + other.given, own=self.own + other.own)
+
+
+class Ours(NamedTuple):
+    """What our books have of a line (minor units), and since when; nothing when they do not have it, or have it otherwise."""
+
+    amount: int
+    at: int
+
+
+NOTHING = Ours(0, 0)
 
 
 class KeptDiscrepancy(Struct, frozen=True, kw_only=True):
@@ -88,7 +104,7 @@ def mirror_of(at: Asking, ask: MirrorOf) -> Mirror:
     at.port(Channels).named(ask.channel)
     found = []
     for line in ask.lines:
-        ours = _OURS[line.what](at, ask.channel, line)
+        ours = ours_of(at, ask.channel, line).amount
         if ours != line.amount.amount:
             found.append(
                 KeptDiscrepancy(
@@ -96,6 +112,11 @@ def mirror_of(at: Asking, ask: MirrorOf) -> Mirror:
                 )
             )  # fmt: skip
     return Mirror(ours=balances(at, ask.channel, ask.currency), theirs=ask.theirs, discrepancies=tuple(found))
+
+
+def ours_of(at: Asking, channel: str, line: KeptLine) -> Ours:
+    """What our books have of a line."""
+    return _OURS[line.what](at, channel, line)
 
 
 def balances(at: Asking, channel: str, currency: str) -> KeptBalances:
@@ -112,54 +133,53 @@ def _posted(at: Asking, id: AccountId) -> int:
     return account.balance if account else 0
 
 
-def _collected(at: Asking, channel: str, line: KeptLine) -> int:
+def _collected(at: Asking, channel: str, line: KeptLine) -> Ours:
     payment = at.get(PAYMENTS, model.payment_of_reference(line.reference))
     charge = payment.charge(line.reference) if payment else None
     if charge is None or charge.channel != channel or charge.amount.currency != line.amount.currency:
-        return 0
-    return 0 if charge.state in (ChargeState.PENDING, ChargeState.ENDED) else charge.amount.amount
+        return NOTHING
+    return NOTHING if charge.state in (ChargeState.PENDING, ChargeState.ENDED) else Ours(charge.amount.amount, charge.captured_at)
 
 
-def _refunded(at: Asking, channel: str, line: KeptLine) -> int:
-    outgoing = at.get(OUTGOING, line.request)
-    if outgoing is None or (outgoing.channel, outgoing.reference) != (channel, line.reference):
-        return 0
-    is_done = outgoing.kind in (OutgoingKind.REFUND, OutgoingKind.RELEASE) and outgoing.state is OutgoingState.DONE
-    return outgoing.amount.amount if is_done else 0
+def _done(at: Asking, channel: str, line: KeptLine, *kinds: OutgoingKind) -> Ours:
+    """Of what the provider was asked by this very request: the shop's part is as much to be right as the whole."""
+    errand = at.get(OUTGOING, line.request)
+    if errand is None or (errand.channel, errand.reference, errand.of_shop) != (channel, line.reference, line.of_shop):
+        return NOTHING
+    return Ours(errand.amount.amount, errand.done_at) if errand.kind in kinds and errand.state is OutgoingState.DONE else NOTHING
 
 
-def _split(at: Asking, channel: str, line: KeptLine) -> int:
-    """Nothing also when its parts are others: what the shop was given is as much to be right as the whole."""
-    handed = at.get(OUTGOING, line.request)
-    if handed is not None and handed.kind is OutgoingKind.COVER:
-        is_ours = (handed.channel, handed.reference, line.of_shop) == (channel, line.reference, 0)
-        return handed.amount.amount if is_ours and handed.state is OutgoingState.DONE else 0
-    split = at.get(SPLITS, line.request[:-2])
-    if split is None or (split.channel, split.reference, split.request) != (channel, line.reference, line.request):
-        return 0
-    return split.whole.amount if split.state is SplitState.DONE and split.to_shop.amount == line.of_shop else 0
+def _refunded(at: Asking, channel: str, line: KeptLine) -> Ours:
+    return _done(at, channel, line, OutgoingKind.REFUND, OutgoingKind.RELEASE)
 
 
-def _returned(at: Asking, channel: str, line: KeptLine) -> int:
-    """The same of a return."""
-    outgoing = at.get(OUTGOING, line.request)
-    if outgoing is None or (outgoing.channel, outgoing.reference) != (channel, line.reference):
-        return 0
-    is_done = outgoing.kind is OutgoingKind.TAKE_BACK and outgoing.state is OutgoingState.DONE and outgoing.of_shop == line.of_shop
-    return outgoing.amount.amount if is_done else 0
+def _split(at: Asking, channel: str, line: KeptLine) -> Ours:
+    return _done(at, channel, line, OutgoingKind.SPLIT, OutgoingKind.COVER)
 
 
-def _charged_back(at: Asking, channel: str, line: KeptLine) -> int:
+def _returned(at: Asking, channel: str, line: KeptLine) -> Ours:
+    return _done(at, channel, line, OutgoingKind.TAKE_BACK)
+
+
+def _charged_back(at: Asking, channel: str, line: KeptLine) -> Ours:
     chargeback = at.get(CHARGEBACKS, model.chargeback_id(channel, line.request))
-    if chargeback is None or chargeback.reference != line.reference or chargeback.state is ChargebackState.WON:
-        return 0
-    return chargeback.amount.amount
+    if chargeback is None or chargeback.reference != line.reference:
+        return NOTHING
+    return Ours(chargeback.amount.amount, chargeback.opened_at)
 
 
-_OURS: Mapping[KeptMove, Callable[[Asking, str, KeptLine], int]] = {
+def _bank_returned(at: Asking, channel: str, line: KeptLine) -> Ours:
+    chargeback = at.get(CHARGEBACKS, model.chargeback_id(channel, line.request))
+    if chargeback is None or chargeback.reference != line.reference or chargeback.state is not ChargebackState.WON:
+        return NOTHING
+    return Ours(chargeback.amount.amount, chargeback.decided_at)
+
+
+_OURS: Mapping[KeptMove, Callable[[Asking, str, KeptLine], Ours]] = {
     KeptMove.COLLECTED: _collected,
     KeptMove.REFUNDED: _refunded,
     KeptMove.SPLIT: _split,
     KeptMove.RETURNED: _returned,
     KeptMove.CHARGED_BACK: _charged_back,
+    KeptMove.BANK_RETURNED: _bank_returned,
 }

@@ -244,7 +244,7 @@ def paid(tx: Tx, outgoing: Outgoing) -> None:
     """The channel has paid it out."""
     payout = _found(tx, outgoing.id)
     tx.send(postings.paid_out(payout).command())
-    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+    tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
     if payout.unclaimed:
         owing.paid(tx, payout.unclaimed)
     _end(tx, payout, PayoutState.PAID)

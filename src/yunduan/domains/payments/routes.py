@@ -26,6 +26,7 @@ from yunduan.domains.payments.queries import (
 from yunduan.domains.payments.settling import PayoutForecast, SetPayoutPlan
 from yunduan.domains.payments.splits import AskSplitAgain
 from yunduan.domains.payments.splits_seen import RefusedSplits
+from yunduan.domains.payments.statements import StatementsOf
 from yunduan.domains.payments.taking import LateUnclaimedOf, TakeUnclaimed, UnclaimedOf
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -277,6 +278,15 @@ ROUTES = (
         _BOOKS,
         client=("after", "limit"),
         summary="What providers would not divide between shop and marketplace",
+    ),
+    Route(
+        "GET",
+        "/operator/channels/{channel}/statements",
+        StatementsOf,
+        "operate",
+        _BOOKS,
+        client=("before", "limit"),
+        summary="A provider's statements, day by day, and whether they agree with our books",
     ),
     Route(
         "POST",

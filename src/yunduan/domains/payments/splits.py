@@ -77,6 +77,7 @@ def _have_asked(tx: Tx, split: Split) -> None:
         cause=split.id,
         next_at=tx.now,
         custody=model.Custody.PROVIDER,
+        of_shop=split.to_shop.amount,
     )
     tx.add(OUTGOING, errand.id, errand)
 
@@ -87,7 +88,7 @@ def _have_asked(tx: Tx, split: Split) -> None:
 def done(tx: Tx, outgoing: Outgoing) -> None:
     """The provider has divided it; with the last of an order the rest of it is settled too."""
     split = replace(_found(tx, outgoing), state=SplitState.DONE)
-    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+    tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
     tx.put(SPLITS, split.id, split)
     escrow = tx.get(ESCROWS, split.order_id)
     invariant(escrow is not None and escrow.state is EscrowState.SPLITTING, "what is split was held")

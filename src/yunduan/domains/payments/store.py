@@ -15,6 +15,7 @@ from yunduan.domains.payments.model import (
     Payment,
     Refund,
     Split,
+    StatementDay,
 )
 from yunduan.domains.payments.model.chargebacks import Stated
 from yunduan.domains.payments.payees import Payee, Payout
@@ -93,6 +94,8 @@ UNCLAIMED: Table[str, Unclaimed] = _documents(Unclaimed, "payment_unclaimed", "i
 
 SPLITS: Table[str, Split] = _documents(Split, "payment_split", "id", of="shop_id")
 
+STATEMENTS: Table[str, StatementDay] = _documents(StatementDay, "payment_statement", "id", of="channel")
+
 _alert = msgspec.json.Decoder(Alert).decode
 ALERTS: Table[str, Alert] = Table(
     name="payment_alert",
@@ -151,6 +154,7 @@ _EVIDENCE = "SELECT chargeback_id, number, shop_id, speaker, sealed, at FROM pay
 _UNCLAIMED_OF = "SELECT body FROM payment_unclaimed WHERE payer = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _LATE = "SELECT body FROM payment_unclaimed WHERE state = 'waiting' AND is_late = 1 AND id > ? ORDER BY id LIMIT ?"
 _REFUSED_SPLITS = "SELECT body FROM payment_split WHERE state = 'refused' AND id > ? ORDER BY id LIMIT ?"
+_STATEMENTS_OF = "SELECT body FROM payment_statement WHERE channel = ? AND state != 'begun' AND id < ? ORDER BY id DESC LIMIT ?"
 _PURSES = "SELECT owner, currency, account, owes FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
@@ -209,6 +213,17 @@ def split(reader: Reader, id: str) -> Split | None:
 def refused_splits(reader: Reader, after: str, limit: int) -> list[Split]:
     """What providers would not divide, in the order of its orders."""
     return [msgspec.json.decode(body, type=Split) for (body,) in reader.rows(_REFUSED_SPLITS, (after, limit))]
+
+
+def statements_of(reader: Reader, channel: str, before: str, limit: int) -> list[StatementDay]:
+    """The statements of a provider, the latest first."""
+    return [msgspec.json.decode(body, type=StatementDay) for (body,) in reader.rows(_STATEMENTS_OF, (channel, before, limit))]
+
+
+def statement(reader: Reader, id: str) -> StatementDay | None:
+    """A provider's statement of a day."""
+    rows = reader.load(STATEMENTS, (id,))
+    return STATEMENTS.value(rows[0]) if rows else None
 
 
 def payee(reader: Reader, owner: str) -> Payee | None:

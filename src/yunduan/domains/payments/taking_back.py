@@ -41,7 +41,7 @@ def done(tx: Tx, outgoing: Outgoing) -> None:
     of_shop, commission = _parts(outgoing)
     earned = drawing.least(commission, recourse.available(tx, model.commission_account(currency), currency))
     tx.send(splitting.take_back(outgoing, escrow.shop_id, of_shop=of_shop, earned=earned, missing=commission - earned).command())
-    tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
+    tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
     have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)
 
 

@@ -169,6 +169,41 @@ class Channel(Protocol):
         ...
 
 
+class KeptLineTold(Protocol):
+    """One line of a provider's statement, as its adapter has read it: `amount` in all, of a split or its return so much the shop's."""
+
+    @property
+    def what(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def reference(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def request(self) -> str: ...  # noqa: D102 - said above
+    @property
+    def amount(self) -> Money: ...  # noqa: D102 - said above
+    @property
+    def of_shop(self) -> int: ...  # noqa: D102 - said above
+
+
+class KeptTold(Protocol):
+    """Where a provider's money is: kept for orders, given to shops, and ours there, below zero when we owe it (minor units)."""
+
+    @property
+    def held(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def given(self) -> int: ...  # noqa: D102 - said above
+    @property
+    def own(self) -> int: ...  # noqa: D102 - said above
+
+
+class StatementTold(Protocol):
+    """What has moved in a provider's books in a time, and where its money was at the end of it, by currency."""
+
+    @property
+    def lines(self) -> Sequence[KeptLineTold]: ...  # noqa: D102 - said above
+    @property
+    def balances(self) -> Mapping[str, KeptTold]: ...  # noqa: D102 - said above
+
+
 class Provider(Channel, Protocol):
     """A channel that keeps what it collects for an order until it is told to split it (分账)."""
 
@@ -178,6 +213,10 @@ class Provider(Channel, Protocol):
 
     async def take_back(self, request: str, origin: str, *, from_shop: Money, from_marketplace: Money) -> Asked:
         """Ask for a part of what was split under the request `origin` to be kept again; the same request asked again changes nothing."""
+        ...
+
+    async def statement_of(self, since: int, until: int) -> StatementTold | None:
+        """Ask what moved from `since` to before `until`; nothing when it cannot be reached, or does not know yet."""
         ...
 
     async def release(self, request: str, reference: str, account: BankAccount, amount: Money) -> Asked:
@@ -223,6 +262,10 @@ class Mismatch(StrEnum):
     CURRENCY_DIFFERS = "currency_differs"
     EXCEEDS_CAPTURED = "exceeds_captured"
     """More would be taken back of a charge than it brought and has not gone back."""
+    STATEMENT_DIFFERS = "statement_differs"
+    """A provider's statement has a line that our books do not have, or have otherwise."""
+    BALANCE_DIFFERS = "balance_differs"
+    """A provider's statement ends with another balance than our books: they have something that it does not."""
     CONTRADICTS = "contradicts"
     """It says that something was not collected, or not given back, of which the channel has said the opposite before."""
 

@@ -68,6 +68,35 @@ class Split(Struct, frozen=True, kw_only=True):
         return f"{self.id}{self.serial:02d}"
 
 
+class StatementState(StrEnum):
+    """Where a provider's statement of a day stands."""
+
+    BEGUN = "begun"
+    """The provider is asked for one each day, from this one on."""
+    ASKED = "asked"
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    """Alerts say in what."""
+
+
+class StatementDay(Struct, frozen=True, kw_only=True):
+    """A provider's statement of a business day, from `since` to before `until`: how many lines it had, and how many differed."""
+
+    id: str
+    channel: str
+    since: int
+    until: int
+    state: StatementState
+    lines: int = 0
+    differing: int = 0
+    at: int = 0
+
+
+def statement_id(channel: str, since: int) -> str:
+    """The name of a provider's statement of a day."""
+    return f"{channel} {since:013d}"
+
+
 def split_id(order_id: OrderId, place: int) -> SplitId:
     """The name of a split: of one order, by the place of what funded it."""
     return f"{sibling(order_id, 'spl')}{place:02d}"

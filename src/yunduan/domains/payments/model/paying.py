@@ -174,6 +174,8 @@ class Charge(Struct, frozen=True, kw_only=True):
     """Whether the channel has said that the money is on its way to it."""
     custody: Custody = Custody.PLATFORM
     """Who keeps it."""
+    captured_at: int = 0
+    """When it was heard that it is collected, in milliseconds since 1970; 0 of those of long ago."""
     held_until: int = 0
     """Until when, in milliseconds since 1970, when a provider does and has said so."""
     from_bank: int = 0

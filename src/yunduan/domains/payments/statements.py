@@ -1,0 +1,187 @@
+"""A provider's statement of a day against our books: each line, and each balance at the end of the day; what differs is an alert."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from yunduan.domains.ledger.model import LedgerRefusal
+from yunduan.domains.ledger.queries import BalanceAt
+from yunduan.domains.payments import mirroring, model, store
+from yunduan.domains.payments.alerting import alert
+from yunduan.domains.payments.errands import OutgoingState
+from yunduan.domains.payments.mirroring import KeptBalances, KeptLine, KeptMove
+from yunduan.domains.payments.model import Mismatch, StatementDay, StatementState
+from yunduan.domains.payments.store import OUTGOING, STATEMENTS
+from yunduan.kernel.ids import LAST, AccountId
+from yunduan.kernel.messages import Command, Query
+from yunduan.kernel.money import Currency, Money
+from yunduan.kernel.refusals import Refused
+from yunduan.runtime.registry import answers, handles
+from yunduan.runtime.transaction import Asking, Tx
+
+LINES_AT_ONCE = 200
+DAYS_MAX = 100
+
+
+class Closing(Struct, frozen=True, kw_only=True):
+    """Where a provider says that its money was at the end of a day; `late` is what of the day's lines we heard of only after that."""
+
+    currency: Currency
+    theirs: KeptBalances
+    late: KeptBalances
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """How many of some lines differ, and what those moved, by currency, of which we heard only after the day had ended."""
+
+    differing: int
+    late: dict[str, KeptBalances]
+
+
+class CompareStatement(Command[Compared]):
+    """Compare lines of a provider's statement of a day with our books; a line that differs becomes an alert, once."""
+
+    statement_id: str
+    lines: Annotated[tuple[KeptLine, ...], Meta(max_length=LINES_AT_ONCE)]
+
+
+class CloseStatement(Command[None]):
+    """Compare the balances at the end of a day, when all lines have been; a report that has been heard changes nothing."""
+
+    outgoing_id: str
+    tries: int
+    lines: int
+    differing: int
+    closing: tuple[Closing, ...]
+
+
+class Remark(Struct, frozen=True, kw_only=True):
+    """What a statement says that differs, in the words of a notification."""
+
+    event: str
+    reference: str
+    outcome: str
+    amount: Money
+    request: str = ""
+    merchant: str = ""
+    chargeback: str = ""
+    fee: int = 0
+    evidence_due: int = 0
+    held_until: int = 0
+
+
+@handles(CompareStatement)
+def compare_statement(tx: Tx, ask: CompareStatement) -> Compared:
+    """The same lines again find the same, and alerts that stand already."""
+    day = tx.get(STATEMENTS, ask.statement_id)
+    if day is None:
+        return Compared(differing=0, late={})
+    differing, late = 0, dict[str, KeptBalances]()
+    for line in ask.lines:
+        ours = mirroring.ours_of(tx, day.channel, line)
+        if ours.amount != line.amount.amount:
+            differing += 1
+            told = Remark(event=day.id, reference=line.reference, outcome=line.what, amount=line.amount, request=line.request)
+            alert(tx, day.channel, told, Mismatch.STATEMENT_DIFFERS)
+        elif ours.at >= day.until:
+            currency = line.amount.currency
+            late[currency] = late.get(currency, KeptBalances(held=0, given=0, own=0)).plus(moved_by(line))
+    return Compared(differing=differing, late=late)
+
+
+def moved_by(line: KeptLine) -> KeptBalances:
+    """What a line does to the provider's balances."""
+    whole, ours = line.amount.amount, line.amount.amount - line.of_shop
+    return {
+        KeptMove.COLLECTED: KeptBalances(held=whole, given=0, own=0),
+        KeptMove.REFUNDED: KeptBalances(held=-whole, given=0, own=0),
+        KeptMove.SPLIT: KeptBalances(held=-whole, given=line.of_shop, own=ours),
+        KeptMove.RETURNED: KeptBalances(held=whole, given=-line.of_shop, own=-ours),
+        KeptMove.CHARGED_BACK: KeptBalances(held=0, given=0, own=-whole),
+        KeptMove.BANK_RETURNED: KeptBalances(held=0, given=0, own=whole),
+    }[line.what]
+
+
+@handles(CloseStatement)
+def close_statement(tx: Tx, ask: CloseStatement) -> None:
+    """Ours at the day's end, with what we heard of later, is theirs to the last unit, or it is an alert."""
+    errand = tx.get(OUTGOING, ask.outgoing_id)
+    day = tx.get(STATEMENTS, errand.cause) if errand is not None else None
+    if errand is None or day is None or errand.tries != ask.tries or errand.state is not OutgoingState.WAITING:
+        return
+    differing = ask.differing
+    for closing in ask.closing:
+        ours = _at_the_end(tx, day, closing.currency).plus(closing.late)
+        for name in ("held", "given", "own"):
+            by = abs(getattr(closing.theirs, name) - getattr(ours, name))
+            if by:
+                differing += 1
+                told = Remark(event=day.id, reference=name, outcome="balance", amount=Money(amount=by, currency=closing.currency))
+                alert(tx, day.channel, told, Mismatch.BALANCE_DIFFERS)
+    state = StatementState.DIFFERS if differing else StatementState.AGREES
+    tx.put(STATEMENTS, day.id, replace(day, state=state, lines=ask.lines, differing=differing, at=tx.now))
+    tx.put(OUTGOING, errand.id, errand.done(tx.now))
+
+
+def _at_the_end(at: Asking, day: StatementDay, currency: str) -> KeptBalances:
+    held, given, own = (
+        -_balance(at, of(day.channel, currency), day.until - 1) for of in (model.held_account, model.given_account, model.own_account)
+    )
+    return KeptBalances(held=held, given=given, own=own)
+
+
+def _balance(at: Asking, id: AccountId, moment: int) -> int:
+    """What an account stood at after a moment; one that has never been used at nothing."""
+    try:
+        return at.ask(BalanceAt(id=id, at=moment)).balance
+    except Refused as refused:
+        if refused.code is LedgerRefusal.ACCOUNT_NOT_FOUND:
+            return 0
+        raise
+
+
+# What operators see
+
+
+class StatementNow(Struct, frozen=True, kw_only=True):
+    """A provider's statement of a business day, from `since` to before `until`, and whether it is our books; `differing` are alerts."""
+
+    channel: str
+    since: int
+    until: int
+    state: StatementState
+    lines: int
+    differing: int
+    at: int
+
+
+class StatementsPage(Struct, frozen=True, kw_only=True):
+    """A page of a provider's statements, the latest first; `next` is where it goes on."""
+
+    items: tuple[StatementNow, ...]
+    next: int | None
+
+
+class StatementsOf(Query[StatementsPage]):
+    """The statements of a provider, day by day, and whether they agree with our books."""
+
+    channel: model.ChannelName
+    before: Annotated[int, Meta(ge=0, le=2**43, description="The `next` of the page before.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 31
+
+
+@answers(StatementsOf)
+def statements_of(at: Asking, ask: StatementsOf) -> StatementsPage:
+    """By the days on which they began."""
+    before = model.statement_id(ask.channel, ask.before) if ask.before is not None else f"{ask.channel}{LAST}"
+    found = store.statements_of(at, ask.channel, before, ask.limit + 1)
+    items = tuple(
+        [
+            StatementNow(
+                channel=one.channel, since=one.since, until=one.until, state=one.state, lines=one.lines, differing=one.differing, at=one.at
+            )
+            for one in found[: ask.limit]
+        ]
+    )
+    return StatementsPage(items=items, next=items[-1].since if len(found) > ask.limit else None)

@@ -1,0 +1,145 @@
+"""Each day a provider's statement is compared with our mirror of its books: line by line, and where its money was when the day ended."""
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from support.payments import DAY, MINUTE, SHOP, Market, by_channel, cny, kept, order, part, refund_id
+from yunduan.domains.payments import model
+from yunduan.domains.payments.cycles import day_of
+from yunduan.domains.payments.model import StatementState
+from yunduan.domains.payments.queries import OpenAlertsOf
+from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.statements import StatementNow, StatementsOf
+from yunduan.domains.payments.stating import AskStatement
+from yunduan.kernel.actors import ANONYMOUS
+from yunduan.kernel.refusals import BrokenError
+
+HOUR = 60 * MINUTE
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def misbehave(market: Market, **how: int) -> None:
+    """Have the custodian behave badly from now on."""
+    market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, **how)
+
+
+def paid(market: Market, number: int = 1, amount: int = 1_000) -> None:
+    """An order paid over the custodian."""
+    market.decide(market.pay(number, [part(number, amount)], [by_channel(amount, "custodian")]))
+    market.tell()
+
+
+def to_the_end_of_the_day(market: Market, before: int = 0) -> None:
+    """Let time pass until so long before the business day ends, with everybody at work."""
+    now = market.world.clock.wall_ms()
+    market.pass_time(day_of(now, ZONE) + DAY - before - now, step=HOUR)
+
+
+def morning(market: Market) -> None:
+    """Let the statement of the day before be asked for and compared."""
+    market.pass_time(6 * HOUR + 2 * MINUTE, step=HOUR)
+    market.pass_time(2 * MINUTE)
+
+
+def days(market: Market) -> tuple[StatementNow, ...]:
+    """The provider's statements, the latest first."""
+    return market.world.ask(StatementsOf(channel="custodian")).items
+
+
+def alerts(market: Market) -> list[tuple[str, str, int]]:
+    """What was alerted of statements: why, about what, and how much."""
+    found = market.world.ask(OpenAlertsOf()).alerts
+    return sorted((one.reason.value, one.outcome or one.reference, one.amount.amount) for one in found)
+
+
+def test_a_day_of_every_kind_of_line_agrees_to_the_last_unit(market: Market) -> None:
+    """Collected, split, taken back, refunded, charged back, won and lost, and made up for."""
+    for number in range(1, 5):
+        paid(market, number)
+    market.settle(1, 50)
+    market.refund(1, of=2, amount=300)
+    market.pass_time(MINUTE)
+    market.world.send(RefundSettled(refund_id=refund_id(2), order_id=order(1), amount=cny(200)))
+    names = [market.custodian.charge_back(market.payment(number).charges[0].reference, 100) for number in (3, 4)]
+    market.pass_time(MINUTE)
+    for name, won in zip(names, (True, False), strict=True):
+        market.custodian.decide_chargeback(name, won=won)
+    market.pass_time(5 * MINUTE)
+    to_the_end_of_the_day(market)
+    assert days(market) == ()
+    morning(market)
+    (day,) = days(market)
+    assert (day.state, day.lines, day.differing, alerts(market)) == (StatementState.AGREES, 4 + 1 + 1 + 2 + 2 + 1 + 1, 0, [])
+    assert day.until - day.since == DAY
+    to_the_end_of_the_day(market)
+    morning(market)
+    assert [(one.state, one.lines) for one in days(market)] == [(StatementState.AGREES, 0), (StatementState.AGREES, 12)]
+
+
+@pytest.mark.parametrize("unreachable", [0, 500])
+def test_what_is_heard_of_after_the_day_has_ended_belongs_to_it_all_the_same(market: Market, unreachable: int) -> None:
+    """The provider did it before midnight; nothing differs, and nobody is called."""
+    paid(market)
+    to_the_end_of_the_day(market, MINUTE)
+    misbehave(market, delays=1000)
+    paid(market, 2)
+    market.settle(1, 50)
+    market.pass_time(MINUTE // 2, step=5_000)
+    misbehave(market, unreachable=unreachable)
+    assert (kept(market).given, market.custodian.balances("CNY").given) == (0, 950)
+    to_the_end_of_the_day(market)
+    morning(market)
+    assert [(one.state, one.lines) for one in days(market)] == [(StatementState.AGREES, 3)]
+    assert (alerts(market), kept(market).held) == ([], 1_000)
+
+
+def test_what_differs_is_an_alert_once_line_by_line_and_by_the_balances(market: Market) -> None:
+    """A split with other parts, a refund that we never asked for, one of ours that they do not have."""
+    paid(market)
+    paid(market, 2)
+    market.settle(1, 50)
+    market.pass_time(MINUTE)
+    books = market.custodian._books
+    books.execute("UPDATE split SET of_shop = of_shop - 1, of_marketplace = of_marketplace + 1")
+    at = market.world.clock.wall_ms()
+    books.execute(f"INSERT INTO refund SELECT 'req_x', reference, 7, 'refunded', 'refunded', {at} FROM charge LIMIT 1")
+    to_the_end_of_the_day(market)
+    morning(market)
+    (day,) = days(market)
+    assert (day.state, day.differing) == (StatementState.DIFFERS, 5)
+    assert alerts(market) == [
+        ("balance_differs", "balance", 1),
+        ("balance_differs", "balance", 1),
+        ("balance_differs", "balance", 7),
+        ("statement_differs", "refunded", 7),
+        ("statement_differs", "split", 1_000),
+    ]
+    assert market.facts("NotificationMismatched") == 5
+    to_the_end_of_the_day(market)
+    morning(market)
+    assert [one.differing for one in days(market)] == [3, 5]
+    assert market.balance(model.received_account(SHOP, "CNY")) == 950
+
+
+def test_a_statement_that_is_asked_for_twice_or_by_others_is_one(market: Market) -> None:
+    """The alarm alone asks; the same day again changes nothing."""
+    paid(market)
+    to_the_end_of_the_day(market)
+    morning(market)
+    (day,) = days(market)
+    ask = AskStatement(channel="custodian", since=day.since)
+    before = market.everything()
+    market.world.send(ask)
+    assert market.everything() == before
+    with pytest.raises(BrokenError):
+        market.world.send(ask, actor=ANONYMOUS)
+
+
+def test_a_market_without_such_a_channel_asks_for_none(market: Market) -> None:
+    """Nothing is set for channels of ours."""
+    market.decide(market.pay(1, [part(1, 1_000)], [by_channel(1_000)]))
+    market.tell()
+    market.pass_time(2 * DAY, step=HOUR)
+    assert market.world.rows("SELECT id FROM payment_statement") == []
