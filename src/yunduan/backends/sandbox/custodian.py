@@ -137,9 +137,9 @@ class Custodian(Sandbox):
             self._books.execute("INSERT INTO bank VALUES (?, ?, 0)", (name, self._now()))
         return name
 
-    def decide_chargeback(self, name: str, *, won: bool) -> bool:
+    def decide_chargeback(self, name: str, *, won: bool, amount: int = 0, fee: int | None = None) -> bool:
         """As any; the same."""
-        changed = super().decide_chargeback(name, won=won)
+        changed = super().decide_chargeback(name, won=won, amount=amount, fee=fee)
         if changed and won:
             self._books.execute("UPDATE bank SET returned_at = ? WHERE name = ?", (self._now(), name))
         return changed
