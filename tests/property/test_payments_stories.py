@@ -572,7 +572,7 @@ TestPayments.settings = settings(
 )
 
 
-def _forgets_to_send_back(*_: object) -> None:
+def _forgets_to_send_back(*_: object, **__: object) -> None:
     """Money that was collected for nothing stays with us."""
 
 
