@@ -35,6 +35,7 @@ from yunduan.domains.payments.facts import (
     CaptureReturned,
     ClaimPaidOff,
     EscrowSettled,
+    EvidenceDue,
     EvidenceRefused,
     HoldEnding,
     MoneyUnclaimed,
@@ -87,6 +88,12 @@ def _rest_cancelled(it: OrderRestCancelled) -> list[Cause]:
     return _overdue(it) if it.by == "cloud" else [("sale_cancelled" if it.by == "buyer" else "order_rest_cancelled", it.order_id)]
 
 
+def _charged_back(it: OrderChargebackEnded) -> list[Cause]:
+    if it.won:
+        return [("order_goes_on", it.order_id), ("chargeback_won", it.order_id)]
+    return [("order_lost" if it.whole else "order_part_lost", it.order_id), ("chargeback_lost", it.order_id)]
+
+
 def _moved(it: CaseMoved) -> list[Cause]:
     """To the other side, or to both; the market has no operators who could be told to rule."""
     sides = (it.by != "buyer") + (it.by != "shop")
@@ -120,8 +127,8 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     ParcelScanned: lambda it: _if(it.scan == "delivered", "order_delivered", it.order_id),
     OrderRedirected: lambda it: [("sale_redirected", it.order_id)],
     PriceOffered: lambda it: [("order_repriced", it.order_id)],
-    OrderChargedBack: lambda it: [("sale_charged_back", it.order_id)],
-    OrderChargebackEnded: lambda it: [("chargeback_won" if it.won else "chargeback_lost", it.order_id)],
+    OrderChargedBack: lambda it: [("order_charged_back", it.order_id), ("sale_charged_back", it.order_id)],
+    OrderChargebackEnded: _charged_back,
     OrderShipped: lambda it: [("order_shipped", it.order_id)],
     OrderPartlyShipped: lambda it: [("order_partly_shipped", it.order_id)],
     OrderRestCancelled: _rest_cancelled,
@@ -140,6 +147,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     PostagePaid: lambda it: [("postage_paid", it.order_id), ("sale_postage", it.order_id)],
     ClaimPaidOff: lambda _: [("claim_paid_off", "")],
     EscrowSettled: lambda it: [("sale_received", it.order_id)],
+    EvidenceDue: lambda it: [("evidence_due", it.order_id)],
     EvidenceRefused: lambda _: [("evidence_refused", "")],
     HoldEnding: lambda it: [("sale_hold_ending", it.order_id)],
     SplitKept: lambda it: [("sale_split_kept", it.order_id)],

@@ -6,7 +6,7 @@ from msgspec import json
 from support.payments import CARD
 from unit.catalog.test_applications import FORM
 from unit.notices.told import House
-from unit.orders.market import MINUTE_MS, Buyer, wallet, yuan
+from unit.orders.market import MINUTE_MS, Buyer, channel, wallet, yuan
 from yunduan.backends.sandbox import Event, Misbehaviour, Said
 from yunduan.domains.catalog.commands import ApplyForShop, ApproveApplication, RejectApplication, WithdrawApplication
 from yunduan.domains.identity.commands import GrantRole, RegisterPerson
@@ -242,3 +242,48 @@ def test_what_a_channel_would_not_hear_of_a_chargeback_is_told_to_who_can_say_it
     house.world.send(ConcedeChargeback(chargeback_id=id))
     house.world.settle()
     assert (house.roles_told("concession_refused"), told(house, operators, "concession_refused")) == (set(), {"admin", "finance", "risk"})
+
+
+def charged_back(house: House, order: OrderId, amount: int = 0) -> str:
+    """The payer's bank takes money of an order back."""
+    name = house.market.sandbox.charge_back(charge_reference(payment_of(checkout_of(order)), 0), amount)
+    assert name
+    house.world.settle()
+    return name
+
+
+def test_a_shop_that_has_said_nothing_against_a_chargeback_is_told_a_day_before_it_is_too_late(house: House) -> None:
+    """Once, and each shop of a payment by itself: what another has said is not its own."""
+    buyer = house.buyer()
+    buyer.want(house.market.offer())
+    buyer.want(house.market.offer(shop=house.market.other))
+    placed = buyer.buy(channel(buyer.total()))
+    house.market.decide(placed.payment.redirects[0].url)
+    name = charged_back(house, placed.orders[0].order_id)
+    other = ContestChargeback(shop_id=house.market.other.shop_id, chargeback_id=chargeback_id("sandbox", name), text="签收人是买家本人")
+    house.world.send(other, actor=house.market.staff())
+    house.world.pass_time(6 * DAY_MS - 1)
+    assert house.roles_told("evidence_due") == set()
+    house.world.pass_time(30 * DAY_MS)
+    assert house.roles_told("evidence_due") == {"owner", "manager", "service", "finance"}
+    told = next(it for it in house.page(house.staff[ShopRole.SERVICE], limit=50).items if it.kind.value == "evidence_due")
+    order = next(one.order_id for one in placed.orders if one.shop_id == house.shop_id)
+    assert (told.about.order_id, told.about.shop_id, told.about.amount) == (order, house.shop_id, yuan(2799))
+    assert house.world.rows("SELECT CAST(count(*) AS INTEGER) FROM fact WHERE kind = 'EvidenceDue'") == [(1,)]
+
+
+@pytest.mark.parametrize(("amount", "won", "told"), [(0, True, "order_goes_on"), (799, False, "order_part_lost"), (0, False, "order_lost")])
+def test_the_buyer_is_told_that_their_bank_has_stopped_an_order_and_what_it_has_decided(
+    house: House, *, amount: int, won: bool, told: str
+) -> None:
+    """Whether it goes on, and with how much."""
+    buyer = house.buyer()
+    order, placed = house.bought(buyer, by_channel=True)
+    house.market.decide(placed.payment.redirects[0].url)
+    name = charged_back(house, order, amount)
+    assert house.kinds(buyer.person) == ["order_paid", "order_charged_back"]
+    assert house.market.sandbox.decide_chargeback(name, won=won)
+    house.world.settle()
+    assert house.kinds(buyer.person) == ["order_paid", "order_charged_back", told]
+    last = house.last(buyer.person)
+    assert (last.about.order_id, last.about.amount) == (order, yuan(amount or 2799))

@@ -136,6 +136,7 @@ PAID_AND_OVERDUE = Only("paid, and by time", lambda it: it.was_paid and it.by ==
 CALLED_OFF = Only("not by the buyer, nor paid and by time", lambda it: it.by != Who.BUYER and not (it.was_paid and it.by == Who.CLOUD))
 BY_BUYER = Only("by the buyer", lambda it: it.by == Who.BUYER)
 OF_TOP_UP = Only("of a top-up", lambda it: it.checkout_id is None)
+GOES_ON = Only("something is left of it", lambda it: not it.whole)
 ABOVE_LIMIT = Only("above the limit", lambda it: it.is_awaited)
 SOME_LEFT = Only("some are left", lambda it: it.available > 0)
 NONE_LEFT = Only("none is left", lambda it: it.available == 0)
@@ -260,13 +261,22 @@ CAUSES: tuple[Cause, ...] = (
     Cause(payments.ClaimPaidOff, about("shop_id", "amount"), (Tell(EARNERS, Kind.CLAIM_PAID_OFF),)),
     Cause(payments.DepositReleased, about("shop_id", "amount"), (Tell(EARNERS, Kind.DEPOSIT_RELEASED),)),
     # Taken back by the payer's bank
-    Cause(orders.OrderChargedBack, _ORDER | about("amount", until="due"), (Tell(EVERYBODY, Kind.SALE_CHARGED_BACK),)),
+    Cause(
+        orders.OrderChargedBack,
+        _ORDER | about("amount", until="due"),
+        (Tell(BUYER, Kind.ORDER_CHARGED_BACK), Tell(EVERYBODY, Kind.SALE_CHARGED_BACK)),
+    ),
     Cause(
         orders.OrderChargebackEnded,
         _ORDER | about("amount"),
-        (Tell(EVERYBODY, By("won", {True: Kind.CHARGEBACK_WON, False: Kind.CHARGEBACK_LOST})),),
+        (
+            Tell(BUYER, By("won", {True: Kind.ORDER_GOES_ON, False: Kind.ORDER_PART_LOST}), GOES_ON),
+            Tell(BUYER, Kind.ORDER_LOST, Only("nothing is left of it", lambda it: it.whole)),
+            Tell(EVERYBODY, By("won", {True: Kind.CHARGEBACK_WON, False: Kind.CHARGEBACK_LOST})),
+        ),
     ),
     Cause(payments.ChargebackOpened, about("payment_id", "amount", until="due"), (Tell(BOOKKEEPERS, Kind.CHARGEBACK_OPENED),)),
+    Cause(payments.EvidenceDue, _ORDER | about("amount", until="due"), (Tell(GIVERS, Kind.EVIDENCE_DUE),)),
     Cause(
         payments.EvidenceRefused,
         about("shop_id", "amount", until="due"),
@@ -371,7 +381,7 @@ UNTOLD: Mapping[type[Fact], str] = {
     payments.SplitAsked: "what comes of it is told of",
     payments.PaymentCaptured: "each of its orders is told of",
     payments.EscrowRefunded: "the order's refund is told of",
-    payments.ChargebackMoved: "what comes of it is told of each order",
+    payments.ChargebackMoved: "what comes of it is told of each order, and of evidence that is due",
     orders.TaxesSet: "a step of the operators' own",
     payments.DepositPledged: "a step of the shop's own",
     payments.DifferenceBooked: "of imports alone",

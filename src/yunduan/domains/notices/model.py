@@ -36,6 +36,10 @@ class NoticeKind(StrEnum):
     ORDER_DECLINED = "order_declined"
     ORDER_OVERDUE = "order_overdue"
     ORDER_REFUNDED = "order_refunded"
+    ORDER_CHARGED_BACK = "order_charged_back"
+    ORDER_GOES_ON = "order_goes_on"
+    ORDER_PART_LOST = "order_part_lost"
+    ORDER_LOST = "order_lost"
     REFUND_ARRIVED = "refund_arrived"
     REFUND_DIVERTED = "refund_diverted"
     MONEY_UNCLAIMED = "money_unclaimed"
@@ -109,6 +113,7 @@ class NoticeKind(StrEnum):
     SPLIT_REFUSED = "split_refused"
     HOLD_ENDING = "hold_ending"
     CHARGEBACK_OPENED = "chargeback_opened"
+    EVIDENCE_DUE = "evidence_due"
     EVIDENCE_REFUSED = "evidence_refused"
     CONCESSION_REFUSED = "concession_refused"
 
@@ -150,6 +155,8 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.SALE_DUE,
         NoticeKind.SALE_OVERDUE,
         NoticeKind.ORDER_REFUNDED,
+        NoticeKind.ORDER_CHARGED_BACK,
+        NoticeKind.ORDER_LOST,
         NoticeKind.MONEY_UNCLAIMED,
         NoticeKind.PAYMENT_RETURNED,
         NoticeKind.ORDER_PAID_LATE,
@@ -160,6 +167,7 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.APPLICATION_APPROVED,
         NoticeKind.APPLICATION_REJECTED,
         NoticeKind.SALE_CHARGED_BACK,
+        NoticeKind.EVIDENCE_DUE,
         NoticeKind.EVIDENCE_REFUSED,
         NoticeKind.CASE_OPENED,
         NoticeKind.CASE_RETURN_AGREED,

@@ -130,6 +130,33 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("退款已发起", "订单 {order}（{goods}）的 {amount} 正在原路退回。"),
             _EN: Words("A refund is on its way", "{amount} of order {order} ({goods}) goes back the way it came."),
         },
+        _KIND.ORDER_CHARGED_BACK: {
+            _ZH: Words("付款被银行追回", "您的付款银行追回了订单 {order}（{goods}）的 {amount}。银行作出决定前，订单暂停处理。"),
+            _EN: Words(
+                "Your bank has taken a payment back",
+                "The payer's bank has taken {amount} of order {order} ({goods}) back. Until it has decided, the order stands still.",
+            ),
+        },
+        _KIND.ORDER_GOES_ON: {
+            _ZH: Words("订单恢复处理", "银行已退还订单 {order}（{goods}）被追回的 {amount}，订单照常进行。"),
+            _EN: Words(
+                "The order goes on", "The bank has returned {amount} that it had taken of order {order} ({goods}). The order goes on."
+            ),
+        },
+        _KIND.ORDER_PART_LOST: {
+            _ZH: Words("部分付款由银行退回", "银行已决定：订单 {order}（{goods}）的 {amount} 由银行退给付款人，订单其余部分照常进行。"),
+            _EN: Words(
+                "A part was paid back by the bank",
+                "The bank has decided: {amount} of order {order} ({goods}) is the payer's for good. The order goes on with what is left.",
+            ),
+        },
+        _KIND.ORDER_LOST: {
+            _ZH: Words("银行已退款，订单已结束", "银行已决定：订单 {order}（{goods}）的 {amount} 由银行退给付款人，订单已结束。"),
+            _EN: Words(
+                "Paid back by the bank: the order has ended",
+                "The bank has decided: {amount} of order {order} ({goods}) is the payer's for good, and the order has ended.",
+            ),
+        },
         _KIND.REFUND_ARRIVED: {
             _ZH: Words("退款已到账", "订单 {order}（{goods}）的退款 {amount} 已到账。"),
             _EN: Words("Your refund has arrived", "The refund of {amount} for order {order} ({goods}) has arrived."),
@@ -437,6 +464,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         _KIND.CHARGEBACK_OPENED: {
             _ZH: Words("新的拒付", "一笔 {amount} 的付款被付款人的银行追回，举证截止到{until}。"),
             _EN: Words("A chargeback", "A payer's bank has taken {amount} back. Evidence is heard until {until}."),
+        },
+        _KIND.EVIDENCE_DUE: {
+            _ZH: Words("举证即将截止", "{shop}：订单 {order}（{goods}）的付款 {amount} 被拒付，您尚未举证，请在{until}前提交。"),
+            _EN: Words(
+                "Evidence is due",
+                "{shop}: nothing was said yet against the chargeback of {amount} of order {order} ({goods}). Give evidence by {until}.",
+            ),
         },
         _KIND.EVIDENCE_REFUSED: {
             _ZH: Words("举证材料未被接收", "{shop}：支付渠道未接收针对 {amount} 拒付提交的材料，请在{until}前重新提交。"),

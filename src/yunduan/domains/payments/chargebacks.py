@@ -11,7 +11,7 @@ from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import PostTransfers
 from yunduan.domains.payments import charging_back, covering, drawing, model, offsetting, recourse, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.facts import ChargebackMoved, ChargebackOpened, ConcessionRefused, ContestedPart, EvidenceRefused
+from yunduan.domains.payments.facts import ChargebackMoved, ChargebackOpened, ConcessionRefused, ContestedPart, EvidenceDue, EvidenceRefused
 from yunduan.domains.payments.model import (
     Channels,
     Charge,
@@ -226,12 +226,25 @@ def watch_chargeback(tx: Tx, ask: WatchChargeback) -> None:
     chargeback = tx.get(CHARGEBACKS, ask.chargeback_id)
     if chargeback is None or chargeback.is_decided or chargeback.otherwise is not None:  # operators have it now
         return
+    if tx.now < chargeback.due:
+        _remind(tx, chargeback)
     if chargeback.state is ChargebackState.OPEN:
         event = ChargebackEvent.REMIND if tx.now < chargeback.due else ChargebackEvent.LAPSE
         _moved(tx, replace(chargeback, state=after_event(chargeback, event)), event, By.CLOUD)
     if tx.now > chargeback.due:
         _have_asked(tx, OutgoingKind.CHARGEBACK, chargeback, id=tx.id("ask"))
     _watch(tx, chargeback)
+
+
+def _remind(tx: Tx, chargeback: Chargeback) -> None:
+    """Of evidence that is still heard, each shop that has given none."""
+    if chargeback.state not in (ChargebackState.OPEN, ChargebackState.CONTESTED):
+        return
+    heard_of = {stated.shop_id for stated in store.evidence_in(tx, chargeback.id)}
+    for share in chargeback.shares:
+        if share.shop_id not in heard_of:
+            id, shop_id = share.order_id, share.shop_id
+            tx.tell(EvidenceDue(chargeback_id=chargeback.id, order_id=id, shop_id=shop_id, amount=share.amount, due=chargeback.due))
 
 
 def _watch(tx: Tx, chargeback: Chargeback) -> None:

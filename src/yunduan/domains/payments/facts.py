@@ -256,6 +256,16 @@ class ChargebackOpened(Fact):
     borne: Money
 
 
+class EvidenceDue(Fact):
+    """A shop has said nothing yet against a chargeback of its order, and can until `due` (milliseconds since 1970), which is near."""
+
+    chargeback_id: ChargebackId
+    order_id: OrderId
+    shop_id: ShopId
+    amount: Money
+    due: int
+
+
 class EvidenceRefused(Fact):
     """A channel would not take what a shop had said against a chargeback: it may be said again until `due`."""
 
