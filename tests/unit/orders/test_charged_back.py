@@ -15,7 +15,7 @@ from yunduan.domains.orders.dispatching import WaitLonger
 from yunduan.domains.orders.disputes import RuleCase
 from yunduan.domains.orders.exchanging import SendReplacement
 from yunduan.domains.orders.model import HOME_MS, Funder, Order, OrderSettings, OrderState
-from yunduan.domains.orders.queries import OrderRefunds
+from yunduan.domains.orders.queries import MyOrders, OrderRefunds, ShopOrders
 from yunduan.domains.orders.receiving import NOTICE_MS, ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.orders.whereabouts import OrderMoney
@@ -117,6 +117,21 @@ def test_what_is_lost_whole_before_it_left_ends_the_order_and_frees_its_stock(ma
     assert money(market, buyer, id) == ({"charged_back": TOTAL}, "27.99 CNY has gone back to the payer through their bank.")
     assert market.shelf(variant) == (5, 0)
     market.assert_balanced()
+
+
+@pytest.mark.parametrize(("amount", "state"), [(0, OrderState.REFUNDED), (799, OrderState.PAID)])
+def test_an_order_that_ends_by_it_is_found_where_refunded_ones_are_and_counts_as_sold_no_more(
+    market: Market, buyer: Buyer, amount: int, state: OrderState
+) -> None:
+    """In the lists of its buyer and its shop; one of which something is left stays where it was."""
+    id = bought(market, buyer)
+    market.world.settle()
+    decide(market, take(market, id, amount), won=False)
+    for listed in (OrderState.PAID, OrderState.REFUNDED):
+        mine = market.world.ask(MyOrders(state=listed), actor=buyer.actor).items
+        shops = market.world.ask(ShopOrders(shop_id=market.shop.shop_id, state=listed), actor=market.staff("packer")).items
+        assert [[order.order_id for order in found] for found in (mine, shops)] == [[id] if listed is state else []] * 2
+    assert market.world.rows("SELECT sold FROM goods_standing") == [(0 if state is OrderState.REFUNDED else 1,)]
 
 
 def test_what_is_lost_in_part_goes_on_with_the_rest(market: Market, buyer: Buyer) -> None:

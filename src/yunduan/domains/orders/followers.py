@@ -1,6 +1,6 @@
 """What is kept from what orders tell: the lists of buyers and shops, and how goods have sold and are liked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -10,6 +10,7 @@ from yunduan.domains.catalog.model import LINES_MAX, QUANTITY_MAX
 from yunduan.domains.orders import dispatching, parcels, store
 from yunduan.domains.orders.facts import (
     OrderCancelled,
+    OrderChargebackEnded,
     OrderPaid,
     OrderPartlyShipped,
     OrderPlaced,
@@ -82,6 +83,12 @@ def on_order_refunded(tx: Tx, facts: list[OrderRefunded]) -> None:
     _refile(tx, [fact.order_id for fact in facts if fact.whole])
 
 
+@hears(OrderChargebackEnded)
+def on_order_chargeback_ended(tx: Tx, facts: list[OrderChargebackEnded]) -> None:
+    """File anew the orders that a lost chargeback has ended."""
+    _refile(tx, [fact.order_id for fact in facts if fact.whole])
+
+
 @hears(OrderPaid)
 def on_goods_sold(tx: Tx, facts: list[OrderPaid]) -> None:
     """Count what was sold, goods by goods over all of these orders."""
@@ -106,6 +113,16 @@ def on_rest_cancelled(tx: Tx, facts: list[OrderRestCancelled]) -> None:
 @hears(OrderRefunded)
 def on_sale_refunded(tx: Tx, facts: list[OrderRefunded]) -> None:
     """Take back what was counted of orders that a refund has ended, shipped or not; what was called off before was taken back then."""
+    _uncount(tx, facts)
+
+
+@hears(OrderChargebackEnded)
+def on_sale_charged_back(tx: Tx, facts: list[OrderChargebackEnded]) -> None:
+    """The same of orders that a lost chargeback has ended."""
+    _uncount(tx, facts)
+
+
+def _uncount(tx: Tx, facts: Sequence[OrderRefunded | OrderChargebackEnded]) -> None:
     ended = tx.get_many(store.ORDER, [fact.order_id for fact in facts if fact.whole])
     for lines in _sales(line for order in ended.values() for line in _sold(order)):
         tx.send(UncountSale(lines=lines))
@@ -173,11 +190,21 @@ FOLLOWERS = (
             on_order_received,
             on_order_cancelled,
             on_order_refunded,
+            on_order_chargeback_ended,
             on_shop_holiday_set,
         ),
     ),
     Follower(
-        "goods_standing", (on_goods_sold, on_sale_cancelled, on_rest_cancelled, on_sale_refunded, on_order_reviewed, on_review_judged)
+        "goods_standing",
+        (
+            on_goods_sold,
+            on_sale_cancelled,
+            on_rest_cancelled,
+            on_sale_refunded,
+            on_sale_charged_back,
+            on_order_reviewed,
+            on_review_judged,
+        ),
     ),
 )
 """Two keep the lists: the first takes long runs of one kind of fact, which each other kind in between would cut short."""
