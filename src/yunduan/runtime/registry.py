@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin
 
-import msgspec
 from msgspec import Struct
 
 from yunduan.kernel.messages import Command, Fact, Query
@@ -188,7 +187,7 @@ class Registry:
                 heard = function.hears  # type: ignore[attr-defined]
                 invariant(self.facts.get(heard.__name__) is heard, f"{follower.name} hears {heard.__name__}, which nobody tells")
         for route in self.routes:
-            fields = {field.name for field in msgspec.structs.fields(route.message)}
+            fields = set(route.message.__struct_fields__)
             named = set(route.client) | set(route.in_path())
             invariant(route.message in self.commands or route.message in self.queries, f"{route.path} has a handler")
             invariant(fields == named, f"{route.method} {route.path} declares each field once: {sorted(fields ^ named)}")

@@ -56,6 +56,11 @@ class SeededLoop(asyncio.AbstractEventLoop):
             self._run(handle)
         return True
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing can go on before its time."""
+        return not self._ready and not (self._timers and self._timers[0][0] <= self.time())
+
     def run(self, function: Callable[[], Any]) -> Any:
         """Call a function as if from a callback of this loop."""
         asyncio._set_running_loop(self)

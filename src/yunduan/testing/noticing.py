@@ -34,6 +34,7 @@ from yunduan.domains.orders.facts import (
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     ClaimPaidOff,
+    DepositReleased,
     EscrowSettled,
     EvidenceDue,
     EvidenceRefused,
@@ -156,6 +157,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     PaymentEnded: lambda it: _if(it.checkout_id is None, "top_up_failed", it.payment_id),
     PaymentPutOff: lambda it: [("payment_put_off", it.payment_id)],
     CaptureReturned: lambda it: [("payment_returned", it.payment_id)],
+    DepositReleased: lambda _: [("deposit_released", "")],
     PayeeNamed: lambda _: [("payee_named", "")],
     OrderWaits: lambda it: [("order_waits", it.order_id)],
     PriceAgreed: lambda it: [("sale_repriced", it.placed_as)],

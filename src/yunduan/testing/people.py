@@ -31,6 +31,8 @@ class Asked(Struct, eq=False):
     said: int = 0
     is_broken: bool = False
     is_mistaken: bool = False
+    at: int = 0
+    """When it was first wanted, in milliseconds since 1970, where time passes for long."""
 
     @property
     def name(self) -> str:

@@ -165,12 +165,18 @@ class Simulation:
     # What another trade than the toy market does otherwise
 
     domains: tuple[Domain, ...] = (runtime.DOMAIN, BAZAAR)
+    steps_max = STEPS_MAX
     leaps_ms: tuple[int, ...] = (DAY_MS, -DAY_MS)
     """By how much somebody now and then sets the clock."""
 
     def parts(self, folder: Path, vfs: str) -> composition.Parts:  # noqa: ARG002 - others keep files there
         """What a life of the cloud stands on."""
         return composition.Parts(ports={Weather: self.weather})
+
+    def look(self, eye: backend.SqliteReader, commits: int) -> None:
+        """After so many commits of a life: whether everything is as it must be."""
+        if commits % self.compares_every == 0:
+            self.auditor.compare(eye)
 
     def told(self, fact: object) -> None:
         """A fact was committed: nothing that waits for its time is early."""
@@ -179,6 +185,10 @@ class Simulation:
             claim(now >= books.bells[fact.bell], f"bell {fact.bell} rang {books.bells[fact.bell] - now} ms early")
         if isinstance(fact, Expired):
             claim(now >= books.holds[fact.hold].due, f"hold {fact.hold} expired {books.holds[fact.hold].due - now} ms early")
+
+    def lets_time_pass(self, cloud: composition.Cloud) -> bool:  # noqa: ARG002 - others have people who wait
+        """Whether nobody asks anything now, because time passes."""
+        return False
 
     def is_quiet(self, cloud: composition.Cloud) -> bool:
         """Whether nothing is left to do; lets time pass until the next alarm."""
@@ -268,7 +278,7 @@ class Life:
             claim(self.doom.struck, f"the store does not open: {error!r}")
             raise CrashError from error
         self._see_cut()
-        for _ in range(STEPS_MAX):
+        for _ in range(self.world.steps_max):
             if self._is_over():
                 return
             self.loop.step()
@@ -355,6 +365,9 @@ class Life:
     def _act(self) -> None:
         world, chance = self.world, self.world.chance
         self._look_after_the_clock()
+        if self.fate is not None and world.lets_time_pass(self._cloud):
+            self.loop.call_later(0.01, self._act)
+            return
         for _ in range(min(self.to_ask, chance.choice((1, 1, 2, 5, 14)))):
             self.to_ask -= 1
             if (asked := world.people.next()) is not None:
@@ -453,8 +466,7 @@ class Life:
             self.world.note(told.seq, told.kind, told.body)
             self.world.told(fact)
         auditor.told.clear()
-        if self.commits % self.world.compares_every == 0:
-            auditor.compare(eye)
+        self.world.look(eye, self.commits)
 
     # The end
 
@@ -470,7 +482,8 @@ class Life:
     def _is_quiet(self) -> bool:
         world, cloud = self.world, self._cloud
         if (
-            world.people.open
+            not self.loop.is_idle
+            or world.people.open
             or cloud.writer.waiting()
             or world.clock.leap_ms
             or cloud.alarms.suspended

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from yunduan.backends.sandbox import Sandbox
 from yunduan.backends.vault import FileVault
 from yunduan.cloud import DOMAINS
 from yunduan.domains.ledger.audit import audit
@@ -22,8 +23,13 @@ from yunduan.runtime.ports import Reader, Snapshots
 from yunduan.testing.checkers import Told, claim
 from yunduan.testing.noticing import compare_notices
 from yunduan.testing.people import Asked
-from yunduan.testing.trade.checks import compare_cases, compare_orders
-from yunduan.testing.trade.founding import HOUR_MS, WAIT_MS
+from yunduan.testing.trade.checks import compare_cases, compare_orders, compare_touched, nothing_is_held_for_ever
+from yunduan.testing.trade.founding import is_asked_by_people, market
+from yunduan.testing.trade.laws import Laws
+from yunduan.testing.trade.ledger import Ledger
+from yunduan.testing.trade.money import compare_money, compare_with_channel, reconcile
+from yunduan.testing.trade.papers import Papers
+from yunduan.testing.trade.shelves import compare_exchanges, compare_shelves
 
 _FACTS = "SELECT seq, kind, body, cause, at FROM fact WHERE seq > ? ORDER BY seq"
 
@@ -33,10 +39,15 @@ class TradeAuditor:
 
     decoders: Mapping[str, msgspec.json.Decoder[Any]] = {fact.__name__: msgspec.json.Decoder(fact) for d in DOMAINS for fact in d.facts}
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, sandbox: Sandbox) -> None:
         """Nothing has happened and nobody has been answered."""
         self._clock = clock
-        self._answered_at: dict[str, int] = {}
+        self._sandbox = sandbox
+        self._shop = market().shop.shop_id
+        self._wanted_at: dict[str, int] = {}
+        self._laws = Laws()
+        self._papers = Papers()
+        self._ledger = Ledger()
         self.facts: list[Told] = []
         self.known: list[Fact] = []
         self.told: list[tuple[Told, Fact]] = []
@@ -53,17 +64,25 @@ class TradeAuditor:
         """Hear the facts that are new in the store."""
         rows = reader.rows(_FACTS, (self.seq,))
         for row in rows:
-            told = Told(*row)
-            claim(told.seq == self.seq + 1, f"fact {self.seq + 1} is missing before {told.seq}")
-            claim(not self.facts or told.at >= self.facts[-1].at, f"fact {told.seq} is told before {told.seq - 1}")
-            fact = self.decoders[told.kind].decode(told.body)
-            self.facts.append(told)
-            self.known.append(fact)
-            self.told.append((told, fact))
-            self._note_root(told)
+            self._hear(Told(*row))
         head = reader.rows("SELECT fact_seq FROM head")
         claim(head == [(self.seq,)], f"the head says {head}, the facts end at {self.seq}")
+        touched = {id for fact in self.known[self.seq - len(rows) :] if (id := getattr(fact, "order_id", None))}
+        compare_touched(reader, sorted(touched))
+        self._ledger.read_on(reader)
+        self._laws.see_plans(reader)
+        self._laws.note_plan(reader, self._shop)
         return len(rows)
+
+    def _hear(self, told: Told) -> None:
+        claim(told.seq == self.seq + 1, f"fact {self.seq + 1} is missing before {told.seq}")
+        claim(not self.facts or told.at >= self.facts[-1].at, f"fact {told.seq} is told before {told.seq - 1}")
+        fact = self.decoders[told.kind].decode(told.body)
+        self.facts.append(told)
+        self.known.append(fact)
+        self.told.append((told, fact))
+        self._note_root(told)
+        self._laws.hear(told, fact)
 
     def _note_root(self, told: Told) -> None:
         """Everything that one command tells stands together: what is told apart was done twice."""
@@ -80,7 +99,7 @@ class TradeAuditor:
     def answer_left(self, asked: Asked, answered: Answered) -> None:
         """An answer has reached whoever asked; from now on it must stand."""
         before = self.answered.setdefault(asked.name, answered)
-        self._answered_at.setdefault(asked.name, self._clock.wall_ms())
+        self._wanted_at.setdefault(asked.name, asked.at)
         claim(before == answered, f"{asked.name} was answered {before}, then {answered}")
         if not answered.accepted:
             claim(asked.key not in self._roots, f"{asked.name} was refused and took effect all the same")
@@ -94,33 +113,47 @@ class TradeAuditor:
 
     def begin_anew(self, reader: Reader) -> None:
         """After a crash: what had been committed must be there still, unchanged."""
-        before, self.facts, self.known, self.told, self._roots = self.facts, [], [], [], {}
+        rows = reader.rows(_FACTS, (0,))
+        claim(len(rows) >= self.seq, f"facts {len(rows) + 1} to {self.seq} are lost")
+        claim(all(Told(*row) == told for row, told in zip(rows, self.facts, strict=False)), "a fact is another one now")
+        self.told.clear()
         self.read_on(reader)
-        claim(self.seq >= len(before), f"facts {self.seq + 1} to {len(before)} are lost")
-        claim(self.facts[: len(before)] == before, "a fact is another one now")
-        self.told = self.told[len(before) :]
 
     def compare(self, reader: Snapshots) -> None:
-        """Every table against the facts and against each other."""
+        """Every table against the facts and against each other, from the first row on."""
+        self.look(reader)
         self._answers(reader)
         proof = audit(reader)
         claim(proof.faults_found == 0, f"the books do not balance: {proof.faults}")
-        compare_orders(reader, self.known)
-        compare_cases(reader, self.known)
         self._sealed(reader)
         compare_notices(reader, self.known)
 
+    def look(self, reader: Reader) -> None:
+        """Every document against the others, the facts and the ledger."""
+        papers = self._papers
+        papers.read(reader)
+        compare_orders(papers, self.known)
+        compare_cases(papers, self.known)
+        compare_shelves(reader, papers)
+        compare_exchanges(papers)
+        compare_money(papers, self._laws, self._shop)
+        compare_with_channel(papers, self._sandbox)
+
+    def at_rest(self) -> None:
+        """The channel and we agree about everything, and what time settles is settled."""
+        nothing_is_held_for_ever(self._papers)
+        reconcile(self._papers, self._laws, self._sandbox)
+
     def _answers(self, reader: Reader) -> None:
         kept = {name: Answered(bool(accepted), body) for name, accepted, body in reader.rows("SELECT name, accepted, body FROM answer")}
-        long_ago = self._clock.wall_ms() - (KEPT_MS - WAIT_MS - HOUR_MS)  # what is heard late was answered before
-        forgotten = {name for name, at in self._answered_at.items() if at < long_ago}
+        long_ago = self._clock.wall_ms() - KEPT_MS
         for name, answered in self.answered.items():
-            stands = kept.get(name) == answered or name in forgotten
+            stands = kept.get(name) == answered or self._wanted_at[name] <= long_ago
             claim(stands, f"{name} was answered {answered}, the store has {kept.get(name)}")
         keys = {name.partition(" ")[0] for name, answered in kept.items() if answered.accepted}
-        keys |= {name.partition(" ")[0] for name in forgotten}
-        for root in self._roots:
-            claim(not root.startswith("k") or root in keys, f"{root} took effect and has no answer")
+        for root, told in self._roots.items():
+            is_there = not is_asked_by_people(root) or root in keys or told[0].at <= long_ago
+            claim(is_there, f"{root} took effect and has no answer")
 
     def _sealed(self, reader: Reader) -> None:
         if self.vault is not None:

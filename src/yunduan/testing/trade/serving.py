@@ -34,7 +34,8 @@ def _pack(it: Shoppers) -> Drawn:
     if order is None:
         return None
     lines = (PieceLine(variant_id=it.chance.choice(it.market.variants), quantity=it.chance.randrange(1, 3)),)
-    return ShipParcel(shop_id=shop_id, order_id=order.id, lines=lines, **_waybill(it)), it.staff
+    location = it.chance.choice((None, *it.market.locations))
+    return ShipParcel(shop_id=shop_id, order_id=order.id, lines=lines, location_id=location, **_waybill(it)), it.staff
 
 
 def _decline(it: Shoppers) -> Drawn:
@@ -91,13 +92,13 @@ def _review(it: Shoppers) -> Drawn:
 
 
 SERVING: Draws = (
-    (_ship, 9),
+    (_ship, 18),
     (_pack, 4),
-    (_decline, 2),
+    (_decline, 1),
     (_offer_price, 4),
     (_agree_price, 4),
-    (_receive, 7),
-    (_cancel, 6),
-    (_give_back, 5),
+    (_receive, 9),
+    (_cancel, 3),
+    (_give_back, 4),
     (_review, 3),
 )

@@ -6,16 +6,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from yunduan.backends.sandbox import Sandbox
 from yunduan.cloud import Cloud
 from yunduan.domains.orders.cases import CaseState
-from yunduan.domains.orders.commands import (
-    AddToCart,
-)
-from yunduan.domains.payments.model import (
-    PaymentStarted,
-)
+from yunduan.domains.orders.commands import AddToCart
+from yunduan.domains.payments.model import PaymentStarted
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import AddressId, CaseId, OrderId, PersonId, VariantId
 from yunduan.kernel.messages import Command
@@ -23,6 +20,14 @@ from yunduan.runtime.answers import Answered
 from yunduan.runtime.clock import VirtualClock
 from yunduan.testing.people import Asked
 from yunduan.testing.trade.founding import market
+
+DAY_MS = 86_400_000
+LATEST = 20
+"""Of what they know of they mostly mind the latest."""
+REPEATED_MS = 2 * DAY_MS
+"""Before they let time pass they give up asking what they wanted so long ago: with the longest wait, less than answers are kept."""
+PAGES_MAX = 20
+SLIPS_MS = (DAY_MS // 8, DAY_MS, 6 * DAY_MS)
 
 
 class Bought(Struct):
@@ -53,18 +58,23 @@ class Shoppers:
         """Nobody has asked anything."""
         self._mix = mix
         self.clock = clock
-        self.has_waited = False
         self.chance = chance
         self.sandbox = sandbox
         self.market = market()
         self.cloud: Cloud | None = None
         self.number = 0
+        self.waits_until = 0
         self.open: dict[str, Asked] = {}
         self.done: list[Asked] = []
         self.mistakes: set[str] = set()
         self.orders: list[Bought] = []
         self.cases: dict[CaseId, Disputed] = {}
-        self.operator = Actor(person=PersonId("per_operator"), operator_roles=frozenset({"service"}))
+        self.payouts: list[str] = []
+        self.pages: list[str] = []
+        """Addresses at the channel to which somebody has not gone yet."""
+        self.operators = tuple(
+            Actor(person=PersonId(f"per_operator{n}"), operator_roles=frozenset({"service", "finance"})) for n in range(3)
+        )
         self.staff = Actor(person=PersonId("per_staff"), shop_roles={self.market.shop.shop_id: frozenset({"manager"})})
 
     def meet(self, cloud: Cloud) -> None:
@@ -88,7 +98,7 @@ class Shoppers:
             return None
         self.number += 1
         command, actor = drawn
-        asked = Asked(command, actor, f"k{self.number}", self.number)
+        asked = Asked(command, actor, f"k{self.number}", self.number, at=self.clock.wall_ms())
         self.open[asked.name] = asked
         return asked
 
@@ -108,11 +118,26 @@ class Shoppers:
         if answered is not None and answered.accepted and (learn := self._mix.learns.get(type(asked.command))):
             learn(self, asked, answered)
 
+    def wait(self, ms: int) -> None:
+        """Let time pass, as everybody does who has something coming."""
+        self.waits_until = self.clock.wall_ms() + ms
+        long_ago = self.clock.wall_ms() - REPEATED_MS
+        self.open = {name: asked for name, asked in self.open.items() if asked.at > long_ago}
+        self.done = [asked for asked in self.done if asked.at > long_ago]
+
     def go_to_pay(self, started: PaymentStarted) -> None:
-        """To the channel's pages, where some think better of it; others forget to."""
+        """To the channel's pages, where some think better of it; some go later, and others forget to."""
         for redirect in started.redirects:
-            if self.chance.random() < 0.9:
-                self.sandbox.decide(dict(parse_qsl(urlsplit(redirect.url).query)), approve=self.chance.random() < 0.85)
+            fate = self.chance.random()
+            if fate < 0.7:
+                self.visit(redirect.url)
+            elif fate < 0.9:
+                self.pages = [*self.pages[1 - PAGES_MAX :], redirect.url]
+
+    def visit(self, url: str) -> None:
+        """One of the channel's pages; what is paid at a counter may take longer than anybody waits for it."""
+        self.sandbox.misbehaviour = replace(self.sandbox.misbehaviour, slip_ms=self.chance.choice(SLIPS_MS))
+        self.sandbox.decide(dict(parse_qsl(urlsplit(url).query)), approve=self.chance.random() < 0.85)
 
     # What they are like
 
@@ -123,7 +148,11 @@ class Shoppers:
 
     def order(self) -> Bought | None:
         """One of the latest orders, if there is any."""
-        return self.chance.choice(self.orders[-20:]) if self.orders else None
+        return self.chance.choice(self.orders[-LATEST:]) if self.orders else None
+
+    def operator(self) -> Actor:
+        """One of those who work for the marketplace."""
+        return self.chance.choice(self.operators)
 
 
 Draw = Callable[[Shoppers], Drawn]

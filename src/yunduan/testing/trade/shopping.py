@@ -40,7 +40,8 @@ def _buy(it: Shoppers) -> Drawn:
     by_wallet = it.chance.randrange(1, total) if it.chance.random() < 0.2 else total if it.chance.random() < 0.6 else 0
     tenders = [Tender(kind=TenderKind.WALLET, amount=yuan(by_wallet))] if by_wallet else []
     if by_wallet < total:
-        tenders.append(Tender(kind=TenderKind.CHANNEL, amount=yuan(total - by_wallet), channel="sandbox"))
+        method = "slip" if it.chance.random() < 0.3 else ""
+        tenders.append(Tender(kind=TenderKind.CHANNEL, amount=yuan(total - by_wallet), channel="sandbox", method=method))
     return Checkout(address_id=address, total=yuan(total), tenders=tuple(tenders)), actor
 
 
@@ -50,6 +51,13 @@ def _too_many(it: Shoppers, actor: Actor, address: AddressId) -> Drawn:
         some = yuan(1_999)
         return Checkout(address_id=address, total=some, tenders=(Tender(kind=TenderKind.WALLET, amount=some),)), actor
     return RemoveFromCart(variant_id=it.market.variants[-1]), actor
+
+
+def _visit(it: Shoppers) -> Drawn:
+    """Somebody goes to a page at last, perhaps when its time has passed; that asks nothing of the cloud."""
+    if it.pages:
+        it.visit(it.pages.pop(it.chance.randrange(len(it.pages))))
+    return None
 
 
 def _register(it: Shoppers) -> Drawn:
@@ -66,6 +74,6 @@ def _learn_orders(it: Shoppers, asked: Asked, answered: Answered) -> None:
     it.go_to_pay(placed.payment)
 
 
-SHOPPING: Draws = ((_want, 24), (_buy, 28))
+SHOPPING: Draws = ((_want, 26), (_buy, 30), (_visit, 4))
 JOINING: Draws = ((_register, 3), (_move, 2))
 SHOPPING_LEARNS: Learns = {Checkout: _learn_orders, AgreePrice: _learn_orders}

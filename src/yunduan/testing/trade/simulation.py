@@ -1,10 +1,11 @@
 """The real domains under a seed: what the cloud stands on, and what must be true when everything has come to rest."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from yunduan.backends.sandbox import Sandbox
+from yunduan.backends.sandbox import Misbehaviour, Sandbox
 from yunduan.backends.sandbox_carrier import SandboxCarrier
 from yunduan.backends.sqlite.store import SqliteReader
 from yunduan.backends.vault import FileVault
@@ -29,23 +30,29 @@ from yunduan.domains.payments.model import (
     PaymentListener,
 )
 from yunduan.domains.payments.payees import PaymentSettings
+from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.clock import SeededEntropy
 from yunduan.testing.disk import DiskFile
 from yunduan.testing.simulator import FILE, Report, Simulation
+from yunduan.testing.trade import happenings
 from yunduan.testing.trade.auditor import TradeAuditor
-from yunduan.testing.trade.checks import nothing_is_held_for_ever, reconcile
-from yunduan.testing.trade.founding import KEYS, market
+from yunduan.testing.trade.founding import APPROVED_ABOVE, KEYS, PAYEE_WAITS_MS, market
 from yunduan.testing.trade.mix import MIX
 from yunduan.testing.trade.shoppers import Shoppers
 
-SOON_MS = 120 * 86_400_000
-"""At the end of a run time passes until nothing rings any more: whatever is held then is held for ever."""
+SOON_MS = 75 * 86_400_000
+"""At the end of a run so much time passes, and more until nothing is about to ring: whatever is held then is held for ever."""
+SHORTLY_MS = 3_600_000
+COMPARES_EVERY = 40
+STANDS_MAX, LATE_MS = 100, 60_000
+"""What is due and was not done after so many looks is late, by so much."""
 
 
 class TradeSimulation(Simulation):
     """The real domains under a seed."""
 
     domains = DOMAINS
+    steps_max = 1_000_000
     leaps_ms = ()
 
     def __init__(self, seed: int, folder: Path, **settings: Any) -> None:
@@ -59,8 +66,21 @@ class TradeSimulation(Simulation):
         outside.mkdir(parents=True)
         (outside / "sandbox.sqlite").write_bytes(files["sandbox.sqlite"])
         self.sandbox = Sandbox(files["sandbox.secret"], clock=self.clock, entropy=SeededEntropy(seed + 2), path=outside / "sandbox.sqlite")
-        self.people = Shoppers(MIX, self.chance, self.sandbox, self.clock)  # type: ignore[assignment]
-        self.auditor = TradeAuditor(self.clock)  # type: ignore[assignment]
+        self.sandbox.misbehaviour = self._misbehaviour()
+        self._shoppers = Shoppers(MIX, self.chance, self.sandbox, self.clock)
+        self._rests_from = self._stands = 0
+        self.people = self._shoppers  # type: ignore[assignment]
+        self._checker = TradeAuditor(self.clock, self.sandbox)
+        self.auditor = self._checker  # type: ignore[assignment]
+
+    def happened(self) -> Counter[str]:
+        """How often what the mix is there for has happened."""
+        return happenings.count(self._checker.facts, self._checker.known)
+
+    def _misbehaviour(self) -> Misbehaviour:
+        """How badly the channel behaves is drawn for each run."""
+        seldom = {name: self.chance.choice((0, 0, 100)) for name in ("dawdles", "loses", "doubles", "delays", "unreachable")}
+        return Misbehaviour(**seldom, refuses_refunds=self.chance.choice((0, 200)), refuses_payouts=self.chance.choice((0, 200)))
 
     def run(self) -> Report:
         """Run, then close the channel's books."""
@@ -73,7 +93,7 @@ class TradeSimulation(Simulation):
     def parts(self, folder: Path, vfs: str) -> Parts:
         """The vault is on the disk that loses its power; the channel is not."""
         vault = FileVault(folder / KEYS, entropy=self.entropy, vfs=vfs)
-        self.auditor.vault = vault  # type: ignore[attr-defined]
+        self._checker.vault = vault
         channels = Channels({"sandbox": self.sandbox})
         carriers = Carriers({"sandbox": SandboxCarrier(clock=self.clock, entropy=self.entropy)})
         return Parts(
@@ -87,7 +107,7 @@ class TradeSimulation(Simulation):
                 ChargebackListener: OrderChargebacks(),
                 HoldListener: OrderHolds(),
                 CatalogSettings: CatalogSettings(),
-                PaymentSettings: PaymentSettings(payee_waits_ms=60_000),
+                PaymentSettings: PaymentSettings(payee_waits_ms=PAYEE_WAITS_MS, approve_above=APPROVED_ABOVE),
                 OrderSettings: OrderSettings(),
                 NoticeSettings: NoticeSettings(),
                 Numbering: Numbering(vault.lookup("order numbers", "")),
@@ -104,19 +124,55 @@ class TradeSimulation(Simulation):
             closing=(vault.close,),
         )
 
+    def look(self, eye: SqliteReader, commits: int) -> None:
+        """Of each commit what it has changed is looked at anyway; of some seeds all documents, and the whole of them all now and then."""
+        if commits % COMPARES_EVERY == 0:
+            self._checker.compare(eye)
+        elif self.compares_every == 1:
+            self._checker.look(eye)
+
     def told(self, fact: object) -> None:
         """What alarms do early is for the toy market to find."""
 
+    def lets_time_pass(self, cloud: Cloud) -> bool:
+        """Whether everybody waits for something: then the next thing that is due comes first, and is given time to be done."""
+        now, until = self.clock.wall_ms(), self._shoppers.waits_until
+        if now >= until:
+            return False
+        due = self._next_due(cloud, otherwise=until)
+        self._stands += 1
+        if self._stands > STANDS_MAX or not (due <= now or cloud.writer.waiting() or any(cloud.following.lag().values())):
+            self.clock.advance_to(min(until, due if due > now else now + LATE_MS))
+            self._stands = 0
+        return True
+
+    def _next_due(self, cloud: Cloud, *, otherwise: int) -> int:
+        try:
+            return min(_dues(cloud), default=otherwise)
+        except FaultError:  # its disk cannot be read just now
+            return otherwise
+
     def is_quiet(self, cloud: Cloud) -> bool:
-        """Whether nothing is left to do soon."""
-        dues = [due for runner in cloud.runners if (due := runner.next_due()) is not None]
-        due = min(dues, default=None)
-        if due is None or due > self.clock.wall_ms() + SOON_MS:
+        """Whether nothing is left that ends by itself: what a shop does every night, and of what it owes it is reminded, goes on."""
+        now = self.clock.wall_ms()
+        self._rests_from = self._rests_from or now
+        due = min(_dues(cloud), default=None)
+        if due is None or due > max(self._rests_from + SOON_MS, now + SHORTLY_MS):
             return True
         self.clock.advance_to(due)
+        self._end_chargebacks(now)
         return False
 
-    def at_the_end(self, eye: SqliteReader) -> None:
+    def _end_chargebacks(self, now: int) -> None:
+        """A bank decides at last whatever it has heard enough about."""
+        for event in self.sandbox.chargebacks():
+            if event.outcome == "charged_back" and event.evidence_due < now:
+                self.sandbox.decide_chargeback(event.chargeback, won=self.chance.random() < 0.5)
+
+    def at_the_end(self, eye: SqliteReader) -> None:  # noqa: ARG002 - it was compared a moment ago
         """The channel and we agree, and what time settles is settled."""
-        reconcile(eye, self.sandbox)
-        nothing_is_held_for_ever(eye)
+        self._checker.at_rest()
+
+
+def _dues(cloud: Cloud) -> list[int]:
+    return [due for runner in cloud.runners if (due := runner.next_due()) is not None]
