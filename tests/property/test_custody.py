@@ -23,6 +23,7 @@ from yunduan.domains.payments.queries import RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.splits import AskSplitAgain
 from yunduan.domains.payments.splits_seen import RefusedSplits
+from yunduan.domains.payments.statements import StatementsOf
 from yunduan.domains.payments.taking import TakeUnclaimed
 from yunduan.domains.payments.unclaimed import Into, Unclaimed, UnclaimedState, unclaimed_account
 from yunduan.kernel.actors import SYSTEM, Actor
@@ -34,6 +35,11 @@ SHOPS = (SHOP, SECOND_SHOP)
 WON = ChargebackState.WON
 CHANNELS = ("custodian", "sandbox")
 PURSE = 4_000
+_SAID = (
+    "SELECT request, reference FROM split WHERE state != 'waiting' UNION ALL"
+    " SELECT request, reference FROM refund WHERE state != 'waiting' ORDER BY 1 LIMIT 8"
+)
+"""What the custodian has told already."""
 
 
 class Kept(RuleBasedStateMachine):
@@ -201,6 +207,19 @@ class Kept(RuleBasedStateMachine):
         """The couriers go."""
         self.market.run_errands()
 
+    @rule(asks=st.booleans())
+    def die(self, asks: bool) -> None:
+        """The cloud dies, and its couriers may have asked a provider and not reported: they ask again."""
+        if asks:
+            self.market.ask_in_vain()
+        self.market.restart()
+
+    @rule()
+    def say_again(self) -> None:
+        """The provider says again, and in another order, what it has said of splits and refunds."""
+        for request, reference in reversed(self.market.custodian._rows(_SAID)):
+            self.market.custodian._tell(self.market.custodian._event(reference, request))
+
     @rule(by_ms=st.sampled_from([1_000, MINUTE, 3 * DAY]))
     def pass_time(self, by_ms: int) -> None:
         """Alarms ring."""
@@ -256,6 +275,8 @@ class Kept(RuleBasedStateMachine):
         known = {one.name for one in self.found()}
         unheard = [one for one in self.market.custodian.chargebacks() if one.chargeback not in known]
         assert unheard or self.market.reconciles("custodian")
+        last = self.market.world.ask(StatementsOf(channel="custodian", limit=3)).items
+        assert unheard or {day.state for day in last} == {"agrees"}
         assert self.market.reconciles()
         self._compare_shops()
         self._compare_hold()

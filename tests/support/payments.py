@@ -14,6 +14,7 @@ from yunduan.domains.payments import model, payees
 from yunduan.domains.payments.commands import PayOrders, RefundEscrow, SetAsideForPromotions, SettleEscrow, TakeNotification, TopUpWallet
 from yunduan.domains.payments.couriers import Couriers
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
+from yunduan.domains.payments.errands import OutgoingKind
 from yunduan.domains.payments.mirroring import KeptBalances, KeptLine, KeptMove, Mirror, MirrorOf
 from yunduan.domains.payments.model import (
     BankAccount,
@@ -30,6 +31,7 @@ from yunduan.domains.payments.model import (
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
 from yunduan.domains.payments.queries import EscrowOf, PaymentOf, ReconciliationOf, TheirLine
+from yunduan.domains.payments.store import due_outgoing
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import CheckoutId, OrderId, PaymentId, PersonId, RefundId, ShopId, sibling
 from yunduan.kernel.money import Money
@@ -186,8 +188,14 @@ class Market:
         self.ends = Ends()
         self.vault = FileVault(folder / "keys.sqlite", entropy=SeededEntropy(seed + 9))
         channels = Channels(dict(self.sandboxes), providers={"custodian": self.custodian})
+        self._folder, self._seed, self._settings = folder, seed, settings
+        self._open(store or SqliteStore(folder / "yunduan.sqlite"), channels, at_ms=START_MS)
+        self.answers: list[str] = []
+        self.earnings = 0
+
+    def _open(self, store: Store, channels: Channels, *, at_ms: int) -> None:
         self.world = World(
-            store or SqliteStore(folder / "yunduan.sqlite"),
+            store,
             domains=DOMAINS,
             ports={
                 Channels: channels,
@@ -195,17 +203,30 @@ class Market:
                 ChargebackListener: self.watcher,
                 HoldListener: self.ends,
                 Vault: self.vault,
-                PaymentSettings: settings or PaymentSettings(approve_above=APPROVE_ABOVE, payee_waits_ms=0),
+                PaymentSettings: self._settings or PaymentSettings(approve_above=APPROVE_ABOVE, payee_waits_ms=0),
             },
             before_commit=(self.vault.make_durable,),
-            seed=seed,
+            seed=self._seed,
+            at_ms=at_ms,
         )
-        clock_of_world = self.world.clock
         for sandbox in self.sandboxes.values():
-            sandbox._clock = clock_of_world
+            sandbox._clock = self.world.clock
         self.couriers = Couriers(self.world.cloud.writer, self.world.cloud.store.reader(), channels, self.vault)
-        self.answers: list[str] = []
-        self.earnings = 0
+
+    def restart(self) -> None:
+        """Stop the cloud, whatever its couriers and channels were about, and open it anew on what it had committed."""
+        channels, now = self.world.cloud.port(Channels), self.world.clock.wall_ms()
+        self.couriers._reader.close()
+        self.world.close()
+        self._seed += 1_000_003
+        self._open(SqliteStore(self._folder / "yunduan.sqlite"), channels, at_ms=now)
+
+    def ask_in_vain(self) -> None:
+        """Let the couriers ask what is due, and die before they can report."""
+        due = due_outgoing(self.couriers._reader, self.world.cloud.now(), 64)
+        for errand in due:
+            if errand.kind is not OutgoingKind.STATEMENT:
+                self.world.run(self.couriers._ask(errand))
 
     def __enter__(self) -> Self:
         return self
