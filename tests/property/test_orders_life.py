@@ -4,10 +4,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from support.payments import mirror
 from unit.orders.market import MINUTE_MS, Buyer, Market, kept, orders, promoted_left, wallet, yuan
 from unit.orders.steps import AFTER
 from yunduan.backends.sandbox import Misbehaviour
@@ -27,7 +29,7 @@ from yunduan.domains.orders.model import SLOW_UNPAID_MAX, UNPAID_MAX, Funder, Or
 from yunduan.domains.orders.receiving import ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.orders.whereabouts import OrderMoney
-from yunduan.domains.payments.model import Tender, TenderKind
+from yunduan.domains.payments.model import Tender, TenderKind, received_account
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import OrderId
 from yunduan.kernel.messages import Command
@@ -38,6 +40,8 @@ WEALTH = 1_000_000
 DAY_MINUTES = 24 * 60
 DISPATCH_MS = 30 * DAY_MINUTES * MINUTE_MS
 SET_ASIDE = 3_000
+CHANNELS = ("sandbox", "sandbox", "custodian")
+"""The last keeps what it collects, and splits it when an order is received."""
 picks = st.integers(0, 10**6)
 
 
@@ -68,19 +72,22 @@ class OrdersLive(RuleBasedStateMachine):
         self.shops = (self.market.shop.shop_id, self.market.other.shop_id)
         places = (self.market.shop, self.market.other, self.market.shop)
         self.goods = [self.market.offer(12, fen, shop=place) for fen, place in zip(PRICES, places, strict=True)]
+        self.market.custodian.misbehaviour = Misbehaviour(refund_ms=0)
         self.market.set_aside(SET_ASIDE)
         self.before = {id: state for id, state, _, _ in orders(self.market.world)}
         self.buyers = [self.market.buyer(WEALTH) for _ in range(2)]
         self.known: list[Told] = []
 
     def teardown(self) -> None:
-        """Close it; every fact was heard."""
+        """Close it; every fact was heard, and the custodian's books are ours."""
         try:
             self.market.world.settle()
             assert self.market.world.cloud.following.parked == 0
             filed = {(id, state) for state, id in self.market.world.rows("SELECT state, order_id FROM order_of_shop")}
             assert filed == {(told.id, told.state.value) for told in self.known} | set(self.before.items())
             self.assert_sales_are_counted()
+            self.market.world.pass_time(5 * MINUTE_MS)
+            assert mirror(self.market).agrees
         finally:
             self.market.close()
             self.folder.cleanup()
@@ -102,9 +109,10 @@ class OrdersLive(RuleBasedStateMachine):
         what=st.lists(picks, max_size=2),
         part=st.sampled_from([0, 50, 100, 100, 100]),
         method=st.sampled_from(["", "", "card", "slip"]),
+        over=st.sampled_from(CHANNELS),
     )
-    def buy(self, who: int, what: list[int], part: int, method: str) -> None:
-        """Put more into the cart and buy it, so much of a hundred from the wallet and the rest over the channel."""
+    def buy(self, who: int, what: list[int], part: int, method: str, over: str) -> None:
+        """Put more into the cart and buy it, so much of a hundred from the wallet and the rest over a channel."""
         buyer = self.buyers[who % 2]
         for one in what:
             self.market.world.send(AddToCart(variant_id=self.goods[one % 3], quantity=1 + one % 2), actor=buyer.actor)
@@ -116,7 +124,7 @@ class OrdersLive(RuleBasedStateMachine):
         mine = min(total * part // 100, buyer.money())
         tenders = wallet(mine) if mine else ()
         if mine < total:
-            tenders += (Tender(kind=TenderKind.CHANNEL, amount=yuan(total - mine), channel="sandbox", method=method),)
+            tenders += (Tender(kind=TenderKind.CHANNEL, amount=yuan(total - mine), channel=over, method=method),)
         waiting = [one for one in self.known if one.buyer is buyer and one.state is OrderState.PLACED]
         unpaid = {one.siblings[0].id for one in waiting}
         slow = {one.siblings[0].id for one in waiting if one.slow}
@@ -135,14 +143,16 @@ class OrdersLive(RuleBasedStateMachine):
             one.dispatch_by = self.market.world.clock.wall_ms() + DISPATCH_MS
         self.known += told
 
-    @rule(who=picks, what=picks, off=st.sampled_from([1, 200, 5_000]), funder=st.sampled_from(Funder), by_channel=st.booleans())
-    def buy_for_less(self, who: int, what: int, off: int, funder: Funder, by_channel: bool) -> None:
+    @rule(
+        who=picks, what=picks, off=st.sampled_from([1, 200, 5_000]), funder=st.sampled_from(Funder), over=st.sampled_from(("", *CHANNELS))
+    )
+    def buy_for_less(self, who: int, what: int, off: int, funder: Funder, over: str) -> None:
         """Buy one piece with a discount, which its shop or the marketplace pays, as long as there is something to pay it from."""
         buyer, place, price = self.buyers[who % 2], what % 3, PRICES[what % 3]
         shop = self.shops[place % 2]
         line = AgreedLine(variant_id=self.goods[place], quantity=1, price=yuan(price), shipping=yuan(7))
         total = price + 7 - min(off, price)
-        tenders = (Tender(kind=TenderKind.CHANNEL, amount=yuan(total), channel="sandbox"),) if by_channel else wallet(total)
+        tenders = (Tender(kind=TenderKind.CHANNEL, amount=yuan(total), channel=over),) if over else wallet(total)
         discount = AgreedDiscount(shop_id=shop, title="spring", funder=funder, amount=yuan(off))
         ask = self.market.agreed(buyer, [line], discount, tenders=tenders)
         set_aside, actor = self.market.promotions(), Actor(person=buyer.person, is_system=True)
@@ -167,7 +177,8 @@ class OrdersLive(RuleBasedStateMachine):
         if not told.url:
             return
         is_open = told.due > self.market.world.clock.wall_ms() and not told.arrives_at and not told.answered
-        self.market.sandbox.misbehaviour = Misbehaviour(dawdles=1000 if takes_minutes else 0, dawdle_ms=takes_minutes * MINUTE_MS)
+        behaves = Misbehaviour(dawdles=1000 if takes_minutes else 0, dawdle_ms=takes_minutes * MINUTE_MS)
+        self.market.sandbox.misbehaviour, self.market.custodian.misbehaviour = behaves, msgspec.structs.replace(behaves, refund_ms=0)
         takes_ms = self.market.sandbox.misbehaviour.slip_ms if told.slow else takes_minutes * MINUTE_MS
         self.market.decide(told.url, approve=approve)
         if not is_open:
@@ -350,11 +361,16 @@ class OrdersLive(RuleBasedStateMachine):
 
     def arrive(self, told: Told) -> None:
         """What is left goes to the shop and the marketplace, all of it."""
-        before = self.market.earned(self.shops[told.shop]) + self.market.commission()
-        escrow = self.market.escrow(told.id)
+        before, escrow = self.earned(told), self.market.escrow(told.id)
         if self.take(told, ConfirmReceipt(order_id=told.id), told.buyer.actor, Step.RECEIVE, Who.BUYER):
-            assert self.market.earned(self.shops[told.shop]) + self.market.commission() == before + escrow
+            self.market.world.settle()
+            assert self.earned(told) == before + escrow
             assert escrow >= told.left
+
+    def earned(self, told: Told) -> int:
+        """What the order's shop has here and at the provider, and what the marketplace has earned."""
+        shop = self.shops[told.shop]
+        return self.market.earned(shop) + self.market.balance(received_account(shop, "CNY")) + self.market.commission()
 
     @precondition(lambda self: self.known)
     @rule(which=picks, part=st.sampled_from([1, 30, 100]), operator=st.booleans())

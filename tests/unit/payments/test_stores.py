@@ -5,6 +5,7 @@ from typing import Any
 
 from support.payments import (
     BUYER,
+    DAY,
     KEEPER,
     MINUTE,
     OTHER,
@@ -32,6 +33,7 @@ from yunduan.domains.payments.queries import OpenAlertsOf, ShopBalanceOf, Statem
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.splits import AskSplitAgain
 from yunduan.domains.payments.splits_seen import RefusedSplits
+from yunduan.domains.payments.statements import StatementsOf
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.refusals import Refused
 
@@ -132,5 +134,12 @@ def test_a_story_of_a_provider_ends_the_same_on_every_store(place: Place, tmp_pa
         assert kept(market) == KeptBalances(held=held, given=market.balance(model.received_account(SHOP, "CNY")), own=38)
         earned = market.balance(model.shop_account(SHOP, "CNY")) + market.balance(model.received_account(SHOP, "CNY"))
         assert (earned, market.balance(model.commission_account("CNY"))) == (501 + 503 - 75, 75)
+        assert [market.reconciles(name) for name in market.sandboxes] == [True, True, True]
+        market.world.send(RefundSettled(refund_id=refund_id(2), order_id=order(3), amount=cny(100)))
+        name = market.custodian.charge_back(market.payment(1).charges[0].reference, 90)
+        market.pass_time(MINUTE)
+        market.custodian.decide_chargeback(name, won=False)
+        market.pass_time(2 * DAY, step=DAY // 12)
+        assert [(one.state, one.differing) for one in market.world.ask(StatementsOf(channel="custodian")).items] == [("agrees", 0)] * 2
         assert [market.reconciles(name) for name in market.sandboxes] == [True, True, True]
         assert market.world.run(market.world.cloud.ask_slow(TrialBalance())).balanced
