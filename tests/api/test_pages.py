@@ -13,6 +13,7 @@ from litestar import Litestar, Request, Response, get
 
 from support.asgi import Client
 from support.town import Town
+from unit.orders.market import channel
 from yunduan.cloud import Cloud, open_cloud
 from yunduan.domains.identity.model import DAY_MS
 from yunduan.domains.notices.commands import ChooseWays, SetQuietHours
@@ -69,6 +70,19 @@ def test_a_payer_approves_once(town: Town, visitor: Client) -> None:
     assert "Paid." in decided(visitor, target, "decline")
     town.world.settle()
     assert buyer("GET", "/v1/wallet").body != before
+
+
+def test_the_custodian_has_a_page_of_its_own(town: Town, visitor: Client) -> None:
+    """What the other has signed is no address there."""
+    buyer = town.market.buyer()
+    buyer.want(town.market.offer())
+    placed = buyer.buy(channel(buyer.total(), "custodian"))
+    split = urlsplit(placed.payment.redirects[0].url)
+    target = f"{split.path}?{split.query}"
+    assert target.startswith("/custodian/pay?")
+    assert visitor("GET", target.replace("/custodian/", "/sandbox/")).status == 404
+    assert "It waits for you." in visitor("GET", target).body.decode()
+    assert "Paid." in decided(visitor, target, "approve")
 
 
 def test_a_payer_declines(town: Town, visitor: Client) -> None:

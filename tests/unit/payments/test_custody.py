@@ -23,6 +23,7 @@ from support.payments import (
 from yunduan.domains.ledger.queries import AccountOf
 from yunduan.domains.payments import model
 from yunduan.domains.payments.commands import RefundEscrow, SettleEscrow, TopUpWallet
+from yunduan.domains.payments.methods import PaymentMethods
 from yunduan.domains.payments.mirroring import KeptBalances
 from yunduan.domains.payments.model import BankAccount, Custody, EscrowState, RefundState, SplitState
 from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
@@ -184,6 +185,8 @@ def test_no_wallet_is_filled_by_it_and_nothing_is_paid_out_over_it(market: Marke
         (NamePayee(channel="custodian", account=account), Actor(person=BUYER)),
         (NameShopPayee(shop_id=SHOP, channel="custodian", account=account), Actor(person=KEEPER)),
     )
+    offered = {it.channel: it.custody for it in market.world.ask(PaymentMethods())}
+    assert offered == {"sandbox": Custody.PLATFORM, "second": Custody.PLATFORM, "custodian": Custody.PROVIDER}
     before = market.everything()
     assert [market.world.refusal(ask, actor=actor) for ask, actor in asks] == ["kept_by_provider"] * 3
     assert market.everything() == before

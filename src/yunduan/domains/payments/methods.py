@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.payments import model
-from yunduan.domains.payments.model import Channels, Charge, Method, PaymentRefusal, Tender
+from yunduan.domains.payments.model import Channels, Charge, Custody, Method, PaymentRefusal, Tender
 from yunduan.domains.payments.store import PAYMENTS
 from yunduan.kernel.ids import PaymentId
 from yunduan.kernel.messages import Query
@@ -18,7 +18,7 @@ from yunduan.runtime.transaction import Asking
 class MethodView(Struct, frozen=True, kw_only=True):
     """A method of a channel: stock is held for it for `hold_ms`, and for `extension_ms` more, once, when its money is on its way by then.
 
-    A buyer may have few unpaid checkouts at once by methods that are slow.
+    A buyer may have few unpaid checkouts at once by methods that are slow. What a provider keeps (`custody`) fills no wallet.
     """
 
     channel: Annotated[str, Meta(examples=["sandbox"])]
@@ -26,6 +26,7 @@ class MethodView(Struct, frozen=True, kw_only=True):
     hold_ms: Annotated[int, Meta(examples=[259_200_000])]
     extension_ms: Annotated[int, Meta(examples=[172_800_000])]
     is_slow: bool
+    custody: Custody
 
 
 class PaymentMethods(Query[tuple[MethodView, ...]]):
@@ -53,9 +54,14 @@ def payment_methods(at: Asking, _: PaymentMethods) -> tuple[MethodView, ...]:
             hold_ms, extension_ms = _waits(channels, name, method)
             found.append(
                 MethodView(
-                    channel=name, method=method.name, hold_ms=hold_ms, extension_ms=extension_ms, is_slow=hold_ms > model.SLOW_MS
+                    channel=name,
+                    method=method.name,
+                    hold_ms=hold_ms,
+                    extension_ms=extension_ms,
+                    is_slow=hold_ms > model.SLOW_MS,
+                    custody=channels.custody(name),
                 )
-            )  # fmt: skip
+            )
     return tuple(found)
 
 

@@ -174,6 +174,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "Charge.state": "pending",
         "Charge.held_until": 0,
         "Charge.custody": "platform",
+        "MethodView.custody": "platform",
         "RefundPiece.custody": "platform",
         "SplitNow.serial": 0,
         "MoneyPart.kept_by": "",
