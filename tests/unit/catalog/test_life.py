@@ -330,3 +330,29 @@ def test_goods_that_were_kept_by_an_older_version_are_read(town: Town) -> None:
     del body["on_sale_at"], body["reviewed"]
     assert json.decode(json.encode(body), type=Goods) == desk(town, goods)
     assert CreateGoods(shop_id=town.shop.shop_id, form=desk(town, goods).form).publish is False
+
+
+def test_a_time_that_is_taken_back_in_review_puts_nothing_on_sale(reviewing_town: Town) -> None:
+    """They are a draft again, and nobody's to approve."""
+    town = reviewing_town
+    goods = town.goods(variant("A"), publish=False)
+    town.world.send(ScheduleGoods(**of(town, goods), on_sale_at=town.world.clock.wall_ms() + DAY_MS))
+    assert [id for id, _ in waiting(town)] == [goods.goods_id]
+    kept = town.world.send(ScheduleGoods(**of(town, goods), on_sale_at=0))
+    assert (kept.state, waiting(town)) == (GoodsState.DRAFT, [])
+    assert town.world.refusal(ApproveGoods(**of(town, goods), version=kept.version)) == "goods_state_forbids"
+    town.world.pass_time(2 * DAY_MS)
+    assert (state(town, goods), listed(town)) == ("draft", 0)
+
+
+def test_what_is_approved_after_its_time_is_on_sale_and_its_alarm_is_used_up(reviewing_town: Town) -> None:
+    """The time came first, the approval then, the alarm last."""
+    town = reviewing_town
+    goods, at = town.goods(variant("A"), publish=False), town.world.clock.wall_ms() + DAY_MS
+    version = town.world.send(ScheduleGoods(**of(town, goods), on_sale_at=at)).version
+    town.world.clock.advance_to(at + 5)
+    town.world.send(ApproveGoods(**of(town, goods), version=version))
+    assert (desk(town, goods).state, desk(town, goods).on_sale_at) == (GoodsState.ON_SALE, 0)
+    town.world.pass_time(1)
+    assert town.world.rows("SELECT 1 FROM alarm WHERE kind = 'OpenScheduled'") == []
+    assert town.world.cloud.writer.alarms_refused == 0

@@ -78,7 +78,8 @@ def _table() -> tuple[GoodsMove, ...]:
     rows += [
         GoodsMove(in_review, step.PUBLISH, shop, in_review),
         GoodsMove(in_review, step.SCHEDULE, shop, in_review),
-        GoodsMove(in_review, step.UNSCHEDULE, shop, in_review),
+        GoodsMove(in_review, step.UNSCHEDULE, shop, draft, given.SCHEDULED),
+        GoodsMove(in_review, step.UNSCHEDULE, shop, in_review, given.UNSCHEDULED),
         GoodsMove(in_review, step.OPEN, cloud, in_review),
         GoodsMove(in_review, step.CHANGE, shop, in_review),
         GoodsMove(in_review, step.APPROVE, operator, on_sale, given.UNSCHEDULED),
@@ -98,7 +99,8 @@ def _table() -> tuple[GoodsMove, ...]:
 GOODS_MOVES: tuple[GoodsMove, ...] = _table()
 """Every step that there is; whatever is not here is refused. A step that leads back to its state, and changes nothing else, is harmless.
 
-Banned goods stay as they are until the ban is lifted: they are what was decided about. `OPEN` is the time that a shop has named; the
+Banned goods stay as they are until the ban is lifted: they are what was decided about. Whoever takes back the time of goods in review
+does not want them on sale at once: they are a draft again. `OPEN` is the time that a shop has named; the
 cloud's `PRICE` takes a comparison away that has lapsed.
 """
 

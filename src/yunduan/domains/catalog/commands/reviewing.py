@@ -55,7 +55,8 @@ def approve_goods(tx: Tx, ask: ApproveGoods) -> GoodsKept:
     shop = store.shop(tx, ask.shop_id)
     goods = store.goods(tx, ask.goods_id, shop_id=shop.id)
     refuse_other_version(goods, ask.version)
-    return keep(tx, shop, goods, stepped(tx, goods, GoodsStep.APPROVE, GoodsWho.OPERATOR, reviewed=True))
+    on_sale_at = goods.on_sale_at if goods.on_sale_at > tx.now else 0  # a time that has come has nothing left to open
+    return keep(tx, shop, goods, stepped(tx, goods, GoodsStep.APPROVE, GoodsWho.OPERATOR, reviewed=True, on_sale_at=on_sale_at))
 
 
 @handles(RejectGoods)
