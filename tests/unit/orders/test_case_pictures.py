@@ -56,6 +56,8 @@ def test_nobody_else_sees_them_whatever_they_know(market: Market, buyer: Buyer) 
     asked: tuple[tuple[Any, Actor, str], ...] = (
         (mine, other.actor, "case_not_found"),
         (mine, market.staff("owner"), "case_not_found"),
+        (mine, market.operator("analyst"), "case_not_found"),
+        (ShopCasePicture(**made.shop, picture_id=shown.picture_id), market.staff("packer"), "case_not_found"),
         (ShopCasePicture(**made.shop, picture_id=shown.picture_id), market.staff("owner", shop=market.other.shop_id), "case_not_found"),
         (
             ShopCasePicture(shop_id=market.other.shop_id, case_id=made.case, picture_id=shown.picture_id),

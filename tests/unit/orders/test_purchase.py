@@ -405,7 +405,7 @@ def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None
 
 
 def test_a_tracking_number_goes_with_the_buyer(market: Market) -> None:
-    """It leads to where the parcel went: everybody who sees the order reads it, on disk it is sealed, and it ends with the buyer."""
+    """It leads to where the parcel went: whoever follows the order reads it, on disk it is sealed, and it ends with the buyer."""
     tea = market.offer(5)
     buyer = market.buyer(2799)
     buyer.want(tea)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.backends.sandbox_carrier import DAY_MS, HOUR_MS, SandboxCarrier, days, journey
@@ -16,7 +17,7 @@ from yunduan.domains.orders.couriers import Couriers
 from yunduan.domains.orders.facts import OrderReceived, ParcelScanned
 from yunduan.domains.orders.model import EXTENSION_MS, HOME_MS
 from yunduan.domains.orders.parcels import ScanKind
-from yunduan.domains.orders.queries import OrderOf
+from yunduan.domains.orders.queries import OrderOf, ShopOrderOf
 from yunduan.domains.orders.receiving import AFTER_SCAN_MS, NOTICE_MS, ConfirmReceipt, ExtendReceipt
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.orders.tracking import (
@@ -110,7 +111,14 @@ def test_a_parcel_is_followed_and_its_delivery_brings_the_receipt(market: Market
     ]
     assert (mine.parcel, mine.carrier, mine.told, mine.arrived_at) == (1, "sandbox", True, began + DAY_MS)
     asked = ShopOrderTracking(shop_id=market.shop.shop_id, order_id=id)
-    assert market.world.ask(asked, actor=market.staff("service")) == (mine,)
+    assert market.world.ask(asked, actor=market.staff("service")) == market.world.ask(asked, actor=market.staff("owner")) == (mine,)
+    (theirs,) = market.world.ask(asked, actor=market.staff("finance"))
+    assert theirs == replace(mine, scans=tuple([replace(scan, place=None) for scan in mine.scans]))
+    shown = market.world.ask(ShopOrderOf(shop_id=market.shop.shop_id, order_id=id), actor=market.staff("finance"))
+    assert [(one.carrier, one.tracking) for one in shown.parcels] == [("sandbox", None)]
+    assert market.world.ask(OrderTracking(order_id=id), actor=market.operator("service")) == (mine,)
+    with pytest.raises(Refused, match="order_not_found"):
+        market.world.ask(OrderTracking(order_id=id), actor=market.operator("analyst"))
     assert [(fact.parcel, fact.scan) for fact in told(market, ParcelScanned)] == [(1, scan.kind.value) for scan in mine.scans]
     assert not market.holds("收件地址")
     assert not market.holds(FIRST_DAY)

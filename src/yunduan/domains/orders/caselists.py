@@ -10,6 +10,7 @@ from yunduan.domains.orders.casepictures import PictureId
 from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said, Shown
 from yunduan.domains.orders.model import OrderRefusal, Who
 from yunduan.domains.orders.queries.paging import PageSize, paged
+from yunduan.domains.orders.queries.seeing import is_shown
 from yunduan.kernel.ids import LAST, CaseId, OrderId, PersonId, ShopId, VariantId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
@@ -146,7 +147,7 @@ class Disputes(Query[CasePage]):
 def case_of(at: Asking, ask: CaseOf) -> CaseView:
     """To whom it is a case of their own, and to operators."""
     case = at.get(store.CASE, ask.case_id)
-    if case is None or not (at.actor.owns(case.buyer) or at.actor.operates()):
+    if case is None or not is_shown(at, case.buyer):
         raise Refused(CaseRefusal.NOT_FOUND)
     return _view(at, case, Who.BUYER if at.actor.owns(case.buyer) else Who.OPERATOR)
 

@@ -13,9 +13,10 @@ from yunduan.domains.identity.model import Vault
 from yunduan.domains.orders import cases, casework, images, store
 from yunduan.domains.orders.cases import PICTURES_MAX, Case, CaseEvent, CaseRefusal, Shown, Statement
 from yunduan.domains.orders.casework import CASE_REFUSALS
-from yunduan.domains.orders.commands import SERVES
+from yunduan.domains.orders.commands import GIVES_BACK, SERVES
 from yunduan.domains.orders.images import BYTES_MAX, ImageRefusal
 from yunduan.domains.orders.model import Who
+from yunduan.domains.orders.queries.seeing import is_shown
 from yunduan.domains.orders.steps import sealed
 from yunduan.kernel.ids import CaseId, ShopId
 from yunduan.kernel.messages import Command, Query
@@ -115,7 +116,7 @@ def _shown(tx: Tx, case: Case, who: Who, content: bytes, text: str) -> PictureSh
 def case_picture(at: Asking, ask: CasePicture) -> PictureContent:
     """To whom the case is shown."""
     case = at.get(store.CASE, ask.case_id)
-    if case is None or not (at.actor.owns(case.buyer) or at.actor.operates()):
+    if case is None or not is_shown(at, case.buyer):
         raise Refused(CaseRefusal.NOT_FOUND)
     return _content(at, case, ask.picture_id)
 
@@ -124,7 +125,7 @@ def case_picture(at: Asking, ask: CasePicture) -> PictureContent:
 def shop_case_picture(at: Asking, ask: ShopCasePicture) -> PictureContent:
     """Of this very shop."""
     case = at.get(store.CASE, ask.case_id)
-    if case is None or case.shop_id != ask.shop_id or not at.actor.serves(ask.shop_id):
+    if case is None or case.shop_id != ask.shop_id or not at.actor.serves(ask.shop_id, *GIVES_BACK):
         raise Refused(CaseRefusal.NOT_FOUND)
     return _content(at, case, ask.picture_id)
 

@@ -367,7 +367,7 @@ ROUTES = (
         f"{_SHOP_CASE}/pictures/{{picture_id}}",
         casepictures.ShopCasePicture,
         "shop:read",
-        _STAFF,
+        Owner.shop(*GIVES_BACK),
         summary="A picture of a case about an order of a shop",
     ),
     Route(

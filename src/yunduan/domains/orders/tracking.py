@@ -14,6 +14,7 @@ from yunduan.domains.orders import parcels, queries, store
 from yunduan.domains.orders.facts import ParcelScanned
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderState, Step, Who
 from yunduan.domains.orders.parcels import Scan, ScanKind, Watch
+from yunduan.domains.orders.queries.seeing import is_led
 from yunduan.domains.orders.receiving import arrived
 from yunduan.domains.orders.steps import moved, sealed
 from yunduan.kernel.ids import OrderId, ShopId
@@ -187,7 +188,10 @@ def _arrive(tx: Tx, order: Order, number: int, at: int) -> None:
 
 
 class ScanView(Struct, frozen=True, kw_only=True):
-    """What a carrier has told; `place` is nothing once the buyer has been erased, and empty when the carrier did not say."""
+    """What a carrier has told.
+
+    `place` is empty when the carrier did not say, and nothing to staff who do not follow it, and once the buyer has been erased.
+    """
 
     kind: ScanKind
     at: int
@@ -229,9 +233,13 @@ def shop_order_tracking(at: Asking, ask: ShopOrderTracking) -> tuple[Journey, ..
     return _journeys(at, queries.of_shop(at, ask.shop_id, ask.order_id))
 
 
+def _place(vault: Vault, order: Order, sealed: bytes) -> str | None:
+    return vault.unseal(order.buyer, sealed) if sealed else ""
+
+
 def _journeys(at: Asking, order: Order) -> tuple[Journey, ...]:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    gone = parcels.parcels_of(order)
+    gone, led = parcels.parcels_of(order), is_led(at, order)
     watched = at.get_many(store.WATCH, [(order.id, number) for number in range(1, len(gone) + 1)])
     return tuple(
         [
@@ -242,7 +250,7 @@ def _journeys(at: Asking, order: Order) -> tuple[Journey, ...]:
                 arrived_at=parcel.arrived_at,
                 scans=tuple(
                     [
-                        ScanView(kind=scan.kind, at=scan.at, place=vault.unseal(order.buyer, scan.sealed) if scan.sealed else "")
+                        ScanView(kind=scan.kind, at=scan.at, place=_place(vault, order, scan.sealed) if led else None)
                         for scan in store.scans_of(at, order.id, number)
                     ]
                 ),

@@ -18,7 +18,7 @@ from yunduan.domains.orders.model import (
 )
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.parcels import PiecesLeft
-from yunduan.domains.orders.queries.seeing import SHIPS, destination, line_notes_of, note_of, of_shop, seen
+from yunduan.domains.orders.queries.seeing import SHIPS, destination, is_led, line_notes_of, note_of, of_shop, seen
 from yunduan.domains.orders.sources import PiecesAt
 from yunduan.kernel.ids import (
     CaseId,
@@ -42,7 +42,10 @@ class ParcelLine(Struct, frozen=True, kw_only=True):
 
 
 class ParcelView(Struct, frozen=True, kw_only=True):
-    """A parcel, by its number in the order, from 1; `tracking` is nothing once the buyer has been erased."""
+    """A parcel, by its number in the order, from 1.
+
+    `tracking` leads to where it goes: it is nothing to staff who do not follow it, and once the buyer has been erased.
+    """
 
     parcel: int
     carrier: str
@@ -188,12 +191,13 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
 
 def _parcels(at: Asking, order: Order, agreed: Terms) -> tuple[ParcelView, ...]:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
+    led = is_led(at, order)
     return tuple(
         [
             ParcelView(
                 parcel=number,
                 carrier=parcel.carrier,
-                tracking=vault.unseal(order.buyer, parcel.tracking),
+                tracking=vault.unseal(order.buyer, parcel.tracking) if led else None,
                 shipped_at=parcel.shipped_at,
                 arrived_at=parcel.arrived_at,
                 location_id=parcel.location_id,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from yunduan.domains.identity.model import Postal, ShopRole, Vault
+from yunduan.domains.identity.model import OperatorRole, Postal, ShopRole, Vault
 from yunduan.domains.orders import store
 from yunduan.domains.orders.model import (
     LineNote,
@@ -12,6 +12,7 @@ from yunduan.domains.orders.model import (
 )
 from yunduan.kernel.ids import (
     OrderId,
+    PersonId,
     ShopId,
 )
 from yunduan.kernel.refusals import Refused
@@ -20,13 +21,27 @@ from yunduan.runtime.transaction import Asking
 
 SHIPS = (ShopRole.OWNER, ShopRole.MANAGER, ShopRole.PACKER)
 """Who in a shop sees where a parcel goes."""
+FOLLOWS = (*SHIPS, ShopRole.SERVICE)
+"""Who in a shop follows parcels on their way: who ships, and who answers buyers."""
+LOOKS_INTO = (OperatorRole.ADMIN, OperatorRole.SERVICE, OperatorRole.RISK, OperatorRole.FINANCE)
+"""Which operators look at single orders and cases; an analyst looks at many, and at nobody's in particular."""
 _postal = msgspec.json.Decoder(Postal).decode
 _line_notes = msgspec.json.Decoder(tuple[LineNote, ...]).decode
 
 
+def is_shown(at: Asking, buyer: PersonId) -> bool:
+    """Whether somebody's orders and cases are shown to whoever asks: to themselves, and to operators who answer for what goes wrong."""
+    return at.actor.owns(buyer) or at.actor.operates(*LOOKS_INTO)
+
+
+def is_led(at: Asking, order: Order) -> bool:
+    """Whether whoever asks may know what leads to where an order goes: its parcels' numbers, and where they are seen."""
+    return is_shown(at, order.buyer) or at.actor.serves(order.shop_id, *FOLLOWS)
+
+
 def seen(at: Asking, order: Order | None) -> Order:
     """An order that its buyer, or an operator, asks for."""
-    if order is None or not (at.actor.owns(order.buyer) or at.actor.operates()):
+    if order is None or not is_shown(at, order.buyer):
         raise Refused(OrderRefusal.NOT_FOUND)
     return order
 
