@@ -9,11 +9,10 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.model import Offer
 from yunduan.domains.orders import parcels
-from yunduan.domains.orders.model import HOME_MS, QUANTITY_MAX, Order, OrderRefusal, OrderState, Terms, Who
+from yunduan.domains.orders.model import HOME_MS, QUANTITY_MAX, Order, OrderRefusal, OrderState, Terms, Who, half_up
 from yunduan.domains.orders.model import hold_of as order_hold
-from yunduan.domains.orders.taxes import SHIPPING_TAX_CLASS
 from yunduan.kernel.ids import CaseId, HoldId, OrderId, PersonId, RefundId, ShopId, VariantId, sibling
-from yunduan.kernel.money import Money, share, split
+from yunduan.kernel.money import Money, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
 CASES_MAX = 16
@@ -502,34 +501,51 @@ def lines_of(lines: Sequence[CaseLine]) -> tuple[tuple[VariantId, int], ...]:
 def worth(order: Order, agreed: Terms) -> dict[VariantId, tuple[int, int]]:
     """Of each variant of an order: how many pieces it has, and what its buyer paid for them all, to the last unit.
 
-    What was paid for sending belongs to no line; what was taken off, and taxes that were added, are divided by the lines' prices.
+    What was paid for sending belongs to no line. What was taken off is divided by the lines' prices; what was added to a line is its own.
     """
-    added = sum([tax.amount for tax in agreed.taxes if not tax.included and tax.of == SHIPPING_TAX_CLASS])
-    goods = Money(amount=order.total - agreed.shipping - added, currency=order.currency)
+    added: dict[str, int] = {}
+    for tax in agreed.taxes:
+        added[tax.of] = added.get(tax.of, 0) + (0 if tax.included else tax.amount)
+    goods = Money(amount=order.total - agreed.shipping - sum(added.values()), currency=order.currency)
     found: dict[VariantId, tuple[int, int]] = {}
     for item, part in zip(agreed.items, split(goods, [item.amount for item in agreed.items]), strict=True):
-        pieces, paid = found.get(item.variant_id, (0, 0))
+        pieces, paid = found.get(item.variant_id, (0, added.get(item.variant_id, 0)))
         found[item.variant_id] = pieces + item.quantity, paid + part.amount
     return found
 
 
-def most(order: Order, agreed: Terms, lines: Sequence[tuple[VariantId, int]], reason: Reason, before: Mapping[VariantId, int]) -> int:
+def between(paid: tuple[int, int], first: int, quantity: int) -> int:
+    """What so many pieces of a variant are worth when `first` others come before them: together all of them come to what was paid."""
+    pieces, whole = paid
+    return half_up(whole, parts=first + quantity, of=pieces) - half_up(whole, parts=first, of=pieces)
+
+
+def most(
+    order: Order,
+    agreed: Terms,
+    lines: Sequence[tuple[VariantId, int]],
+    reason: Reason,
+    *,
+    before: Mapping[VariantId, int],
+    of_rest: Mapping[VariantId, int],
+) -> int:
     """What can be given back for some pieces at most; refuses pieces that were not bought, or were given back `before`.
 
-    What was paid for sending goes back as well when nothing of the order is left to the buyer, unless the goods have left and
-    only the buyer's mind has changed. Never more than is left of the order.
+    Of those some may be `of_rest`, which was called off since: they are not among what was sold. What was paid for sending goes back as
+    well when nothing of the order is left to the buyer, unless the goods have left and only the buyer's mind has changed. Never more than
+    is left of the order.
     """
     paid, sold = worth(order, agreed), parcels.sold_for_good(order, agreed.items)
+    if order.progress.is_short:
+        sold = {variant_id: pieces + of_rest.get(variant_id, 0) for variant_id, pieces in sold.items()}
     amount = 0
     for variant_id, quantity in lines:
         if variant_id not in paid:
             raise Refused(OrderRefusal.ITEM_NOT_FOUND, "not bought with this order")
-        pieces, whole = paid[variant_id]
         first = before.get(variant_id, 0)
         if first + quantity > sold.get(variant_id, 0):
-            raise Refused(CaseRefusal.PIECES, f"{sold.get(variant_id, 0) - first} of {variant_id}")
-        price = Money(amount=whole, currency=order.currency)
-        amount += share(price, parts=first + quantity, of=pieces).amount - share(price, parts=first, of=pieces).amount
+            raise Refused(CaseRefusal.PIECES, f"{max(0, sold.get(variant_id, 0) - first)} of {variant_id}")
+        amount += between(paid[variant_id], first, quantity)
     asked = dict(lines)
     keeps = any(asked.get(variant_id, 0) + before.get(variant_id, 0) < pieces for variant_id, pieces in sold.items())
     if not keeps and (reason is not Reason.CHANGED_MIND or order.state is OrderState.PAID):

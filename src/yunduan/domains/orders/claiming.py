@@ -30,6 +30,7 @@ from yunduan.domains.orders.exchanging import EXCHANGE_REFUSALS
 from yunduan.domains.orders.facts import CaseOpened
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState, Step, Who
+from yunduan.domains.orders.rest import claimed_of_rest
 from yunduan.domains.orders.shipping import Carrier, Tracking
 from yunduan.domains.orders.steps import STEP_REFUSALS, of_buyer, sealed
 from yunduan.kernel.ids import CaseId, LocationId, OrderId, ShopId, VariantId
@@ -182,9 +183,9 @@ def open_case(tx: Tx, ask: OpenCase) -> CaseStands:
 
 def _askable(tx: Tx, order: Order, ask: OpenCase, lines: tuple[tuple[str, int], ...]) -> Money:
     """What is asked, or all that can be; refuses more than that."""
-    earlier = tx.get_many(store.CASE, [cases.case_id_of(order.id, number) for number in range(order.progress.cases)])
-    before = cases.claimed_before(earlier.values())
-    most = cases.most(order, store.terms(order), lines, ask.reason, before)  # type: ignore[arg-type] # ids are texts
+    earlier, agreed = store.cases_of(tx, order), store.terms(order)
+    before, of_rest = cases.claimed_before(earlier), claimed_of_rest(order, agreed, earlier)
+    most = cases.most(order, agreed, lines, ask.reason, before=before, of_rest=of_rest)  # type: ignore[arg-type] # ids are texts
     left = Money(amount=most, currency=order.currency)
     return cases.checked(left if ask.amount is None else ask.amount, left)
 

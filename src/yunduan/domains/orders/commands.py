@@ -40,6 +40,7 @@ from yunduan.domains.orders.model import (
 )
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.receiving import on_its_way
+from yunduan.domains.orders.rest import worth_of_rest
 from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer, of_shop, sealed
 from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow
 from yunduan.domains.payments.methods import SlowAmong, hold_ms
@@ -427,7 +428,7 @@ class CancelOrder(
 ):
     """Call an order off before it is shipped: everything that was paid goes back. An unpaid one takes its whole checkout with it.
 
-    Where a part has left, the rest is called off: of what is left of the money, the part goes back that was paid for the rest.
+    Where a part has left, the rest is called off: what was paid for it goes back, as far as a case has not given it back already.
     """
 
     order_id: OrderId
@@ -494,14 +495,14 @@ def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
 
 
 def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
-    """End the part of an order that has not left: its share of the money goes back, its stock is free again, the rest is on its way.
+    """End the part of an order that has not left: what was paid for it goes back, its stock is free again, the rest is on its way.
 
     Where that is all that is left of it, the whole order ends. Where the marketplace paid all of it, nothing can come back in part: nobody
     may call a part off, and what time calls off is left to the operators.
     """
     agreed = store.terms(order)
     rest = parcels.unshipped(order, agreed.items)
-    amount = parcels.worth_of(order, agreed, rest)
+    amount = worth_of_rest(order, agreed, store.cases_of(tx, order))
     refund = Money(amount=amount, currency=order.currency)
     if agreed.promoted and not order.total and who is not Who.CLOUD:
         raise Refused(OrderRefusal.NOT_A_REFUND, "nothing was paid", figures=LeftToRefund(left=refund))

@@ -1,11 +1,11 @@
-"""Parcels: what of an order is in which, what has not left and what that is worth when it is called off, and what is told of them."""
+"""Parcels: what of an order is in which, what has not left, and what is told of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
 
-from yunduan.domains.orders.model import Order, OrderRefusal, PackedLine, Parcel, SoldItem, Terms, half_up
+from yunduan.domains.orders.model import Order, OrderRefusal, PackedLine, Parcel, SoldItem
 from yunduan.kernel.ids import OrderId, VariantId
 from yunduan.kernel.refusals import Refused
 
@@ -103,26 +103,6 @@ def left_to_ship(order: Order, items: Sequence[SoldItem], lines: Sequence[Packed
             raise Refused(OrderRefusal.EXCEEDS_UNSHIPPED, "more than is left to ship", figures=figures)
         left[line.variant_id] -= line.quantity
     return {id: pieces for id, pieces in left.items() if pieces}
-
-
-def worth_of(order: Order, agreed: Terms, pieces: Mapping[VariantId, int]) -> int:
-    """What comes back when these pieces are called off: of what is left of the order, the share that they had in its total, half up.
-
-    Their share in the total is their part of what was paid for the goods, by price, with the taxes that were added to it. Shipping
-    has no part in it: something has left.
-    """
-    goods = sum([item.amount for item in agreed.items])
-    paid = goods - sum([discount.amount for discount in agreed.discounts])
-    bought, missing, rest = _pieces(agreed.items), 0, dict(pieces)
-    for item in agreed.items:
-        part = min(item.quantity, rest.get(item.variant_id, 0))
-        rest[item.variant_id] = rest.get(item.variant_id, 0) - part
-        missing += item.price * part
-    share = half_up(paid, parts=missing, of=goods) if goods else 0
-    for id, part in pieces.items():
-        added = sum([tax.amount for tax in agreed.taxes if tax.of == id and not tax.included])
-        share += half_up(added, parts=part, of=bought[id])
-    return half_up(order.left, parts=min(share, order.total), of=order.total) if order.total else 0
 
 
 def _pieces(items: Sequence[SoldItem]) -> dict[VariantId, int]:

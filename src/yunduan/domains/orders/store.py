@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said, Shown
+from yunduan.domains.orders.cases import DEADLINES_MS, Case, CaseEvent, CaseState, Details, Said, Shown, case_id_of
 from yunduan.domains.orders.dispatch import DispatchMark
 from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases
 from yunduan.domains.orders.model import (
@@ -448,6 +448,11 @@ def by_state(reader: Reader) -> list[tuple[str, str, int, int]]:
 
 
 # Cases
+
+
+def cases_of(at: Asking, order: Order) -> list[Case]:
+    """Every case about an order, the first first."""
+    return list(at.get_many(CASE, [case_id_of(order.id, number) for number in range(order.progress.cases)]).values())
 
 
 def said_in(at: Asking, case: Case) -> list[Said]:
