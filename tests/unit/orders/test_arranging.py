@@ -13,6 +13,8 @@ from yunduan.domains.orders.facts import OrderRedirected
 from yunduan.domains.orders.model import ABROAD_MS, LineNote
 from yunduan.domains.orders.queries import OrderOf, OrderView, ShopOrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.taxes import TaxedClass, TaxEntry
+from yunduan.domains.orders.taxing import SetTaxes
 from yunduan.kernel.ids import OrderId, VariantId
 from yunduan.kernel.refusals import Refused
 
@@ -98,6 +100,31 @@ def test_another_region_has_to_cost_what_was_agreed(market: Market, buyer: Buyer
     templates(market, zone(2000, china))
     market.world.send(RedirectOrder(order_id=id, address_id=buyer.move_to("浙江省")), actor=buyer.actor)
     market.assert_refused("shipping_differs", RedirectOrder(order_id=id, address_id=buyer.move_to("江苏")), buyer.actor)
+
+
+def test_another_region_has_to_have_the_same_taxes(market: Market, buyer: Buyer) -> None:
+    """What 上海 adds was not paid for; the way back is refused alike, what is not taxed goes anywhere, and so does what has the same."""
+    for region, name, rate_ppm in (("", "VAT", 50_000), ("上海", "LOCAL", 200_000)):
+        entry = TaxEntry(tax_class=TaxedClass.STANDARD, rate_ppm=rate_ppm, name=name)
+        market.world.send(SetTaxes(country="CN", region=region, included=False, taxes=(entry,)), actor=market.operator("finance"))
+    tea, book = market.offer(5, 10_000), market.offer(5, 10_000, tax_class="exempt")
+    buyer.want(tea)
+    assert buyer.total() == 11_340
+    id, there = buyer.buy().orders[0].order_id, buyer.move_to("上海")
+    market.assert_refused("taxes_differ", RedirectOrder(order_id=id, address_id=there), buyer.actor)
+    with pytest.raises(Refused) as no:
+        market.world.send(RedirectOrder(order_id=id, address_id=there), actor=buyer.actor)
+    assert no.value.figures == {"here": {"amount": 540, "currency": "CNY"}, "there": {"amount": 2700, "currency": "CNY"}}
+    buyer.want(tea)
+    assert buyer.total() == 13_500
+    taxed = buyer.buy().orders[0].order_id
+    home = buyer.move_to("江苏")
+    market.assert_refused("taxes_differ", RedirectOrder(order_id=taxed, address_id=home), buyer.actor)
+    market.world.send(RedirectOrder(order_id=id, address_id=home), actor=buyer.actor)
+    buyer.want(book)
+    free = buyer.buy().orders[0].order_id
+    market.world.send(RedirectOrder(order_id=free, address_id=there), actor=buyer.actor)
+    assert seen(market, buyer, id).total.amount == 11_340
 
 
 def test_the_receipt_of_what_was_redirected_is_reckoned_by_where_it_goes(market: Market, buyer: Buyer) -> None:

@@ -12,8 +12,9 @@ from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import model, queries, store
 from yunduan.domains.orders.commands import PACKS, SERVES
 from yunduan.domains.orders.facts import OrderRedirected
-from yunduan.domains.orders.model import PLAIN, CartLine, Order, OrderRefusal, Step, Who
+from yunduan.domains.orders.model import PLAIN, CartLine, Order, OrderRefusal, Step, Terms, Who
 from yunduan.domains.orders.steps import STEP_REFUSALS, marked, moved, of_buyer, of_shop, sealed
+from yunduan.domains.orders.taxes import Tax, Taxes, TaxRules
 from yunduan.kernel.ids import AddressId, OrderId, ShopId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
@@ -34,6 +35,13 @@ class ShippingNow(Struct, frozen=True, kw_only=True):
     now: Money
 
 
+class TaxesThere(Struct, frozen=True, kw_only=True):
+    """What is taken where the order was to go, and where it would."""
+
+    here: Money
+    there: Money
+
+
 class Redirected(Struct, frozen=True, kw_only=True):
     """The order goes to the other address now."""
 
@@ -45,6 +53,7 @@ class RedirectOrder(
     refuses={
         *STEP_REFUSALS,
         OrderRefusal.SHIPPING_DIFFERS,
+        OrderRefusal.TAXES_DIFFER,
         OrderRefusal.COUNTRY_DIFFERS,
         IdentityRefusal.ADDRESS_NOT_FOUND,
         CatalogRefusal.TEMPLATE_NOT_FOUND,
@@ -52,7 +61,7 @@ class RedirectOrder(
         *RerouteStock.refuses,
     },
 ):
-    """Have an order sent to another of one's addresses, as long as nothing of it has left and shipping costs the same.
+    """Have an order sent to another of one's addresses, as long as nothing of it has left and shipping and taxes are the same.
 
     The address is copied as it is now: what becomes of it in the book later changes nothing. Its stock is held where it is sent there from.
     """
@@ -77,7 +86,7 @@ class NoteOrder(Command[MemoKept], refuses={OrderRefusal.NOT_FOUND}):
 
 @handles(RedirectOrder)
 def redirect_order(tx: Tx, ask: RedirectOrder) -> Redirected:
-    """Shipping is reckoned by country and region: within one region anything goes, into another it has to cost what was agreed."""
+    """Shipping and taxes are reckoned by country and region: within one region anything goes, into another they have to be the same."""
     order = of_buyer(tx, ask.order_id)
     model.after(order.id, order.state, Step.REDIRECT, Who.BUYER)
     address = tx.ask(SealedAddressOf(person_id=order.buyer, address_id=ask.address_id))
@@ -89,13 +98,14 @@ def redirect_order(tx: Tx, ask: RedirectOrder) -> Redirected:
 
 
 def _check(tx: Tx, order: Order, address: SealedAddress) -> None:
-    """Taxes are the country's, and duties those of the way there: another country is another order."""
+    """Duties are those of the way there: another country is another order."""
     before = queries.destination(tx, order)
     if before is None or before.country != address.country:
         raise Refused(OrderRefusal.COUNTRY_DIFFERS, address.country)
     if region_of(before.country, before.region) == address.region:
         return
     agreed = store.terms(order)
+    _check_taxes(tx, order, agreed, address, region_of(before.country, before.region) or "")
     offers = tx.ask(OffersOf(variant_ids=tuple({item.variant_id for item in agreed.items})))
     lines = [
         (CartLine(item.variant_id, item.quantity, order.placed_at, item.price, order.currency), offers[item.variant_id])
@@ -105,6 +115,22 @@ def _check(tx: Tx, order: Order, address: SealedAddress) -> None:
     if cost != agreed.shipping:
         now, then = (Money(amount=amount, currency=order.currency) for amount in (cost, agreed.shipping))
         raise Refused(OrderRefusal.SHIPPING_DIFFERS, f"{now} there, {then} was agreed", figures=ShippingNow(agreed=then, now=now))
+
+
+def _check_taxes(tx: Tx, order: Order, agreed: Terms, address: SealedAddress, before: str) -> None:
+    """Refuse a region in which other taxes would be on the order than in the one before, both as of now."""
+    tables: Taxes = tx.port(Taxes)  # type: ignore[type-abstract] # a port is found by its protocol
+    here, there = (_taxed(order, agreed, tables.rules(tx, address.country, region)) for region in (before, address.region))
+    if here != there:
+        now, then = (Money(amount=sum([tax.amount for tax in taxes]), currency=order.currency) for taxes in (there, here))
+        raise Refused(OrderRefusal.TAXES_DIFFER, f"{now} there, {then} here", figures=TaxesThere(here=then, there=now))
+
+
+def _taxed(order: Order, agreed: Terms, rules: TaxRules) -> tuple[Tax, ...]:
+    return model.priced(
+        agreed.items, shop_id=order.shop_id, name="", name_en="", currency=order.currency, shipping=agreed.shipping, taxed=rules,
+        commission_ppm=agreed.commission_ppm, offered=agreed.discounts,
+    ).taxes  # fmt: skip
 
 
 @handles(NoteOrder)

@@ -52,6 +52,10 @@ class OrderRefusal(RefusalCode):
         "shipping_differs",
         "Shipping there costs another sum than was agreed; `figures` say which. Call the order off and buy anew.",
     )
+    TAXES_DIFFER = (
+        "taxes_differ",
+        "Other taxes are taken there than where it was to go; `figures` say how much. Call the order off and buy anew.",
+    )
     COUNTRY_DIFFERS = "country_differs", "An order goes to no other country than was agreed. Call it off and buy anew."
     PRICE_OUT_OF_RANGE = "new_price_out_of_range", "A new price takes no more off the goods than they cost, and leaves something to pay."
     NO_OFFER = "no_price_offered", "The shop has offered no other price, or the order does not wait for its payment any more."
