@@ -1,6 +1,7 @@
 """What a chargeback does to an order, in each state that it can be in: it stands still, goes on, or has ended."""
 
 import pytest
+from msgspec.structs import replace
 
 from unit.orders.casebook import DAY_MS, Claim
 from unit.orders.market import Buyer, Market, channel, wallet, yuan
@@ -10,7 +11,7 @@ from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.cases import CaseKind, CaseState
 from yunduan.domains.orders.claiming import AgreeToCase
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
-from yunduan.domains.orders.dispatch import dispatch_by
+from yunduan.domains.orders.dispatch import dispatch_by, stood_ms
 from yunduan.domains.orders.dispatching import WaitLonger
 from yunduan.domains.orders.disputes import RuleCase
 from yunduan.domains.orders.exchanging import SendReplacement
@@ -220,6 +221,14 @@ def test_what_stood_still_has_as_much_longer_to_leave(market: Market, buyer: Buy
     assert order(market, id).state is OrderState.CANCELLED
     market.world.settle()
     market.assert_balanced()
+
+
+def test_of_what_was_contested_before_that_was_kept_only_a_tenth_is_added(market: Market, buyer: Buyer) -> None:
+    """Nobody knows since when it has stood still."""
+    kept = order(market, bought(market, buyer))
+    now, settings = market.world.clock.wall_ms(), OrderSettings()
+    times = [stood_ms(replace(kept, progress=replace(kept.progress, contested_at=at)), settings, now=now) for at in (0, now - DAY_MS)]
+    assert times == [3 * DAY_MS, 4 * DAY_MS]
 
 
 def test_a_buyer_who_waits_longer_adds_to_it(market: Market, buyer: Buyer) -> None:

@@ -37,7 +37,8 @@ def dispatch_by(order: Order, settings: OrderSettings) -> int:
 def stood_ms(order: Order, settings: OrderSettings, *, now: int) -> int:
     """How much longer it has to leave when nothing is contested any more: as long as it stood still, and enough to be reminded again."""
     progress = order.progress
-    return progress.stood_ms + now - progress.contested_at + warned_ms(settings)
+    since = progress.contested_at or now  # of one that was contested before that was kept, nobody knows
+    return progress.stood_ms + now - since + warned_ms(settings)
 
 
 def may_wait_longer(order: Order) -> bool:
