@@ -1,8 +1,9 @@
 """Runs the simulator, the kills and the power losses at release size.
 
-`soak.py [--operations N] [--kills N] [--cuts N] [--minutes M] [--seed S]`
+`soak.py [--operations N] [--kills N] [--cuts N] [--minutes M] [--seed S] [--record FILE]`
 
-Prints what it does as it goes; ends at the first violation with the seed that replays it, or when the time is up.
+Prints what it does as it goes; ends at the first violation with the seed that replays it, or when the time is up. Every run of the
+simulator is a line of the record, with its commit; run again, it goes on with the next seed until the commit has so many operations.
 """
 
 import argparse
@@ -15,15 +16,13 @@ from pathlib import Path
 
 from yunduan.testing.checkers import ViolationError
 from yunduan.testing.siege import Siege
-from yunduan.testing.simulator import Simulation, silence
-from yunduan.testing.trade import TradeSimulation
+from yunduan.testing.simulator import silence
+from yunduan.testing.soaking import Record, Run, commit_of, soak
 
 OPERATIONS, KILLS, CUTS = 10_000_000, 1_000, 500
 EACH_S = 5.0
 KILLS_AT_ONCE, CUTS_AT_ONCE = 50, 40
-OPERATIONS_A_SEED = 2_000
-PURCHASES_EACH = 4
-"""One run in so many is of the real domains, which take longer."""
+RECORD = Path("soak.jsonl")
 
 
 def main() -> None:
@@ -33,13 +32,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--cuts", type=int, default=CUTS)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop each part after so long")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**9))
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**9), help="where a record of this commit begins")
+    parser.add_argument("--record", type=Path, default=RECORD)
     options = parser.parse_args()
     silence()
     shared = Path("/dev/shm")  # the simulator's disk is its own: its files may live in memory
     try:
         with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
-            simulate(options.seed, options.operations, options.minutes * 60, Path(folder))
+            record = Record(options.record, commit_of(Path(__file__).parent))
+            simulate(record, options.seed, options.operations, options.minutes * 60, Path(folder))
         with tempfile.TemporaryDirectory() as folder:
             besiege(options.seed, options.kills, options.cuts, options.minutes * 60, Path(folder))
     except ViolationError as violation:
@@ -47,18 +48,22 @@ def main() -> None:
         sys.exit(1)
 
 
-def simulate(seed: int, operations: int, seconds: float, folder: Path) -> None:
-    """Seed after seed, until so many operations or so long."""
+def simulate(record: Record, seed: int, operations: int, seconds: float, folder: Path) -> None:
+    """From where the record ends, until so many operations or so long."""
     started = told = time.monotonic()
-    done = runs = 0
-    while done < operations and time.monotonic() - started < seconds:
-        kind = TradeSimulation if runs % PURCHASES_EACH == 0 else Simulation
-        done += kind(seed + runs, folder / str(runs), operations=OPERATIONS_A_SEED).run().operations
-        runs += 1
+    before = record.operations
+
+    def watch(run: Run) -> None:
+        nonlocal told
         if time.monotonic() - told > EACH_S:
             told = time.monotonic()
-            print(f"simulator: seed {seed + runs - 1}, {done:,} of {operations:,} operations, {done / (told - started):,.0f}/s", flush=True)
-    print(f"simulator: {done:,} operations in {runs} runs from seed {seed}, no violation", flush=True)
+            rate = (record.operations - before) / (told - started)
+            print(f"simulator: seed {run.seed}, {record.operations:,} of {operations:,} operations, {rate:,.0f}/s", flush=True)
+
+    try:
+        soak(record, folder, operations=operations, seconds=seconds, seed=seed, watch=watch)
+    finally:
+        print(record.summary(), flush=True)
 
 
 def besiege(seed: int, kills: int, cuts: int, seconds: float, folder: Path) -> None:

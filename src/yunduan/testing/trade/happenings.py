@@ -44,7 +44,7 @@ _HAPPENS: Mapping[str, Callable[[Fact], bool]] = {
 def count(told: Iterable[Told], facts: Iterable[Fact]) -> Counter[str]:
     """How often each has happened."""
     found: Counter[str] = Counter()
-    for how, fact in zip(told, facts, strict=True):
+    for how, fact in zip(told, facts, strict=False):
         found.update([name for name, is_it in _HAPPENS.items() if is_it(fact)])
         if isinstance(fact, PayoutBegun) and fact.owner.startswith("shp_") and not is_asked_by_people(how.cause):
             found["a plan pays a shop out"] += 1

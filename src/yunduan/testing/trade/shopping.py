@@ -1,7 +1,10 @@
 """What buyers do: they fill carts, check out and pay; and people come, and move."""
 
+from enum import StrEnum
+
 import msgspec
 
+from yunduan.domains.catalog.model import CatalogRefusal
 from yunduan.domains.identity.commands import AddAddress, RegisterPerson
 from yunduan.domains.orders.commands import (
     AddToCart,
@@ -23,6 +26,7 @@ from yunduan.runtime.answers import Answered
 from yunduan.testing.people import Asked
 from yunduan.testing.trade.founding import HOME, yuan
 from yunduan.testing.trade.shoppers import Bought, Drawn, Draws, Learns, Shoppers
+from yunduan.testing.trade.stocking import sending_everywhere
 
 
 def _want(it: Shoppers) -> Drawn:
@@ -35,14 +39,27 @@ def _buy(it: Shoppers) -> Drawn:
         return None
     try:
         total = it.cloud.ask(PreviewCheckout(address_id=address), actor=actor).total.amount
-    except (Refused, FaultError) as no:
-        return _too_many(it, actor, address) if isinstance(no, Refused) and no.code is OrderRefusal.BUYER_LIMIT else None
+    except FaultError:
+        return None
+    except Refused as no:
+        return _not_to_be_had(it, no.code, actor, address)
     by_wallet = it.chance.randrange(1, total) if it.chance.random() < 0.2 else total if it.chance.random() < 0.6 else 0
     tenders = [Tender(kind=TenderKind.WALLET, amount=yuan(by_wallet))] if by_wallet else []
     if by_wallet < total:
         method = "slip" if it.chance.random() < 0.3 else ""
         tenders.append(Tender(kind=TenderKind.CHANNEL, amount=yuan(total - by_wallet), channel="sandbox", method=method))
     return Checkout(address_id=address, total=yuan(total), tenders=tuple(tenders)), actor
+
+
+def _not_to_be_had(it: Shoppers, code: StrEnum, actor: Actor, address: AddressId) -> Drawn:
+    """They want less, or ask the shop why it does not send what it has."""
+    if code is OrderRefusal.BUYER_LIMIT:
+        return _too_many(it, actor, address)
+    if code is CatalogRefusal.REGION_NOT_SERVED:
+        return sending_everywhere(it)
+    if code is OrderRefusal.CART_EMPTY:
+        return None
+    return RemoveFromCart(variant_id=it.chance.choice(it.market.variants)), actor
 
 
 def _too_many(it: Shoppers, actor: Actor, address: AddressId) -> Drawn:

@@ -33,4 +33,10 @@ def _say_which_sends(it: Shoppers) -> Drawn:
     return SetSources(shop_id=it.market.shop.shop_id, sources=sources, splits=it.chance.random() < 0.7), it.staff
 
 
-STOCKING: Draws = ((_count, 5), (_move, 5), (_say_which_sends, 2))
+def sending_everywhere(it: Shoppers) -> Drawn:
+    """Both locations, wherever it goes."""
+    sources = tuple(Source(location_id=location) for location in it.market.locations)
+    return SetSources(shop_id=it.market.shop.shop_id, sources=sources), it.staff
+
+
+STOCKING: Draws = ((_count, 8), (_move, 5), (_say_which_sends, 2))
