@@ -69,6 +69,9 @@ _AFTER_A_REFUND = ("refund_arrived", "refund_diverted")
 _OF_A_REFUND = {*_AFTER_A_REFUND, "order_refunded", "sale_refunded"}
 
 
+SCANS = {"delivered": ("order_delivered",), "returned": ("order_came_back", "sale_came_back")}
+
+
 def _if(holds: bool, kind: str, subject: str) -> list[Cause]:
     return [(kind, subject)] if holds else []
 
@@ -125,7 +128,7 @@ _CASE = {
 }
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid_late" if it.late else "order_paid", it.order_id)],
-    ParcelScanned: lambda it: _if(it.scan == "delivered", "order_delivered", it.order_id),
+    ParcelScanned: lambda it: [(kind, it.order_id) for kind in SCANS.get(it.scan, ())],
     OrderRedirected: lambda it: [("sale_redirected", it.order_id)],
     PriceOffered: lambda it: [("order_repriced", it.order_id)],
     OrderChargedBack: lambda it: [("order_charged_back", it.order_id), ("sale_charged_back", it.order_id)],

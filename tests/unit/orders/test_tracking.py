@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.backends.sandbox_carrier import DAY_MS, HOUR_MS, SandboxCarrier, days, journey
 from yunduan.domains.identity.commands import ErasePerson
+from yunduan.domains.notices.queries import MyNotices
 from yunduan.domains.orders.cases import CaseKind, CaseLine, Reason
 from yunduan.domains.orders.claiming import OpenCase, WithdrawCase
 from yunduan.domains.orders.commands import DeclineOrder, RefundOrder
@@ -32,6 +33,7 @@ from yunduan.domains.orders.tracking import (
     Saying,
     ShopOrderTracking,
 )
+from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import OrderId, ShopId
 from yunduan.kernel.refusals import BrokenError, Refused
 from yunduan.runtime.clock import SeededEntropy
@@ -362,6 +364,71 @@ def test_a_parcel_that_is_lost_is_not_asked_about_for_ever(market: Market, buyer
     ((asked,),) = market.world.rows("SELECT asked FROM parcel_watch WHERE parcel = 1")
     market.world.send(report(line, asked))
     assert dict(market.world.rows("SELECT parcel, next_at FROM parcel_watch")) == {1: 0, 2: 0}
+
+
+def came_back(market: Market, buyer: Buyer) -> OrderId:
+    """One of two pieces was delivered, the other has gone back to the shop."""
+    id = placed(market, buyer, 2)
+    pack(market, id, 1, FIRST_DAY)
+    pack(market, id, 1, "BACK1")
+    market.world.pass_time(5 * DAY_MS)
+    return id
+
+
+def test_what_has_gone_back_to_the_shop_is_not_received_by_itself(market: Market, buyer: Buyer) -> None:
+    """Buyer and packers are told; time changes nothing, the buyer's own word does."""
+    id = came_back(market, buyer)
+    view = market.world.ask(OrderOf(order_id=id), actor=buyer.actor)
+    assert (view.receive_by, view.may_extend) == (0, False)
+    market.world.settle()
+    for person, notice in ((buyer.person, "order_came_back"), (market.owner, "sale_came_back")):
+        kinds = [one.kind.value for one in market.world.ask(MyNotices(limit=50), actor=Actor(person=person)).items]
+        assert kinds.count(notice) == 1
+    market.world.pass_time(60 * DAY_MS)
+    assert (market.state(id), market.earned()) == ("shipped", 0)
+    market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
+    assert market.state(id) == "received"
+    market.assert_balanced()
+
+
+@pytest.mark.parametrize("by", ["withdrawn", "agreed", "refunded"])
+def test_what_has_gone_back_is_waited_for_again_once_it_is_settled(by: str, market: Market, buyer: Buyer) -> None:
+    """The buyer has been heard about it in a case, whatever came of that, or has the price of it; a smaller gift settles nothing."""
+    id = came_back(market, buyer)
+    if by == "refunded":
+        for amount, due in ((1998, 0), (1, market.world.clock.wall_ms() + HOME_MS)):
+            ask = RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(amount))
+            market.world.send(ask, actor=market.staff("owner"))
+            assert market.world.ask(OrderOf(order_id=id), actor=buyer.actor).receive_by == due
+    else:
+        lines = (CaseLine(variant_id=market.variants(id)[0], quantity=1),)
+        opened = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.NOT_ARRIVED, lines=lines)
+        case = market.world.send(opened, actor=buyer.actor).case_id
+        if by == "agreed":
+            market.world.pass_time(3 * DAY_MS)
+        else:
+            market.world.send(WithdrawCase(case_id=case), actor=buyer.actor)
+    due = market.world.clock.wall_ms() + HOME_MS
+    assert market.world.ask(OrderOf(order_id=id), actor=buyer.actor).receive_by == due
+    wait_until(market, due - 1)
+    assert market.state(id) == "shipped"
+    wait_until(market, due)
+    assert market.state(id) == "received"
+    market.assert_balanced()
+
+
+def test_a_case_from_before_does_not_speak_for_what_has_gone_back_since(market: Market, buyer: Buyer) -> None:
+    """Nor does a parcel that leaves after it."""
+    id = placed(market, buyer, 2)
+    pack(market, id, 1, "BACK1")
+    lines = (CaseLine(variant_id=market.variants(id)[0], quantity=1),)
+    opened = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.NOT_ARRIVED, lines=lines)
+    case = market.world.send(opened, actor=buyer.actor).case_id
+    market.world.pass_time(2 * DAY_MS + ASK_EVERY_MS)
+    pack(market, id, 1, FIRST_DAY)
+    market.world.send(WithdrawCase(case_id=case), actor=buyer.actor)
+    market.world.pass_time(60 * DAY_MS)
+    assert market.state(id) == "shipped"
 
 
 def test_what_a_carrier_told_goes_with_the_buyer(market: Market) -> None:

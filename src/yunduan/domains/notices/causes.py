@@ -220,7 +220,14 @@ CAUSES: tuple[Cause, ...] = (
     Cause(orders.OrderWaits, _ORDER | about(until="back_at"), (Tell(BUYER, Kind.ORDER_WAITS),)),
     Cause(orders.OrderShipped, _ORDER, (Tell(BUYER, Kind.ORDER_SHIPPED),)),
     Cause(orders.OrderPartlyShipped, _ORDER | about(number="parcel"), (Tell(BUYER, Kind.ORDER_PARTLY_SHIPPED),)),
-    Cause(orders.ParcelScanned, _ORDER | about(number="parcel"), (Tell(BUYER, By("scan", {"delivered": Kind.ORDER_DELIVERED})),)),
+    Cause(
+        orders.ParcelScanned,
+        _ORDER | about(number="parcel"),
+        (
+            Tell(BUYER, By("scan", {"delivered": Kind.ORDER_DELIVERED, "returned": Kind.ORDER_CAME_BACK})),
+            Tell(PACKERS, By("scan", {"returned": Kind.SALE_CAME_BACK})),
+        ),
+    ),
     Cause(orders.ReceiptExtended, _ORDER, (Tell(SERVICE, Kind.SALE_PUT_OFF),)),
     Cause(orders.OrderReceived, _ORDER, (Tell(BUYER, Kind.ORDER_RECEIVED, NOT_BUYER),)),
     Cause(payments.EscrowSettled, _ORDER | about(amount="to_shop"), (Tell(EARNERS, Kind.SALE_RECEIVED),)),

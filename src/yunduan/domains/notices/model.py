@@ -29,6 +29,7 @@ class NoticeKind(StrEnum):
     ORDER_SHIPPED = "order_shipped"
     ORDER_PARTLY_SHIPPED = "order_partly_shipped"
     ORDER_DELIVERED = "order_delivered"
+    ORDER_CAME_BACK = "order_came_back"
     ORDER_REST_CANCELLED = "order_rest_cancelled"
     ORDER_WAITS = "order_waits"
     ORDER_RECEIVED = "order_received"
@@ -98,6 +99,7 @@ class NoticeKind(StrEnum):
     CHARGEBACK_WON = "chargeback_won"
     CHARGEBACK_LOST = "chargeback_lost"
     SALE_PUT_OFF = "sale_put_off"
+    SALE_CAME_BACK = "sale_came_back"
     SALE_REVIEWED = "sale_reviewed"
     REVIEW_CONTINUED = "review_continued"
     STOCK_LOW = "stock_low"
@@ -148,6 +150,7 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.ROLE_TAKEN,
         NoticeKind.ORDER_WAITS,
         NoticeKind.ORDER_SHIPPED,
+        NoticeKind.ORDER_CAME_BACK,
         NoticeKind.ORDER_REST_CANCELLED,
         NoticeKind.ORDER_LAPSED,
         NoticeKind.ORDER_DECLINED,

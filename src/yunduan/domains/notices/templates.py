@@ -96,6 +96,16 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("已送达", "订单 {order}（{goods}）的第 {number} 个包裹已送达，请确认收货。"),
             _EN: Words("Delivered", "Parcel {number} of order {order} ({goods}) was delivered. Say that it has arrived."),
         },
+        _KIND.ORDER_CAME_BACK: {
+            _ZH: Words(
+                "包裹已退回商家",
+                "订单 {order}（{goods}）的第 {number} 个包裹未能送达，已退回{shop}。您可以申请退款；订单不会自动确认收货。",
+            ),
+            _EN: Words(
+                "Gone back to the shop",
+                "Parcel {number} of order {order} ({goods}) has gone back to {shop}. Ask for your money; it is not taken as received.",
+            ),
+        },
         _KIND.ORDER_REST_CANCELLED: {
             _ZH: Words("未发商品已取消", "订单 {order}（{goods}）中尚未发出的商品已取消，{amount} 将原路退回。"),
             _EN: Words(
@@ -492,6 +502,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _EN: Words(
                 "The buyer waits longer",
                 "{shop}: order {order} ({goods}) has not reached its buyer, who has extended the time to receive it.",
+            ),
+        },
+        _KIND.SALE_CAME_BACK: {
+            _ZH: Words("包裹被退回", "{shop}：订单 {order}（{goods}）的第 {number} 个包裹未能送达，已退回。请与买家联系，或为其退款。"),
+            _EN: Words(
+                "A parcel has come back",
+                "{shop}: parcel {number} of order {order} ({goods}) was not delivered. Speak with its buyer, or refund it.",
             ),
         },
         _KIND.SALE_REVIEWED: {

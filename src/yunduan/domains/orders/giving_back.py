@@ -4,13 +4,15 @@ From what is held or, once the order has been received, from the shop and the ma
 """
 
 from yunduan.domains.catalog.commands import ReleaseStock
-from yunduan.domains.orders import model
+from yunduan.domains.orders import model, parcels, store
+from yunduan.domains.orders.cases import between, worth
 from yunduan.domains.orders.facts import OrderRefunded
 from yunduan.domains.orders.model import Order, OrderState, Step, Who
+from yunduan.domains.orders.receiving import awaited_again
 from yunduan.domains.orders.steps import moved
 from yunduan.domains.payments.commands import RefundEscrow
 from yunduan.domains.payments.recourse import PayPostage, RefundSettled
-from yunduan.kernel.ids import RefundId
+from yunduan.kernel.ids import RefundId, VariantId
 from yunduan.kernel.money import Money
 from yunduan.runtime.transaction import Tx
 
@@ -20,6 +22,7 @@ GIVING_BACK_REFUSALS = frozenset({*RefundEscrow.refuses, *RefundSettled.refuses,
 def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: RefundId) -> Order:
     """Over the tenders it came from; the last of it ends the order, and stock that has not left is free again."""
     whole = amount.amount == order.left
+    order = order if whole else _settled(tx, order, amount.amount)
     changes = {"refunded": order.progress.refunded + amount.amount} | ({"ended_at": tx.now} if whole else {})
     after = moved(tx, order, Step.REFUND_REST if whole else Step.REFUND_PART, who, **changes)
     pays = RefundSettled if order.state is OrderState.RECEIVED else RefundEscrow
@@ -28,6 +31,20 @@ def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: Refun
         tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
     tell_refunded(tx, order, refund_id, amount, who, whole=whole)
     return after
+
+
+def _settled(tx: Tx, order: Order, amount: int) -> Order:
+    """The order as it waits when the buyer has so much more back: all that what has gone back to the shop is worth, or less."""
+    if not parcels.came_back_at(order) or order.progress.in_case:
+        return order
+    agreed = store.terms(order)
+    paid = worth(order, agreed)
+    back: dict[VariantId, int] = {}
+    for parcel in parcels.parcels_of(order):
+        for line in parcels.packed(parcel, agreed.items) if parcel.returned_at else ():
+            back[line.variant_id] = back.get(line.variant_id, 0) + line.quantity
+    due = sum([between(paid[id], 0, pieces) for id, pieces in back.items()])
+    return awaited_again(tx, order) if order.progress.refunded + amount >= due else order
 
 
 def tell_refunded(tx: Tx, order: Order, id: RefundId, amount: Money, who: Who, *, whole: bool) -> None:

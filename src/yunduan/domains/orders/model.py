@@ -555,6 +555,8 @@ class Parcel(Struct, frozen=True, array_like=True, gc=False):
     """When its carrier delivered it; 0 when that has not been heard."""
     location_id: LocationId | None = None
     """Where it left from, if the shop has said so."""
+    returned_at: int = 0
+    """When its carrier brought it back to the shop."""
 
 
 class PriceOffer(Struct, frozen=True, array_like=True, gc=False):

@@ -72,6 +72,11 @@ def arrived_at(order: Order) -> int:
     return max([parcel.arrived_at for parcel in gone]) if gone and all(parcel.arrived_at for parcel in gone) else 0
 
 
+def came_back_at(order: Order) -> int:
+    """When the last of the parcels that went back to the shop did; 0 when none has."""
+    return max([parcel.returned_at for parcel in parcels_of(order)], default=0)
+
+
 def packed(parcel: Parcel, items: Sequence[SoldItem]) -> tuple[PackedLine, ...]:
     """What is in a parcel."""
     return parcel.lines or tuple([PackedLine(item.variant_id, item.quantity) for item in items])

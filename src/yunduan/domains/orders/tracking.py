@@ -15,7 +15,7 @@ from yunduan.domains.orders.facts import ParcelScanned
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderState, Step, Who
 from yunduan.domains.orders.parcels import Scan, ScanKind, Watch
 from yunduan.domains.orders.queries.seeing import is_led
-from yunduan.domains.orders.receiving import arrived
+from yunduan.domains.orders.receiving import arrived, came_back
 from yunduan.domains.orders.steps import moved, sealed
 from yunduan.kernel.ids import OrderId, ShopId
 from yunduan.kernel.messages import Command, Query
@@ -139,7 +139,7 @@ def _errand(at: Asking, one: Watch, order: Order) -> Errand:
 
 @handles(ReportScans)
 def report_scans(tx: Tx, ask: ReportScans) -> None:
-    """Keep what is new and of this journey; when the parcel is where it should be, or the order has ended, ask no more."""
+    """Keep what is new and of this journey; when the parcel is where it should be or has gone back, or the order has ended, ask no more."""
     invariant(tx.actor.is_system, "carriers are asked by the cloud alone")
     one, order = tx.get(store.WATCH, (ask.order_id, ask.parcel)), tx.get(store.ORDER, ask.order_id)
     if one is None or order is None or one.asked != ask.asked or not one.next_at:
@@ -159,9 +159,9 @@ def report_scans(tx: Tx, ask: ReportScans) -> None:
                 order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, parcel=ask.parcel, scan=saying.kind.value, scanned_at=saying.at
             )
         )
-    delivered = [saying.at for saying in new if saying.kind is ScanKind.DELIVERED]
-    if delivered and not parcel.arrived_at:
-        _arrive(tx, order, ask.parcel, min(delivered))
+    ends = [saying for saying in new if saying.kind in ENDS]
+    if ends and not parcel.arrived_at and not parcel.returned_at:
+        _ended(tx, order, ask.parcel, ends)
     told = {scan.kind for scan in kept} | {saying.kind for saying in new}
     is_over = order.state not in ON_THE_WAY or not told.isdisjoint(ENDS) or tx.now > parcel.shipped_at + ASK_FOR_MS
     wait = ASK_AGAIN_MS if ask.sayings is None else ASK_EVERY_MS
@@ -175,12 +175,15 @@ def _new(sayings: Sequence[Saying], kept: Sequence[Scan], *, since: int, until: 
     return sorted(fresh.values(), key=lambda saying: (saying.at, saying.id))[: max(0, SCANS_MAX - len(kept))]
 
 
-def _arrive(tx: Tx, order: Order, number: int, at: int) -> None:
-    """The parcel is where it should be; when all are, the receipt comes of that."""
-    gone = list(parcels.parcels_of(order))
-    gone[number - 1] = msgspec.structs.replace(gone[number - 1], arrived_at=at)
+def _ended(tx: Tx, order: Order, number: int, ends: Sequence[Saying]) -> None:
+    """The parcel is where it should be, and when all are the receipt comes of that; or it has gone back, and no receipt comes of it."""
+    gone, is_back = list(parcels.parcels_of(order)), ends[-1].kind is ScanKind.RETURNED
+    now = {"returned_at": ends[-1].at} if is_back else {"arrived_at": min([one.at for one in ends if one.kind is ScanKind.DELIVERED])}
+    gone[number - 1] = msgspec.structs.replace(gone[number - 1], **now)
     after = moved(tx, order, Step.ARRIVE, Who.CLOUD, parcels=tuple(gone))
-    if after.state is OrderState.SHIPPED:
+    if is_back:
+        came_back(tx, after)
+    elif after.state is OrderState.SHIPPED:
         arrived(tx, after)
 
 
