@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from unit.orders.casebook import TOTAL, Claim, picture
+from unit.orders.casebook import DAY_MS, TOTAL, Claim, picture
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.domains.orders.caselists import CaseOf
 from yunduan.domains.orders.casepictures import ShowPicture, ShowShopPicture
@@ -100,6 +100,17 @@ def test_after_the_receipt_it_comes_from_the_balance(market: Market, buyer: Buye
     sent(market, made).take(CaseEvent.ARRIVE, Who.SHOP)
     assert (market.earned() + market.commission(), owed(market)) == (before - 1999 - 1200, 0)
     assert buyer.money() + market.earned() + market.commission() == RICH
+
+
+def test_giving_everything_back_instead_of_taking_the_goods_costs_the_same(market: Market, buyer: Buyer) -> None:
+    """A shop that refunds the order while they are on their way owes what the way has cost; nothing more comes later."""
+    made = sent(market, Claim(market, buyer, kind=CaseKind.RETURN))
+    made.take(CaseEvent.END, Who.CLOUD)
+    assert (made.state, buyer.money(), owed(market)) == ("closed", RICH + 1200, 1200)
+    assert market.world.ask(CaseOf(case_id=made.case), actor=buyer.actor).postage_paid
+    market.world.pass_time(30 * DAY_MS)
+    assert (buyer.money(), owed(market)) == (RICH + 1200, 1200)
+    market.assert_balanced()
 
 
 @pytest.mark.parametrize("pays", [True, False])

@@ -163,11 +163,14 @@ def released(tx: Tx, order: Order) -> Order:
     return awaited_again(tx, after) if heard else after
 
 
-def overtaken(tx: Tx, order: Order) -> Order:
-    """The same when the order itself comes to its end: a case that is open about it is closed; without one, the order as it is."""
+def overtaken(tx: Tx, order: Order, *, with_postage: bool = False) -> Order:
+    """The same when the order itself comes to its end: a case that is open about it is closed; without one, the order as it is.
+
+    Whoever gives everything back while goods are on their way back owes the postage too, as if they had come.
+    """
     if not order.progress.in_case:
         return order
     case = tx.get(store.CASE, cases.case_id_of(order.id, order.progress.cases - 1))
     if case is not None:
-        stepped(tx, case, CaseEvent.END, Who.CLOUD, agreed=0)
+        stepped(tx, case, CaseEvent.END, Who.CLOUD, agreed=0, **(postage(tx, case) if with_postage else {}))
     return replace(order, progress=replace(order.progress, in_case=False))

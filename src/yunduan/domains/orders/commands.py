@@ -561,7 +561,7 @@ def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
     if order.state is OrderState.RECEIVED and queries.destination(tx, order) is None:
         raise Refused(OrderRefusal.BUYER_GONE)
     if _refundable(order, ask.amount):
-        order = overtaken(tx, order)
+        order = overtaken(tx, order, with_postage=True)
     id = RefundId(tx.id("rfd"))
     after = give_back(tx, order, ask.amount, who, refund_id=id)
     left = Money(amount=after.left, currency=order.currency)
