@@ -1,14 +1,40 @@
 """What every test may use: a whole cloud under virtual time, on the store that `--store` names."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from support.stores import add_store_option, chosen_place, cluster, world_at
 from yunduan.testing import World
 
 __all__ = ["cluster"]
+
+
+IN_MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 4 << 30
+"""Of memory that is free, and half as much of it for files, before tests write there."""
+
+
+def pytest_configure() -> None:
+    """What tests write lies in memory where there is enough of it: the calls are the same, but no disk is waited for.
+
+    `TMPDIR` says otherwise. Disks that lose power are simulated (`yunduan.testing.disk`).
+    """
+    if "TMPDIR" not in os.environ and is_roomy():
+        os.environ["TMPDIR"] = str(IN_MEMORY)
+        tempfile.tempdir = None
+
+
+def is_roomy() -> bool:
+    """Whether there is such a place, and room in it."""
+    if not IN_MEMORY.is_dir() or not os.access(IN_MEMORY, os.W_OK):
+        return False
+    return min(psutil.virtual_memory().available, 2 * shutil.disk_usage(IN_MEMORY).free) >= MEMORY_BYTES_MIN
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

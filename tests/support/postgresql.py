@@ -24,6 +24,7 @@ _CONFIG = """
 listen_addresses = ''
 max_connections = 80
 shared_buffers = 64MB
+max_wal_size = 256MB
 fsync = on
 full_page_writes = on
 synchronous_commit = on
