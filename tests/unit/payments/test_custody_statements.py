@@ -7,12 +7,15 @@ import pytest
 
 from support.payments import DAY, MINUTE, SHOP, Market, by_channel, cny, kept, order, part, refund_id
 from yunduan.domains.payments import model
+from yunduan.domains.payments.commands import AbandonPayment
 from yunduan.domains.payments.cycles import day_of
-from yunduan.domains.payments.model import StatementState
+from yunduan.domains.payments.errands import Outgoing, OutgoingKind
+from yunduan.domains.payments.model import ChargeState, StatementState
 from yunduan.domains.payments.queries import OpenAlertsOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.statements import StatementNow, StatementsOf
 from yunduan.domains.payments.stating import AskStatement
+from yunduan.domains.payments.store import due_outgoing
 from yunduan.kernel.actors import ANONYMOUS
 from yunduan.kernel.refusals import BrokenError
 
@@ -41,6 +44,7 @@ def morning(market: Market) -> None:
     """Let the statement of the day before be asked for and compared."""
     market.pass_time(6 * HOUR + 2 * MINUTE, step=HOUR)
     market.pass_time(2 * MINUTE)
+    market.pass_time(HOUR + 2 * MINUTE, step=HOUR)
 
 
 def days(market: Market) -> tuple[StatementNow, ...]:
@@ -121,6 +125,45 @@ def test_what_differs_is_an_alert_once_line_by_line_and_by_the_balances(market: 
     morning(market)
     assert [one.differing for one in days(market)] == [3, 5]
     assert market.balance(model.received_account(SHOP, "CNY")) == 950
+
+
+def test_what_is_heard_of_while_it_is_doubted_is_no_alert(market: Market) -> None:
+    """Whoever was away all night hears it in the morning."""
+    paid(market)
+    misbehave(market, loses=1000, refuses_refunds=0)
+    market.settle(1, 50)
+    market.run_errands()
+    now = market.world.clock.wall_ms()
+    market.world.pass_time(day_of(now, ZONE) + DAY + 6 * HOUR - now)
+    market.world.run(market.couriers._run(next(one for one in due(market) if one.kind is OutgoingKind.STATEMENT)))
+    assert [(one.state, one.differing) for one in days(market)] == [(StatementState.DOUBTED, 4)]
+    assert alerts(market) == []
+    market.run_errands()
+    market.pass_time(HOUR + MINUTE, step=MINUTE * 30)
+    assert [(one.state, one.differing) for one in days(market)] == [(StatementState.AGREES, 0)]
+    assert alerts(market) == []
+
+
+def test_what_was_collected_and_not_told_is_asked_about(market: Market) -> None:
+    """Money for a payment that had been given up: the statement is where it is heard of, and it goes back."""
+    paid(market, 2)
+    started = market.pay(1, [part(1, 1_000)], [by_channel(1_000, "custodian", method="slip")])
+    misbehave(market, loses=1000)
+    market.decide(started)
+    market.world.send(AbandonPayment(payment_id=started.payment_id))
+    market.custodian._books.execute("UPDATE underway SET arrives_at = arrives_at - ?", (20 * HOUR - 40 * MINUTE,))
+    market.pass_time(30 * MINUTE)
+    to_the_end_of_the_day(market)
+    assert market.payment(1).charges[0].state is ChargeState.ENDED
+    morning(market)
+    assert market.payment(1).charges[0].state is ChargeState.RETURNED
+    assert [(one.state, one.differing) for one in days(market)] == [(StatementState.AGREES, 0)]
+    assert (alerts(market), kept(market).held) == ([], 1_000)
+
+
+def due(market: Market) -> list[Outgoing]:
+    """What couriers would run now."""
+    return due_outgoing(market.couriers._reader, market.world.cloud.now(), 64)
 
 
 def test_a_statement_that_is_asked_for_twice_or_by_others_is_one(market: Market) -> None:

@@ -9,10 +9,11 @@ from yunduan.domains.ledger.model import LedgerRefusal
 from yunduan.domains.ledger.queries import BalanceAt
 from yunduan.domains.payments import mirroring, model, store
 from yunduan.domains.payments.alerting import alert
-from yunduan.domains.payments.errands import OutgoingState
+from yunduan.domains.payments.errands import OutgoingKind, OutgoingState
 from yunduan.domains.payments.mirroring import KeptBalances, KeptLine, KeptMove
-from yunduan.domains.payments.model import Mismatch, StatementDay, StatementState
-from yunduan.domains.payments.store import OUTGOING, STATEMENTS
+from yunduan.domains.payments.model import ChargeState, Mismatch, StatementDay, StatementState
+from yunduan.domains.payments.returning import have_asked
+from yunduan.domains.payments.store import OUTGOING, PAYMENTS, STATEMENTS
 from yunduan.kernel.ids import LAST, AccountId
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.money import Currency, Money
@@ -21,6 +22,8 @@ from yunduan.runtime.registry import answers, handles
 from yunduan.runtime.transaction import Asking, Tx
 
 LINES_AT_ONCE = 200
+AGAIN_MS = 3_600_000
+"""How long after something differed it is compared once more."""
 DAYS_MAX = 100
 
 
@@ -40,7 +43,7 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 
 class CompareStatement(Command[Compared]):
-    """Compare lines of a provider's statement of a day with our books; a line that differs becomes an alert, once."""
+    """Compare lines of a provider's statement of a day with our books; a line that differs the second time becomes an alert, once."""
 
     statement_id: str
     lines: Annotated[tuple[KeptLine, ...], Meta(max_length=LINES_AT_ONCE)]
@@ -83,11 +86,21 @@ def compare_statement(tx: Tx, ask: CompareStatement) -> Compared:
         if ours.amount != line.amount.amount:
             differing += 1
             told = Remark(event=day.id, reference=line.reference, outcome=line.what, amount=line.amount, request=line.request)
-            alert(tx, day.channel, told, Mismatch.STATEMENT_DIFFERS)
+            _alert(tx, day, told, Mismatch.STATEMENT_DIFFERS)
+            _ask_about(tx, day, line)
         elif ours.at >= day.until:
             currency = line.amount.currency
             late[currency] = late.get(currency, KeptBalances(held=0, given=0, own=0)).plus(moved_by(line))
     return Compared(differing=differing, late=late)
+
+
+def _ask_about(tx: Tx, day: StatementDay, line: KeptLine) -> None:
+    """What was collected and we have not heard of, the provider is asked about at once."""
+    payment = tx.get(PAYMENTS, model.payment_of_reference(line.reference))
+    charge = payment.charge(line.reference) if payment else None
+    is_unheard = charge is not None and charge.channel == day.channel and charge.state in (ChargeState.PENDING, ChargeState.ENDED)
+    if payment is not None and charge is not None and is_unheard and line.what is KeptMove.COLLECTED:
+        have_asked(tx, OutgoingKind.QUERY, id=tx.id("ask"), charge=charge, cause=payment.id)
 
 
 def moved_by(line: KeptLine) -> KeptBalances:
@@ -105,7 +118,7 @@ def moved_by(line: KeptLine) -> KeptBalances:
 
 @handles(CloseStatement)
 def close_statement(tx: Tx, ask: CloseStatement) -> None:
-    """Ours at the day's end, with what we heard of later, is theirs to the last unit, or it is an alert."""
+    """Ours at the day's end, with what we heard of later, is theirs to the last unit; what is not is compared once more, then an alert."""
     errand = tx.get(OUTGOING, ask.outgoing_id)
     day = tx.get(STATEMENTS, errand.cause) if errand is not None else None
     if errand is None or day is None or errand.tries != ask.tries or errand.state is not OutgoingState.WAITING:
@@ -118,10 +131,20 @@ def close_statement(tx: Tx, ask: CloseStatement) -> None:
             if by:
                 differing += 1
                 told = Remark(event=day.id, reference=name, outcome="balance", amount=Money(amount=by, currency=closing.currency))
-                alert(tx, day.channel, told, Mismatch.BALANCE_DIFFERS)
+                _alert(tx, day, told, Mismatch.BALANCE_DIFFERS)
+    if differing and day.state is StatementState.ASKED:
+        tx.put(STATEMENTS, day.id, replace(day, state=StatementState.DOUBTED, lines=ask.lines, differing=differing, at=tx.now))
+        tx.put(OUTGOING, errand.id, replace(errand, tries=errand.tries + 1, next_at=tx.now + AGAIN_MS))
+        return
     state = StatementState.DIFFERS if differing else StatementState.AGREES
     tx.put(STATEMENTS, day.id, replace(day, state=state, lines=ask.lines, differing=differing, at=tx.now))
     tx.put(OUTGOING, errand.id, errand.done(tx.now))
+
+
+def _alert(tx: Tx, day: StatementDay, told: Remark, reason: Mismatch) -> None:
+    """What differs the first time may be heard of yet."""
+    if day.state is StatementState.DOUBTED:
+        alert(tx, day.channel, told, reason)
 
 
 def _at_the_end(at: Asking, day: StatementDay, currency: str) -> KeptBalances:

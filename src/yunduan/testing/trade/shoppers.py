@@ -60,6 +60,10 @@ class Shoppers:
         self.clock = clock
         self.chance = chance
         self.sandbox = sandbox
+        self.sandboxes = {"sandbox": sandbox}
+        """Where people pay: each has its own page."""
+        self.ways: tuple[str, ...] = ("sandbox",)
+        """Over which channels, each as often as it stands here."""
         self.market = market()
         self.cloud: Cloud | None = None
         self.number = 0
@@ -136,8 +140,14 @@ class Shoppers:
 
     def visit(self, url: str) -> None:
         """One of the channel's pages; what is paid at a counter may take longer than anybody waits for it."""
-        self.sandbox.misbehaviour = replace(self.sandbox.misbehaviour, slip_ms=self.chance.choice(SLIPS_MS))
-        self.sandbox.decide(dict(parse_qsl(urlsplit(url).query)), approve=self.chance.random() < 0.85)
+        page = urlsplit(url)
+        sandbox = self.sandboxes[page.path.split("/")[1]]
+        sandbox.misbehaviour = replace(sandbox.misbehaviour, slip_ms=self.chance.choice(SLIPS_MS))
+        sandbox.decide(dict(parse_qsl(page.query)), approve=self.chance.random() < 0.85)
+
+    def over(self) -> str:
+        """The channel that somebody pays over."""
+        return self.chance.choice(self.ways) if len(self.ways) > 1 else self.ways[0]
 
     # What they are like
 

@@ -47,7 +47,7 @@ def _buy(it: Shoppers) -> Drawn:
     tenders = [Tender(kind=TenderKind.WALLET, amount=yuan(by_wallet))] if by_wallet else []
     if by_wallet < total:
         method = "slip" if it.chance.random() < 0.3 else ""
-        tenders.append(Tender(kind=TenderKind.CHANNEL, amount=yuan(total - by_wallet), channel="sandbox", method=method))
+        tenders.append(Tender(kind=TenderKind.CHANNEL, amount=yuan(total - by_wallet), channel=it.over(), method=method))
     return Checkout(address_id=address, total=yuan(total), tenders=tuple(tenders)), actor
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,15 @@ class TradeSimulation(Simulation):
             self.sandbox.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def channels(self) -> Channels:
+        """What can be paid with."""
+        return Channels({"sandbox": self.sandbox})
+
     def parts(self, folder: Path, vfs: str) -> Parts:
         """The vault is on the disk that loses its power; the channel is not."""
         vault = FileVault(folder / KEYS, entropy=self.entropy, vfs=vfs)
         self._checker.vault = vault
-        channels = Channels({"sandbox": self.sandbox})
+        channels = self.channels()
         carriers = Carriers({"sandbox": SandboxCarrier(clock=self.clock, entropy=self.entropy)})
         return Parts(
             ports={
@@ -119,7 +124,7 @@ class TradeSimulation(Simulation):
             runners=(
                 lambda cloud: Couriers(cloud.writer, cloud.store.reader(), channels, vault),
                 lambda cloud: Trackers(cloud, cloud.store.reader(), carriers),
-                lambda cloud: SandboxDeliveries(cloud, self.sandbox),
+                *(partial(SandboxDeliveries, sandbox=sandbox, channel=name) for name, sandbox in self._shoppers.sandboxes.items()),
             ),
             closing=(vault.close,),
         )

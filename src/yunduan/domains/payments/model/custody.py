@@ -74,6 +74,8 @@ class StatementState(StrEnum):
     BEGUN = "begun"
     """The provider is asked for one each day, from this one on."""
     ASKED = "asked"
+    DOUBTED = "doubted"
+    """Something of it differs: it is compared once more, for we may hear of that yet."""
     AGREES = "agrees"
     DIFFERS = "differs"
     """Alerts say in what."""

@@ -1,0 +1,104 @@
+"""The trade where most of it is paid over a channel whose provider keeps the money, and splits it when an order is settled."""
+
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from yunduan.backends.sandbox import Custodian, Kept, Misbehaviour
+from yunduan.domains.payments.errands import OutgoingState
+from yunduan.domains.payments.model import (
+    Channels,
+    EscrowState,
+    given_account,
+    held_account,
+    left_with_providers,
+    own_account,
+    received_account,
+    returning_account,
+)
+from yunduan.domains.payments.unclaimed import UnclaimedState
+from yunduan.runtime.clock import Clock, SeededEntropy
+from yunduan.runtime.ports import Reader
+from yunduan.testing.checkers import claim
+from yunduan.testing.trade.auditor import TradeAuditor
+from yunduan.testing.trade.checks import compare_cases, compare_orders, nothing_is_held_for_ever
+from yunduan.testing.trade.shelves import compare_exchanges, compare_shelves
+from yunduan.testing.trade.simulation import TradeSimulation
+
+SECRET = bytes(range(64))
+_SPLITS = "SELECT state FROM payment_split"
+
+
+class KeptAuditor(TradeAuditor):
+    """Compares what we say of the provider's money with the provider's own books; the rest of the money is compared elsewhere."""
+
+    def __init__(self, clock: Clock, custodian: Custodian, **more: Any) -> None:
+        """Nothing has happened."""
+        super().__init__(clock, **more)
+        self._custodian = custodian
+        self.splits: list[str] = []
+
+    def look(self, reader: Reader) -> None:
+        """What a provider keeps is what orders have there, or what is on its way to them or back."""
+        papers = self._papers
+        papers.read(reader)
+        compare_orders(papers, self.known)
+        compare_cases(papers, self.known)
+        compare_shelves(reader, papers)
+        compare_exchanges(papers)
+        self.splits = [state for (state,) in reader.rows(_SPLITS)]
+        given = sum(amount for account, amount in papers.balances.items() if account.startswith("rcv_"))
+        claim(self._ours().given == given, f"providers gave {self._ours().given}, shops received {given}")
+
+    def _ours(self) -> Kept:
+        accounts = (held_account, given_account, own_account)
+        held, given, own = (-self._papers.balance(of("custodian", "CNY")) for of in accounts)
+        return Kept(held=held, given=given, own=own)
+
+    def at_rest(self) -> None:
+        """The provider's books are ours to the last unit, and everything that it was asked has been answered."""
+        nothing_is_held_for_ever(self._papers)
+        ours, theirs = self._ours(), self._custodian.balances("CNY")
+        claim(ours == theirs, f"the provider has {theirs}, we say {ours}")
+        claim(self._papers.balance(returning_account("custodian", "CNY")) == 0, "something is on its way back from the provider for ever")
+        waiting = [one.id for one in self._papers.errands.values() if one.state in (OutgoingState.WAITING, OutgoingState.ASKED)]
+        claim(not waiting, f"errands that nobody runs: {waiting}")
+        held = sum(
+            left_with_providers(one).amount
+            for one in self._papers.escrows.values()
+            if one.state in (EscrowState.HELD, EscrowState.SPLITTING)
+        )
+        owed = [one for one in self._papers.unclaimed.values() if one.custody == "provider" and one.state is UnclaimedState.WAITING]
+        held += sum(one.amount.amount for one in owed)
+        claim(ours.held == held, f"the provider keeps {ours.held}, orders and payers have {held} there")
+        shop = received_account(self._shop, "CNY")
+        claim(self._papers.balance(shop) >= 0, "a shop gave more back than it had")
+
+
+class KeptTradeSimulation(TradeSimulation):
+    """The same people, who pay over either channel."""
+
+    def __init__(self, seed: int, folder: Path, **settings: Any) -> None:
+        """Begin with a market that is open."""
+        super().__init__(seed, folder, **settings)
+        self.custodian = Custodian(
+            SECRET,
+            clock=self.clock,
+            entropy=SeededEntropy(seed + 3),
+            path=folder / "channel" / "custodian.sqlite",
+            page_url="/custodian/pay",
+            misbehaviour=self._misbehaviour(),
+        )
+        self._shoppers.sandboxes["custodian"] = self.custodian
+        self._shoppers.ways = ("custodian", "custodian", "custodian", "sandbox")
+        self._checker = KeptAuditor(self.clock, self.custodian, sandbox=self.sandbox)
+        self.auditor = self._checker  # type: ignore[assignment]
+
+    def _misbehaviour(self) -> Misbehaviour:
+        usual = super()._misbehaviour()
+        return replace(usual, dawdles=0, refuses_payouts=0)
+
+    def channels(self) -> Channels:
+        """The marketplace's own, and the provider's."""
+        return Channels({"sandbox": self.sandbox, "custodian": self.custodian}, providers={"custodian": self.custodian})
