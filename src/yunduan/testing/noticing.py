@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from yunduan.domains.catalog.facts import StockRanLow
+from yunduan.domains.catalog.facts import GoodsRuled, StockRanLow
 from yunduan.domains.notices.model import About
 from yunduan.domains.orders.facts import (
     CaseMoved,
@@ -126,6 +126,7 @@ _CASE = {
     "receive": "case_exchanged",
     "take_refund": "case_refund_instead",
 }
+_RULED = {"approve": "goods_approved", "reject": "goods_rejected", "ban": "goods_banned", "lift": "ban_lifted"}
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid_late" if it.late else "order_paid", it.order_id)],
     ParcelScanned: lambda it: [(kind, it.order_id) for kind in SCANS.get(it.scan, ())],
@@ -169,6 +170,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     MoneyUnclaimed: lambda it: [("money_unclaimed", it.order_id or it.payment_id or "")],
     CaseOpened: lambda it: [("case_opened", it.case_id)],
     CaseMoved: _moved,
+    GoodsRuled: lambda it: [(_RULED[it.ruled], it.goods_id)],
     StockRanLow: lambda it: [("stock_low" if it.available else "stock_out", it.goods_id)],
 }
 """What follows from a fact, to somebody; in a shop where one person works, and bears every role."""

@@ -109,6 +109,8 @@ DOMAIN = Domain(
         facts.CategoryCreated,
         facts.CategoryChanged,
         facts.GoodsChanged,
+        facts.GoodsToReview,
+        facts.GoodsRuled,
         facts.StockRanLow,
     ),
     followers=FOLLOWERS,

@@ -62,6 +62,21 @@ class GoodsChanged(Fact):
     version: int
 
 
+class GoodsToReview(Fact):
+    """Goods wait for an operator before they are sold."""
+
+    goods_id: GoodsId
+    shop_id: ShopId
+
+
+class GoodsRuled(Fact):
+    """An operator has decided about goods: `ruled` is the step that was taken, such as `approve`."""
+
+    goods_id: GoodsId
+    shop_id: ShopId
+    ruled: str
+
+
 class StockRanLow(Fact):
     """An order has left few pieces of a variant to be sold over all locations of its shop, or, with 0, none."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from yunduan.domains.catalog import facts as catalog
+from yunduan.domains.catalog.life import GoodsStep
 from yunduan.domains.identity import facts as identity
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.ledger.facts import HoldExpired
@@ -117,7 +118,7 @@ JUDGES = operators(*RULES)
 MODERATORS = operators(OperatorRole.ADMIN, OperatorRole.SERVICE)
 """Who decides about reviews that were reported."""
 DECIDERS = operators(OperatorRole.ADMIN, OperatorRole.RISK)
-"""Who decides applications for shops."""
+"""Who decides applications for shops, and about goods."""
 APPROVERS = operators(OperatorRole.ADMIN, OperatorRole.FINANCE)
 """Who approves payouts above the limit."""
 LISTENERS = operators(OperatorRole.ADMIN, OperatorRole.FINANCE, OperatorRole.RISK)
@@ -369,6 +370,25 @@ CAUSES: tuple[Cause, ...] = (
             Tell(PACKERS, Kind.STOCK_OUT, NONE_LEFT),
         ),
     ),
+    Cause(catalog.GoodsToReview, about("shop_id", "goods_id"), (Tell(DECIDERS, Kind.GOODS_TO_REVIEW),)),
+    Cause(
+        catalog.GoodsRuled,
+        about("shop_id", "goods_id"),
+        (
+            Tell(
+                MANAGERS,
+                By(
+                    "ruled",
+                    {
+                        GoodsStep.APPROVE: Kind.GOODS_APPROVED,
+                        GoodsStep.REJECT: Kind.GOODS_REJECTED,
+                        GoodsStep.BAN: Kind.GOODS_BANNED,
+                        GoodsStep.LIFT: Kind.BAN_LIFTED,
+                    },
+                ),
+            ),
+        ),
+    ),
     Cause(
         catalog.ShopStateChanged,
         about("shop_id"),
@@ -396,7 +416,7 @@ UNTOLD: Mapping[type[Fact], str] = {
     catalog.ShopCreated: "who applied is told that it was approved",
     catalog.CategoryCreated: "nobody waits for it",
     catalog.CategoryChanged: "nobody waits for it",
-    catalog.GoodsChanged: "nobody waits for it",
+    catalog.GoodsChanged: "a step of the shop's own; what operators decide about goods is told of",
     identity.PersonRegistered: "a step of one's own",
     identity.PersonErased: "nobody is left who could be told; what they were told goes",
     HoldExpired: "what the hold was for is told of",

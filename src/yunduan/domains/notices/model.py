@@ -104,9 +104,14 @@ class NoticeKind(StrEnum):
     REVIEW_CONTINUED = "review_continued"
     STOCK_LOW = "stock_low"
     STOCK_OUT = "stock_out"
+    GOODS_APPROVED = "goods_approved"
+    GOODS_REJECTED = "goods_rejected"
+    GOODS_BANNED = "goods_banned"
+    BAN_LIFTED = "ban_lifted"
     SHOP_SUSPENDED = "shop_suspended"
     SHOP_REOPENED = "shop_reopened"
     SHOP_APPLIED = "shop_applied"
+    GOODS_TO_REVIEW = "goods_to_review"
     PAYOUT_AWAITED = "payout_awaited"
     CASE_TO_RULE = "case_to_rule"
     PAYMENT_MISMATCHED = "payment_mismatched"
@@ -182,6 +187,8 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.CASE_REPLACEMENT_GONE,
         NoticeKind.CASE_REPLACED,
         NoticeKind.CASE_DISMISSED,
+        NoticeKind.GOODS_REJECTED,
+        NoticeKind.GOODS_BANNED,
         NoticeKind.SHOP_SUSPENDED,
     }
 )

@@ -527,6 +527,22 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("已售罄", "{shop}：“{goods}”已售罄。"),
             _EN: Words("Sold out", "{shop}: {goods} is sold out."),
         },
+        _KIND.GOODS_APPROVED: {
+            _ZH: Words("商品审核通过", "{shop}：“{goods}”已通过审核，立即开售；设有开售时间的，到时开售。"),
+            _EN: Words("Goods are approved", "{shop}: {goods} was approved. It is on sale now, or will be at the time that you have set."),
+        },
+        _KIND.GOODS_REJECTED: {
+            _ZH: Words("商品审核未通过", "{shop}：“{goods}”未通过审核，已退回为草稿，原因见平台决定。"),
+            _EN: Words("Goods were sent back", "{shop}: {goods} was not approved and is a draft again. The ruling says why."),
+        },
+        _KIND.GOODS_BANNED: {
+            _ZH: Words("商品已被禁售", "{shop}：平台已禁售“{goods}”，原因见平台决定；已售出的订单照常处理。"),
+            _EN: Words("Goods are banned", "{shop}: the marketplace has banned {goods}. The ruling says why; what was sold goes on."),
+        },
+        _KIND.BAN_LIFTED: {
+            _ZH: Words("商品已解除禁售", "{shop}：“{goods}”已解除禁售，目前为下架状态。"),
+            _EN: Words("A ban is lifted", "{shop}: the ban of {goods} is lifted. It is off sale until you publish it."),
+        },
         _KIND.SHOP_SUSPENDED: {
             _ZH: Words("店铺已被暂停", "平台已暂停{shop}营业，进行中的订单照常处理。"),
             _EN: Words("The shop is suspended", "The marketplace has suspended {shop}. Orders that are under way go on."),
@@ -538,6 +554,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         _KIND.SHOP_APPLIED: {
             _ZH: Words("新的开店申请", "有人申请开店，请审核。"),
             _EN: Words("An application for a shop", "Somebody has applied for a shop and waits for a decision."),
+        },
+        _KIND.GOODS_TO_REVIEW: {
+            _ZH: Words("商品待审核", "{shop}：“{goods}”等待审核。"),
+            _EN: Words("Goods wait for a review", "{shop}: {goods} waits to be approved."),
         },
         _KIND.PAYOUT_AWAITED: {
             _ZH: Words("提现待审批", "一笔 {amount} 的提现等待审批。"),

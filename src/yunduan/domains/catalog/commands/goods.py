@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from yunduan.domains.catalog import store, store_attributes, store_prices, store_rulings
 from yunduan.domains.catalog.attributes import check_values
 from yunduan.domains.catalog.commands import comparing, showing
-from yunduan.domains.catalog.facts import GoodsChanged
+from yunduan.domains.catalog.facts import GoodsChanged, GoodsToReview
 from yunduan.domains.catalog.life import GoodsStep, GoodsWho, after
 from yunduan.domains.catalog.model import CatalogRefusal, CatalogSettings, Goods, GoodsForm, GoodsState, Shop, check_form, check_price
 from yunduan.kernel.ids import GoodsId, ShopId, VariantId
@@ -130,7 +130,7 @@ def create_goods(tx: Tx, ask: CreateGoods) -> GoodsKept:
         store_prices.note(tx, None, variant)
         store.claim_sku(tx, variant)
     if goods.state is GoodsState.IN_REVIEW:
-        store_rulings.begin_review(tx, goods)
+        _begin_review(tx, goods)
     if goods.state is GoodsState.ON_SALE:
         store.show_page(tx, showing.page_of(tx, goods))
         showing.show(tx, shop, goods)
@@ -234,7 +234,7 @@ def keep(tx: Tx, shop: Shop, before: Goods, goods: Goods) -> GoodsKept:
     """Write the next version of goods and everything that shows it."""
     store.change_goods(tx, goods)
     if goods.state is not before.state and GoodsState.IN_REVIEW in (goods.state, before.state):
-        (store_rulings.begin_review if goods.state is GoodsState.IN_REVIEW else store_rulings.end_review)(tx, goods)
+        (_begin_review if goods.state is GoodsState.IN_REVIEW else store_rulings.end_review)(tx, goods)
     if goods.state is GoodsState.ON_SALE:
         store.show_page(tx, showing.page_of(tx, goods))
     else:
@@ -243,6 +243,11 @@ def keep(tx: Tx, shop: Shop, before: Goods, goods: Goods) -> GoodsKept:
     showing.show(tx, shop, goods)
     comparing.mind(tx, before, goods)
     return _told(tx, goods)
+
+
+def _begin_review(tx: Tx, goods: Goods) -> None:
+    store_rulings.begin_review(tx, goods)
+    tx.tell(GoodsToReview(goods_id=goods.id, shop_id=goods.shop_id))
 
 
 def _told(tx: Tx, goods: Goods) -> GoodsKept:

@@ -5,8 +5,9 @@ from typing import Any
 from yunduan.domains.catalog import store
 from yunduan.domains.catalog.commands import ruling
 from yunduan.domains.catalog.commands.goods import GoodsKept, Version, keep, kept, refuse_other_version, stepped
+from yunduan.domains.catalog.facts import GoodsRuled
 from yunduan.domains.catalog.life import GoodsStep, GoodsWho
-from yunduan.domains.catalog.model import CatalogRefusal, Goods
+from yunduan.domains.catalog.model import CatalogRefusal, Goods, Shop
 from yunduan.domains.catalog.rulings import Reason, Ruled
 from yunduan.kernel.ids import GoodsId, ShopId
 from yunduan.kernel.messages import Command
@@ -56,7 +57,8 @@ def approve_goods(tx: Tx, ask: ApproveGoods) -> GoodsKept:
     goods = store.goods(tx, ask.goods_id, shop_id=shop.id)
     refuse_other_version(goods, ask.version)
     on_sale_at = goods.on_sale_at if goods.on_sale_at > tx.now else 0  # a time that has come has nothing left to open
-    return keep(tx, shop, goods, stepped(tx, goods, GoodsStep.APPROVE, GoodsWho.OPERATOR, reviewed=True, on_sale_at=on_sale_at))
+    approved = stepped(tx, goods, GoodsStep.APPROVE, GoodsWho.OPERATOR, reviewed=True, on_sale_at=on_sale_at)
+    return _kept(tx, shop, goods, approved, GoodsStep.APPROVE)
 
 
 @handles(RejectGoods)
@@ -87,4 +89,9 @@ def _ruled(tx: Tx, goods: Goods, step: GoodsStep, ruled: Ruled, reason: str, **c
     if after is goods:
         return kept(goods)
     ruling.rule(tx, shop, goods.id, ruled, reason)
-    return keep(tx, shop, goods, after)
+    return _kept(tx, shop, goods, after, step)
+
+
+def _kept(tx: Tx, shop: Shop, before: Goods, goods: Goods, step: GoodsStep) -> GoodsKept:
+    tx.tell(GoodsRuled(goods_id=goods.id, shop_id=shop.id, ruled=step.value))
+    return keep(tx, shop, before, goods)
