@@ -92,12 +92,14 @@ class Town:
         match fact:
             case OrderPaid(order_id=order):
                 return [(self.owner, "sale_paid", order), (self.packer, "sale_paid", order)]
-            case OrderRedirected(order_id=order):
+            case OrderRedirected(order_id=order, is_paid=True):
                 return [(self.owner, "sale_redirected", order), (self.packer, "sale_redirected", order)]
             case OrderShipped(order_id=order, buyer=buyer):
                 return [(buyer, "order_shipped", order)]
             case OrderReceived(order_id=order, buyer=buyer, by="cloud"):
                 return [(buyer, "order_received", order)]
+            case OrderReceived(order_id=order, buyer=buyer, by="operator"):
+                return [(buyer, "order_ruled", order)]
             case _:
                 return []
 
@@ -111,6 +113,8 @@ class Town:
             OrderRedirected(**of),
             OrderReceived(**of, total=some, commission=some, by="cloud"),
             OrderReceived(**of, total=some, commission=some, by="buyer"),
+            OrderReceived(**of, total=some, commission=some, by="operator"),
+            OrderRedirected(**of, is_paid=False),
         )
         return made[kind]
 
@@ -124,7 +128,7 @@ def town() -> Iterator[Town]:
         made.world.close()
 
 
-Kinds = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1)), min_size=FACTS, max_size=FACTS)
+Kinds = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), min_size=FACTS, max_size=FACTS)
 Windows = st.lists(st.tuples(st.integers(0, FACTS), st.integers(0, FACTS), st.booleans()), max_size=10)
 
 

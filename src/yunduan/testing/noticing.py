@@ -126,11 +126,12 @@ _CASE = {
     "receive": "case_exchanged",
     "take_refund": "case_refund_instead",
 }
+_ASKED = {"refund": "case_opened", "return": "case_return_asked", "exchange": "case_exchange_asked"}
 _RULED = {"approve": "goods_approved", "reject": "goods_rejected", "ban": "goods_banned", "lift": "ban_lifted"}
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid_late" if it.late else "order_paid", it.order_id)],
     ParcelScanned: lambda it: [(kind, it.order_id) for kind in SCANS.get(it.scan, ())],
-    OrderRedirected: lambda it: [("sale_redirected", it.order_id)],
+    OrderRedirected: lambda it: _if(it.is_paid, "sale_redirected", it.order_id),
     PriceOffered: lambda it: [("order_repriced", it.order_id)],
     OrderChargedBack: lambda it: [("order_charged_back", it.order_id), ("sale_charged_back", it.order_id)],
     OrderChargebackEnded: _charged_back,
@@ -139,7 +140,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderRestCancelled: _rest_cancelled,
     DispatchDue: lambda it: [("sale_due", it.order_id)],
     DispatchExtended: lambda it: [("sale_waited_for", it.order_id)],
-    OrderReceived: lambda it: _if(it.by != "buyer", "order_received", it.order_id),
+    OrderReceived: lambda it: _if(it.by != "buyer", "order_ruled" if it.by == "operator" else "order_received", it.order_id),
     OrderCancelled: _cancelled,
     OrderRefunded: lambda it: [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)],
     OrderReviewed: lambda it: [("sale_reviewed", it.review_id)],
@@ -159,7 +160,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     SplitRefused: lambda it: [("sale_split_late", it.order_id)],
     WalletToppedUp: lambda it: [("wallet_topped_up", it.payment_id)],
     PaymentEnded: lambda it: _if(it.checkout_id is None, "top_up_failed", it.payment_id),
-    PaymentPutOff: lambda it: [("payment_put_off", it.payment_id)],
+    PaymentPutOff: lambda it: [("payment_put_off" if it.checkout_id else "top_up_put_off", it.payment_id)],
     CaptureReturned: lambda it: [("payment_returned", it.payment_id)],
     DepositReleased: lambda _: [("deposit_released", "")],
     PayeeNamed: lambda _: [("payee_named", "")],
@@ -168,7 +169,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     PayeeChecked: lambda it: [("payee_confirmed" if it.is_theirs else "payee_refused", "")],
     PayoutEnded: lambda it: _if(it.is_of_wallet, f"payout_{it.state.value}", it.payout_id),
     MoneyUnclaimed: lambda it: [("money_unclaimed", it.order_id or it.payment_id or "")],
-    CaseOpened: lambda it: [("case_opened", it.case_id)],
+    CaseOpened: lambda it: [(_ASKED[it.case_kind], it.case_id)],
     CaseMoved: _moved,
     GoodsRuled: lambda it: [(_RULED[it.ruled], it.goods_id)],
     StockRanLow: lambda it: [("stock_low" if it.available else "stock_out", it.goods_id)],

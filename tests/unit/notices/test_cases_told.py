@@ -63,9 +63,9 @@ def test_each_step_is_told_to_the_other_side(house: House, steps: list[tuple[Cas
 @pytest.mark.parametrize(
     ("steps", "buyer", "shop"),
     [
-        ([(E.ARRIVE, SHOP)], ["return_agreed", "arrived"], ["opened", "sent_back"]),
-        ([(E.ARRIVE, CLOUD)], ["return_agreed", "arrived"], ["opened", "sent_back", "arrived"]),
-        ([(E.CALL_OPERATOR, SHOP)], ["return_agreed", "disputed"], ["opened", "sent_back"]),
+        ([(E.ARRIVE, SHOP)], ["return_agreed", "arrived"], ["return_asked", "sent_back"]),
+        ([(E.ARRIVE, CLOUD)], ["return_agreed", "arrived"], ["return_asked", "sent_back", "arrived"]),
+        ([(E.CALL_OPERATOR, SHOP)], ["return_agreed", "disputed"], ["return_asked", "sent_back"]),
     ],
 )
 def test_what_comes_back_is_told_too(house: House, steps: list[tuple[CaseEvent, Who]], buyer: list[str], shop: list[str]) -> None:
@@ -90,7 +90,7 @@ def test_what_is_given_in_exchange_is_told(house: House, steps: list[tuple[CaseE
     made = claim(house, kind=CaseKind.EXCHANGE).lead_to(S.REPLACING)
     for event, who in steps:
         made.take(event, who)
-    assert said(house, made) == (["exchange_agreed", "replacement_due", *buyer], ["opened", "sent_back", *shop])
+    assert said(house, made) == (["exchange_agreed", "replacement_due", *buyer], ["exchange_asked", "sent_back", *shop])
 
 
 def test_that_what_was_wanted_in_exchange_is_gone_is_told_to_both(house: House) -> None:
@@ -98,7 +98,7 @@ def test_that_what_was_wanted_in_exchange_is_gone_is_told_to_both(house: House) 
     made = claim(house, kind=CaseKind.EXCHANGE)
     house.market.stock(made.other, 0)
     made.wait()
-    assert said(house, made) == (["replacement_gone"], ["opened", "replacement_gone"])
+    assert said(house, made) == (["replacement_gone"], ["exchange_asked", "replacement_gone"])
     assert house.last(made.buyer.person).about.amount == yuan(TOTAL)
 
 
@@ -113,6 +113,25 @@ def test_it_says_how_much_and_until_when(house: House) -> None:
     offered = house.last(made.buyer.person)
     assert (offered.about.amount, offered.about.until) == (yuan(1000), made.due)
     assert not house.market.holds("碎了")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [(CaseKind.RETURN, "的买家申请退货退款 47.98 CNY。请在"), (CaseKind.EXCHANGE, "的买家申请换货。请在")],
+)
+def test_goods_that_would_be_sent_back_are_not_announced_as_money_alone(house: House, kind: CaseKind, words: str) -> None:
+    """By what the buyer asks for."""
+    claim(house, kind=kind)
+    assert words in house.last(house.staff[ShopRole.SERVICE]).text
+
+
+@pytest.mark.parametrize("event", [E.RULE, E.DISMISS])
+def test_what_an_operator_has_ended_is_not_said_to_have_ended_by_time(house: House, event: CaseEvent) -> None:
+    """The order counts as received by the ruling."""
+    made = claim(house).lead_to(S.HEARD)
+    made.take(event, OPERATOR)
+    kinds = house.kinds(made.buyer.person)
+    assert (kinds.count("order_ruled"), kinds.count("order_received")) == (1, 0)
 
 
 def test_operators_hear_when_they_are_to_rule(house: House) -> None:

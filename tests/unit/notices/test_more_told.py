@@ -19,9 +19,9 @@ from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.repricing import AgreePrice, OfferPrice
 from yunduan.domains.orders.shipping import PieceLine, ShipParcel
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
-from yunduan.domains.payments.commands import TakeNotification
+from yunduan.domains.payments.commands import TakeNotification, TopUpWallet
 from yunduan.domains.payments.deposits import PledgeDeposit, ReleaseDeposit
-from yunduan.domains.payments.facts import ClaimPaidOff
+from yunduan.domains.payments.facts import ClaimPaidOff, PaymentPutOff
 from yunduan.domains.payments.model import BankAccount, charge_reference, chargeback_id
 from yunduan.domains.payments.payouts import DeclinePayout, NamePayee, NameShopPayee, PayOutShop, Withdraw
 from yunduan.domains.payments.recourse import RefundSettled
@@ -200,6 +200,9 @@ def test_where_it_goes_and_that_it_is_there(house: House) -> None:
     order, _ = house.bought(buyer)
     house.world.send(RedirectOrder(order_id=order, address_id=buyer.move_to("浙江")), actor=buyer.actor)
     assert house.roles_told("sale_redirected") == {"owner", "manager", "packer"}
+    unpaid, _ = house.bought(buyer, by_channel=True)
+    house.world.send(RedirectOrder(order_id=unpaid, address_id=buyer.move_to("江苏")), actor=buyer.actor)
+    assert house.roles_told("sale_redirected") == {"owner", "manager", "packer"}, "of what is not paid a shop has not heard"
     house.market.ship(order)
     house.world.settle()
     ((cursor,),) = house.world.rows("SELECT seq FROM cursor WHERE follower = 'notices'")
@@ -242,6 +245,24 @@ def test_what_a_channel_would_not_hear_of_a_chargeback_is_told_to_who_can_say_it
     house.world.send(ConcedeChargeback(chargeback_id=id))
     house.world.settle()
     assert (house.roles_told("concession_refused"), told(house, operators, "concession_refused")) == (set(), {"admin", "finance", "risk"})
+
+
+def test_a_top_up_that_is_put_off_is_not_said_to_hold_goods(house: House) -> None:
+    """Nothing was ordered by it."""
+    buyer = house.buyer()
+    _, placed = house.bought(buyer, by_channel=True)
+    started = house.world.send(TopUpWallet(amount=yuan(5000), channel="sandbox"), actor=buyer.actor)
+    house.world.settle()
+    ((cursor,),) = house.world.rows("SELECT seq FROM cursor WHERE follower = 'notices'")
+    of = {"payer": buyer.person, "due": house.world.clock.wall_ms() + DAY_MS}
+    put_off = (
+        PaymentPutOff(payment_id=placed.payment.payment_id, checkout_id=placed.checkout_id, **of),
+        PaymentPutOff(payment_id=started.payment_id, checkout_id=None, **of),
+    )
+    facts = tuple([Heard(cursor, fact) for fact in put_off])
+    house.world.send(DeliverFacts(follower="notices", after=cursor, through=cursor, facts=facts))
+    assert house.kinds(buyer.person) == ["payment_put_off", "top_up_put_off"]
+    assert (house.last(buyer.person).about.amount, "保留" in house.last(buyer.person).text) == (yuan(5000), False)
 
 
 def charged_back(house: House, order: OrderId, amount: int = 0) -> str:

@@ -17,6 +17,7 @@ from yunduan.domains.ledger.facts import HoldExpired
 from yunduan.domains.notices.audience import Audience, Roll, holders, is_shop, operators, person, staff
 from yunduan.domains.notices.model import NoticeKind as Kind
 from yunduan.domains.orders import facts as orders
+from yunduan.domains.orders.cases import CaseKind
 from yunduan.domains.orders.commands import GIVES_BACK, MANAGES, PACKS, RULES, SERVES
 from yunduan.domains.orders.model import Who, WordKind
 from yunduan.domains.payments import facts as payments
@@ -129,13 +130,13 @@ NEW_DEVICE = Only("on a device that was not known", lambda it: it.on_new_device)
 REVOKED = Only("from another device, and it alone", lambda it: it.revoked)
 BY_OTHERS = Only("by somebody else", lambda it: it.by != it.person_id)
 GIVEN = Only("by somebody else, and not with the shop", lambda it: it.by != it.person_id and not it.founds)
-NOT_BUYER = Only("not by the buyer", lambda it: it.by != Who.BUYER)
 SOLD_OUT = Only("other goods that were agreed on are gone", lambda it: it.event == "offer" and it.by == Who.CLOUD)
 LATER = Only("paid later than it was placed", lambda it: not it.at_once)
 BY_TIME = Only("by time", lambda it: it.by == Who.CLOUD)
 PAID_AND_OVERDUE = Only("paid, and by time", lambda it: it.was_paid and it.by == Who.CLOUD)
 CALLED_OFF = Only("not by the buyer, nor paid and by time", lambda it: it.by != Who.BUYER and not (it.was_paid and it.by == Who.CLOUD))
 BY_BUYER = Only("by the buyer", lambda it: it.by == Who.BUYER)
+OF_ORDERS = Only("of orders", lambda it: it.checkout_id is not None)
 OF_TOP_UP = Only("of a top-up", lambda it: it.checkout_id is None)
 GOES_ON = Only("something is left of it", lambda it: not it.whole)
 ABOVE_LIMIT = Only("above the limit", lambda it: it.is_awaited)
@@ -144,6 +145,7 @@ NONE_LEFT = Only("none is left", lambda it: it.available == 0)
 
 _ORDER = about("order_id", "shop_id")
 _CASE = about("case_id", "order_id", "shop_id")
+_ASKED = {CaseKind.REFUND: Kind.CASE_OPENED, CaseKind.RETURN: Kind.CASE_RETURN_ASKED, CaseKind.EXCHANGE: Kind.CASE_EXCHANGE_ASKED}
 _STEP = By(
     "event",
     {
@@ -191,10 +193,14 @@ CAUSES: tuple[Cause, ...] = (
             Tell(PACKERS, Kind.SALE_PAID),
         ),
     ),
-    Cause(payments.PaymentPutOff, about("payment_id", amount=_unpaid, until="due"), (Tell(WAITER, Kind.PAYMENT_PUT_OFF),)),
+    Cause(
+        payments.PaymentPutOff,
+        about("payment_id", amount=_unpaid, until="due"),
+        (Tell(WAITER, Kind.PAYMENT_PUT_OFF, OF_ORDERS), Tell(WAITER, Kind.TOP_UP_PUT_OFF, OF_TOP_UP)),
+    ),
     Cause(orders.PriceOffered, _ORDER | about(amount="total"), (Tell(BUYER, Kind.ORDER_REPRICED),)),
     Cause(orders.PriceAgreed, about("shop_id", order_id="placed_as", amount="total"), (Tell(SERVICE, Kind.SALE_REPRICED),)),
-    Cause(orders.OrderRedirected, _ORDER, (Tell(PACKERS, Kind.SALE_REDIRECTED),)),
+    Cause(orders.OrderRedirected, _ORDER, (Tell(PACKERS, Kind.SALE_REDIRECTED, Only("paid", lambda it: it.is_paid)),)),
     Cause(orders.DispatchDue, _ORDER | about(until="dispatch_by"), (Tell(PACKERS, Kind.SALE_DUE),)),
     Cause(orders.DispatchExtended, _ORDER | about(until="dispatch_by"), (Tell(PACKERS, Kind.SALE_WAITED_FOR),)),
     Cause(
@@ -230,7 +236,11 @@ CAUSES: tuple[Cause, ...] = (
         ),
     ),
     Cause(orders.ReceiptExtended, _ORDER, (Tell(SERVICE, Kind.SALE_PUT_OFF),)),
-    Cause(orders.OrderReceived, _ORDER, (Tell(BUYER, Kind.ORDER_RECEIVED, NOT_BUYER),)),
+    Cause(
+        orders.OrderReceived,
+        _ORDER,
+        (Tell(BUYER, By("by", {Who.CLOUD: Kind.ORDER_RECEIVED, Who.OPERATOR: Kind.ORDER_RULED})),),
+    ),
     Cause(payments.EscrowSettled, _ORDER | about(amount="to_shop"), (Tell(EARNERS, Kind.SALE_RECEIVED),)),
     Cause(
         payments.SplitRefused,
@@ -292,7 +302,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(payments.ConcessionRefused, about("amount"), (Tell(LISTENERS, Kind.CONCESSION_REFUSED),)),
     # Cases
-    Cause(orders.CaseOpened, _CASE | about(amount="asked", until="due"), (Tell(SERVICE, Kind.CASE_OPENED),)),
+    Cause(orders.CaseOpened, _CASE | about(amount="asked", until="due"), (Tell(SERVICE, By("case_kind", _ASKED)),)),
     Cause(
         orders.CaseMoved,
         _CASE | about("amount", until=lambda _, it: it.due or None),

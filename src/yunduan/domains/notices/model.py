@@ -33,6 +33,7 @@ class NoticeKind(StrEnum):
     ORDER_REST_CANCELLED = "order_rest_cancelled"
     ORDER_WAITS = "order_waits"
     ORDER_RECEIVED = "order_received"
+    ORDER_RULED = "order_ruled"
     ORDER_LAPSED = "order_lapsed"
     ORDER_DECLINED = "order_declined"
     ORDER_OVERDUE = "order_overdue"
@@ -50,6 +51,7 @@ class NoticeKind(StrEnum):
     REPORT_UPHELD = "report_upheld"
     REPORT_DISMISSED = "report_dismissed"
     WALLET_TOPPED_UP = "wallet_topped_up"
+    TOP_UP_PUT_OFF = "top_up_put_off"
     TOP_UP_FAILED = "top_up_failed"
     PAYMENT_RETURNED = "payment_returned"
     PAYEE_NAMED = "payee_named"
@@ -61,6 +63,8 @@ class NoticeKind(StrEnum):
     APPLICATION_APPROVED = "application_approved"
     APPLICATION_REJECTED = "application_rejected"
     CASE_OPENED = "case_opened"
+    CASE_RETURN_ASKED = "case_return_asked"
+    CASE_EXCHANGE_ASKED = "case_exchange_asked"
     CASE_AGREED = "case_agreed"
     CASE_RETURN_AGREED = "case_return_agreed"
     CASE_OFFERED = "case_offered"
@@ -178,6 +182,8 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.EVIDENCE_DUE,
         NoticeKind.EVIDENCE_REFUSED,
         NoticeKind.CASE_OPENED,
+        NoticeKind.CASE_RETURN_ASKED,
+        NoticeKind.CASE_EXCHANGE_ASKED,
         NoticeKind.CASE_RETURN_AGREED,
         NoticeKind.CASE_OFFERED,
         NoticeKind.CASE_REFUSED,

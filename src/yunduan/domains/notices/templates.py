@@ -118,6 +118,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
                 "Taken as received", "The time for order {order} ({goods}) has passed: it counts as received, and {shop} has its money."
             ),
         },
+        _KIND.ORDER_RULED: {
+            _ZH: Words("订单按裁决完成", "按平台的裁决，订单 {order}（{goods}）视为已收货，剩余货款已付给{shop}。"),
+            _EN: Words(
+                "Received by a ruling",
+                "By the marketplace's ruling order {order} ({goods}) counts as received, and {shop} has what is left.",
+            ),
+        },
         _KIND.ORDER_LAPSED: {
             _ZH: Words("订单已取消", "订单 {order}（{goods}）未按时付款，已自动取消。"),
             _EN: Words("Order cancelled", "Order {order} ({goods}) was not paid in time and has been cancelled."),
@@ -211,6 +218,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("充值成功", "{amount} 已存入您的钱包。"),
             _EN: Words("Money is in your wallet", "{amount} has arrived in your wallet."),
         },
+        _KIND.TOP_UP_PUT_OFF: {
+            _ZH: Words("充值处理中", "您的 {amount} 充值正在到账途中，将等候至{until}。"),
+            _EN: Words("Your top-up is on its way", "Your top-up of {amount} is on its way. It is waited for until {until}."),
+        },
         _KIND.TOP_UP_FAILED: {
             _ZH: Words("充值未成功", "充值 {amount} 未完成，没有扣款。"),
             _EN: Words("Nothing was paid in", "The top-up of {amount} came to nothing. Nothing was taken."),
@@ -262,6 +273,20 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _EN: Words(
                 "A buyer asks for money back",
                 "{shop}: the buyer of order {order} ({goods}) asks for {amount} back. Answer by {until}, or it counts as agreed.",
+            ),
+        },
+        _KIND.CASE_RETURN_ASKED: {
+            _ZH: Words("买家申请退货", "{shop}：订单 {order}（{goods}）的买家申请退货退款 {amount}。请在{until}前处理，逾期视为同意。"),
+            _EN: Words(
+                "A buyer wants to send goods back",
+                "{shop}: the buyer of order {order} ({goods}) would return goods for {amount}. Answer by {until}, or it counts as agreed.",
+            ),
+        },
+        _KIND.CASE_EXCHANGE_ASKED: {
+            _ZH: Words("买家申请换货", "{shop}：订单 {order}（{goods}）的买家申请换货。请在{until}前处理，逾期视为同意。"),
+            _EN: Words(
+                "A buyer asks for an exchange",
+                "{shop}: the buyer of order {order} ({goods}) asks for other goods instead. Answer by {until}, or it counts as agreed.",
             ),
         },
         _KIND.CASE_AGREED: {

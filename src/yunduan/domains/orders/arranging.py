@@ -12,7 +12,7 @@ from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import model, queries, store
 from yunduan.domains.orders.commands import PACKS, SERVES
 from yunduan.domains.orders.facts import OrderRedirected
-from yunduan.domains.orders.model import PLAIN, CartLine, Order, OrderRefusal, Step, Terms, Who
+from yunduan.domains.orders.model import PLAIN, CartLine, Order, OrderRefusal, OrderState, Step, Terms, Who
 from yunduan.domains.orders.steps import STEP_REFUSALS, marked, moved, of_buyer, of_shop, sealed
 from yunduan.domains.orders.taxes import Tax, Taxes, TaxRules
 from yunduan.kernel.ids import AddressId, OrderId, ShopId
@@ -93,7 +93,8 @@ def redirect_order(tx: Tx, ask: RedirectOrder) -> Redirected:
     _check(tx, order, address)
     moved(tx, order, Step.REDIRECT, Who.BUYER, address=address.sealed, redirected_at=tx.now)
     tx.send(RerouteStock(hold_id=model.hold_of(order.id), country=address.country, region=address.region))
-    tx.tell(OrderRedirected(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id))
+    is_paid = order.state is not OrderState.PLACED
+    tx.tell(OrderRedirected(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, is_paid=is_paid))
     return Redirected(order_id=order.id)
 
 

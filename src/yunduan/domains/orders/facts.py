@@ -88,11 +88,12 @@ class PriceAgreed(Fact):
 
 
 class OrderRedirected(Fact):
-    """The buyer has had an order sent to another address."""
+    """The buyer has had an order sent to another address; of one that `is_paid` its shop has heard already."""
 
     order_id: OrderId
     buyer: PersonId
     shop_id: ShopId
+    is_paid: bool = True
 
 
 class ParcelScanned(Fact):
@@ -133,7 +134,7 @@ class DispatchExtended(Fact):
 
 
 class OrderReceived(Fact):
-    """The buyer has the goods and the shop its money; `by` says who said so, the buyer or, when their time had passed, the cloud."""
+    """The buyer has the goods and the shop its money; `by` says who said so: the buyer, an operator or, when time had passed, the cloud."""
 
     order_id: OrderId
     buyer: PersonId
