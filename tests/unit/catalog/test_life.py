@@ -173,6 +173,16 @@ def test_the_table_says_one_thing_of_every_case() -> None:
 # Reviews
 
 
+def test_nobody_decides_about_goods_of_their_own_shop(reviewing_town: Town) -> None:
+    """However they work there, and whatever they would decide."""
+    goods = reviewing_town.goods(variant("A"))
+    own = replace(ADMIN, shop_roles={of(reviewing_town, goods)["shop_id"]: frozenset({"packer"})})
+    before = reviewing_town.everything()
+    for step in (GoodsStep.APPROVE, GoodsStep.REJECT, GoodsStep.BAN, GoodsStep.LIFT):
+        assert reviewing_town.world.refusal(command(reviewing_town, goods, step), actor=own) == "own_goods"
+    assert reviewing_town.everything() == before
+
+
 def test_goods_are_sold_once_they_are_approved_as_they_are_described(reviewing_town: Town) -> None:
     """An approval is of one version; a change of words is reviewed again, a change of price is not; prices may be changed in review."""
     town = reviewing_town

@@ -114,6 +114,7 @@ class CatalogRefusal(RefusalCode):
     APPLICATION_WAITING = "application_waiting", "An application of this person waits already: withdraw it, or wait for the answer."
     APPLICATIONS_FULL = "applications_full", "This person has applied as often as anybody may."
     APPLICATION_STATE = "application_state_forbids", "The application has been decided or withdrawn."
+    OWN_GOODS = "own_goods", "Nobody decides as an operator about goods of a shop that they work in."
     OWN_APPLICATION = "own_application", "Nobody decides about an application of their own."
     HOLIDAY = "holiday_out_of_range", "A holiday ends after now, and within ninety days."
     CURSOR = "cursor_not_of_this_list", "The cursor was not given out by this list in this order: begin at its start."

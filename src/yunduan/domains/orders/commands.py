@@ -41,7 +41,7 @@ from yunduan.domains.orders.model import (
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.receiving import on_its_way
 from yunduan.domains.orders.rest import worth_of_rest
-from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer, of_shop, sealed
+from yunduan.domains.orders.steps import STEP_REFUSALS, OrderMoved, moved, of_buyer, of_shop, refuse_own, sealed
 from yunduan.domains.payments.commands import AbandonPayment, PayOrders, RefundEscrow
 from yunduan.domains.payments.methods import SlowAmong, hold_ms
 from yunduan.domains.payments.model import SLOW_MS, PartOfPayment, PaymentStarted, PaymentState, Tender, TenderKind, wallet_account
@@ -447,7 +447,14 @@ class DeclineOrder(
 
 class RefundOrder(
     Command[OrderGivenBack],
-    refuses={*STEP_REFUSALS, OrderRefusal.NOT_A_REFUND, OrderRefusal.EXCEEDS_PAID, OrderRefusal.BUYER_GONE, *GIVING_BACK_REFUSALS},
+    refuses={
+        *STEP_REFUSALS,
+        OrderRefusal.OWN_MATTER,
+        OrderRefusal.NOT_A_REFUND,
+        OrderRefusal.EXCEEDS_PAID,
+        OrderRefusal.BUYER_GONE,
+        *GIVING_BACK_REFUSALS,
+    },
     spends_key=True,
 ):
     """Give the buyer a part of an order's money back, or all that is left of it, which ends the order; once it was received, the shop's.
@@ -569,11 +576,12 @@ def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
 
 
 def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:
-    """The order, for the shop's own people or for an operator."""
-    if tx.actor.operates(*RULES):
+    """The order, for the shop's own people or for an operator; of whoever is both, what they give is the shop's."""
+    if tx.actor.operates(*RULES) and not tx.actor.serves(ask.shop_id, *GIVES_BACK):
         order = tx.get(store.ORDER, ask.order_id)
         if order is None or order.shop_id != ask.shop_id:
             raise Refused(OrderRefusal.NOT_FOUND)
+        refuse_own(tx, order.buyer, order.shop_id)
         return order, Who.OPERATOR
     return of_shop(tx, ask.shop_id, ask.order_id, *GIVES_BACK), Who.SHOP
 

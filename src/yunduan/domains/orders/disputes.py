@@ -5,8 +5,9 @@ from yunduan.domains.orders.cases import CaseEvent, CaseRefusal, Reasons
 from yunduan.domains.orders.casework import CASE_REFUSALS, SPOKEN_REFUSALS, CaseStands
 from yunduan.domains.orders.commands import RULES, SERVES
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS
-from yunduan.domains.orders.model import OrderState, Who
+from yunduan.domains.orders.model import OrderRefusal, OrderState, Who
 from yunduan.domains.orders.receiving import receive
+from yunduan.domains.orders.steps import refuse_own
 from yunduan.domains.payments.commands import SettleEscrow
 from yunduan.kernel.ids import CaseId, ShopId
 from yunduan.kernel.messages import Command
@@ -47,7 +48,9 @@ class GiveShopEvidence(Command[CaseStands], refuses=SPOKEN_REFUSALS):
 
 
 class RuleCase(
-    Command[CaseStands], refuses={*CASE_REFUSALS, CaseRefusal.EXCEEDS, *GIVING_BACK_REFUSALS, *SettleEscrow.refuses}, spends_key=True
+    Command[CaseStands],
+    refuses={*CASE_REFUSALS, OrderRefusal.OWN_MATTER, CaseRefusal.EXCEEDS, *GIVING_BACK_REFUSALS, *SettleEscrow.refuses},
+    spends_key=True,
 ):
     """Divide what is left of an order, with reasons: so much for the buyer, which may be nothing, and the rest for the shop.
 
@@ -95,6 +98,7 @@ def rule_case(tx: Tx, ask: RuleCase) -> CaseStands:
     case = tx.get(store.CASE, ask.case_id)
     if case is None or not tx.actor.operates(*RULES):
         raise Refused(CaseRefusal.NOT_FOUND)
+    refuse_own(tx, case.buyer, case.shop_id)
     event = CaseEvent.RULE if ask.to_buyer else CaseEvent.DISMISS
     cases.after(case, event, Who.OPERATOR)
     order = casework.order_in(tx, case)

@@ -60,6 +60,7 @@ class OrderRefusal(RefusalCode):
     PRICE_OUT_OF_RANGE = "new_price_out_of_range", "A new price takes no more off the goods than they cost, and leaves something to pay."
     NO_OFFER = "no_price_offered", "The shop has offered no other price, or the order does not wait for its payment any more."
     OFFER_CHANGED = "offer_changed", "The checkout costs another sum by now; `figures` say which."
+    OWN_MATTER = "own_matter", "Nobody decides as an operator about what they have bought, sold or said themselves."
     BUYER_GONE = "buyer_gone", "The buyer has been erased: there is nobody to give anything back to."
     UNPAID_FULL = "unpaid_full", "So many checkouts wait for their payment and hold stock meanwhile: pay one of them, or call one off."
     SLOW_UNPAID_FULL = (

@@ -12,7 +12,7 @@ from yunduan.domains.orders.cases import Reasons, Statement
 from yunduan.domains.orders.facts import ReviewJudged, ReviewReported
 from yunduan.domains.orders.model import OrderRefusal, ReportReason, Review, ReviewReport, Verdict, WordKind
 from yunduan.domains.orders.queries.paging import PageSize, paged
-from yunduan.domains.orders.steps import sealed
+from yunduan.domains.orders.steps import refuse_own, sealed
 from yunduan.kernel.ids import LAST, GoodsId, ReviewId, ShopId
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import Refused
@@ -47,7 +47,7 @@ class ReviewStands(Struct, frozen=True, kw_only=True):
     answered: int
 
 
-class JudgeReview(Command[ReviewStands], refuses={OrderRefusal.REVIEW_NOT_FOUND, OrderRefusal.NOT_REPORTED}):
+class JudgeReview(Command[ReviewStands], refuses={OrderRefusal.REVIEW_NOT_FOUND, OrderRefusal.NOT_REPORTED, OrderRefusal.OWN_MATTER}):
     """Take a review from what everybody sees, or leave or put it back there, with reasons; every report that waits is answered by that.
 
     A hidden review counts for nothing. What was decided can be decided anew, when it is reported again or the other way round.
@@ -142,6 +142,7 @@ def judge_review(tx: Tx, ask: JudgeReview) -> ReviewStands:
     review = store.review_by_id(tx, ask.review_id)
     if review is None:
         raise Refused(OrderRefusal.REVIEW_NOT_FOUND)
+    refuse_own(tx, review.author, review.shop_id)
     waiting = store.open_reports(tx, review.id, REPORTS_OPEN_MAX)
     if not waiting and ask.hide == review.hidden:
         raise Refused(OrderRefusal.NOT_REPORTED)

@@ -53,6 +53,12 @@ def of_shop(tx: Tx, shop_id: ShopId, id: OrderId, *roles: ShopRole) -> Order:
     return order
 
 
+def refuse_own(tx: Tx, person: PersonId, shop_id: ShopId) -> None:
+    """Refuse an operator who is that person, or works in that shop."""
+    if tx.actor.owns(person) or tx.actor.serves(shop_id):
+        raise Refused(OrderRefusal.OWN_MATTER)
+
+
 def sealed(tx: Tx, person: PersonId, text: str) -> bytes:
     """A text that concerns somebody, under their key; nothing when there is none."""
     vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol

@@ -11,10 +11,17 @@ from yunduan.domains.catalog.model import CatalogRefusal, Goods, Shop
 from yunduan.domains.catalog.rulings import Reason, Ruled
 from yunduan.kernel.ids import GoodsId, ShopId
 from yunduan.kernel.messages import Command
+from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
 
-_OF_RULING = {CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.GOODS_NOT_FOUND, CatalogRefusal.GOODS_STATE, CatalogRefusal.CATEGORY_NOT_FOUND}
+_OF_RULING = {
+    CatalogRefusal.SHOP_NOT_FOUND,
+    CatalogRefusal.GOODS_NOT_FOUND,
+    CatalogRefusal.GOODS_STATE,
+    CatalogRefusal.CATEGORY_NOT_FOUND,
+    CatalogRefusal.OWN_GOODS,
+}
 
 
 class ApproveGoods(Command[GoodsKept], refuses={*_OF_RULING, CatalogRefusal.GOODS_CHANGED}):
@@ -54,7 +61,7 @@ class LiftBan(Command[GoodsKept], refuses=_OF_RULING):
 def approve_goods(tx: Tx, ask: ApproveGoods) -> GoodsKept:
     """What was read is what is approved: a newer version refuses."""
     shop = store.shop(tx, ask.shop_id)
-    goods = store.goods(tx, ask.goods_id, shop_id=shop.id)
+    goods = _goods(tx, ask)
     refuse_other_version(goods, ask.version)
     on_sale_at = goods.on_sale_at if goods.on_sale_at > tx.now else 0  # a time that has come has nothing left to open
     approved = stepped(tx, goods, GoodsStep.APPROVE, GoodsWho.OPERATOR, reviewed=True, on_sale_at=on_sale_at)
@@ -64,7 +71,7 @@ def approve_goods(tx: Tx, ask: ApproveGoods) -> GoodsKept:
 @handles(RejectGoods)
 def reject_goods(tx: Tx, ask: RejectGoods) -> GoodsKept:
     """They are a draft again, without a time."""
-    goods = store.goods(tx, ask.goods_id, shop_id=ask.shop_id)
+    goods = _goods(tx, ask)
     refuse_other_version(goods, ask.version)
     return _ruled(tx, goods, GoodsStep.REJECT, Ruled.GOODS_REJECTED, ask.reason, on_sale_at=0)
 
@@ -72,15 +79,23 @@ def reject_goods(tx: Tx, ask: RejectGoods) -> GoodsKept:
 @handles(BanGoods)
 def ban_goods(tx: Tx, ask: BanGoods) -> GoodsKept:
     """Page, lists and carts let go of them at once."""
-    goods = store.goods(tx, ask.goods_id, shop_id=ask.shop_id)
+    goods = _goods(tx, ask)
     return _ruled(tx, goods, GoodsStep.BAN, Ruled.GOODS_BANNED, ask.reason, on_sale_at=0, reviewed=False)
 
 
 @handles(LiftBan)
 def lift_ban(tx: Tx, ask: LiftBan) -> GoodsKept:
     """They are reviewed again before they are sold, where goods are reviewed."""
-    goods = store.goods(tx, ask.goods_id, shop_id=ask.shop_id)
+    goods = _goods(tx, ask)
     return _ruled(tx, goods, GoodsStep.LIFT, Ruled.BAN_LIFTED, ask.reason)
+
+
+def _goods(tx: Tx, ask: ApproveGoods | RejectGoods | BanGoods | LiftBan) -> Goods:
+    """The goods, for an operator who has no part in their shop."""
+    goods = store.goods(tx, ask.goods_id, shop_id=ask.shop_id)
+    if tx.actor.serves(goods.shop_id):
+        raise Refused(CatalogRefusal.OWN_GOODS)
+    return goods
 
 
 def _ruled(tx: Tx, goods: Goods, step: GoodsStep, ruled: Ruled, reason: str, **changes: Any) -> GoodsKept:
