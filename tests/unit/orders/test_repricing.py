@@ -7,14 +7,17 @@ import pytest
 
 from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, channel, kept, promoted_left, wallet, yuan
 from yunduan.domains.catalog.model import BuyerLimit
+from yunduan.domains.notices.queries import MyNotices
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.arranging import RedirectOrder
 from yunduan.domains.orders.commands import CancelOrder, Placed
-from yunduan.domains.orders.facts import OrderCancelled, PriceAgreed, PriceOffered
+from yunduan.domains.orders.facts import OfferTakenBack, OrderCancelled, PriceAgreed, PriceOffered
 from yunduan.domains.orders.model import Funder, LineNote
 from yunduan.domains.orders.queries import OrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.repricing import AgreePrice, OfferedPrice, OfferPrice
+from yunduan.domains.orders.taxes import TaxedClass, TaxEntry
+from yunduan.domains.orders.taxing import SetTaxes
 from yunduan.domains.payments.model import Tender
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import OrderId
@@ -162,6 +165,21 @@ def test_a_checkout_of_two_shops_is_agreed_to_as_a_whole(market: Market, buyer: 
     assert [market.state(id) for id in (mine, theirs)] == ["cancelled", "cancelled"]
     assert len(told(market, PriceAgreed)) == 1
     market.assert_balanced()
+
+
+def test_what_was_agreed_takes_an_offer_back_whatever_taxes_are_by_now(market: Market, buyer: Buyer) -> None:
+    """At a new tax the agreed price would be another total: the order costs what it did, and its buyer hears that, once."""
+    id = unpaid(market, buyer).orders[0].order_id
+    market.world.send(offer(market, id, 500), actor=market.staff("owner"))
+    entry = TaxEntry(tax_class=TaxedClass.STANDARD, rate_ppm=200_000)
+    market.world.send(SetTaxes(country="CN", included=False, taxes=(entry,)), actor=market.operator("finance"))
+    for _ in range(2):
+        now = market.world.send(offer(market, id, 0), actor=market.staff("service"))
+        assert (now.is_offered, now.total, now.checkout_total) == (False, yuan(TOTAL), yuan(TOTAL))
+    assert [(fact.order_id, fact.total) for fact in told(market, OfferTakenBack)] == [(id, yuan(TOTAL))]
+    market.world.settle()
+    assert [one.kind.value for one in market.world.ask(MyNotices(limit=1), actor=buyer.actor).items] == ["offer_taken_back"]
+    market.assert_refused("no_price_offered", agree(id, TOTAL), buyer.actor)
 
 
 def test_a_later_offer_takes_the_place_of_the_one_before(market: Market, buyer: Buyer) -> None:

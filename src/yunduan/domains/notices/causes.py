@@ -199,6 +199,7 @@ CAUSES: tuple[Cause, ...] = (
         (Tell(WAITER, Kind.PAYMENT_PUT_OFF, OF_ORDERS), Tell(WAITER, Kind.TOP_UP_PUT_OFF, OF_TOP_UP)),
     ),
     Cause(orders.PriceOffered, _ORDER | about(amount="total"), (Tell(BUYER, Kind.ORDER_REPRICED),)),
+    Cause(orders.OfferTakenBack, _ORDER | about(amount="total"), (Tell(BUYER, Kind.OFFER_TAKEN_BACK),)),
     Cause(orders.PriceAgreed, about("shop_id", order_id="placed_as", amount="total"), (Tell(SERVICE, Kind.SALE_REPRICED),)),
     Cause(orders.OrderRedirected, _ORDER, (Tell(PACKERS, Kind.SALE_REDIRECTED, Only("paid", lambda it: it.is_paid)),)),
     Cause(orders.DispatchDue, _ORDER | about(until="dispatch_by"), (Tell(PACKERS, Kind.SALE_DUE),)),

@@ -26,6 +26,7 @@ class NoticeKind(StrEnum):
     ORDER_PAID_LATE = "order_paid_late"
     PAYMENT_PUT_OFF = "payment_put_off"
     ORDER_REPRICED = "order_repriced"
+    OFFER_TAKEN_BACK = "offer_taken_back"
     ORDER_SHIPPED = "order_shipped"
     ORDER_PARTLY_SHIPPED = "order_partly_shipped"
     ORDER_DELIVERED = "order_delivered"

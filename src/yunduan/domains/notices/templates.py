@@ -84,6 +84,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("商家修改了价格", "{shop}将订单 {order}（{goods}）的价格改为 {amount}，请确认并付款。"),
             _EN: Words("Another price", "{shop} offers order {order} ({goods}) for {amount}. Agree to it by paying."),
         },
+        _KIND.OFFER_TAKEN_BACK: {
+            _ZH: Words("商家撤回了改价", "{shop}撤回了对订单 {order}（{goods}）的改价，价格仍为 {amount}。"),
+            _EN: Words("The price is as it was", "{shop} has taken back its other price for order {order} ({goods}): it costs {amount}."),
+        },
         _KIND.ORDER_SHIPPED: {
             _ZH: Words("已发货", "订单 {order}（{goods}）已由{shop}发出。"),
             _EN: Words("On its way", "{shop} has shipped order {order} ({goods})."),

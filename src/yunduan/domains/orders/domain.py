@@ -123,6 +123,7 @@ DOMAIN = Domain(
         facts.OrderPaid,
         facts.OrderPartlyShipped,
         facts.PriceOffered,
+        facts.OfferTakenBack,
         facts.PriceAgreed,
         facts.OrderRedirected,
         facts.ParcelScanned,

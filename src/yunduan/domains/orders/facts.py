@@ -77,6 +77,15 @@ class PriceOffered(Fact):
     total: Money
 
 
+class OfferTakenBack(Fact):
+    """A shop offers an unpaid order at no other total any more: it costs what was agreed."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    total: Money
+
+
 class PriceAgreed(Fact):
     """The buyer has agreed to it: the order was called off and placed anew, as another one."""
 

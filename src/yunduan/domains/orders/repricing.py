@@ -13,7 +13,7 @@ from yunduan.domains.catalog.commands import HoldStock, ReleaseStock
 from yunduan.domains.identity.model import Postal
 from yunduan.domains.orders import limiting, model, queries, store
 from yunduan.domains.orders.commands import SERVES, Kept, Placed, call_off, deadline, orders_of, place_kept
-from yunduan.domains.orders.facts import PriceAgreed, PriceOffered
+from yunduan.domains.orders.facts import OfferTakenBack, PriceAgreed, PriceOffered
 from yunduan.domains.orders.model import Discount, Funder, Order, OrderRefusal, OrderState, Priced, PriceOffer, Step, Who
 from yunduan.domains.orders.steps import STEP_REFUSALS, moved, of_buyer, of_shop
 from yunduan.domains.orders.taxes import UNTAXED, Taxes, TaxRules
@@ -96,11 +96,16 @@ def offer_price(tx: Tx, ask: OfferPrice) -> PriceNow:
     own = sum([discount.amount for discount in quote.discounts if _is_offer(discount)])
     if own != ask.discount.amount or not quote.total:
         raise Refused(OrderRefusal.PRICE_OUT_OF_RANGE, "more off than there is, or nothing to pay")
-    offer = PriceOffer(ask.discount.amount, ask.shipping.amount, quote.total, tx.now) if quote.total != order.total else None
+    offer = None
+    if quote.total != order.total and not _is_as_agreed(order, ask):
+        offer = PriceOffer(ask.discount.amount, ask.shipping.amount, quote.total, tx.now)
     after = moved(tx, order, Step.OFFER_PRICE, Who.SHOP, offer=offer)
     if offer is not None:
         total = Money(amount=quote.total, currency=order.currency)
         tx.tell(PriceOffered(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, total=total))
+    elif order.progress.offer is not None:
+        total = Money(amount=order.total, currency=order.currency)
+        tx.tell(OfferTakenBack(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, total=total))
     orders = _checkout(tx, after)
     return _now(after, orders, _quotes(tx, orders))
 
@@ -149,6 +154,13 @@ def _checkout(at: Asking, order: Order) -> list[Order]:
 def _offer(order: Order) -> PriceOffer | None:
     """What stands: an order that has been paid, or called off, costs what it did."""
     return order.progress.offer if order.state is OrderState.PLACED else None
+
+
+def _is_as_agreed(order: Order, ask: OfferPrice) -> bool:
+    """Whether a shop asks for what was agreed, whatever is taken where it goes by now."""
+    agreed = store.terms(order)
+    discount = sum([one.amount for one in agreed.discounts if _is_offer(one)])
+    return (ask.discount.amount, ask.shipping.amount) == (discount, agreed.shipping)
 
 
 def _is_offer(discount: Discount) -> bool:
