@@ -7,8 +7,9 @@ import pytest
 from unit.orders.casebook import DAY_MS
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.domains.orders.cases import CaseKind, CaseLine, CaseState, Reason
-from yunduan.domains.orders.claiming import AcceptOffer, AgreeToCase, OfferInCase, OpenCase
+from yunduan.domains.orders.claiming import AcceptOffer, AgreeToCase, OfferInCase, OpenCase, RefuseCase
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
+from yunduan.domains.orders.disputes import CallOperator
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.shipping import PieceLine, ShipParcel
 from yunduan.domains.orders.taxes import TaxedClass, TaxEntry
@@ -139,6 +140,50 @@ def test_a_case_that_came_to_less_leaves_the_difference(market: Market) -> None:
     market.world.send(OfferInCase(shop_id=market.shop.shop_id, case_id=case, amount=yuan(1000)), actor=market.staff("manager"))
     market.world.send(AcceptOffer(case_id=case), actor=order.buyer.actor)
     assert (order.decline(), order.back) == (OrderState.SHIPPED, 5000)
+
+
+def heard(market: Market, order: Bought, *variants: VariantId, reason: Reason = Reason.DAMAGED) -> CaseId:
+    """A case about some pieces that waits for an operator."""
+    lines = tuple([CaseLine(variant_id=variant, quantity=1) for variant in variants])
+    ask = OpenCase(order_id=order.id, kind=CaseKind.REFUND, reason=reason, lines=lines)
+    case = market.world.send(ask, actor=order.buyer.actor).case_id
+    market.world.send(RefuseCase(shop_id=market.shop.shop_id, case_id=case, text="没有问题"), actor=market.staff("service"))
+    market.world.send(CallOperator(case_id=case, text="请评理"), actor=order.buyer.actor)
+    market.world.pass_time(3 * DAY_MS)
+    return case
+
+
+def state_of(market: Market, case: CaseId) -> str:
+    """Where it stands."""
+    ((state,),) = market.world.rows("SELECT state FROM order_case WHERE id = ?", case)
+    return str(state)
+
+
+def test_a_case_about_what_has_left_goes_on_when_the_rest_is_called_off(market: Market) -> None:
+    """A shop cannot end a dispute so: nothing is received meanwhile, and silence of the operator gives what was asked."""
+    one, other = market.offer(5, 5000), market.offer(5, 5000)
+    order = Bought(market, (one, 1), (other, 1), ships=[(one, 1)])
+    case = heard(market, order, one)
+    assert (order.decline(), order.back, state_of(market, case)) == (OrderState.SHIPPED, 5000, "heard")
+    market.world.pass_time(13 * DAY_MS)
+    assert (market.state(order.id), market.earned()) == ("shipped", 0)
+    market.world.pass_time(2 * DAY_MS)
+    assert (state_of(market, case), order.back) == ("refunded", 10_000)
+    market.assert_balanced()
+
+
+def test_a_case_about_the_rest_ends_with_it_and_one_about_both_keeps_what_has_left(market: Market) -> None:
+    """What came back by itself is not given by the case again."""
+    one, other = market.offer(5, 5000), market.offer(5, 5000)
+    order = Bought(market, (one, 1), (other, 1), ships=[(one, 1)])
+    case = heard(market, order, other)
+    assert (order.decline(), order.back, state_of(market, case)) == (OrderState.SHIPPED, 5000, "closed")
+    order = Bought(market, (one, 1), (other, 1), ships=[(one, 1)])
+    case = heard(market, order, one, other)
+    assert (order.decline(), order.back, state_of(market, case)) == (OrderState.SHIPPED, 5000, "heard")
+    market.world.pass_time(15 * DAY_MS)
+    assert (state_of(market, case), order.back) == ("refunded", 10_000)
+    market.assert_balanced()
 
 
 def test_the_tax_of_the_rest_comes_back_with_it(market: Market) -> None:

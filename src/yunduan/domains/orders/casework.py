@@ -11,8 +11,9 @@ from yunduan.domains.orders import cases, parcels, store
 from yunduan.domains.orders.cases import DEADLINES_MS, STATEMENTS_MAX, Case, CaseEvent, CaseRefusal, CaseState, Said
 from yunduan.domains.orders.facts import CaseMoved
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back
-from yunduan.domains.orders.model import Order, OrderState, Who
+from yunduan.domains.orders.model import Order, OrderState, Terms, Who
 from yunduan.domains.orders.receiving import ReceiveUnasked, awaited_again
+from yunduan.domains.orders.rest import open_about_rest
 from yunduan.domains.orders.steps import sealed
 from yunduan.domains.payments.recourse import PayPostage
 from yunduan.kernel.ids import CaseId, OrderId, ShopId
@@ -161,6 +162,25 @@ def released(tx: Tx, order: Order) -> Order:
     after = replace(order, progress=replace(progress, in_case=False, receive_by=receive_by))
     heard = case is not None and case.details.opened_at >= parcels.came_back_at(order)
     return awaited_again(tx, after) if heard else after
+
+
+def narrowed(tx: Tx, order: Order, agreed: Terms) -> Order:
+    """The same when what has not left is called off: a case about nothing else is closed; of any other only what has left remains."""
+    if not order.progress.in_case:
+        return order
+    earlier = store.cases_of(tx, order)
+    case, of_rest = earlier[-1], open_about_rest(order, agreed, earlier)
+    lines = [(variant_id, quantity - of_rest.get(variant_id, 0)) for variant_id, quantity in case.details.lines]
+    kept = tuple([line for line in lines if line[1]])
+    if not kept:
+        return overtaken(tx, order)
+    if of_rest:
+        paid, details = cases.worth(order, agreed), case.details
+        most = sum([cases.between(paid[variant_id], 0, quantity) for variant_id, quantity in kept])
+        asked, offered, agreed_to = (min(amount, most) for amount in (details.asked, details.offered, details.agreed))
+        details = replace(details, lines=kept, asked=asked, offered=offered, agreed=agreed_to)
+        tx.put(store.CASE, case.id, replace(case, details=details))
+    return order
 
 
 def overtaken(tx: Tx, order: Order, *, with_postage: bool = False) -> Order:

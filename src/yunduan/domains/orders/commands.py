@@ -14,7 +14,7 @@ from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole
 from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
 from yunduan.domains.ledger.commands import counters_of, wanted
 from yunduan.domains.orders import limiting, model, parcels, queries, store
-from yunduan.domains.orders.casework import overtaken
+from yunduan.domains.orders.casework import narrowed, overtaken
 from yunduan.domains.orders.facts import OrderCancelled, OrderPaid, OrderPlaced, OrderRestCancelled, OrderReviewed, SoldLine
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back, tell_refunded
 from yunduan.domains.orders.model import (
@@ -504,8 +504,8 @@ def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
 def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
     """End the part of an order that has not left: what was paid for it goes back, its stock is free again, the rest is on its way.
 
-    Where that is all that is left of it, the whole order ends. Where the marketplace paid all of it, nothing can come back in part: nobody
-    may call a part off, and what time calls off is left to the operators.
+    Where that is all that is left of it, the whole order ends; otherwise a case about what has left goes on. Where the marketplace paid all
+    of it, nothing can come back in part: nobody may call a part off, and what time calls off is left to the operators.
     """
     agreed = store.terms(order)
     rest = parcels.unshipped(order, agreed.items)
@@ -513,8 +513,8 @@ def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
     refund = Money(amount=amount, currency=order.currency)
     if agreed.promoted and not order.total and who is not Who.CLOUD:
         raise Refused(OrderRefusal.NOT_A_REFUND, "nothing was paid", figures=LeftToRefund(left=refund))
-    order = overtaken(tx, order)
     whole, id, refunded = bool(amount) and amount == order.left, RefundId(tx.id("rfd")), order.progress.refunded + amount
+    order = overtaken(tx, order) if whole else narrowed(tx, order, agreed)
     if whole:
         after = moved(tx, order, Step.REFUND_REST, Who.CLOUD, refunded=refunded, ended_at=tx.now)
     else:

@@ -1,6 +1,8 @@
 """What has not left of an order: what a case has given back for it already, and what comes back when it is called off; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from yunduan.domains.orders import parcels
 from yunduan.domains.orders.cases import Case, CaseState, Reason, between, worth
@@ -11,6 +13,11 @@ from yunduan.kernel.ids import VariantId
 def claimed_of_rest(order: Order, agreed: Terms, earlier: Iterable[Case]) -> dict[VariantId, int]:
     """For how many of the pieces that have not left something has been given back already."""
     return _together([pieces for _, pieces in _claims(order, agreed, earlier)])
+
+
+def open_about_rest(order: Order, agreed: Terms, earlier: Sequence[Case]) -> dict[VariantId, int]:
+    """How many of the pieces that the last case is about, while it is open, have not left."""
+    return _claims(order, agreed, (*earlier[:-1], replace(earlier[-1], state=CaseState.REFUNDED)))[-1][1]
 
 
 def worth_of_rest(order: Order, agreed: Terms, earlier: Iterable[Case]) -> int:
