@@ -100,10 +100,13 @@ def chosen_place(request: pytest.FixtureRequest, folder: Path) -> Place:
     return here
 
 
-def rows_of(world: World, table: str) -> list[tuple[Any, ...]]:
-    """Every row of a table, sorted; not the time that the runtime notes by itself, once a minute, with whatever is committed."""
-    rows = world.rows(f"SELECT * FROM {table}")  # names of tables
-    return sorted((row for row in rows if (table, row[0]) != ("mark", "clock_believed_at")), key=repr)
+def rows_of(world: World, table: str, *, in_order: bool = False) -> list[tuple[Any, ...]]:
+    """Every row of a table, sorted; not the time that the runtime notes by itself, once a minute, with whatever is committed.
+
+    In the order of the store, which on SQLite is that of their keys, where it is looked at again and again.
+    """
+    rows = [row for row in world.rows(f"SELECT * FROM {table}") if (table, row[0]) != ("mark", "clock_believed_at")]  # names of tables
+    return rows if in_order else sorted(rows, key=repr)
 
 
 def tables(world: World) -> list[str]:

@@ -93,7 +93,7 @@ class Town:
 
     def digest(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything in the store that a refused request must leave alone."""
-        return {name: rows_of(self.world, name) for name in tables(self.world) if name not in QUIET}
+        return {name: rows_of(self.world, name, in_order=True) for name in tables(self.world) if name not in QUIET}
 
     def _person(self, name: str) -> PersonId:
         self._phones += 1
