@@ -85,11 +85,17 @@ def _cancelled(it: OrderCancelled) -> list[Cause]:
     return [("order_declined" if it.was_paid else "order_lapsed", it.order_id)]
 
 
-def _overdue(it: OrderCancelled | OrderRestCancelled) -> list[Cause]:
+def _overdue(it: OrderCancelled | OrderRestCancelled | OrderRefunded) -> list[Cause]:
     return [("order_overdue", it.order_id), ("sale_overdue", it.order_id)]
 
 
-def _rest_cancelled(it: OrderRestCancelled) -> list[Cause]:
+def _refunded(it: OrderRefunded) -> list[Cause]:
+    if it.called_off:
+        return _rest_cancelled(it)
+    return [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)]
+
+
+def _rest_cancelled(it: OrderRestCancelled | OrderRefunded) -> list[Cause]:
     return _overdue(it) if it.by == "cloud" else [("sale_cancelled" if it.by == "buyer" else "order_rest_cancelled", it.order_id)]
 
 
@@ -144,7 +150,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     DispatchExtended: lambda it: [("sale_waited_for", it.order_id)],
     OrderReceived: lambda it: _if(it.by != "buyer", "order_ruled" if it.by == "operator" else "order_received", it.order_id),
     OrderCancelled: _cancelled,
-    OrderRefunded: lambda it: [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)],
+    OrderRefunded: _refunded,
     OrderReviewed: lambda it: [("sale_reviewed", it.review_id)],
     ReviewJudged: lambda it: [
         *[("report_upheld" if it.is_hidden else "report_dismissed", it.review_id)] * len(it.reporters),

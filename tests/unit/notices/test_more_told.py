@@ -12,7 +12,7 @@ from yunduan.domains.catalog.commands import ApplyForShop, ApproveApplication, R
 from yunduan.domains.identity.commands import GrantRole, RegisterPerson
 from yunduan.domains.identity.model import DAY_MS, OperatorRole, ShopRole
 from yunduan.domains.orders.arranging import RedirectOrder
-from yunduan.domains.orders.commands import DeclineOrder, RefundOrder
+from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
 from yunduan.domains.orders.facts import ParcelScanned
 from yunduan.domains.orders.model import checkout_of, payment_of
 from yunduan.domains.orders.receiving import ConfirmReceipt
@@ -82,6 +82,40 @@ def test_each_parcel_is_told_and_what_never_leaves(house: House) -> None:
     parcels = [it for it in house.page(buyer.person).items if it.kind.value == "order_partly_shipped"]
     assert [(it.about.order_id, it.about.number) for it in parcels] == [(orders[1], 1), (orders[0], 1)]
     assert "第 1 个包裹" in parcels[0].text
+
+
+@pytest.mark.parametrize(
+    ("who", "buyers", "packers"),
+    [
+        ("buyer", [], ["sale_cancelled"]),
+        ("shop", ["order_rest_cancelled"], []),
+        ("time", ["order_overdue"], ["sale_overdue"]),
+    ],
+)
+def test_when_what_never_left_is_all_that_is_left_of_the_money_the_other_side_is_told_the_same(
+    house: House, who: str, buyers: list[str], packers: list[str]
+) -> None:
+    """Those who would ship it are told not to, and nobody of their own step."""
+    tea, cup = house.market.offer(10, 1000), house.market.offer(10, 500)
+    buyer = house.buyer(10_000)
+    buyer.want(tea)
+    buyer.want(cup)
+    order = buyer.buy().orders[0].order_id
+    lines = (PieceLine(variant_id=tea, quantity=1),)
+    of = {"shop_id": house.shop_id, "order_id": order}
+    house.world.send(ShipParcel(**of, carrier="SF Express", tracking="SF-1", lines=lines), actor=house.market.staff("packer"))
+    house.world.send(RefundOrder(**of, amount=yuan(1000 + 500 + 800 - 1)), actor=house.market.staff())
+    packer = house.staff[ShopRole.PACKER]
+    before = len(house.kinds(buyer.person)), len(house.kinds(packer))
+    if who == "buyer":
+        house.world.send(CancelOrder(order_id=order), actor=buyer.actor)
+    elif who == "shop":
+        house.world.send(DeclineOrder(**of), actor=house.market.staff())
+    else:
+        house.world.pass_time(40 * DAY_MS)
+    assert house.market.state(order) == "refunded"
+    told = [kind for kind in house.kinds(packer)[before[1] :] if kind != "sale_due"]
+    assert (house.kinds(buyer.person)[before[0] :], told) == (buyers, packers)
 
 
 def test_money_after_the_settlement_is_told_to_who_minds_it(house: House) -> None:

@@ -136,6 +136,7 @@ BY_TIME = Only("by time", lambda it: it.by == Who.CLOUD)
 PAID_AND_OVERDUE = Only("paid, and by time", lambda it: it.was_paid and it.by == Who.CLOUD)
 CALLED_OFF = Only("not by the buyer, nor paid and by time", lambda it: it.by != Who.BUYER and not (it.was_paid and it.by == Who.CLOUD))
 BY_BUYER = Only("by the buyer", lambda it: it.by == Who.BUYER)
+REST_CALLED_OFF = Only("of what had not left, with which the order ended", lambda it: it.called_off)
 OF_ORDERS = Only("of orders", lambda it: it.checkout_id is not None)
 OF_TOP_UP = Only("of a top-up", lambda it: it.checkout_id is None)
 GOES_ON = Only("something is left of it", lambda it: not it.whole)
@@ -252,7 +253,12 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         orders.OrderRefunded,
         _ORDER | about("refund_id", "amount"),
-        (Tell(BUYER, Kind.ORDER_REFUNDED), Tell(GIVERS, Kind.SALE_REFUNDED, Only("by an operator", lambda it: it.by == Who.OPERATOR))),
+        (
+            Tell(BUYER, Kind.ORDER_REFUNDED, Only("not of what had not left", lambda it: not it.called_off)),
+            Tell(BUYER, By("by", {Who.CLOUD: Kind.ORDER_OVERDUE, Who.SHOP: Kind.ORDER_REST_CANCELLED}), REST_CALLED_OFF),
+            Tell(PACKERS, By("by", {Who.CLOUD: Kind.SALE_OVERDUE, Who.BUYER: Kind.SALE_CANCELLED}), REST_CALLED_OFF),
+            Tell(GIVERS, Kind.SALE_REFUNDED, Only("by an operator", lambda it: it.by == Who.OPERATOR)),
+        ),
     ),
     Cause(
         payments.RefundFinished,

@@ -523,7 +523,7 @@ def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
         tx.send(RefundEscrow(refund_id=id, order_id=order.id, amount=refund))
     tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
     if whole:
-        tell_refunded(tx, order, id, refund, who, whole=True)
+        tell_refunded(tx, order, id, refund, who, whole=True, called_off=True)
     else:
         _tell_rest_cancelled(tx, order, rest, refund, who)
     return after

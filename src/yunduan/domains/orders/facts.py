@@ -184,7 +184,7 @@ class OrderCancelled(Fact):
 
 
 class OrderRefunded(Fact):
-    """A part of an order's money, or all that was left of it, has gone back."""
+    """A part of an order's money, or all that was left of it, has gone back; `called_off` when that was what had not left of it."""
 
     order_id: OrderId
     refund_id: RefundId
@@ -193,6 +193,7 @@ class OrderRefunded(Fact):
     amount: Money
     whole: bool
     by: str
+    called_off: bool = False
 
 
 class ReviewAddedTo(Fact):

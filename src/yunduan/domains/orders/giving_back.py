@@ -47,8 +47,17 @@ def _settled(tx: Tx, order: Order, amount: int) -> Order:
     return awaited_again(tx, order) if order.progress.refunded + amount >= due else order
 
 
-def tell_refunded(tx: Tx, order: Order, id: RefundId, amount: Money, who: Who, *, whole: bool) -> None:
-    """Tell that so much has gone back, and whether that ended the order."""
+def tell_refunded(tx: Tx, order: Order, id: RefundId, amount: Money, who: Who, *, whole: bool, called_off: bool = False) -> None:
+    """Tell that so much has gone back, and whether that ended the order, or was of what had not left."""
     tx.tell(
-        OrderRefunded(order_id=order.id, refund_id=id, buyer=order.buyer, shop_id=order.shop_id, amount=amount, whole=whole, by=who.value)
+        OrderRefunded(
+            order_id=order.id,
+            refund_id=id,
+            buyer=order.buyer,
+            shop_id=order.shop_id,
+            amount=amount,
+            whole=whole,
+            by=who.value,
+            called_off=called_off,
+        )
     )
