@@ -92,7 +92,7 @@ def _overdue(it: OrderCancelled | OrderRestCancelled | OrderRefunded) -> list[Ca
 def _refunded(it: OrderRefunded) -> list[Cause]:
     if it.called_off:
         return _rest_cancelled(it)
-    return [("order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)]
+    return [*_if(it.case_id is None, "order_refunded", it.refund_id), *_if(it.by == "operator", "sale_refunded", it.refund_id)]
 
 
 def _rest_cancelled(it: OrderRestCancelled | OrderRefunded) -> list[Cause]:
@@ -137,7 +137,7 @@ _ASKED = {"refund": "case_opened", "return": "case_return_asked", "exchange": "c
 _RULED = {"approve": "goods_approved", "reject": "goods_rejected", "ban": "goods_banned", "lift": "ban_lifted"}
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid_late" if it.late else "order_paid", it.order_id)],
-    ParcelScanned: lambda it: [(kind, it.order_id) for kind in SCANS.get(it.scan, ())],
+    ParcelScanned: lambda it: [(kind, it.order_id) for kind in SCANS.get(it.scan, ()) if it.is_end],
     OrderRedirected: lambda it: _if(it.is_paid, "sale_redirected", it.order_id),
     PriceOffered: lambda it: [("order_repriced", it.order_id)],
     OfferTakenBack: lambda it: [("offer_taken_back", it.order_id)],

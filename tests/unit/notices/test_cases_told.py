@@ -134,6 +134,28 @@ def test_what_an_operator_has_ended_is_not_said_to_have_ended_by_time(house: Hou
     assert (kinds.count("order_ruled"), kinds.count("order_received")) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "event", "who", "told"),
+    [
+        (CaseKind.REFUND, S.ASKED, E.AGREE, SHOP, ["case_agreed"]),
+        (CaseKind.REFUND, S.OFFERED, E.ACCEPT, BUYER, []),
+        (CaseKind.RETURN, S.SENT, E.ARRIVE, SHOP, ["case_arrived"]),
+        (CaseKind.REFUND, S.HEARD, E.RULE, OPERATOR, ["case_ruled", "order_ruled"]),
+    ],
+)
+def test_what_goes_back_in_a_case_is_told_of_the_case_alone(
+    house: House, *, kind: CaseKind, state: CaseState, event: CaseEvent, who: Who, told: list[str]
+) -> None:
+    """Not a second time as a refund; what a buyer takes they know."""
+    made = claim(house, kind=kind)
+    if state is not S.ASKED:
+        made.lead_to(state)
+    before = len(house.kinds(made.buyer.person))
+    made.take(event, who)
+    assert house.world.rows("SELECT 1 FROM fact WHERE kind = 'OrderRefunded'") == [(1,)]
+    assert house.kinds(made.buyer.person)[before:] == told
+
+
 def test_operators_hear_when_they_are_to_rule(house: House) -> None:
     """Those who may, each once."""
     people = {}

@@ -502,3 +502,27 @@ def test_the_sandbox_says_what_has_been_scanned_by_now(market: Market) -> None:
     assert [seen.at for seen in whole] == sorted(seen.at for seen in whole)
     silent = SandboxCarrier(clock=clock, entropy=SeededEntropy(1), unreachable=1000)
     assert market.world.run(silent.track("AWAY1", shipped_at=began)) is None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "end"),
+    [
+        ((ScanKind.COLLECTED, ScanKind.DELIVERED, ScanKind.DELIVERED), 1),
+        ((ScanKind.DELIVERED, ScanKind.RETURNED, ScanKind.RETURNED), 2),
+        ((ScanKind.RETURNED, ScanKind.DELIVERED), 1),
+    ],
+)
+def test_of_all_that_is_told_at_once_one_scan_ends_the_way_and_is_a_notice(
+    market: Market, buyer: Buyer, kinds: tuple[ScanKind, ...], end: int
+) -> None:
+    """However often the carrier says so."""
+    order = shipped(market, buyer, "MUTE1")
+    market.world.clock.advance_to(market.world.clock.wall_ms() + 1000)
+    now = market.world.clock.wall_ms()
+    market.world.send(report(order, 0, *[saying(str(place), kind, now - 100 + place) for place, kind in enumerate(kinds)]))
+    scans = told(market, ParcelScanned)
+    assert [(scan.scan, scan.is_end) for scan in scans] == [(kind.value, place == end) for place, kind in enumerate(kinds)]
+    market.world.settle()
+    ended = {ScanKind.DELIVERED: "order_delivered", ScanKind.RETURNED: "order_came_back"}[kinds[end]]
+    seen = [it.kind.value for it in market.world.ask(MyNotices(), actor=buyer.actor).items]
+    assert [kind for kind in seen if kind in ("order_delivered", "order_came_back")] == [ended]

@@ -136,6 +136,7 @@ BY_TIME = Only("by time", lambda it: it.by == Who.CLOUD)
 PAID_AND_OVERDUE = Only("paid, and by time", lambda it: it.was_paid and it.by == Who.CLOUD)
 CALLED_OFF = Only("not by the buyer, nor paid and by time", lambda it: it.by != Who.BUYER and not (it.was_paid and it.by == Who.CLOUD))
 BY_BUYER = Only("by the buyer", lambda it: it.by == Who.BUYER)
+END = Only("by which its way has ended", lambda it: it.is_end)
 REST_CALLED_OFF = Only("of what had not left, with which the order ended", lambda it: it.called_off)
 OF_ORDERS = Only("of orders", lambda it: it.checkout_id is not None)
 OF_TOP_UP = Only("of a top-up", lambda it: it.checkout_id is None)
@@ -233,8 +234,8 @@ CAUSES: tuple[Cause, ...] = (
         orders.ParcelScanned,
         _ORDER | about(number="parcel"),
         (
-            Tell(BUYER, By("scan", {"delivered": Kind.ORDER_DELIVERED, "returned": Kind.ORDER_CAME_BACK})),
-            Tell(PACKERS, By("scan", {"returned": Kind.SALE_CAME_BACK})),
+            Tell(BUYER, By("scan", {"delivered": Kind.ORDER_DELIVERED, "returned": Kind.ORDER_CAME_BACK}), END),
+            Tell(PACKERS, By("scan", {"returned": Kind.SALE_CAME_BACK}), END),
         ),
     ),
     Cause(orders.ReceiptExtended, _ORDER, (Tell(SERVICE, Kind.SALE_PUT_OFF),)),
@@ -254,7 +255,11 @@ CAUSES: tuple[Cause, ...] = (
         orders.OrderRefunded,
         _ORDER | about("refund_id", "amount"),
         (
-            Tell(BUYER, Kind.ORDER_REFUNDED, Only("not of what had not left", lambda it: not it.called_off)),
+            Tell(
+                BUYER,
+                Kind.ORDER_REFUNDED,
+                Only("not of what had not left, nor in a case", lambda it: not it.called_off and it.case_id is None),
+            ),
             Tell(BUYER, By("by", {Who.CLOUD: Kind.ORDER_OVERDUE, Who.SHOP: Kind.ORDER_REST_CANCELLED}), REST_CALLED_OFF),
             Tell(PACKERS, By("by", {Who.CLOUD: Kind.SALE_OVERDUE, Who.BUYER: Kind.SALE_CANCELLED}), REST_CALLED_OFF),
             Tell(GIVERS, Kind.SALE_REFUNDED, Only("by an operator", lambda it: it.by == Who.OPERATOR)),

@@ -133,7 +133,7 @@ def granted(
     paid = postage(tx, case) if with_postage else {}
     ended = stepped(tx, case, event, who, text=text, agreed=amount, **paid)
     money = Money(amount=amount, currency=order.currency)
-    return ended, give_back(tx, order, money, Who.CLOUD, refund_id=cases.refund_of(case.id))
+    return ended, give_back(tx, order, money, Who.CLOUD, refund_id=cases.refund_of(case.id), case_id=case.id)
 
 
 def postage(tx: Tx, case: Case) -> dict[str, Any]:

@@ -106,7 +106,10 @@ class OrderRedirected(Fact):
 
 
 class ParcelScanned(Fact):
-    """A carrier has told of a parcel (`scan`, such as `delivered`), by its own clock at that time (milliseconds since 1970)."""
+    """A carrier has told of a parcel (`scan`, such as `delivered`), by its own clock at that time (milliseconds since 1970).
+
+    Of what it tells of one parcel `is_end` is what its way has ended by, once.
+    """
 
     order_id: OrderId
     buyer: PersonId
@@ -114,6 +117,7 @@ class ParcelScanned(Fact):
     parcel: int
     scan: str
     scanned_at: int
+    is_end: bool = True
 
 
 class OrderShipped(Fact):
@@ -184,7 +188,10 @@ class OrderCancelled(Fact):
 
 
 class OrderRefunded(Fact):
-    """A part of an order's money, or all that was left of it, has gone back; `called_off` when that was what had not left of it."""
+    """A part of an order's money, or all that was left of it, has gone back; `called_off` when that was what had not left of it.
+
+    What has come to it in a case (`case_id`) is told of the case too.
+    """
 
     order_id: OrderId
     refund_id: RefundId
@@ -194,6 +201,7 @@ class OrderRefunded(Fact):
     whole: bool
     by: str
     called_off: bool = False
+    case_id: CaseId | None = None
 
 
 class ReviewAddedTo(Fact):

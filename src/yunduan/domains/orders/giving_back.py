@@ -12,14 +12,14 @@ from yunduan.domains.orders.receiving import awaited_again
 from yunduan.domains.orders.steps import moved
 from yunduan.domains.payments.commands import RefundEscrow
 from yunduan.domains.payments.recourse import PayPostage, RefundSettled
-from yunduan.kernel.ids import RefundId, VariantId
+from yunduan.kernel.ids import CaseId, RefundId, VariantId
 from yunduan.kernel.money import Money
 from yunduan.runtime.transaction import Tx
 
 GIVING_BACK_REFUSALS = frozenset({*RefundEscrow.refuses, *RefundSettled.refuses, *PayPostage.refuses, *ReleaseStock.refuses})
 
 
-def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: RefundId) -> Order:
+def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: RefundId, case_id: CaseId | None = None) -> Order:
     """Over the tenders it came from; the last of it ends the order, and stock that has not left is free again."""
     whole = amount.amount == order.left
     order = order if whole else _settled(tx, order, amount.amount)
@@ -29,7 +29,7 @@ def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: Refun
     tx.send(pays(refund_id=refund_id, order_id=order.id, amount=amount))
     if whole and order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED):
         tx.send(ReleaseStock(hold_id=model.hold_of(order.id)))
-    tell_refunded(tx, order, refund_id, amount, who, whole=whole)
+    tell_refunded(tx, order, refund_id, amount, who, whole=whole, case_id=case_id)
     return after
 
 
@@ -47,8 +47,10 @@ def _settled(tx: Tx, order: Order, amount: int) -> Order:
     return awaited_again(tx, order) if order.progress.refunded + amount >= due else order
 
 
-def tell_refunded(tx: Tx, order: Order, id: RefundId, amount: Money, who: Who, *, whole: bool, called_off: bool = False) -> None:
-    """Tell that so much has gone back, and whether that ended the order, or was of what had not left."""
+def tell_refunded(
+    tx: Tx, order: Order, id: RefundId, amount: Money, who: Who, *, whole: bool, called_off: bool = False, case_id: CaseId | None = None
+) -> None:
+    """Tell that so much has gone back, whether that ended the order or was of what had not left, and in which case."""
     tx.tell(
         OrderRefunded(
             order_id=order.id,
@@ -59,5 +61,6 @@ def tell_refunded(tx: Tx, order: Order, id: RefundId, amount: Money, who: Who, *
             whole=whole,
             by=who.value,
             called_off=called_off,
+            case_id=case_id,
         )
     )

@@ -147,6 +147,8 @@ def report_scans(tx: Tx, ask: ReportScans) -> None:
     parcel = parcels.parcels_of(order)[ask.parcel - 1]
     kept = store.scans_of(tx, order.id, ask.parcel)
     new = _new(ask.sayings or (), kept, since=parcel.shipped_at - BEFORE_MS, until=tx.now) if order.state in ON_THE_WAY else []
+    ends = [saying for saying in new if saying.kind in ENDS]
+    end = _end(ends) if ends and not parcel.arrived_at and not parcel.returned_at else None
     for saying in new:
         place = sealed(tx, order.buyer, saying.place)
         tx.add(
@@ -156,12 +158,17 @@ def report_scans(tx: Tx, ask: ReportScans) -> None:
         )
         tx.tell(
             ParcelScanned(
-                order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, parcel=ask.parcel, scan=saying.kind.value, scanned_at=saying.at
+                order_id=order.id,
+                buyer=order.buyer,
+                shop_id=order.shop_id,
+                parcel=ask.parcel,
+                scan=saying.kind.value,
+                scanned_at=saying.at,
+                is_end=saying is end,
             )
         )
-    ends = [saying for saying in new if saying.kind in ENDS]
-    if ends and not parcel.arrived_at and not parcel.returned_at:
-        _ended(tx, order, ask.parcel, ends)
+    if end is not None:
+        _ended(tx, order, ask.parcel, end)
     told = {scan.kind for scan in kept} | {saying.kind for saying in new}
     is_over = order.state not in ON_THE_WAY or not told.isdisjoint(ENDS) or tx.now > parcel.shipped_at + ASK_FOR_MS
     wait = ASK_AGAIN_MS if ask.sayings is None else ASK_EVERY_MS
@@ -175,10 +182,15 @@ def _new(sayings: Sequence[Saying], kept: Sequence[Scan], *, since: int, until: 
     return sorted(fresh.values(), key=lambda saying: (saying.at, saying.id))[: max(0, SCANS_MAX - len(kept))]
 
 
-def _ended(tx: Tx, order: Order, number: int, ends: Sequence[Saying]) -> None:
+def _end(ends: Sequence[Saying]) -> Saying:
+    """By what a way has ended, of all that says so: that it has gone back in the end, or else that it was delivered, at first."""
+    return ends[-1] if ends[-1].kind is ScanKind.RETURNED else next(one for one in ends if one.kind is ScanKind.DELIVERED)
+
+
+def _ended(tx: Tx, order: Order, number: int, end: Saying) -> None:
     """The parcel is where it should be, and when all are the receipt comes of that; or it has gone back, and no receipt comes of it."""
-    gone, is_back = list(parcels.parcels_of(order)), ends[-1].kind is ScanKind.RETURNED
-    now = {"returned_at": ends[-1].at} if is_back else {"arrived_at": min([one.at for one in ends if one.kind is ScanKind.DELIVERED])}
+    gone, is_back = list(parcels.parcels_of(order)), end.kind is ScanKind.RETURNED
+    now = {"returned_at" if is_back else "arrived_at": end.at}
     gone[number - 1] = msgspec.structs.replace(gone[number - 1], **now)
     after = moved(tx, order, Step.ARRIVE, Who.CLOUD, parcels=tuple(gone))
     if is_back:
