@@ -42,8 +42,8 @@ from yunduan.testing.trade.mix import MIX
 from yunduan.testing.trade.shoppers import Shoppers
 
 SOON_MS = 75 * 86_400_000
-"""At the end of a run so much time passes, and more until nothing is about to ring: whatever is held then is held for ever."""
-SHORTLY_MS = 3_600_000
+"""At the end of a run so much time passes, and a little more until nothing is about to ring: whatever is held then is held for ever."""
+SHORTLY_MS, LONG_MS = 3_600_000, 90 * 86_400_000
 COMPARES_EVERY = 40
 STANDS_MAX, LATE_MS = 100, 60_000
 """What is due and was not done after so many looks is late, by so much."""
@@ -162,7 +162,7 @@ class TradeSimulation(Simulation):
         now = self.clock.wall_ms()
         self._rests_from = self._rests_from or now
         due = min(_dues(cloud), default=None)
-        if due is None or due > max(self._rests_from + SOON_MS, now + SHORTLY_MS):
+        if due is None or due > max(self._rests_from + SOON_MS, now + SHORTLY_MS) or now > self._rests_from + LONG_MS:
             return True
         self.clock.advance_to(due)
         self._end_chargebacks(now)
