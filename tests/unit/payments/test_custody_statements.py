@@ -6,10 +6,12 @@ import msgspec
 import pytest
 
 from support.payments import DAY, MINUTE, SHOP, Market, by_channel, cny, kept, order, part, refund_id
+from yunduan.backends.sandbox.custodian import KeptLine, Statement
 from yunduan.domains.payments import model
 from yunduan.domains.payments.commands import AbandonPayment
 from yunduan.domains.payments.cycles import day_of
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind
+from yunduan.domains.payments.mirroring import WORD_MAX
 from yunduan.domains.payments.model import ChargeState, StatementState
 from yunduan.domains.payments.queries import OpenAlertsOf
 from yunduan.domains.payments.recourse import RefundSettled
@@ -142,6 +144,24 @@ def test_what_is_heard_of_while_it_is_doubted_is_no_alert(market: Market) -> Non
     market.pass_time(HOUR + MINUTE, step=MINUTE * 30)
     assert [(one.state, one.differing) for one in days(market)] == [(StatementState.AGREES, 0)]
     assert alerts(market) == []
+
+
+def test_a_line_that_we_have_no_word_for_is_an_alert_in_the_providers_own(market: Market) -> None:
+    """All else of the day is compared, and the day comes to its end."""
+    paid(market)
+    statement_of = market.custodian.statement_of
+
+    async def strange(since: int, until: int) -> Statement:
+        told = await statement_of(since, until)
+        assert told is not None
+        odd = [KeptLine(what="withdrawn", reference="w1", amount=cny(5)), KeptLine(what="x" * 99, reference="", amount=cny(1))]
+        return msgspec.structs.replace(told, lines=told.lines + odd)
+
+    market.custodian.statement_of = strange  # type: ignore[method-assign] # another version of its interface
+    to_the_end_of_the_day(market)
+    morning(market)
+    assert [(one.state, one.lines, one.differing) for one in days(market)] == [(StatementState.DIFFERS, 3, 2)]
+    assert alerts(market) == [("statement_differs", "withdrawn", 5), ("statement_differs", "x" * WORD_MAX, 1)]
 
 
 def test_what_was_collected_and_not_told_is_asked_about(market: Market) -> None:

@@ -9,7 +9,7 @@ from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import chargebacks, payouts, store
 from yunduan.domains.payments.commands import ReportOutgoing, Saying
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.mirroring import KeptBalances, KeptLine, KeptMove
+from yunduan.domains.payments.mirroring import WORD_MAX, KeptBalances, KeptLine, KeptMove
 from yunduan.domains.payments.model import (
     Asked,
     Channel,
@@ -26,6 +26,9 @@ from yunduan.runtime.writer import Writer
 log = structlog.get_logger(__name__)
 ERRANDS_AT_ONCE = 64
 PAUSE_S = 0.5
+PATIENCE_S = 30.0
+"""How long a channel may take for one answer."""
+_KNOWN = frozenset(KeptMove)
 
 
 class Couriers:
@@ -34,8 +37,9 @@ class Couriers:
     A courier that dies between the question and the report asks again: a channel knows each request by its id and does it once.
     """
 
-    def __init__(self, writer: Writer, reader: Reader, channels: Channels, vault: Vault) -> None:
+    def __init__(self, writer: Writer, reader: Reader, channels: Channels, vault: Vault, *, patience_s: float = PATIENCE_S) -> None:
         """Read what is due through a connection of its own."""
+        self._patience_s = patience_s
         self._writer = writer
         self._reader = reader
         self._channels = channels
@@ -48,15 +52,17 @@ class Couriers:
                 await asyncio.sleep(PAUSE_S)
 
     async def run_once(self) -> int:
-        """Ask everything that is due; answers how many errands came to a report. One that fails does not stop the others."""
+        """Ask everything that is due; answers how many errands came to a report.
+
+        One that fails is put off like one whose channel cannot be reached: it neither stops the others nor stands before them.
+        """
         due = store.due_outgoing(self._reader, self._writer.now(), ERRANDS_AT_ONCE)
         outcomes = await asyncio.gather(*(self._run(outgoing) for outgoing in due), return_exceptions=True)
-        for outgoing, outcome in zip(due, outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                log.error("errand_failed", errand=outgoing.id, channel=outgoing.channel, error=repr(outcome))
-            elif not outcome.accepted:
-                log.error("report_refused", errand=outgoing.id, channel=outgoing.channel, refusal=outcome.body.decode())
-        return sum(1 for outcome in outcomes if not isinstance(outcome, BaseException) and outcome.accepted)
+        failed = [outgoing for outgoing, outcome in zip(due, outcomes, strict=True) if _has_failed(outgoing, outcome)]
+        put_off = await asyncio.gather(*(self._report(_unreachable(outgoing)) for outgoing in failed), return_exceptions=True)
+        for outgoing, outcome in zip(failed, put_off, strict=True):
+            _has_failed(outgoing, outcome)
+        return sum(1 for outcome in (*outcomes, *put_off) if not isinstance(outcome, BaseException) and outcome.accepted)
 
     def next_due(self) -> int | None:
         """When the next errand is due, in milliseconds since 1970."""
@@ -65,14 +71,18 @@ class Couriers:
     async def _run(self, outgoing: Outgoing) -> Answered:
         if outgoing.kind is OutgoingKind.STATEMENT:
             return await self._state(outgoing)
-        report = await self._ask(outgoing)
+        async with asyncio.timeout(self._patience_s):
+            report = await self._ask(outgoing)
+        return await self._report(report)
+
+    async def _report(self, report: ReportOutgoing) -> Answered:
         return await self._writer.submit(report, actor=SYSTEM, background=True)
 
     async def _ask(self, outgoing: Outgoing) -> ReportOutgoing:
         channel = self._channels.by_name.get(outgoing.channel)
         if channel is None:  # taken out of the settings: its errands wait until it is back
             log.error("channel_missing", channel=outgoing.channel)
-            return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
+            return _unreachable(outgoing)
         if outgoing.kind in (OutgoingKind.PAYOUT, OutgoingKind.RELEASE, OutgoingKind.VERIFY) and outgoing.state is OutgoingState.WAITING:
             asked = await self._about_account(channel, outgoing)
             return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked=asked)
@@ -90,10 +100,10 @@ class Couriers:
     async def _state(self, outgoing: Outgoing) -> Answered:
         """A statement is compared in parts: each finds the same when it comes again."""
         provider, day = self._channels.providers.get(outgoing.channel), store.statement(self._reader, outgoing.cause)
-        told = await provider.statement_of(day.since, day.until) if provider is not None and day is not None else None
+        async with asyncio.timeout(self._patience_s):
+            told = await provider.statement_of(day.since, day.until) if provider is not None and day is not None else None
         if told is None:
-            report = ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
-            return await self._writer.submit(report, actor=SYSTEM, background=True)
+            return await self._report(_unreachable(outgoing))
         differing, late = 0, {currency: KeptBalances(held=0, given=0, own=0) for currency in told.balances}
         lines = [_line(line) for line in told.lines]
         for first in range(0, len(lines), LINES_AT_ONCE):
@@ -157,7 +167,7 @@ class Couriers:
         is_chargeback = outgoing.kind is OutgoingKind.CHARGEBACK
         told = await (channel.chargeback(outgoing.reference) if is_chargeback else channel.query(outgoing.reference, request))
         if told is None:
-            return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
+            return _unreachable(outgoing)
         saying = Saying(
             event=told.event,
             merchant=told.merchant,
@@ -173,5 +183,27 @@ class Couriers:
         return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="accepted", saying=saying)
 
 
+def _has_failed(outgoing: Outgoing, outcome: Answered | BaseException) -> bool:
+    """Whether it came to no report, which is logged."""
+    if isinstance(outcome, BaseException):
+        log.error("errand_failed", errand=outgoing.id, channel=outgoing.channel, error=repr(outcome))
+    elif not outcome.accepted:
+        log.error("report_refused", errand=outgoing.id, channel=outgoing.channel, refusal=outcome.body.decode())
+    return isinstance(outcome, BaseException) or not outcome.accepted
+
+
+def _unreachable(outgoing: Outgoing) -> ReportOutgoing:
+    return ReportOutgoing(outgoing_id=outgoing.id, tries=outgoing.tries, asked="unreachable")
+
+
 def _line(told: KeptLineTold) -> KeptLine:
-    return KeptLine(what=KeptMove(told.what), reference=told.reference, amount=told.amount, request=told.request, of_shop=told.of_shop)
+    """A line as our books are asked for it; what we have no word for keeps the provider's own."""
+    is_known = told.what in _KNOWN
+    return KeptLine(
+        what=KeptMove(told.what) if is_known else KeptMove.UNKNOWN,
+        reference=told.reference,
+        amount=told.amount,
+        request=told.request,
+        of_shop=told.of_shop,
+        word="" if is_known else told.what[:WORD_MAX],
+    )

@@ -29,16 +29,25 @@ class KeptMove(StrEnum):
     CHARGED_BACK = "charged_back"
     BANK_RETURNED = "bank_returned"
     """A payer's bank has returned what it had taken back."""
+    UNKNOWN = "unknown"
+    """Something that we have no word for: our books do not have it, whatever it is."""
+
+
+WORD_MAX = 64
 
 
 class KeptLine(Struct, frozen=True, kw_only=True):
-    """One line of a provider's statement: `amount` in all, of a split or its return so much of it the shop's (minor units)."""
+    """One line of a provider's statement: `amount` in all, of a split or its return so much of it the shop's (minor units).
+
+    `word` is the provider's own for what we have none for.
+    """
 
     what: KeptMove
     reference: str
     amount: Money
     request: str = ""
     of_shop: Annotated[int, Meta(ge=0, le=10**15)] = 0
+    word: Annotated[str, Meta(max_length=WORD_MAX)] = ""
 
 
 class KeptBalances(Struct, frozen=True, kw_only=True):
@@ -175,6 +184,10 @@ def _bank_returned(at: Asking, channel: str, line: KeptLine) -> Ours:
     return Ours(chargeback.amount.amount, chargeback.decided_at)
 
 
+def _unknown(_: Asking, _channel: str, _line: KeptLine) -> Ours:
+    return NOTHING
+
+
 _OURS: Mapping[KeptMove, Callable[[Asking, str, KeptLine], Ours]] = {
     KeptMove.COLLECTED: _collected,
     KeptMove.REFUNDED: _refunded,
@@ -182,4 +195,5 @@ _OURS: Mapping[KeptMove, Callable[[Asking, str, KeptLine], Ours]] = {
     KeptMove.RETURNED: _returned,
     KeptMove.CHARGED_BACK: _charged_back,
     KeptMove.BANK_RETURNED: _bank_returned,
+    KeptMove.UNKNOWN: _unknown,
 }

@@ -85,7 +85,7 @@ def compare_statement(tx: Tx, ask: CompareStatement) -> Compared:
         ours = mirroring.ours_of(tx, day.channel, line)
         if ours.amount != line.amount.amount:
             differing += 1
-            told = Remark(event=day.id, reference=line.reference, outcome=line.what, amount=line.amount, request=line.request)
+            told = Remark(event=day.id, reference=line.reference, outcome=line.word or line.what, amount=line.amount, request=line.request)
             _alert(tx, day, told, Mismatch.STATEMENT_DIFFERS)
             _ask_about(tx, day, line)
         elif ours.at >= day.until:
@@ -113,6 +113,7 @@ def moved_by(line: KeptLine) -> KeptBalances:
         KeptMove.RETURNED: KeptBalances(held=whole, given=-line.of_shop, own=-ours),
         KeptMove.CHARGED_BACK: KeptBalances(held=0, given=0, own=-whole),
         KeptMove.BANK_RETURNED: KeptBalances(held=0, given=0, own=whole),
+        KeptMove.UNKNOWN: KeptBalances(held=0, given=0, own=0),
     }[line.what]
 
 
