@@ -2,13 +2,13 @@
 
 import pytest
 
-from unit.orders.casebook import DAY_MS, TOTAL, Claim
+from unit.orders.casebook import DAY_MS, PATHS, TOTAL, Claim
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.domains.catalog.commands import WithdrawGoods
 from yunduan.domains.catalog.queries import StockAudit
 from yunduan.domains.orders.caselists import CaseOf, CaseView
 from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseLine, CaseState, Reason
-from yunduan.domains.orders.claiming import AcceptOffer, AgreeToCase, ConfirmReturn, SendBack
+from yunduan.domains.orders.claiming import AcceptOffer, AgreeToCase, ConfirmReturn, SendBack, WithdrawCase
 from yunduan.domains.orders.commands import RefundOrder
 from yunduan.domains.orders.exchanging import ReceiveReplacement, SendReplacement, TakeRefundInstead
 from yunduan.domains.orders.model import HOME_MS, Who
@@ -219,6 +219,37 @@ def test_after_the_receipt_goods_are_exchanged_as_before(market: Market, buyer: 
     made.wait()
     assert (made.state, market.state(made.order), buyer.money(), market.earned()) == ("refunded", "refunded", RICH, 0)
     market.assert_balanced()
+
+
+def test_what_came_in_exchange_after_the_receipt_has_its_own_time(market: Market, buyer: Buyer) -> None:
+    """Seven days from when it came, and no more pieces than came; once it has gone back, what is left is as old as it is."""
+    made = exchange(market, buyer)
+    made.take(CaseEvent.WITHDRAW, Who.BUYER)
+    market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
+    market.world.pass_time(6 * DAY_MS)
+    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE, quantity=1), actor=buyer.actor).case_id
+    for event, who in PATHS[CaseState.EXCHANGED]:
+        market.world.pass_time(DAY_MS)
+        made.take(event, who)
+    market.world.pass_time(7 * DAY_MS)
+    market.assert_refused("right_of_return_ended", made.asking(kind=CaseKind.RETURN), buyer.actor)
+    opened = market.world.send(made.asking(kind=CaseKind.RETURN, quantity=1), actor=buyer.actor)
+    market.world.send(WithdrawCase(case_id=opened.case_id), actor=buyer.actor)
+    made.case = market.world.send(made.asking(quantity=1), actor=buyer.actor).case_id
+    made.take(CaseEvent.AGREE, Who.SHOP)
+    market.assert_refused("right_of_return_ended", made.asking(quantity=1), buyer.actor)
+
+
+def test_the_time_of_what_came_in_exchange_passes_too(market: Market, buyer: Buyer) -> None:
+    """A moment after its seventh day."""
+    made = exchange(market, buyer)
+    made.take(CaseEvent.WITHDRAW, Who.BUYER)
+    market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
+    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE), actor=buyer.actor).case_id
+    for event, who in PATHS[CaseState.EXCHANGED]:
+        made.take(event, who)
+    market.world.pass_time(7 * DAY_MS + 1)
+    market.assert_refused("right_of_return_ended", made.asking(kind=CaseKind.RETURN), buyer.actor)
 
 
 @pytest.mark.parametrize("first", ["refund", "replace"])

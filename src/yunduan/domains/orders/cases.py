@@ -490,6 +490,19 @@ def claimed_before(cases: Iterable[Case]) -> dict[VariantId, int]:
     return found
 
 
+def exchanged_since(cases: Iterable[Case], since: int) -> dict[VariantId, int]:
+    """How many pieces have come in exchange since then, and are there still: what was given last is what goes back first."""
+    found: dict[VariantId, int] = {}
+    for case in cases:
+        for variant_id, quantity in case.details.lines:
+            before = found.get(variant_id, 0)
+            if case.state is CaseState.EXCHANGED and case.details.moved_at >= since:
+                found[variant_id] = max(before, quantity)
+            elif case.state is CaseState.REFUNDED:
+                found[variant_id] = max(0, before - quantity)
+    return found
+
+
 def lines_of(lines: Sequence[CaseLine]) -> tuple[tuple[VariantId, int], ...]:
     """Pieces by variant, each named once."""
     found: dict[VariantId, int] = {}

@@ -190,11 +190,17 @@ def _askable(tx: Tx, order: Order, ask: OpenCase, lines: tuple[tuple[str, int], 
     return cases.checked(left if ask.amount is None else ask.amount, left)
 
 
-def _see_right_of_return(tx: Tx, order: Order, reason: Reason, lines: tuple[tuple[str, int], ...]) -> None:
-    """Refuse what comes too late after the receipt, and a change of mind about goods that are never taken back once they have left."""
+def _see_right_of_return(tx: Tx, order: Order, reason: Reason, lines: tuple[tuple[VariantId, int], ...]) -> None:
+    """Refuse what comes too late after the receipt, and a change of mind about goods that are never taken back once they have left.
+
+    What came in exchange after the receipt has its own time.
+    """
     settings = tx.port(OrderSettings)
-    if order.state is OrderState.RECEIVED and tx.now > order.progress.received_at + settings.return_days * _DAY_MS:
-        raise Refused(CaseRefusal.TOO_LATE, f"{settings.return_days} days after the receipt")
+    since = tx.now - settings.return_days * _DAY_MS
+    if order.state is OrderState.RECEIVED and order.progress.received_at < since:
+        exchanged = cases.exchanged_since(store.cases_of(tx, order), since)
+        if any(quantity > exchanged.get(variant_id, 0) for variant_id, quantity in lines):
+            raise Refused(CaseRefusal.TOO_LATE, f"{settings.return_days} days after the receipt")
     if reason is Reason.CHANGED_MIND and order.state is not OrderState.PAID and settings.return_excluded:
         asked = dict(lines)
         goods = tuple({item.goods_id: None for item in store.terms(order).items if item.variant_id in asked})
