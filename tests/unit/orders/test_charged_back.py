@@ -223,6 +223,23 @@ def test_what_stood_still_has_as_much_longer_to_leave(market: Market, buyer: Buy
     market.assert_balanced()
 
 
+@pytest.mark.parametrize("won", [True, False])
+def test_nobody_is_urged_to_ship_what_must_not_leave(market: Market, buyer: Buyer, *, won: bool) -> None:
+    """Not before the bank has decided; then the shop is reminded once, a tenth of the time before what is left of it has to leave."""
+    id = bought(market, buyer)
+    market.world.pass_time(26 * DAY_MS)
+    name = take(market, id, 1_000)
+    market.world.pass_time(10 * DAY_MS)
+    assert facts(market, "DispatchDue") == 0
+    decide(market, name, won=won)
+    market.world.pass_time(leaves_by(market, id) - 3 * DAY_MS - market.world.clock.wall_ms() - 1)
+    assert facts(market, "DispatchDue") == 0
+    market.world.pass_time(1)
+    assert facts(market, "DispatchDue") == 1
+    market.world.pass_time(3 * DAY_MS)
+    assert (order(market, id).state, facts(market, "DispatchDue")) == (OrderState.CANCELLED, 1)
+
+
 def test_of_what_was_contested_before_that_was_kept_only_a_tenth_is_added(market: Market, buyer: Buyer) -> None:
     """Nobody knows since when it has stood still."""
     kept = order(market, bought(market, buyer))

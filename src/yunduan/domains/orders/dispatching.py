@@ -115,10 +115,13 @@ def await_dispatch(tx: Tx, order: Order, *, now: int) -> None:
 
 @handles(RemindToShip)
 def remind_to_ship(tx: Tx, ask: RemindToShip) -> None:
-    """Once for each time that it has to leave by; then that time is waited for."""
+    """Once for each time that it has to leave by; then that time is waited for.
+
+    While a bank has money of it nothing may leave: what ends that sets another alarm (`charged_back`).
+    """
     invariant(tx.actor.is_system, "a shop is reminded by an alarm alone")
     order = tx.get(store.ORDER, ask.order_id)
-    if order is None or order.state not in (OrderState.PLACED, *UNSHIPPED):
+    if order is None or order.state not in (OrderState.PLACED, *UNSHIPPED) or order.progress.taken:
         return
     due = dispatch_by(order, tx.port(OrderSettings))
     if not due or due > ask.due:
