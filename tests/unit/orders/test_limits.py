@@ -8,10 +8,11 @@ from yunduan.domains.catalog.commands import ChangeGoods, CreateGoods
 from yunduan.domains.catalog.lists import page_of
 from yunduan.domains.catalog.model import BuyerLimit, GoodsForm, GoodsOption, OptionValue, VariantForm
 from yunduan.domains.catalog.queries import GoodsOnDesk, GoodsPage
-from yunduan.domains.orders.commands import CancelOrder, Placed, RefundOrder, RemoveFromCart
+from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, Placed, RefundOrder, RemoveFromCart
 from yunduan.domains.orders.limits import OverLimit
 from yunduan.domains.orders.queries import PreviewCheckout
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.shipping import PieceLine, ShipParcel
 from yunduan.domains.orders.store import LIMITED
 from yunduan.kernel.ids import GoodsId, VariantId
 from yunduan.kernel.refusals import Refused
@@ -124,6 +125,20 @@ def test_an_order_that_comes_to_nothing_does_not_count(market: Market) -> None:
     assert over(buyer, tea).left == 0
     (row,) = market.world.rows("SELECT buyer, goods_id, purchases FROM limited_purchase")
     assert [one.order_id for one in LIMITED.value(row).purchases] == [kept]
+
+
+def test_what_never_left_does_not_count(market: Market) -> None:
+    """Of two one has left and the other was called off: one more may be bought, and no second; then the limit is reached again."""
+    buyer, variant = market.buyer(50_000), market.offer(limit=BuyerLimit(pieces=2, days=30))
+    order = bought(buyer, variant, 2).orders[0].order_id
+    lines = (PieceLine(variant_id=variant, quantity=1),)
+    ship = ShipParcel(shop_id=market.shop.shop_id, order_id=order, carrier="SF Express", tracking="SF1", lines=lines)
+    market.world.send(ship, actor=market.staff("packer"))
+    assert over(buyer, variant).left == 0
+    market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=order), actor=market.staff("service"))
+    assert over(buyer, variant, 2).left == 1
+    bought(buyer, variant)
+    assert over(buyer, variant).left == 0
 
 
 def test_of_many_who_race_each_takes_as_many_as_they_may(market: Market) -> None:

@@ -1,7 +1,8 @@
 """Limits per buyer: how many pieces of goods somebody may have in one order, and within some days, decided as they are priced.
 
 What was bought of limited goods is written down beside the order, and whether it counts the order itself tells: one that was called off
-or given back whole does not. Goods without a limit cost neither a row nor a statement.
+or given back whole does not, and of one whose rest was called off only what has left does. Goods without a limit cost neither a row nor a
+statement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import BuyerLimit, Offer
 from yunduan.domains.catalog.queries import OffersOf
-from yunduan.domains.orders import store
+from yunduan.domains.orders import parcels, store
 from yunduan.domains.orders.limits import LimitedPurchase, LimitedPurchases, OverLimit
 from yunduan.domains.orders.model import CartLine, Order, OrderRefusal, OrderState, Priced
 from yunduan.kernel.ids import GoodsId, OrderId, PersonId, VariantId
@@ -63,11 +64,22 @@ def _window(at: Asking, limit: BuyerLimit) -> int:
 
 
 def counted(at: Asking, buyer: PersonId, goods_id: GoodsId, *, since: int) -> tuple[LimitedPurchase, ...]:
-    """What somebody has bought of limited goods since then, the oldest first; no order that has come to nothing."""
+    """What somebody has bought of limited goods since then, the oldest first; nothing that was called off or given back whole."""
     found = at.get(store.LIMITED, (buyer, goods_id))
     recent = [one for one in found.purchases if one.at > since] if found else []
     orders = at.get_many(store.ORDER, [one.order_id for one in recent]) if recent else {}
-    return tuple([one for one in recent if orders[one.order_id].state not in _CAME_TO_NOTHING])
+    still = [_had(orders[one.order_id], one, goods_id) for one in recent]
+    return tuple([one for one in still if one.quantity])
+
+
+def _had(order: Order, one: LimitedPurchase, goods_id: GoodsId) -> LimitedPurchase:
+    if order.state in _CAME_TO_NOTHING:
+        return replace(one, quantity=0)
+    if not order.progress.is_short:
+        return one
+    items = store.terms(order).items
+    sold, variants = parcels.sold_for_good(order, items), {item.variant_id for item in items if item.goods_id == goods_id}
+    return replace(one, quantity=sum([pieces for id, pieces in sold.items() if id in variants]))
 
 
 def note(tx: Tx, order_id: OrderId, quote: Priced) -> None:
