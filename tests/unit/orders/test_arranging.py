@@ -2,7 +2,7 @@
 
 import pytest
 
-from unit.orders.market import SHIPPING, Buyer, Market, channel
+from unit.orders.market import SHIPPING, Buyer, Market, channel, wallet, yuan
 from yunduan.domains.catalog.commands import SetShippingTemplate
 from yunduan.domains.catalog.model import Measure, Place, Rate, Zone
 from yunduan.domains.identity.commands import ChangeAddress, ErasePerson, RemoveAddress
@@ -13,6 +13,7 @@ from yunduan.domains.orders.facts import OrderRedirected
 from yunduan.domains.orders.model import ABROAD_MS, LineNote
 from yunduan.domains.orders.queries import OrderOf, OrderView, ShopOrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt
+from yunduan.domains.orders.repricing import AgreePrice, OfferPrice
 from yunduan.domains.orders.taxes import TaxedClass, TaxEntry
 from yunduan.domains.orders.taxing import SetTaxes
 from yunduan.kernel.ids import OrderId, VariantId
@@ -94,12 +95,26 @@ def test_another_region_has_to_cost_what_was_agreed(market: Market, buyer: Buyer
         market.assert_refused(code, RedirectOrder(order_id=id, address_id=buyer.move_to(region)), buyer.actor)
     with pytest.raises(Refused) as no:
         market.world.send(RedirectOrder(order_id=id, address_id=buyer.move_to("上海")), actor=buyer.actor)
-    assert no.value.figures == {"agreed": {"amount": 800, "currency": "CNY"}, "now": {"amount": 500, "currency": "CNY"}}
+    assert no.value.figures == {"here": {"amount": 800, "currency": "CNY"}, "there": {"amount": 500, "currency": "CNY"}}
     abroad = buyer.move_to("Central", country="SG", phone="+65 6123 4567")
     market.assert_refused("country_differs", RedirectOrder(order_id=id, address_id=abroad), buyer.actor)
-    templates(market, zone(2000, china))
+    templates(market, zone(2000, china), zone(900, near))
     market.world.send(RedirectOrder(order_id=id, address_id=buyer.move_to("浙江省")), actor=buyer.actor)
-    market.assert_refused("shipping_differs", RedirectOrder(order_id=id, address_id=buyer.move_to("江苏")), buyer.actor)
+    market.assert_refused("shipping_differs", RedirectOrder(order_id=id, address_id=buyer.move_to("上海")), buyer.actor)
+
+
+def test_what_a_shop_has_agreed_to_is_no_reason_to_refuse_a_region(market: Market, buyer: Buyer) -> None:
+    """It sends for nothing what costs 8.00 here and there; or the same everywhere, but more than when it was bought; not what differs."""
+    buyer.want(market.offer(5, 5000))
+    first = buyer.buy(channel(5800)).orders[0].order_id
+    offer = OfferPrice(shop_id=market.shop.shop_id, order_id=first, discount=yuan(0), shipping=yuan(0))
+    market.world.send(offer, actor=market.staff("service"))
+    id = market.world.send(AgreePrice(order_id=first, total=yuan(5000), tenders=wallet(5000)), actor=buyer.actor).orders[0].order_id
+    market.world.send(RedirectOrder(order_id=id, address_id=buyer.move_to("江苏")), actor=buyer.actor)
+    templates(market, zone(2000, Place(country="CN")), zone(900, Place(country="CN", region="上海")))
+    market.world.send(RedirectOrder(order_id=id, address_id=buyer.move_to("浙江")), actor=buyer.actor)
+    market.assert_refused("shipping_differs", RedirectOrder(order_id=id, address_id=buyer.move_to("上海")), buyer.actor)
+    assert seen(market, buyer, id).total.amount == 5000
 
 
 def test_another_region_has_to_have_the_same_taxes(market: Market, buyer: Buyer) -> None:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from yunduan.domains.catalog.commands import RerouteStock
 from yunduan.domains.catalog.model import CatalogRefusal
@@ -28,15 +29,8 @@ Memo = Annotated[
 ]
 
 
-class ShippingNow(Struct, frozen=True, kw_only=True):
-    """What shipping was agreed to cost, and what it would."""
-
-    agreed: Money
-    now: Money
-
-
-class TaxesThere(Struct, frozen=True, kw_only=True):
-    """What is taken where the order was to go, and where it would."""
+class CostThere(Struct, frozen=True, kw_only=True):
+    """What shipping, or the taxes, would be now where the order was to go, and where it would."""
 
     here: Money
     there: Money
@@ -99,23 +93,30 @@ def redirect_order(tx: Tx, ask: RedirectOrder) -> Redirected:
 
 
 def _check(tx: Tx, order: Order, address: SealedAddress) -> None:
-    """Duties are those of the way there: another country is another order."""
+    """Duties are those of the way there: another country is another order.
+
+    Shipping may cost what was agreed, or what it would have cost here too: a shop may have agreed to less, or asks more by now.
+    """
     before = queries.destination(tx, order)
     if before is None or before.country != address.country:
         raise Refused(OrderRefusal.COUNTRY_DIFFERS, address.country)
-    if region_of(before.country, before.region) == address.region:
+    region = region_of(before.country, before.region) or ""
+    if region == address.region:
         return
     agreed = store.terms(order)
-    _check_taxes(tx, order, agreed, address, region_of(before.country, before.region) or "")
+    _check_taxes(tx, order, agreed, address, region)
     offers = tx.ask(OffersOf(variant_ids=tuple({item.variant_id for item in agreed.items})))
     lines = [
         (CartLine(item.variant_id, item.quantity, order.placed_at, item.price, order.currency), offers[item.variant_id])
         for item in agreed.items
     ]
-    cost = queries.shipping(tx, lines, address)
-    if cost != agreed.shipping:
-        now, then = (Money(amount=amount, currency=order.currency) for amount in (cost, agreed.shipping))
-        raise Refused(OrderRefusal.SHIPPING_DIFFERS, f"{now} there, {then} was agreed", figures=ShippingNow(agreed=then, now=now))
+    there = queries.shipping(tx, lines, address)
+    if there == agreed.shipping:
+        return
+    here = queries.shipping(tx, lines, replace(address, region=region))
+    if there != here:
+        now, then = (Money(amount=amount, currency=order.currency) for amount in (there, here))
+        raise Refused(OrderRefusal.SHIPPING_DIFFERS, f"{now} there, {then} here", figures=CostThere(here=then, there=now))
 
 
 def _check_taxes(tx: Tx, order: Order, agreed: Terms, address: SealedAddress, before: str) -> None:
@@ -124,7 +125,7 @@ def _check_taxes(tx: Tx, order: Order, agreed: Terms, address: SealedAddress, be
     here, there = (_taxed(order, agreed, tables.rules(tx, address.country, region)) for region in (before, address.region))
     if here != there:
         now, then = (Money(amount=sum([tax.amount for tax in taxes]), currency=order.currency) for taxes in (there, here))
-        raise Refused(OrderRefusal.TAXES_DIFFER, f"{now} there, {then} here", figures=TaxesThere(here=then, there=now))
+        raise Refused(OrderRefusal.TAXES_DIFFER, f"{now} there, {then} here", figures=CostThere(here=then, there=now))
 
 
 def _taxed(order: Order, agreed: Terms, rules: TaxRules) -> tuple[Tax, ...]:

@@ -50,7 +50,7 @@ class OrderRefusal(RefusalCode):
     BUYER_LIMIT = "buyer_limit", "One buyer may have no more pieces of these goods now; `figures` say how many, and when there may be more."
     SHIPPING_DIFFERS = (
         "shipping_differs",
-        "Shipping there costs another sum than was agreed; `figures` say which. Call the order off and buy anew.",
+        "Shipping there costs another sum than where it was to go; `figures` say which. Call the order off and buy anew.",
     )
     TAXES_DIFFER = (
         "taxes_differ",
