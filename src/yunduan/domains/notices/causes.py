@@ -10,14 +10,12 @@ from typing import Any
 from msgspec import Struct
 
 from yunduan.domains.catalog import facts as catalog
-from yunduan.domains.catalog.life import GoodsStep
 from yunduan.domains.identity import facts as identity
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.domains.ledger.facts import HoldExpired
 from yunduan.domains.notices.audience import Audience, Roll, holders, is_shop, operators, person, staff
 from yunduan.domains.notices.model import NoticeKind as Kind
 from yunduan.domains.orders import facts as orders
-from yunduan.domains.orders.cases import CaseKind
 from yunduan.domains.orders.commands import GIVES_BACK, MANAGES, PACKS, RULES, SERVES
 from yunduan.domains.orders.model import Who, WordKind
 from yunduan.domains.payments import facts as payments
@@ -147,7 +145,7 @@ NONE_LEFT = Only("none is left", lambda it: it.available == 0)
 
 _ORDER = about("order_id", "shop_id")
 _CASE = about("case_id", "order_id", "shop_id")
-_ASKED = {CaseKind.REFUND: Kind.CASE_OPENED, CaseKind.RETURN: Kind.CASE_RETURN_ASKED, CaseKind.EXCHANGE: Kind.CASE_EXCHANGE_ASKED}
+_ASKED = {"refund": Kind.CASE_OPENED, "return": Kind.CASE_RETURN_ASKED, "exchange": Kind.CASE_EXCHANGE_ASKED}
 _STEP = By(
     "event",
     {
@@ -402,10 +400,10 @@ CAUSES: tuple[Cause, ...] = (
                 By(
                     "ruled",
                     {
-                        GoodsStep.APPROVE: Kind.GOODS_APPROVED,
-                        GoodsStep.REJECT: Kind.GOODS_REJECTED,
-                        GoodsStep.BAN: Kind.GOODS_BANNED,
-                        GoodsStep.LIFT: Kind.BAN_LIFTED,
+                        "approve": Kind.GOODS_APPROVED,
+                        "reject": Kind.GOODS_REJECTED,
+                        "ban": Kind.GOODS_BANNED,
+                        "lift": Kind.BAN_LIFTED,
                     },
                 ),
             ),
