@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from unit.orders.casebook import TOTAL, Claim
 from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, channel, yuan
+from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.cases import CaseEvent, CaseState
-from yunduan.domains.orders.model import OrderState, Who
+from yunduan.domains.orders.model import Funder, OrderState, Who
 from yunduan.domains.orders.queries import OrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.whereabouts import MoneyOfOrder, OrderMoney, Whereabouts
-from yunduan.domains.payments.model import Tender, TenderKind, received_account, split_id
+from yunduan.domains.payments.model import EscrowState, Tender, TenderKind, charge_reference, received_account, split_id
+from yunduan.domains.payments.queries import EscrowOf
+from yunduan.domains.payments.splits import AskSplitAgain
+from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import OrderId
 
 DAY_MS = 86_400_000
@@ -86,6 +91,45 @@ def test_before_the_hold_ends_what_has_not_left_goes_back(market: Market) -> Non
     market.world.pass_time(DAY_MS + 5 * MINUTE_MS)
     assert order_state(market, order) is OrderState.CANCELLED
     assert [part.where for part in money(market, order).parts] == [Whereabouts.RETURNED]
+
+
+@pytest.mark.parametrize("behaviour", ["refuses_splits", "unreachable"])
+def test_what_the_marketplace_paid_of_a_price_comes_back_to_it_while_a_split_waits(market: Market, behaviour: str) -> None:
+    """The decision is heard, the order ends, and the provider is still asked for no less."""
+    market.set_aside(500)
+    buyer, earned = market.buyer(), market.commission()
+    lines = [AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(SHIPPING))]
+    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="券", funder=Funder.MARKETPLACE, amount=yuan(500))
+    whole = 1999 + SHIPPING
+    ask = market.agreed(buyer, lines, discount, tenders=channel(whole - 500, "custodian"))
+    placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
+    market.decide(placed.payment.redirects[0].url)
+    order = placed.orders[0].order_id
+    market.ship(order)
+    misbehave(market, **{behaviour: 1000})
+    market.world.send(ConfirmReceipt(order_id=order), actor=buyer.actor)
+    market.world.pass_time(MINUTE_MS)
+    name = market.custodian.charge_back(charge_reference(placed.payment.payment_id, 0))
+    market.world.settle()
+    assert name is not None
+    assert market.custodian.decide_chargeback(name, won=False)
+    market.world.settle()
+    misbehave(market, **{behaviour: 0})
+    assert market.world.rows("SELECT state FROM payment_chargeback") == [("lost",)]
+    assert (order_state(market, order), market.promotions(), market.escrow(order)) == (OrderState.REFUNDED, 500, whole - 500)
+    if behaviour == "refuses_splits":
+        market.world.send(AskSplitAgain(split_id=split_id(order, 0)), actor=market.operator())
+    market.world.pass_time(15 * MINUTE_MS)
+    assert split_of(market, order) == [("done",)]
+    assert (market.world.ask(EscrowOf(order_id=order)).state, market.escrow(order)) == (EscrowState.SETTLED, 0)
+    received = market.balance(received_account(market.shop.shop_id, "CNY"))
+    assert (received + market.commission() - earned, market.earned()) == (whole - 500, 0)
+    market.assert_balanced()
+
+
+def misbehave(market: Market, **how: int) -> None:
+    """Have the custodian behave badly from now on."""
+    market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, **how)
 
 
 def split_of(market: Market, order: OrderId) -> list[tuple[str]]:

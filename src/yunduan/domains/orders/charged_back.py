@@ -64,7 +64,7 @@ def _give_rest_back(tx: Tx, order: Order) -> None:
     """What is left in the escrow, or of what was settled, the marketplace gave for the price; nobody paid for what it was given for."""
     escrow = tx.ask(EscrowOf(order_id=order.id))
     if escrow.left:
-        pays = RefundSettled if escrow.state is EscrowState.SETTLED else RefundEscrow
+        pays = RefundEscrow if escrow.state is EscrowState.HELD else RefundSettled
         tx.send(pays(refund_id=RefundId(tx.id("rfd")), order_id=order.id, amount=Money(amount=0, currency=order.currency)))
 
 

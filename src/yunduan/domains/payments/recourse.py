@@ -7,7 +7,7 @@ from yunduan.domains.ledger.queries import AccountOf, StatementOf
 from yunduan.domains.payments import drawing, model, postings
 from yunduan.domains.payments.asking_back import ask_back
 from yunduan.domains.payments.drawing import Standing
-from yunduan.domains.payments.facts import ClaimPaidOff, PostagePaid, SettledRefunded
+from yunduan.domains.payments.facts import ClaimPaidOff, EscrowRefunded, PostagePaid, SettledRefunded
 from yunduan.domains.payments.model import Custody, Drawn, Escrow, EscrowState, PaymentRefusal, Refund, SplitState
 from yunduan.domains.payments.returning import asked_before, open_purse, send_off, tell_if_finished
 from yunduan.domains.payments.store import ESCROWS, PURSES, SPLITS
@@ -58,7 +58,7 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
         drawing.check_settled(escrow)
     model.check_not_contested(escrow)
     if escrow.state is EscrowState.SPLITTING:
-        return refund_unsplit(tx, escrow, ask.refund_id, ask.amount)
+        return (refund_unsplit if ask.amount else _refund_promotion)(tx, escrow, ask.refund_id, ask.amount)
     refunded = model.divided(escrow, ask.refund_id, ask.amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED)
     after = model.after_refund(escrow, refunded)
     currency = ask.amount.currency
@@ -78,6 +78,20 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
     send_off(tx, refunded, is_split=True)
     ask_back(tx, escrow, after, refunded)
     tx.tell(SettledRefunded(refund_id=refunded.id, order_id=escrow.order_id, shop_id=escrow.shop_id, amount=refunded.amount, drawn=drawn))
+    tell_if_finished(tx, refunded)
+    return refunded
+
+
+def _refund_promotion(tx: Tx, escrow: Escrow, refund_id: RefundId, amount: Money) -> Refund:
+    """What the marketplace gave for an order that nobody pays for any more leaves the escrow; what is to be split stays so."""
+    refunded = replace(model.divided(escrow, refund_id, amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED), at=tx.now)
+    tx.send(postings.refund(escrow, refunded).command())
+    left = model.after_refund(replace(escrow, state=EscrowState.SETTLED), refunded)
+    commission = (escrow.commission or amount) - commission_here(tx, escrow, left)
+    after = replace(left, state=EscrowState.SPLITTING, held=escrow.held - refunded.whole, commission=commission)
+    tx.put(ESCROWS, escrow.order_id, after)
+    send_off(tx, refunded)
+    tx.tell(EscrowRefunded(refund_id=refunded.id, order_id=escrow.order_id, amount=refunded.amount, left=after.held))
     tell_if_finished(tx, refunded)
     return refunded
 
