@@ -7,7 +7,7 @@ from support.payments import BUYER, KEEPER, MINUTE, SHOP, Market, by_channel, by
 from yunduan.domains.payments import drawing, model
 from yunduan.domains.payments.facts import SplitKept
 from yunduan.domains.payments.mirroring import KeptBalances
-from yunduan.domains.payments.model import EscrowState, PieceState, RefundState, SplitState
+from yunduan.domains.payments.model import EscrowState, PieceState, RefundState, SplitState, Tender
 from yunduan.domains.payments.payouts import PayOutShop
 from yunduan.domains.payments.queries import RefundOf, ShopAccount, ShopBalanceOf, StatementOfShop
 from yunduan.domains.payments.recourse import RefundSettled
@@ -173,6 +173,49 @@ def test_while_a_split_is_refused_a_refund_comes_out_of_the_hold_and_less_is_spl
         assert market.world.rows("SELECT state FROM payment_split") == [(SplitState.VOID,)]
         assert market.escrow(1).state is EscrowState.RETURNED
     assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def unsplit_of_two_keepers(market: Market, other: Tender) -> None:
+    """An order of 100.01 that the custodian keeps a cent of, and refuses to split; 60.00 of it goes back, the cent with it."""
+    market.fill(BUYER, 10_000)
+    started = market.pay(1, [part(1, 10_001)], [other, by_channel(1, "custodian")])
+    for which, _ in enumerate(started.redirects):
+        market.decide(started, which=which)
+    market.tell()
+    misbehave(market, refuses_splits=1000)
+    market.settle(1, 500)
+    market.pass_time(2 * MINUTE)
+    refund(market, 6_000)
+    misbehave(market, refuses_splits=0)
+    market.pass_time(MINUTE)
+
+
+def splits(market: Market) -> list[tuple[str, str]]:
+    """Every split, and where it stands."""
+    return market.world.rows("SELECT id, state FROM payment_split ORDER BY id")
+
+
+def test_what_is_left_of_an_order_whose_split_has_nothing_more_to_divide_is_settled_at_once(market: Market) -> None:
+    """The provider's cent went back, so nobody waits for it: the shop has the rest here, and it is refunded like any other."""
+    unsplit_of_two_keepers(market, by_wallet(10_000))
+    assert splits(market) == [(model.split_id(order(1), 1), SplitState.VOID)]
+    assert (market.escrow(1).state, market.escrow(1).held, market.facts("EscrowSettled")) == (EscrowState.SETTLED, cny(0), 1)
+    assert (of_shop(market)[0], commission(market), kept(market).held) == (3_801, 200, 0)
+    refund(market, 4_001, 2)
+    assert (of_shop(market)[0], commission(market), market.wallet()) == (0, 0, 10_000)
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def test_a_split_that_has_nothing_more_to_divide_does_not_hold_up_another(market: Market) -> None:
+    """The other is asked again, and a refund meanwhile goes on."""
+    unsplit_of_two_keepers(market, by_channel(10_000, "custodian"))
+    assert [state for _, state in splits(market)] == [SplitState.REFUSED, SplitState.VOID]
+    refund(market, 1_000, 2)
+    market.world.send(AskSplitAgain(split_id=model.split_id(order(1), 0)))
+    market.pass_time(MINUTE)
+    assert (market.escrow(1).state, received(market), commission(market)) == (EscrowState.SETTLED, 2_851, 150)
+    assert (kept(market), market.balanced()) == (KeptBalances(held=0, given=2_851, own=150), True)
+    assert market.reconciles("custodian")
 
 
 def test_refunds_that_race_after_the_split_never_take_back_more_than_was_given(market: Market) -> None:

@@ -2,19 +2,19 @@
 
 from msgspec.structs import replace
 
-from yunduan.domains.ledger.commands import POSTING_REFUSALS
+from yunduan.domains.ledger.commands import POSTING_REFUSALS, PostTransfers
 from yunduan.domains.ledger.queries import AccountOf, StatementOf
 from yunduan.domains.payments import drawing, model, postings
 from yunduan.domains.payments.asking_back import ask_back
 from yunduan.domains.payments.drawing import Standing
-from yunduan.domains.payments.facts import ClaimPaidOff, EscrowRefunded, PostagePaid, SettledRefunded
-from yunduan.domains.payments.model import Custody, Drawn, Escrow, EscrowState, PaymentRefusal, Refund, SplitState
+from yunduan.domains.payments.facts import ClaimPaidOff, EscrowRefunded, EscrowSettled, PostagePaid, SettledRefunded
+from yunduan.domains.payments.model import Custody, Drawn, Escrow, EscrowState, PaymentRefusal, Refund, Settlement, Split, SplitState
 from yunduan.domains.payments.returning import asked_before, open_purse, send_off, tell_if_finished
 from yunduan.domains.payments.store import ESCROWS, PURSES, SPLITS
 from yunduan.domains.payments.unsplit import refund_unsplit
 from yunduan.kernel.ids import AccountId, OrderId, PersonId, RefundId, ShopId
 from yunduan.kernel.messages import Command
-from yunduan.kernel.money import Money
+from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Asking, Tx
@@ -58,7 +58,9 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
         drawing.check_settled(escrow)
     model.check_not_contested(escrow)
     if escrow.state is EscrowState.SPLITTING:
-        return (refund_unsplit if ask.amount else _refund_promotion)(tx, escrow, ask.refund_id, ask.amount)
+        refunded = (refund_unsplit if ask.amount else _refund_promotion)(tx, escrow, ask.refund_id, ask.amount)
+        finish(tx, tx.get(ESCROWS, ask.order_id) or escrow)
+        return refunded
     refunded = model.divided(escrow, ask.refund_id, ask.amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED)
     after = model.after_refund(escrow, refunded)
     currency = ask.amount.currency
@@ -130,12 +132,36 @@ def _settled_here(tx: Tx, escrow: Escrow) -> tuple[Money, Money]:
 def _splitting_here(tx: Tx, escrow: Escrow) -> tuple[Money, Money]:
     """The same while providers have yet to answer: what is theirs to split is not."""
     currency = escrow.held.currency
-    places = [model.split_id(escrow.order_id, place) for place, _ in model.kept_by_providers(escrow)]
-    splits = [split for id in places if (split := tx.get(SPLITS, id)) is not None]
+    splits = [split for split in splits_of_order(tx, escrow) if split.state is not SplitState.VOID]
     theirs = [split.whole for split in splits if split.state is not SplitState.DONE]
     commission = escrow.commission or Money(amount=0, currency=currency)
     ours = commission - model.total(currency, [split.to_marketplace for split in splits])
     return ours, escrow.held - model.total(currency, theirs)
+
+
+def splits_of_order(tx: Tx, escrow: Escrow) -> list[Split]:
+    """Every split of an order that was settled, or is about to be."""
+    found = [tx.get(SPLITS, model.split_id(escrow.order_id, place)) for place, _ in model.kept_by_providers(escrow)]
+    return [split for split in found if split is not None]
+
+
+def finish(tx: Tx, escrow: Escrow) -> None:
+    """Once no provider has anything to split any more, settle what the marketplace keeps, tell of the whole, and close the escrow."""
+    splits = splits_of_order(tx, escrow)
+    if escrow.state is not EscrowState.SPLITTING or any(split.state not in (SplitState.DONE, SplitState.VOID) for split in splits):
+        return
+    currency, done = escrow.held.currency, [split for split in splits if split.state is SplitState.DONE]
+    commission = escrow.commission or zero(currency)
+    ours = commission - model.total(currency, [split.to_marketplace for split in done])
+    rest = Settlement(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=escrow.held - ours, commission=ours)
+    if escrow.held:
+        tx.send(postings.settle(escrow, rest).command())
+        credited(tx, escrow.shop_id, currency, escrow.order_id)
+    else:
+        tx.send(PostTransfers(transfers=(), closing=(escrow.account,)))
+    tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SETTLED, held=zero(currency), commission=None))
+    to_shop = rest.to_shop + model.total(currency, [split.to_shop for split in done])
+    tx.tell(EscrowSettled(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=to_shop, commission=commission))
 
 
 class PayPostage(Command[Drawn], refuses={PaymentRefusal.AMOUNT_OUT_OF_RANGE, *POSTING_REFUSALS}):

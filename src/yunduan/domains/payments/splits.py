@@ -3,7 +3,6 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from yunduan.domains.ledger.commands import PostTransfers
 from yunduan.domains.payments import model, postings, recourse, splitting
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import EscrowSettled, SplitAsked, SplitRefused
@@ -98,25 +97,7 @@ def done(tx: Tx, outgoing: Outgoing) -> None:
     recourse.credited(tx, split.shop_id, split.to_shop.currency, split.request)
     escrow = replace(escrow, held=escrow.held - split.whole)
     tx.put(ESCROWS, escrow.order_id, escrow)
-    splits = of_order(tx, escrow)
-    if all(one.state is SplitState.DONE for one in splits):
-        _finish(tx, escrow, splits)
-
-
-def _finish(tx: Tx, escrow: Escrow, splits: list[Split]) -> None:
-    """Settle what the marketplace keeps of it, tell of the whole, and close the escrow."""
-    currency = escrow.held.currency
-    commission = escrow.commission or zero(currency)
-    ours = commission - model.total(currency, [split.to_marketplace for split in splits])
-    rest = Settlement(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=escrow.held - ours, commission=ours)
-    if escrow.held:
-        tx.send(postings.settle(escrow, rest).command())
-        recourse.credited(tx, escrow.shop_id, currency, escrow.order_id)
-    else:
-        tx.send(PostTransfers(transfers=(), closing=(escrow.account,)))
-    tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SETTLED, held=zero(currency), commission=None))
-    to_shop = rest.to_shop + model.total(currency, [split.to_shop for split in splits])
-    tx.tell(EscrowSettled(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=to_shop, commission=commission))
+    recourse.finish(tx, escrow)
 
 
 def refused(tx: Tx, outgoing: Outgoing) -> None:
@@ -125,12 +106,6 @@ def refused(tx: Tx, outgoing: Outgoing) -> None:
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
     tx.put(SPLITS, split.id, split)
     tx.tell(SplitRefused(split_id=split.id, order_id=split.order_id, shop_id=split.shop_id, channel=split.channel, amount=split.whole))
-
-
-def of_order(tx: Tx, escrow: Escrow) -> list[Split]:
-    """Every split of an order that was settled, or is about to be."""
-    found = [tx.get(SPLITS, model.split_id(escrow.order_id, place)) for place, _ in model.kept_by_providers(escrow)]
-    return [split for split in found if split is not None]
 
 
 def _found(tx: Tx, outgoing: Outgoing) -> Split:

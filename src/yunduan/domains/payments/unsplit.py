@@ -17,7 +17,7 @@ def refund_unsplit(tx: Tx, escrow: Escrow, refund_id: RefundId, amount: Money) -
     """Give it back from the hold; refused while the provider has yet to answer, or has split a part of the order."""
     splits = [split for place, _ in model.kept_by_providers(escrow) if (split := tx.get(SPLITS, model.split_id(escrow.order_id, place)))]
     is_whole = escrow.left == escrow.held  # or a bank's chargeback was drawn meanwhile, as if the shop had it
-    if not is_whole or any(split.state is not SplitState.REFUSED for split in splits):
+    if not is_whole or any(split.state not in (SplitState.REFUSED, SplitState.VOID) for split in splits):
         raise Refused(PaymentRefusal.BEING_SPLIT)
     refunded = replace(model.divided(escrow, refund_id, amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED), at=tx.now)
     tx.send(postings.refund(escrow, refunded).command())

@@ -37,7 +37,7 @@ class SplitState(StrEnum):
     REFUSED = "refused"
     """The provider would not do it: it keeps the money, and operators may have it asked again."""
     VOID = "void"
-    """It was refused, and then all of it went back to the buyer."""
+    """It was refused, and then all of it went back to the buyer: it has ended as well."""
 
 
 class Split(Struct, frozen=True, kw_only=True):
