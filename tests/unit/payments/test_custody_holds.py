@@ -1,5 +1,6 @@
 """How long a provider keeps money: it is said beforehand, and the order comes to its end in time."""
 
+import msgspec
 import pytest
 
 from support.payments import DAY, MINUTE, Market, by_channel, order, part
@@ -55,6 +56,40 @@ def test_what_a_provider_has_been_asked_to_split_and_has_not_is_told_of_and_nobo
     market.settle(1, 50)
     market.world.pass_time(181 * DAY)
     assert (warned(market), market.ends.heard) == (4, [])
+
+
+@pytest.mark.parametrize("taken", [1_000, 400])
+def test_what_a_bank_has_taken_is_told_of_until_it_is_decided_and_comes_to_its_end_then(market: Market, taken: int) -> None:
+    """It never left the hold, and is the order's again when that is won."""
+    paid(market)
+    market.world.pass_time(WARNED - DAY)
+    name = market.custodian.charge_back(market.payment(1).charges[0].reference, taken)
+    market.tell()
+    assert name is not None
+    market.world.pass_time(9 * DAY)
+    assert (told(market), market.ends.heard) == ([1_000] * 4, [])
+    market.custodian.decide_chargeback(name, won=True)
+    market.tell()
+    market.world.pass_time(DAY)
+    assert (told(market), market.ends.heard) == ([1_000] * 5, [order(1)])
+
+
+def test_what_another_channel_collected_is_not_there_when_a_bank_takes_it(market: Market) -> None:
+    """The provider keeps what it has of the order, and no more."""
+    started = market.pay(1, [part(1, 1_000)], [by_channel(300), by_channel(700, "custodian")])
+    for which in range(2):
+        market.decide(started, which=which)
+    market.tell()
+    market.sandbox.charge_back(market.payment(1).charges[0].reference)
+    market.tell()
+    market.world.pass_time(WARNED)
+    assert (market.escrow(1).contested, told(market)) == (300, [700])
+
+
+def told(market: Market) -> list[int]:
+    """How much has been told of, each time."""
+    bodies = market.world.rows("SELECT body FROM fact WHERE kind = 'HoldEnding' ORDER BY seq")
+    return [msgspec.json.decode(body)["amount"]["amount"] for (body,) in bodies]
 
 
 def test_whether_a_provider_keeps_money_of_an_order_can_be_asked(market: Market) -> None:

@@ -1,13 +1,14 @@
 """A provider keeps money for so long and no longer: operators and the shop are warned before, and the order comes to its end in time."""
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
-from yunduan.domains.payments import model
+from yunduan.domains.payments import model, store
 from yunduan.domains.payments.facts import HoldEnding
-from yunduan.domains.payments.model import Escrow, EscrowState, HoldListener
+from yunduan.domains.payments.model import ChargebackShare, Escrow, EscrowState, HoldListener
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.domains.payments.store import ESCROWS
 from yunduan.kernel.ids import OrderId
 from yunduan.kernel.messages import Command
+from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import invariant
 from yunduan.runtime.registry import handles
 from yunduan.runtime.transaction import Tx
@@ -35,18 +36,30 @@ def watch_hold(tx: Tx, ask: WatchHold) -> None:
     """Told when it is near; a day before its end the order is settled or given back, as far as it has come; what stays is told each day."""
     invariant(tx.actor.is_system, "time passes by an alarm alone")
     escrow = tx.get(ESCROWS, ask.order_id)
-    if escrow is None or not _is_there(escrow):
+    if escrow is None or not _there(tx, escrow):
         return
     last = escrow.held_until - MARGIN_MS
     if tx.now >= last and escrow.state is EscrowState.HELD and not escrow.contested:
         tx.port(HoldListener).ends(tx, escrow.order_id)  # type: ignore[type-abstract] # a port is found by its protocol
         escrow = tx.get(ESCROWS, ask.order_id) or escrow
-        if not _is_there(escrow):
-            return
-    left = model.left_with_providers(escrow)
-    tx.tell(HoldEnding(order_id=escrow.order_id, shop_id=escrow.shop_id, amount=left, until=escrow.held_until))
+    there = _there(tx, escrow)
+    if not there:
+        return
+    tx.tell(HoldEnding(order_id=escrow.order_id, shop_id=escrow.shop_id, amount=there, until=escrow.held_until))
     tx.at(last if tx.now < last else tx.now + DAY_MS, ask)
 
 
-def _is_there(escrow: Escrow) -> bool:
-    return escrow.state in (EscrowState.HELD, EscrowState.SPLITTING) and bool(model.left_with_providers(escrow))
+def _there(tx: Tx, escrow: Escrow) -> Money:
+    """What providers keep of it, with what a bank has taken for it while nobody has decided: that stays where it is."""
+    currency = escrow.held.currency
+    if escrow.state not in (EscrowState.HELD, EscrowState.SPLITTING):
+        return zero(currency)
+    contested = [share.amount for share in _contested(tx, escrow) if share.drawn is None]
+    return model.left_with_providers(escrow) + model.total(currency, contested)
+
+
+def _contested(tx: Tx, escrow: Escrow) -> list[ChargebackShare]:
+    if not escrow.contested:
+        return []
+    found = [one for _, kept in model.kept_by_providers(escrow) for one in store.chargebacks_on(tx, kept.reference) if not one.is_decided]
+    return [share for chargeback in found for share in chargeback.shares if share.order_id == escrow.order_id]
