@@ -88,15 +88,44 @@ def test_a_bank_that_comes_while_it_is_split_finds_it_as_if_it_were_settled(mark
     ask = RefundSettled(refund_id=refund_id(1), order_id=order(1), amount=cny(10))
     assert market.world.refusal(ask) == "charged_back"
     decided(market, name, won=won)
-    assert market.world.refusal(ask) == "escrow_being_split" if not won else market.world.send(ask).state is RefundState.PENDING
+    assert market.world.send(ask).state is RefundState.PENDING
     misbehave(market, refuses_splits=0)
     ((id,),) = market.world.rows("SELECT id FROM payment_split WHERE state = ?", SplitState.REFUSED)
     market.world.send(AskSplitAgain(split_id=id))
     market.pass_time(MINUTE)
-    whole, claim, missing = (990, 0, 0) if won else (1_000, 380, -20)
-    assert of_shop(market)[1] + market.balance(model.commission_account("CNY")) == whole
+    claim, missing = (0, 0) if won else (380, -20)
+    assert of_shop(market)[1] + market.balance(model.commission_account("CNY")) == 990
     assert (of_shop(market)[2], market.balance(drawing.shortfall_account("CNY"))) == (claim, missing)
     assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+@pytest.mark.parametrize("amounts", [[600], [250, 350], [1, 598]])
+def test_what_a_bank_has_left_of_what_waits_to_be_split_can_be_given_back(market: Market, amounts: list[int]) -> None:
+    """Out of the hold; the shop is given what it has paid the bank with, and what has not gone back, and no more goes back than that."""
+    misbehave(market, refuses_splits=1000)
+    name = market.custodian.charge_back(split_waits(market), 400)
+    market.tell()
+    decided(market, name, won=False)
+    for number, amount in enumerate(amounts, 1):
+        market.world.send(RefundSettled(refund_id=refund_id(number), order_id=order(1), amount=cny(amount)))
+        market.pass_time(MINUTE)
+    left = 600 - sum(amounts)
+    more = RefundSettled(refund_id=refund_id(9), order_id=order(1), amount=cny(left + 1))
+    assert market.world.refusal(more) == "exceeds_captured"
+    assert (market.escrow(1).held, market.escrow(1).left, kept(market).held) == (cny(400 + left), cny(left), 400 + left)
+    misbehave(market, refuses_splits=0)
+    market.world.send(AskSplitAgain(split_id=model.split_id(order(1), 0)))
+    market.pass_time(MINUTE)
+    assert (market.escrow(1).state, kept(market).held, of_shop(market)[1:]) == (EscrowState.SETTLED, 0, (380 + left, 380))
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def split_waits(market: Market) -> str:
+    """An order whose split has been refused; answers its charge."""
+    reference = paid(market)
+    market.settle(1, 50)
+    market.pass_time(MINUTE)
+    return reference
 
 
 @pytest.mark.parametrize("won", [True, False])

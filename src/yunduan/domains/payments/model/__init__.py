@@ -114,6 +114,7 @@ from yunduan.domains.payments.model.splitting import (
     held_until,
     kept_by_providers,
     left_with_providers,
+    split_anew,
     splits_of,
 )
 
@@ -223,6 +224,7 @@ __all__ = [
     "returning_account",
     "settle",
     "shop_account",
+    "split_anew",
     "split_id",
     "split_step",
     "splits_of",

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from yunduan.domains.payments.model.custody import Custody, Split, SplitState, split_id
 from yunduan.domains.payments.model.escrows import Escrow, Funding, Settlement
-from yunduan.domains.payments.model.paying import Payment
+from yunduan.domains.payments.model.paying import Payment, total
 from yunduan.kernel.money import Money, split
 from yunduan.kernel.refusals import invariant
 
@@ -44,6 +46,15 @@ def splits_of(escrow: Escrow, settlement: Settlement, *, now: int) -> tuple[Spli
         )
         for (place, one), commission in zip(kept, commissions, strict=True)
     )
+
+
+def split_anew(splits: Sequence[Split], wholes: Sequence[Money], *, held: Money, commission: Money) -> list[Split]:
+    """Splits of which so much each is still to be divided, of all that is held; one that has nothing to divide any more is void."""
+    _, *commissions = split(commission, [(held - total(held.currency, wholes)).amount, *[whole.amount for whole in wholes]])
+    return [
+        replace(one, to_shop=whole - part, to_marketplace=part) if whole else replace(one, state=SplitState.VOID)
+        for one, whole, part in zip(splits, wholes, commissions, strict=True)
+    ]
 
 
 def commission_by_keeper(escrow: Escrow, commission: Money, kept: Sequence[Funding]) -> list[Money]:
