@@ -74,6 +74,20 @@ def test_what_a_bank_has_taken_is_told_of_until_it_is_decided_and_comes_to_its_e
     assert (told(market), market.ends.heard) == ([1_000] * 5, [order(1)])
 
 
+def test_what_is_to_be_split_is_told_of_whatever_a_bank_has_taken_for_it(market: Market) -> None:
+    """The shop has paid the bank here: it is to be given all of it there."""
+    paid(market)
+    market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, refuses_splits=1000)
+    market.settle(1, 50)
+    market.pass_time(MINUTE)
+    name = market.custodian.charge_back(market.payment(1).charges[0].reference)
+    assert name is not None
+    market.custodian.decide_chargeback(name, won=False)
+    market.tell()
+    market.world.pass_time(WARNED)
+    assert (market.escrow(1).left.amount, told(market), market.ends.heard) == (0, [1_000], [])
+
+
 def test_what_another_channel_collected_is_not_there_when_a_bank_takes_it(market: Market) -> None:
     """The provider keeps what it has of the order, and no more."""
     started = market.pay(1, [part(1, 1_000)], [by_channel(300), by_channel(700, "custodian")])

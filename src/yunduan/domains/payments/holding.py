@@ -1,9 +1,9 @@
 """A provider keeps money for so long and no longer: operators and the shop are warned before, and the order comes to its end in time."""
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
-from yunduan.domains.payments import model, store
+from yunduan.domains.payments import model, recourse, store
 from yunduan.domains.payments.facts import HoldEnding
-from yunduan.domains.payments.model import ChargebackShare, Escrow, EscrowState, HoldListener
+from yunduan.domains.payments.model import ChargebackShare, Escrow, EscrowState, HoldListener, SplitState
 from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.domains.payments.store import ESCROWS
 from yunduan.kernel.ids import OrderId
@@ -50,11 +50,17 @@ def watch_hold(tx: Tx, ask: WatchHold) -> None:
 
 
 def _there(tx: Tx, escrow: Escrow) -> Money:
-    """What providers keep of it, with what a bank has taken for it while nobody has decided: that stays where it is."""
+    """What providers keep of it, with what a bank has taken for it while nobody has decided: that stays where it is.
+
+    What is to be split is there until it has been, whatever a bank has taken: the shop has paid that here.
+    """
     currency = escrow.held.currency
-    if escrow.state not in (EscrowState.HELD, EscrowState.SPLITTING):
+    if escrow.state is EscrowState.SPLITTING:
+        splits = [split for split in recourse.splits_of_order(tx, escrow) if split.state not in (SplitState.DONE, SplitState.VOID)]
+        return model.total(currency, [split.whole for split in splits])
+    if escrow.state is not EscrowState.HELD:
         return zero(currency)
-    contested = [share.amount for share in _contested(tx, escrow) if share.drawn is None]
+    contested = [share.amount for share in _contested(tx, escrow)]
     return model.left_with_providers(escrow) + model.total(currency, contested)
 
 
