@@ -193,7 +193,7 @@ PLANTS = {
     late_money_kept: (1, r"what is on its way back: \d+ in the books, 0 by the documents"),
     moved_and_still_there: (0, r"\d+ of var_\w+ were made by moving them"),
     left_from_the_other_shelf: (0, r"of var_\w+ are (at|held at) loc_\w+, "),
-    moves_while_contested: (4, r"\w+ of ord_\w+, of which a bank has taken \d+ back"),
+    moves_while_contested: (21, r"\w+ of ord_\w+, of which a bank has taken \d+ back"),
     won_and_not_given_back: (
         1,
         r"ord_\w+ is \w+, its escrow holds \d+ and not \d+|what shp_\w+ has: -?\d+ in the books|held for ever: \['ord_",
