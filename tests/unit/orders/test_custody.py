@@ -10,7 +10,7 @@ from unit.orders.casebook import TOTAL, Claim
 from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, channel, yuan
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.cases import CaseEvent, CaseState
-from yunduan.domains.orders.model import Funder, OrderState, Who
+from yunduan.domains.orders.model import Funder, OrderState, Who, checkout_of, payment_of
 from yunduan.domains.orders.queries import OrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.whereabouts import MoneyOfOrder, OrderMoney, Whereabouts
@@ -82,6 +82,47 @@ def test_before_the_hold_ends_what_has_left_is_the_shops_and_its_case_goes_on(ma
     assert (claim.state, order_state(market, claim.order)) == (CaseState.REFUNDED, OrderState.REFUNDED)
     assert market.world.rows("SELECT state FROM payment_refund") == [("done",)]
     assert market.balance(received_account(market.shop.shop_id, "CNY")) == 0
+
+
+def test_a_deadline_waits_for_a_provider_that_has_yet_to_answer_and_not_for_one_that_has_refused(market: Market) -> None:
+    """Nothing can be given back before it has: the case is looked at again a day later."""
+    market.custodian.hold_ms = 2 * DAY_MS
+    claim = Claim(market, market.buyer(), tenders=channel(TOTAL, "custodian"))
+    market.world.pass_time(DAY_MS - MINUTE_MS)
+    misbehave(market, unreachable=1000)
+    market.world.pass_time(10 * MINUTE_MS)
+    refused = market.world.cloud.writer.alarms_refused
+    claim.wait()
+    market.world.pass_time(MINUTE_MS)
+    assert (split_of(market, claim.order), claim.state) == ([("asked",)], CaseState.ASKED)
+    assert market.world.cloud.writer.alarms_refused == refused
+    misbehave(market, unreachable=0, refuses_splits=1000)
+    market.world.pass_time(DAY_MS)
+    assert (split_of(market, claim.order), claim.state) == ([("void",)], CaseState.REFUNDED)
+    assert market.world.cloud.writer.alarms_refused == refused
+    market.assert_balanced()
+
+
+def test_a_case_can_be_agreed_to_when_a_bank_has_taken_a_part_of_what_a_provider_would_not_split(market: Market) -> None:
+    """What the bank has left goes back out of the hold."""
+    market.custodian.hold_ms = 2 * DAY_MS
+    misbehave(market, refuses_splits=1000)
+    claim = Claim(market, market.buyer(), tenders=channel(TOTAL, "custodian"))
+    market.world.pass_time(DAY_MS + 10 * MINUTE_MS)
+    name = market.custodian.charge_back(charge_reference(payment_of(checkout_of(claim.order)), 0), 100)
+    market.world.settle()
+    assert name is not None
+    assert market.custodian.decide_chargeback(name, won=False)
+    market.world.settle()
+    claim.take(CaseEvent.AGREE, Who.SHOP)
+    market.world.settle()
+    assert (claim.state, order_state(market, claim.order)) == (CaseState.REFUNDED, OrderState.REFUNDED)
+    assert (split_of(market, claim.order), market.escrow(claim.order)) == ([("refused",)], 100)
+    misbehave(market, refuses_splits=0)
+    market.world.send(AskSplitAgain(split_id=split_id(claim.order, 0)), actor=market.operator())
+    market.world.pass_time(MINUTE_MS)
+    assert (split_of(market, claim.order), market.escrow(claim.order)) == ([("done",)], 0)
+    market.assert_balanced()
 
 
 def test_before_the_hold_ends_what_has_not_left_goes_back(market: Market) -> None:

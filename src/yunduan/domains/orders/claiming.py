@@ -33,6 +33,7 @@ from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, Ord
 from yunduan.domains.orders.rest import claimed_of_rest
 from yunduan.domains.orders.shipping import Carrier, Tracking
 from yunduan.domains.orders.steps import STEP_REFUSALS, of_buyer, sealed
+from yunduan.domains.payments.splits_seen import SplitUnderway
 from yunduan.kernel.ids import CaseId, LocationId, OrderId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
@@ -297,12 +298,12 @@ def confirm_return(tx: Tx, ask: ConfirmReturn) -> CaseStands:
 
 @handles(PassDeadline)
 def pass_deadline(tx: Tx, ask: PassDeadline) -> None:
-    """What `cases.BY_SILENCE` has for the state; nothing when the case has moved on, and later when a bank has taken its money back."""
+    """What `cases.BY_SILENCE` has for the state; nothing when the case has moved on, and later while its money cannot be given back."""
     invariant(tx.actor.is_system, "time passes by an alarm alone")
     case = tx.get(store.CASE, ask.case_id)
     if case is None or case.due != ask.due:
         return
-    if casework.order_in(tx, case).progress.taken:  # nothing can be given back before that is decided
+    if casework.order_in(tx, case).progress.taken or tx.ask(SplitUnderway(order_id=case.order_id)):  # a bank or a provider decides first
         tx.at(tx.now + _DAY_MS, ask)
         return
     event = cases.silence(case, is_there=bool(case.details.instead) and exchanging.is_there(tx, case))

@@ -20,9 +20,9 @@ def refund_unsplit(tx: Tx, escrow: Escrow, refund_id: RefundId, amount: Money) -
 
     What a bank has taken meanwhile was drawn from the shop, as if it had the money: so much of the hold is still to be split.
     """
-    splits = _to_be_split(tx, escrow)
-    if any(split.state is not SplitState.REFUSED for _, split in splits):
+    if is_underway(tx, escrow):
         raise Refused(PaymentRefusal.BEING_SPLIT)
+    splits = _to_be_split(tx, escrow)
     refunded = replace(model.divided(escrow, refund_id, amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED), at=tx.now)
     tx.send(postings.refund(escrow, refunded).command())
     left, held = model.after_refund(replace(escrow, state=EscrowState.SETTLED), refunded), escrow.held - refunded.whole
@@ -37,6 +37,12 @@ def refund_unsplit(tx: Tx, escrow: Escrow, refund_id: RefundId, amount: Money) -
     tx.tell(EscrowRefunded(refund_id=refunded.id, order_id=escrow.order_id, amount=refunded.amount, left=held))
     tell_if_finished(tx, refunded)
     return refunded
+
+
+def is_underway(at: Asking, escrow: Escrow) -> bool:
+    """Whether a provider has yet to answer, or has split a part of the order and not all: nothing can be given back meanwhile."""
+    is_splitting = escrow.state is EscrowState.SPLITTING
+    return is_splitting and any(split.state is not SplitState.REFUSED for _, split in _to_be_split(at, escrow))
 
 
 def _to_be_split(at: Asking, escrow: Escrow) -> Sequence[tuple[int, Split]]:
