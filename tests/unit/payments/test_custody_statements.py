@@ -164,6 +164,32 @@ def test_a_line_that_we_have_no_word_for_is_an_alert_in_the_providers_own(market
     assert alerts(market) == [("statement_differs", "withdrawn", 5), ("statement_differs", "x" * WORD_MAX, 1)]
 
 
+@pytest.mark.parametrize("lines", [True, False])
+def test_a_statement_that_says_nothing_of_where_money_is_says_that_there_is_none(market: Market, lines: bool) -> None:
+    """An empty one does not agree, neither does one of lines alone, whenever those were heard of."""
+    statement_of = market.custodian.statement_of
+
+    async def empty(since: int, until: int) -> Statement:
+        told = await statement_of(since, until)
+        assert told is not None
+        return Statement(lines=told.lines if lines else [], balances={})
+
+    market.custodian.statement_of = empty  # type: ignore[method-assign] # another version of its interface
+    paid(market)
+    market.settle(1, 50)
+    market.pass_time(MINUTE)
+    to_the_end_of_the_day(market, MINUTE)
+    misbehave(market, delays=1000)
+    paid(market, 2, 300)
+    to_the_end_of_the_day(market)
+    morning(market)
+    found = [(of_day.state, of_day.lines) for of_day in days(market)]
+    assert found == [(StatementState.DIFFERS, 3 if lines else 0)]
+    balances = [(reason, amount) for reason, _, amount in alerts(market) if reason == "balance_differs"]
+    late = [("balance_differs", 300)] * lines
+    assert balances == sorted([("balance_differs", 50), ("balance_differs", 950), *late])
+
+
 def test_what_was_collected_and_not_told_is_asked_about(market: Market) -> None:
     """Money for a payment that had been given up: the statement is where it is heard of, and it goes back."""
     paid(market, 2)

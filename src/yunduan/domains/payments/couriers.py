@@ -9,7 +9,7 @@ from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import chargebacks, payouts, store
 from yunduan.domains.payments.commands import ReportOutgoing, Saying
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.mirroring import WORD_MAX, KeptBalances, KeptLine, KeptMove
+from yunduan.domains.payments.mirroring import NOTHING_KEPT, WORD_MAX, KeptBalances, KeptLine, KeptMove
 from yunduan.domains.payments.model import (
     Asked,
     Channel,
@@ -104,7 +104,7 @@ class Couriers:
             told = await provider.statement_of(day.since, day.until) if provider is not None and day is not None else None
         if told is None:
             return await self._report(_unreachable(outgoing))
-        differing, late = 0, {currency: KeptBalances(held=0, given=0, own=0) for currency in told.balances}
+        differing, late = 0, dict.fromkeys(told.balances, NOTHING_KEPT)
         lines = [_line(line) for line in told.lines]
         for first in range(0, len(lines), LINES_AT_ONCE):
             part = CompareStatement(statement_id=outgoing.cause, lines=tuple(lines[first : first + LINES_AT_ONCE]))
@@ -114,11 +114,9 @@ class Couriers:
             compared = msgspec.json.decode(answered.body, type=Compared)
             differing += compared.differing
             for currency, more in compared.late.items():
-                late[currency] = late[currency].plus(more)
-        closing = tuple(
-            Closing(currency=currency, theirs=KeptBalances(held=kept.held, given=kept.given, own=kept.own), late=late[currency])
-            for currency, kept in told.balances.items()
-        )
+                late[currency] = late.get(currency, NOTHING_KEPT).plus(more)
+        theirs = {currency: KeptBalances(held=kept.held, given=kept.given, own=kept.own) for currency, kept in told.balances.items()}
+        closing = tuple(Closing(currency=currency, theirs=theirs.get(currency, NOTHING_KEPT), late=more) for currency, more in late.items())
         whole = CloseStatement(outgoing_id=outgoing.id, tries=outgoing.tries, lines=len(lines), differing=differing, closing=closing)
         return await self._writer.submit(whole, actor=SYSTEM, background=True)
 

@@ -62,6 +62,9 @@ class KeptBalances(Struct, frozen=True, kw_only=True):
         return KeptBalances(held=self.held + other.held, given=self.given + other.given, own=self.own + other.own)
 
 
+NOTHING_KEPT = KeptBalances(held=0, given=0, own=0)
+
+
 class Ours(NamedTuple):
     """What our books have of a line (minor units), and since when; nothing when they do not have it, or have it otherwise."""
 

@@ -10,7 +10,7 @@ from yunduan.domains.ledger.queries import BalanceAt
 from yunduan.domains.payments import mirroring, model, store
 from yunduan.domains.payments.alerting import alert
 from yunduan.domains.payments.errands import OutgoingKind, OutgoingState
-from yunduan.domains.payments.mirroring import KeptBalances, KeptLine, KeptMove
+from yunduan.domains.payments.mirroring import NOTHING_KEPT, KeptBalances, KeptLine, KeptMove
 from yunduan.domains.payments.model import ChargeState, Mismatch, StatementDay, StatementState
 from yunduan.domains.payments.returning import have_asked
 from yunduan.domains.payments.store import OUTGOING, PAYMENTS, STATEMENTS
@@ -90,7 +90,7 @@ def compare_statement(tx: Tx, ask: CompareStatement) -> Compared:
             _ask_about(tx, day, line)
         elif ours.at >= day.until:
             currency = line.amount.currency
-            late[currency] = late.get(currency, KeptBalances(held=0, given=0, own=0)).plus(moved_by(line))
+            late[currency] = late.get(currency, NOTHING_KEPT).plus(moved_by(line))
     return Compared(differing=differing, late=late)
 
 
@@ -113,19 +113,22 @@ def moved_by(line: KeptLine) -> KeptBalances:
         KeptMove.RETURNED: KeptBalances(held=whole, given=-line.of_shop, own=-ours),
         KeptMove.CHARGED_BACK: KeptBalances(held=0, given=0, own=-whole),
         KeptMove.BANK_RETURNED: KeptBalances(held=0, given=0, own=whole),
-        KeptMove.UNKNOWN: KeptBalances(held=0, given=0, own=0),
+        KeptMove.UNKNOWN: NOTHING_KEPT,
     }[line.what]
 
 
 @handles(CloseStatement)
 def close_statement(tx: Tx, ask: CloseStatement) -> None:
-    """Ours at the day's end, with what we heard of later, is theirs to the last unit; what is not is compared once more, then an alert."""
+    """Ours at the day's end, with what we heard of later, is theirs to the last unit; what is not is compared once more, then an alert.
+
+    In a currency in which the provider has collected and of which it says nothing it has nothing.
+    """
     errand = tx.get(OUTGOING, ask.outgoing_id)
     day = tx.get(STATEMENTS, errand.cause) if errand is not None else None
     if errand is None or day is None or errand.tries != ask.tries or errand.state is not OutgoingState.WAITING:
         return
     differing = ask.differing
-    for closing in ask.closing:
+    for closing in (*ask.closing, *_unsaid(tx, day, ask.closing)):
         ours = _at_the_end(tx, day, closing.currency).plus(closing.late)
         for name in ("held", "given", "own"):
             by = abs(getattr(closing.theirs, name) - getattr(ours, name))
@@ -140,6 +143,12 @@ def close_statement(tx: Tx, ask: CloseStatement) -> None:
     state = StatementState.DIFFERS if differing else StatementState.AGREES
     tx.put(STATEMENTS, day.id, replace(day, state=state, lines=ask.lines, differing=differing, at=tx.now))
     tx.put(OUTGOING, errand.id, errand.done(tx.now))
+
+
+def _unsaid(tx: Tx, day: StatementDay, said: tuple[Closing, ...]) -> list[Closing]:
+    begun = tx.get(STATEMENTS, day.channel)
+    unsaid = [one for one in (begun.currencies if begun else ()) if one not in {closing.currency for closing in said}]
+    return [Closing(currency=one, theirs=NOTHING_KEPT, late=NOTHING_KEPT) for one in unsaid]
 
 
 def _alert(tx: Tx, day: StatementDay, told: Remark, reason: Mismatch) -> None:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from yunduan.domains.payments import cycles
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import Charge, Custody, StatementDay, StatementState, statement_id
@@ -26,12 +28,19 @@ class AskStatement(Command[None]):
 
 
 def begin(tx: Tx, charge: Charge) -> None:
-    """A provider has collected: from this day on it is asked for its statements."""
-    if charge.custody is Custody.PROVIDER and tx.get(STATEMENTS, charge.channel) is None:
+    """A provider has collected, in this currency: from this day on it is asked for its statements."""
+    if charge.custody is not Custody.PROVIDER:
+        return
+    begun, currency = tx.get(STATEMENTS, charge.channel), charge.amount.currency
+    if begun is None:
         today = cycles.day_of(tx.now, _zone(tx))
-        begun = StatementDay(id=charge.channel, channel=charge.channel, since=today, until=today, state=StatementState.BEGUN)
+        begun = StatementDay(
+            id=charge.channel, channel=charge.channel, since=today, until=today, state=StatementState.BEGUN, currencies=(currency,)
+        )
         tx.add(STATEMENTS, begun.id, begun)
         _ask_about(tx, charge.channel, today)
+    elif currency not in begun.currencies:
+        tx.put(STATEMENTS, begun.id, replace(begun, currencies=(*begun.currencies, currency)))
 
 
 def _zone(tx: Tx) -> ZoneInfo:

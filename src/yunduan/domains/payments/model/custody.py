@@ -82,7 +82,10 @@ class StatementState(StrEnum):
 
 
 class StatementDay(Struct, frozen=True, kw_only=True):
-    """A provider's statement of a business day, from `since` to before `until`: how many lines it had, and how many differed."""
+    """A provider's statement of a business day, from `since` to before `until`: how many lines it had, and how many differed.
+
+    That with which they begin keeps the `currencies` in which the provider has collected anything.
+    """
 
     id: str
     channel: str
@@ -92,6 +95,7 @@ class StatementDay(Struct, frozen=True, kw_only=True):
     lines: int = 0
     differing: int = 0
     at: int = 0
+    currencies: tuple[str, ...] = ()
 
 
 def statement_id(channel: str, since: int) -> str:
