@@ -207,6 +207,46 @@ def test_what_was_collected_and_not_told_is_asked_about(market: Market) -> None:
     assert (alerts(market), kept(market).held) == ([], 1_000)
 
 
+def test_what_stays_other_is_an_alert_once_and_again_when_it_changes(market: Market) -> None:
+    """Each day counts it all the same; what has been put right and is off anew is told anew."""
+    paid(market)
+    books, found = market.custodian._books, []
+    for by in (7, 0, 2, -9, 7):
+        books.execute("UPDATE charge SET amount = amount + ?", (by,))
+        to_the_end_of_the_day(market)
+        morning(market)
+        found.append((days(market)[0].differing, [amount for reason, _, amount in alerts(market) if reason == "balance_differs"]))
+    assert found == [(2, [7]), (1, [7]), (1, [7, 9]), (0, [7, 9]), (1, [7, 7, 9])]
+
+
+def test_a_statement_that_does_not_come_for_two_days_is_an_alert_and_those_after_it_are_none(market: Market) -> None:
+    """Until one has come between."""
+    paid(market)
+    misbehave(market, unreachable=1000)
+    found = []
+    for _ in range(4):
+        to_the_end_of_the_day(market)
+        morning(market)
+        found.append(missing(market))
+    first = days(market)[-1].since
+    alert = ("statement_missing", model.statement_id("custodian", first))
+    assert found == [[], [], [alert], [alert]]
+    misbehave(market, unreachable=0)
+    market.pass_time(2 * HOUR, step=HOUR)
+    assert [one.state for one in days(market)] == [StatementState.AGREES] * 4
+    misbehave(market, unreachable=1000)
+    for _ in range(3):
+        to_the_end_of_the_day(market)
+        morning(market)
+    assert missing(market) == [alert, ("statement_missing", model.statement_id("custodian", days(market)[2].since))]
+
+
+def missing(market: Market) -> list[tuple[str, str]]:
+    """What was alerted of statements that do not come."""
+    found = [(one.reason.value, one.event) for one in market.world.ask(OpenAlertsOf()).alerts]
+    return sorted(one for one in found if one[0] == "statement_missing")
+
+
 def due(market: Market) -> list[Outgoing]:
     """What couriers would run now."""
     return due_outgoing(market.couriers._reader, market.world.cloud.now(), 64)

@@ -11,7 +11,7 @@ from yunduan.domains.payments import mirroring, model, store
 from yunduan.domains.payments.alerting import alert
 from yunduan.domains.payments.errands import OutgoingKind, OutgoingState
 from yunduan.domains.payments.mirroring import NOTHING_KEPT, KeptBalances, KeptLine, KeptMove
-from yunduan.domains.payments.model import ChargeState, Mismatch, StatementDay, StatementState
+from yunduan.domains.payments.model import BalanceOff, ChargeState, Mismatch, StatementDay, StatementState
 from yunduan.domains.payments.returning import have_asked
 from yunduan.domains.payments.store import OUTGOING, PAYMENTS, STATEMENTS
 from yunduan.kernel.ids import LAST, AccountId
@@ -121,28 +121,39 @@ def moved_by(line: KeptLine) -> KeptBalances:
 def close_statement(tx: Tx, ask: CloseStatement) -> None:
     """Ours at the day's end, with what we heard of later, is theirs to the last unit; what is not is compared once more, then an alert.
 
+    What differed as much when the day before had ended is none again.
     In a currency in which the provider has collected and of which it says nothing it has nothing.
     """
     errand = tx.get(OUTGOING, ask.outgoing_id)
     day = tx.get(STATEMENTS, errand.cause) if errand is not None else None
     if errand is None or day is None or errand.tries != ask.tries or errand.state is not OutgoingState.WAITING:
         return
-    differing = ask.differing
-    for closing in (*ask.closing, *_unsaid(tx, day, ask.closing)):
-        ours = _at_the_end(tx, day, closing.currency).plus(closing.late)
-        for name in ("held", "given", "own"):
-            by = abs(getattr(closing.theirs, name) - getattr(ours, name))
-            if by:
-                differing += 1
-                told = Remark(event=day.id, reference=name, outcome="balance", amount=Money(amount=by, currency=closing.currency))
-                _alert(tx, day, told, Mismatch.BALANCE_DIFFERS)
+    off = [one for closing in (*ask.closing, *_unsaid(tx, day, ask.closing)) for one in _off(tx, day, closing)]
+    stood = _stood(tx, day)
+    for one in off:
+        if one not in stood:
+            amount = Money(amount=abs(one.by), currency=one.currency)
+            _alert(tx, day, Remark(event=day.id, reference=one.name, outcome="balance", amount=amount), Mismatch.BALANCE_DIFFERS)
+    differing = ask.differing + len(off)
     if differing and day.state is StatementState.ASKED:
         tx.put(STATEMENTS, day.id, replace(day, state=StatementState.DOUBTED, lines=ask.lines, differing=differing, at=tx.now))
         tx.put(OUTGOING, errand.id, replace(errand, tries=errand.tries + 1, next_at=tx.now + AGAIN_MS))
         return
     state = StatementState.DIFFERS if differing else StatementState.AGREES
-    tx.put(STATEMENTS, day.id, replace(day, state=state, lines=ask.lines, differing=differing, at=tx.now))
+    tx.put(STATEMENTS, day.id, replace(day, state=state, lines=ask.lines, differing=differing, at=tx.now, off=tuple(off)))
     tx.put(OUTGOING, errand.id, errand.done(tx.now))
+
+
+def _off(tx: Tx, day: StatementDay, closing: Closing) -> list[BalanceOff]:
+    ours, theirs = _at_the_end(tx, day, closing.currency).plus(closing.late), closing.theirs
+    bys = {"held": theirs.held - ours.held, "given": theirs.given - ours.given, "own": theirs.own - ours.own}
+    return [BalanceOff(name=name, currency=closing.currency, by=by) for name, by in bys.items() if by]
+
+
+def _stood(tx: Tx, day: StatementDay) -> tuple[BalanceOff, ...]:
+    """What differed before, at the end of the last day that has been compared: it has been told."""
+    before = store.statements_of(tx, day.channel, day.id, DAYS_MAX)
+    return next((one.off for one in before if one.is_compared), ())
 
 
 def _unsaid(tx: Tx, day: StatementDay, said: tuple[Closing, ...]) -> list[Closing]:
@@ -178,7 +189,10 @@ def _balance(at: Asking, id: AccountId, moment: int) -> int:
 
 
 class StatementNow(Struct, frozen=True, kw_only=True):
-    """A provider's statement of a business day, from `since` to before `until`, and whether it is our books; `differing` are alerts."""
+    """A provider's statement of a business day, from `since` to before `until`, and whether it is our books.
+
+    So many of its lines and balances are `differing`: alerts, but for balances that were off by as much the day before.
+    """
 
     channel: str
     since: int

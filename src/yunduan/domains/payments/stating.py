@@ -5,10 +5,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from yunduan.domains.payments import cycles
+from yunduan.domains.payments import cycles, store
+from yunduan.domains.payments.alerting import alert
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.model import Charge, Custody, StatementDay, StatementState, statement_id
+from yunduan.domains.payments.model import Charge, Custody, Mismatch, StatementDay, StatementState, statement_id
 from yunduan.domains.payments.payees import PaymentSettings
+from yunduan.domains.payments.statements import Remark
 from yunduan.domains.payments.store import OUTGOING, STATEMENTS
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import zero
@@ -18,6 +20,9 @@ from yunduan.runtime.transaction import Tx
 
 READY_MS = 6 * 3_600_000
 """How long after a business day its statement is asked for: by then everything of it has been heard of."""
+
+MISSING_DAYS = 2
+"""How many days a statement may be asked for in vain before somebody is told."""
 
 
 class AskStatement(Command[None]):
@@ -80,3 +85,12 @@ def ask_statement(tx: Tx, ask: AskStatement) -> None:
         )
         tx.add(OUTGOING, errand.id, errand)
         _ask_about(tx, ask.channel, until)
+        _alert_of_missing(tx, day)
+
+
+def _alert_of_missing(tx: Tx, day: StatementDay) -> None:
+    """The first that has not come for so long is told of, and of those after it none before another has come."""
+    before = store.statements_of(tx, day.channel, day.id, MISSING_DAYS + 1)[MISSING_DAYS - 1 :]
+    if before and not before[0].is_compared and all(one.is_compared for one in before[1:]):
+        told = Remark(event=before[0].id, reference=day.channel, outcome="statement", amount=zero("CNY"))
+        alert(tx, day.channel, told, Mismatch.STATEMENT_MISSING)

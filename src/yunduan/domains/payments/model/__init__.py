@@ -48,6 +48,7 @@ from yunduan.domains.payments.model.chargebacks import (
     check_not_contested,
 )
 from yunduan.domains.payments.model.custody import (
+    BalanceOff,
     Custody,
     HoldListener,
     Split,
@@ -134,6 +135,7 @@ __all__ = [
     "TOP_UP_MAX",
     "Alert",
     "Asked",
+    "BalanceOff",
     "BankAccount",
     "By",
     "Channel",

@@ -266,6 +266,8 @@ class Mismatch(StrEnum):
     """A provider's statement has a line that our books do not have, or have otherwise."""
     BALANCE_DIFFERS = "balance_differs"
     """A provider's statement ends with another balance than our books: they have something that it does not."""
+    STATEMENT_MISSING = "statement_missing"
+    """A provider's statement has been asked for in vain for two days, or cannot be compared."""
     CONTRADICTS = "contradicts"
     """It says that something was not collected, or not given back, of which the channel has said the opposite before."""
 

@@ -81,6 +81,14 @@ class StatementState(StrEnum):
     """Alerts say in what."""
 
 
+class BalanceOff(Struct, frozen=True, kw_only=True):
+    """By how much a provider's balance is other than ours (minor units), below zero when ours is more; `name` says which of the three."""
+
+    name: str
+    currency: str
+    by: int
+
+
 class StatementDay(Struct, frozen=True, kw_only=True):
     """A provider's statement of a business day, from `since` to before `until`: how many lines it had, and how many differed.
 
@@ -96,6 +104,12 @@ class StatementDay(Struct, frozen=True, kw_only=True):
     differing: int = 0
     at: int = 0
     currencies: tuple[str, ...] = ()
+    off: tuple[BalanceOff, ...] = ()
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether it has come, and all of it has been compared."""
+        return self.state in (StatementState.AGREES, StatementState.DIFFERS)
 
 
 def statement_id(channel: str, since: int) -> str:
