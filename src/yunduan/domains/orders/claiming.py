@@ -33,7 +33,7 @@ from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, Ord
 from yunduan.domains.orders.rest import claimed_of_rest
 from yunduan.domains.orders.shipping import Carrier, Tracking
 from yunduan.domains.orders.steps import STEP_REFUSALS, of_buyer, sealed
-from yunduan.domains.payments.splits_seen import SplitUnderway
+from yunduan.domains.payments.recourse import SplitUnderway
 from yunduan.kernel.ids import CaseId, LocationId, OrderId, ShopId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money

@@ -123,7 +123,7 @@ DOMAIN = Domain(
         queries.reconciliation_of,
         mirroring.mirror_of,
         splits_seen.refused_splits,
-        splits_seen.split_underway,
+        recourse.split_underway,
         statements.statements_of,
         payouts_seen.withdrawals,
         payouts_seen.payouts_of_shop,

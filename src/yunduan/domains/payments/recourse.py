@@ -11,12 +11,12 @@ from yunduan.domains.payments.facts import ClaimPaidOff, EscrowRefunded, EscrowS
 from yunduan.domains.payments.model import Custody, Drawn, Escrow, EscrowState, PaymentRefusal, Refund, Settlement, Split, SplitState
 from yunduan.domains.payments.returning import asked_before, open_purse, send_off, tell_if_finished
 from yunduan.domains.payments.store import ESCROWS, PURSES, SPLITS
-from yunduan.domains.payments.unsplit import refund_unsplit
+from yunduan.domains.payments.unsplit import is_underway, refund_unsplit
 from yunduan.kernel.ids import AccountId, OrderId, PersonId, RefundId, ShopId
-from yunduan.kernel.messages import Command
+from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import Refused, invariant
-from yunduan.runtime.registry import handles
+from yunduan.runtime.registry import answers, handles
 from yunduan.runtime.transaction import Asking, Tx
 
 
@@ -82,6 +82,19 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
     tx.tell(SettledRefunded(refund_id=refunded.id, order_id=escrow.order_id, shop_id=escrow.shop_id, amount=refunded.amount, drawn=drawn))
     tell_if_finished(tx, refunded)
     return refunded
+
+
+class SplitUnderway(Query[bool]):
+    """Whether nothing of an order can be given back before providers have answered; no route has it."""
+
+    order_id: OrderId
+
+
+@answers(SplitUnderway)
+def split_underway(at: Asking, ask: SplitUnderway) -> bool:
+    """Not for one that was never paid for."""
+    escrow = at.get(ESCROWS, ask.order_id)
+    return escrow is not None and is_underway(at, escrow)
 
 
 def _refund_promotion(tx: Tx, escrow: Escrow, refund_id: RefundId, amount: Money) -> Refund:

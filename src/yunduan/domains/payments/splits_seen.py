@@ -1,12 +1,11 @@
-"""What is to be seen of splits: those that providers have refused, and whether an order waits for one."""
+"""What operators see of splits: those that providers have refused."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from yunduan.domains.payments import store, unsplit
+from yunduan.domains.payments import store
 from yunduan.domains.payments.model import SplitId, SplitState
-from yunduan.domains.payments.store import ESCROWS
 from yunduan.kernel.ids import OrderId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
@@ -67,16 +66,3 @@ def refused_splits(at: Asking, ask: RefusedSplits) -> SplitPage:
         ]
     )
     return SplitPage(items=items, next=items[-1].split_id if len(found) > ask.limit else None)
-
-
-class SplitUnderway(Query[bool]):
-    """Whether nothing of an order can be given back before providers have answered; no route has it."""
-
-    order_id: OrderId
-
-
-@answers(SplitUnderway)
-def split_underway(at: Asking, ask: SplitUnderway) -> bool:
-    """Not for one that was never paid for."""
-    escrow = at.get(ESCROWS, ask.order_id)
-    return escrow is not None and unsplit.is_underway(at, escrow)
