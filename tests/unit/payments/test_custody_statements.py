@@ -241,6 +241,18 @@ def test_a_statement_that_does_not_come_for_two_days_is_an_alert_and_those_after
     assert missing(market) == [alert, ("statement_missing", model.statement_id("custodian", days(market)[2].since))]
 
 
+def test_statements_that_are_asked_for_late_are_not_missing_for_that(market: Market) -> None:
+    """A cloud that was away for days asks for all of them at once, and they come."""
+    paid(market)
+    to_the_end_of_the_day(market)
+    morning(market)
+    market.world.clock.advance(5 * DAY)
+    market.world.settle()
+    assert (len(days(market)), missing(market)) == (6, [])
+    market.pass_time(3 * HOUR, step=HOUR)
+    assert [one.state for one in days(market)] == [StatementState.AGREES] * 6
+
+
 def missing(market: Market) -> list[tuple[str, str]]:
     """What was alerted of statements that do not come."""
     found = [(one.reason.value, one.event) for one in market.world.ask(OpenAlertsOf()).alerts]

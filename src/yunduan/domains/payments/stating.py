@@ -21,8 +21,10 @@ from yunduan.runtime.transaction import Tx
 READY_MS = 6 * 3_600_000
 """How long after a business day its statement is asked for: by then everything of it has been heard of."""
 
-MISSING_DAYS = 2
-"""How many days a statement may be asked for in vain before somebody is told."""
+MISSING_MS = 36 * 3_600_000
+"""How long a statement may be asked for in vain before somebody is told: seen once a day, that is when it has been for two days."""
+MISSING_LOOKED_AT = 8
+"""How many statements before are looked at for that."""
 
 
 class AskStatement(Command[None]):
@@ -68,7 +70,7 @@ def ask_statement(tx: Tx, ask: AskStatement) -> None:
     invariant(tx.actor.is_system, "a statement is asked for by an alarm alone")
     until = _end_of(ask.since, _zone(tx))
     day = StatementDay(
-        id=statement_id(ask.channel, ask.since), channel=ask.channel, since=ask.since, until=until, state=StatementState.ASKED
+        id=statement_id(ask.channel, ask.since), channel=ask.channel, since=ask.since, until=until, state=StatementState.ASKED, at=tx.now
     )
     if tx.get(STATEMENTS, day.id) is None:
         tx.add(STATEMENTS, day.id, day)
@@ -89,8 +91,11 @@ def ask_statement(tx: Tx, ask: AskStatement) -> None:
 
 
 def _alert_of_missing(tx: Tx, day: StatementDay) -> None:
-    """The first that has not come for so long is told of, and of those after it none before another has come."""
-    before = store.statements_of(tx, day.channel, day.id, MISSING_DAYS + 1)[MISSING_DAYS - 1 :]
-    if before and not before[0].is_compared and all(one.is_compared for one in before[1:]):
-        told = Remark(event=before[0].id, reference=day.channel, outcome="statement", amount=zero("CNY"))
-        alert(tx, day.channel, told, Mismatch.STATEMENT_MISSING)
+    """Each that has not come for so long is told of once, and of those after it none before another has come."""
+    found = store.statements_of(tx, day.channel, day.id, MISSING_LOOKED_AT)
+    befores: list[StatementDay | None] = [*found[1:], *([None] if len(found) < MISSING_LOOKED_AT else [])]
+    for one, before in zip(found, befores, strict=False):
+        is_first = not one.is_compared and (before is None or before.is_compared)
+        if is_first and tx.now - one.at >= MISSING_MS:
+            told = Remark(event=one.id, reference=day.channel, outcome="statement", amount=zero("CNY"))
+            alert(tx, day.channel, told, Mismatch.STATEMENT_MISSING)
