@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from support.payments import BUYER, DAY, MINUTE, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part, refund_id
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import asking_back, covering, drawing, model, splits, splitting
+from yunduan.domains.payments import asking_back, covering, drawing, model, recourse, splitting
 from yunduan.domains.payments.commands import RefundEscrow, SettleEscrow
 from yunduan.domains.payments.mirroring import KeptBalances
 from yunduan.domains.payments.model import Chargeback, ChargebackState, Custody, Escrow, EscrowState, PieceState, SplitState, TenderKind
@@ -378,7 +378,7 @@ FAULTS = {
     ),
     "nothing is asked back": (asking_back, "_ask_back", lambda *_: None),
     "what a shop has no more is nobody's": (splitting, "draw_instead", lambda *_: splitting.Movement(transfers=())),
-    "a split is done with the first answer": (splits, "of_order", lambda *_: []),
+    "a split is done with the first answer": (recourse, "splits_of_order", lambda *_: []),
 }
 
 
