@@ -277,7 +277,7 @@ def test_refunds_and_settlement_divide_exactly_what_was_paid(payment: Payment, c
         ]
     for outgoing in asked:
         if refused:
-            found = unclaimed.owed(outgoing, BUYER, order_id=escrow.order_id, now=0)
+            found = unclaimed.owed(outgoing, BUYER, outgoing.amount, order_id=escrow.order_id, now=0)
             book.post(postings.owe(found))
             book.post(postings.divert(found))
         else:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.payments import BUYER, DAY, KEEPER, MINUTE, SECOND_SHOP, SHOP, Market, by_wallet, cny, order, part, refund_id
+from yunduan.domains.ledger.model import LedgerRefusal
 from yunduan.domains.payments import cycles, model
 from yunduan.domains.payments.cycles import Cycle, Mark, Plan
 from yunduan.domains.payments.deposits import PledgeDeposit
@@ -15,7 +16,7 @@ from yunduan.domains.payments.payouts_seen import PayoutsOfShop
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.settling import Deduction, PayoutForecast, PlanSet, RunPayoutPlan, SetPayoutPlan
 from yunduan.kernel.actors import Actor
-from yunduan.kernel.refusals import BrokenError
+from yunduan.kernel.refusals import BrokenError, Refused
 
 SHOPKEEPER = Actor(person=KEEPER)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -52,6 +53,14 @@ def forecast(market: Market) -> tuple[int, int]:
     """What is due next, and what comes later."""
     found = market.world.run(market.world.cloud.ask_slow(PayoutForecast(shop_id=SHOP, currency="CNY")))
     return found.due.amount, found.later.amount
+
+
+def test_a_forecast_has_no_page_that_begins_elsewhere(market: Market) -> None:
+    """Whatever number is asked for: it is told so."""
+    earn(market, 1, 1_000, fee=50)
+    with pytest.raises(Refused, match="page_not_found"):
+        market.world.run(market.world.cloud.ask_slow(PayoutForecast(shop_id=SHOP, currency="CNY", start=2**41)))
+    assert LedgerRefusal.PAGE_NOT_FOUND in PayoutForecast.refuses
 
 
 def test_what_was_earned_is_paid_out_the_next_business_day(market: Market) -> None:

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
+from yunduan.domains.ledger.model import LedgerRefusal
 from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, StatementOf
 from yunduan.domains.payments import cycles, model, payouts, postings, recourse, store
 from yunduan.domains.payments.cycles import AfterDays, Cycle, Mark, Plan, Weekday
@@ -152,7 +153,7 @@ class Forecast(Struct, frozen=True, kw_only=True):
     next: int | None
 
 
-class PayoutForecast(Query[Forecast], slow=True):
+class PayoutForecast(Query[Forecast], refuses=(LedgerRefusal.PAGE_NOT_FOUND,), slow=True):
     """What a shop will be paid out next, and everything that makes it so much."""
 
     shop_id: ShopId

@@ -11,7 +11,7 @@ from yunduan.domains.payments import mirroring, model, store
 from yunduan.domains.payments.alerting import alert
 from yunduan.domains.payments.errands import OutgoingKind, OutgoingState
 from yunduan.domains.payments.mirroring import NOTHING_KEPT, KeptBalances, KeptLine, KeptMove
-from yunduan.domains.payments.model import BalanceOff, ChargeState, Mismatch, StatementDay, StatementState
+from yunduan.domains.payments.model import BalanceOff, Channels, ChargeState, Mismatch, PaymentRefusal, StatementDay, StatementState
 from yunduan.domains.payments.returning import have_asked
 from yunduan.domains.payments.store import OUTGOING, PAYMENTS, STATEMENTS
 from yunduan.kernel.ids import LAST, AccountId
@@ -210,7 +210,7 @@ class StatementsPage(Struct, frozen=True, kw_only=True):
     next: int | None
 
 
-class StatementsOf(Query[StatementsPage]):
+class StatementsOf(Query[StatementsPage], refuses=(PaymentRefusal.CHANNEL_UNKNOWN,)):
     """The statements of a provider, day by day, and whether they agree with our books."""
 
     channel: model.ChannelName
@@ -221,6 +221,7 @@ class StatementsOf(Query[StatementsPage]):
 @answers(StatementsOf)
 def statements_of(at: Asking, ask: StatementsOf) -> StatementsPage:
     """By the days on which they began."""
+    at.port(Channels).named(ask.channel)
     before = model.statement_id(ask.channel, ask.before) if ask.before is not None else f"{ask.channel}{LAST}"
     found = store.statements_of(at, ask.channel, before, ask.limit + 1)
     items = tuple(
