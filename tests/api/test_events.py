@@ -249,6 +249,7 @@ def test_a_revoked_session_ends_its_stream(town: Town) -> None:
 
     town.world.pass_time(MINUTE_MS)  # codes are counted
     session = SessionId(town.sign_in("later", "+8613800000001"))
+    town.world.settle()  # the new device is told of before anybody listens
     story(town, heard)
 
 
