@@ -376,6 +376,23 @@ def test_a_refund_on_its_way_when_the_bank_takes_all_back_is_not_paid_twice(mark
     assert agree(market)
 
 
+@pytest.mark.parametrize("won", [True, False])
+def test_what_a_bank_has_returned_into_the_wallet_is_taken_out_of_it_when_it_comes_again(market: Market, *, won: bool) -> None:
+    """The channel had refused the refund, so that its payer has it here: nobody has it twice, and it is no loss."""
+    reference = paid(market)
+    market.refund(1, 10, 400)
+    name = take(market, reference, fee=0)
+    market.run_errands()
+    decide(market, name, won=True)
+    assert books(market) == {"channel": -1_000, "wallet": 400}
+    again = take(market, reference, fee=0)
+    kept = found(market, again)
+    assert (kept.of_wallet, kept.borne, books(market)) == (cny(400), cny(0), {})
+    decide(market, again, won=won)
+    assert books(market) == ({"channel": -1_000, "wallet": 400} if won else {})
+    assert agree(market)
+
+
 def test_of_a_refused_refund_only_what_the_bank_has_not_paid_is_owed_and_said_to_be(market: Market) -> None:
     """The channel says twice that it refuses the whole: it was asked for the whole."""
     market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000, doubles=1_000)
@@ -477,26 +494,33 @@ def test_what_was_taken_into_the_wallet_is_taken_out_of_it_by_the_bank(market: M
     assert agree(market)
 
 
-@pytest.mark.parametrize("order_of", ["lost, declined", "declined, lost", "paid, lost"])
+@pytest.mark.parametrize("order_of", ["take, lost, declined", "take, declined, lost", "approved, take, paid, lost"])
 def test_what_is_on_its_way_to_an_account_is_set_off_when_it_comes_back(market: Market, order_of: str) -> None:
-    """What does not come back was had twice, and is the marketplace's loss."""
+    """What does not come back was had twice, and is the marketplace's loss; nobody can approve it once a bank may have it."""
     reference, id = refuse(market, 6_000, of=10_000)
     market.name_payee(BUYER)
     market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.ACCOUNT), actor=ME)
-    name = take(market, reference, fee=0)
-    assert (found(market, name).borne, alerts(market)) == (cny(6_000), [])
     (line,) = market.world.ask(Withdrawals(), actor=ME).payouts
+    approve = ApprovePayout(payout_id=line.payout_id)
+    name = ""
     for step in order_of.split(", "):
-        if step == "lost":
+        if step == "take":
+            name = take(market, reference, fee=0)
+            assert (found(market, name).borne, alerts(market)) == (cny(6_000), [])
+            is_late = order_of.startswith("approved")
+            wrong = PaymentRefusal.PAYOUT_NOT_AWAITED if is_late else PaymentRefusal.CHARGED_BACK
+            assert refused(market, approve, OPERATORS[0]) is wrong
+        elif step == "lost":
             decide(market, name, won=False)
         elif step == "declined":
             market.world.send(DeclinePayout(payout_id=line.payout_id), actor=OPERATORS[0])
-        else:
+        elif step == "approved":
             for operator in OPERATORS:
-                market.world.send(ApprovePayout(payout_id=line.payout_id), actor=operator)
+                market.world.send(approve, actor=operator)
+        else:
             market.fill(OTHER, 10_000)
             market.pass_time(2 * MINUTE)
-    if order_of == "paid, lost":
+    if order_of.endswith("paid, lost"):
         assert where(market) == (UnclaimedState.PAID, 6_000, PieceState.PAID_OUT, 0)
         assert market.balance(model.losses_account("CNY")) == -6_000
     else:

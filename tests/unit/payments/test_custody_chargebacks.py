@@ -7,9 +7,14 @@ from support.payments import BUYER, DAY, MINUTE, SHOP, Market, by_channel, cny, 
 from yunduan.domains.payments import drawing, model
 from yunduan.domains.payments.mirroring import KeptBalances
 from yunduan.domains.payments.model import EscrowState, RefundState, SplitState
-from yunduan.domains.payments.queries import RefundOf
+from yunduan.domains.payments.queries import MoneyOf, OpenAlertsOf, RefundOf
 from yunduan.domains.payments.recourse import RefundSettled
 from yunduan.domains.payments.splits import AskSplitAgain
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into, unclaimed_account
+from yunduan.kernel.actors import Actor
+
+ME = Actor(person=BUYER)
 
 
 def misbehave(market: Market, **how: int) -> None:
@@ -17,11 +22,11 @@ def misbehave(market: Market, **how: int) -> None:
     market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, **how)
 
 
-def paid(market: Market, amount: int = 1_000) -> str:
+def paid(market: Market, amount: int = 1_000, *, number: int = 1) -> str:
     """An order paid over the custodian; answers its charge."""
-    market.decide(market.pay(1, [part(1, amount)], [by_channel(amount, "custodian")]))
+    market.decide(market.pay(number, [part(number, amount)], [by_channel(amount, "custodian")]))
     market.tell()
-    return market.payment(1).charges[0].reference
+    return market.payment(number).charges[0].reference
 
 
 def decided(market: Market, name: str, *, won: bool) -> None:
@@ -142,6 +147,68 @@ def test_a_refund_that_a_bank_came_before_is_in_the_hold_and_ours_or_goes_back_a
     assert (kept(market), market.returning("custodian"), market.wallet(BUYER)) == (KeptBalances(held=0, given=0, own=0), 0, 0)
     assert market.world.ask(RefundOf(refund_id=refund_id(1))).state is RefundState.DONE
     assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def returned(market: Market) -> str:
+    """A refund that the provider refused since a bank had the money, which has returned it: its charge."""
+    reference = paid(market)
+    market.refund(1, of=1, amount=1_000)
+    name = market.custodian.charge_back(reference)
+    market.tell()
+    market.pass_time(MINUTE)
+    market.custodian.decide_chargeback(name, won=True)
+    market.tell()
+    return reference
+
+
+@pytest.mark.parametrize("refuses", [0, 1_000])
+@pytest.mark.parametrize("won", [True, False])
+def test_what_a_bank_has_returned_and_takes_again_its_payer_has_once(market: Market, refuses: int, *, won: bool) -> None:
+    """Whether the provider had given it back meanwhile, or would not, so that it was owed: it is the payer's open matter until then."""
+    misbehave(market, refuses_refunds=refuses)
+    reference = returned(market)
+    owns = market.world.ask(MoneyOf(person_id=BUYER)).on_its_way
+    market.pass_time(5 * MINUTE)
+    assert owns == (cny(1_000),)
+    name = market.custodian.charge_back(reference)
+    assert bool(name) is bool(refuses)
+    if not refuses:
+        assert (market.world.ask(MoneyOf(person_id=BUYER)).on_its_way, kept(market).held) == ((), 0)
+        return
+    market.tell()
+    assert market.balance(unclaimed_account(BUYER, "CNY")) == 1_000
+    decided(market, name, won=won)
+    waits = 1_000 if won else 0
+    assert market.balance(unclaimed_account(BUYER, "CNY")) == waits
+    assert sum(money.amount for money in market.world.ask(MoneyOf(person_id=BUYER)).on_its_way) == waits
+    assert (kept(market), market.balance(model.losses_account("CNY"))) == (KeptBalances(held=waits, given=0, own=0), 0)
+    assert (market.reconciles("custodian"), market.balanced()) == (True, True)
+
+
+def test_what_a_provider_has_given_back_after_a_bank_returned_it_is_there_no_more(market: Market) -> None:
+    """Nor what it has paid to the account that its payer had named: who says that it was taken is not believed."""
+    returned(market)
+    market.pass_time(5 * MINUTE)
+    event = msgspec.structs.replace(market.custodian.chargebacks()[0], chargeback="dsp7", outcome="charged_back", amount=cny(1))
+    assert say(market, event) == ["exceeds_captured"]
+    second = paid(market, number=2)
+    misbehave(market, refuses_refunds=1_000)
+    market.refund(2, of=2, amount=1_000)
+    market.pass_time(5 * MINUTE)
+    misbehave(market, refuses_refunds=0)
+    market.name_payee(BUYER)
+    (waits,) = market.world.ask(UnclaimedOf(), actor=ME).items
+    market.world.send(TakeUnclaimed(unclaimed_id=waits.unclaimed_id, into=Into.ACCOUNT), actor=ME)
+    market.pass_time(5 * MINUTE)
+    assert say(market, msgspec.structs.replace(event, reference=second, chargeback="dsp8", event="8")) == ["exceeds_captured"] * 2
+    assert market.reconciles("custodian")
+
+
+def say(market: Market, event: object) -> list[str]:
+    """The provider says something of its own accord; the alerts that are open then."""
+    body = msgspec.json.encode(event)
+    market.world.run(market._deliver("custodian", body, market.custodian.signed(body)))
+    return [alert.reason for alert in market.world.ask(OpenAlertsOf()).alerts]
 
 
 def test_what_makes_up_for_it_is_asked_for_every_day_until_the_provider_does(market: Market) -> None:

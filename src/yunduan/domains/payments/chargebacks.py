@@ -368,11 +368,11 @@ def _others(tx: Tx, charge: Charge) -> list[Chargeback]:
 
 
 def _of_wallet(tx: Tx, payment: Payment, charge: Charge, rest: Money) -> Money:
-    """What of the rest is still in the payer's wallet, of a top-up or of what they took into it when the channel would not give it back."""
+    """What of the rest is still in the payer's wallet, of a top-up or of what came into it when the channel would not give it back."""
     if payment.checkout_id is None and charge.state is ChargeState.CAPTURED:
         filled = charge.amount.amount - _taken_before(tx, charge)
     else:
-        filled = offsetting.taken_into_wallet(tx, payment, charge) - sum([one.of_wallet.amount for one in _others(tx, charge)])
+        filled = offsetting.brought_into_wallet(tx, payment, charge) - sum([one.of_wallet.amount for one in _others(tx, charge)])
     there = recourse.available(tx, model.wallet_account(payment.payer, payment.currency), payment.currency)
     return drawing.least(drawing.least(there, Money(amount=max(filled, 0), currency=payment.currency)), rest)
 
@@ -498,7 +498,7 @@ def restored(tx: Tx, shares: Sequence[ChargebackShare]) -> None:
 def _refund_again(tx: Tx, chargeback: Chargeback) -> None:
     """What a provider keeps, and would not give back while the bank had it, it is asked to give back now."""
     errand = Outgoing(
-        id=f"rfa_{chargeback.id.partition('_')[2]}",
+        id=model.again_id(chargeback.id),
         kind=OutgoingKind.REFUND,
         state=OutgoingState.WAITING,
         channel=chargeback.channel,

@@ -8,36 +8,70 @@ from msgspec.structs import replace
 
 from yunduan.domains.payments import charging_back, covering, drawing, model, owing, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingState
-from yunduan.domains.payments.model import Charge, Chargeback, ChargebackState, ChargeState, Payment, PaymentRefusal, PieceState
+from yunduan.domains.payments.model import Charge, Chargeback, ChargebackState, ChargeState, Custody, Payment, PaymentRefusal, PieceState
 from yunduan.domains.payments.returning import conclude_return
 from yunduan.domains.payments.store import CHARGEBACKS, OUTGOING, PAYMENTS, UNCLAIMED
 from yunduan.domains.payments.unclaimed import Unclaimed, UnclaimedState, unclaimed_account, unclaimed_id
 from yunduan.kernel.ids import LAST
 from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import Refused
-from yunduan.runtime.transaction import Tx
+from yunduan.runtime.transaction import Asking, Tx
 
 REFUNDS_MAX = 1_000
 
 
 def requests_on(tx: Tx, payment: Payment, charge: Charge) -> dict[str, Money]:
-    """What the channel was asked to give back of a charge: the whole of it, or pieces of refunds of the orders that it paid."""
+    """What the channel was asked to give back of a charge: the whole of it, or pieces of refunds of the orders that it paid.
+
+    Of what a bank had taken, and a provider keeps, once more when that was won.
+    """
+    again = {model.again_id(one.id): Money(amount=one.offset_kept, currency=one.amount.currency) for one in _won_on(tx, charge)}
     if charge.state is not ChargeState.CAPTURED:
-        return {model.return_id(charge.reference): charge.amount}
+        return {model.return_id(charge.reference): charge.amount, **again}
     refunds = [refund for part in payment.parts for refund in store.refunds_of(tx, part.order_id, LAST, REFUNDS_MAX)]
-    return {piece.request: piece.amount for refund in refunds for piece in refund.pieces if piece.reference == charge.reference}
+    pieces = {piece.request: piece.amount for refund in refunds for piece in refund.pieces if piece.reference == charge.reference}
+    return pieces | again
+
+
+def _won_on(tx: Tx, charge: Charge) -> list[Chargeback]:
+    return [one for one in store.chargebacks_on(tx, charge.reference) if one.state is ChargebackState.WON and one.offset]
 
 
 def given_back(tx: Tx, payment: Payment, charge: Charge) -> int:
-    """What the channel has given back of a charge; what it has refused to, it still has, wherever the payer has had it from."""
+    """What the channel has given back of a charge; what it has refused to, it still has, wherever the payer has had it from.
+
+    Unless a provider has paid it to the account that its payer had named: then it has it no more.
+    """
     requests = requests_on(tx, payment, charge)
     errands = tx.get_many(OUTGOING, list(requests)).values()
-    return sum([requests[errand.id].amount for errand in errands if errand.state is OutgoingState.DONE])
+    returned = [requests[errand.id].amount for errand in errands if errand.state is OutgoingState.DONE]
+    released = [found.amount.amount for found in _owed_on(tx, payment, charge) if _is_released(found)]
+    return sum(returned) + sum(released)
 
 
-def taken_into_wallet(tx: Tx, payment: Payment, charge: Charge) -> int:
-    """What of a charge the payer has taken into the wallet, for the channel would not give it back."""
-    return sum([found.amount.amount for found in _owed_on(tx, payment, charge) if found.state is UnclaimedState.TAKEN])
+def _is_released(found: Unclaimed) -> bool:
+    return found.state is UnclaimedState.PAID and found.custody is Custody.PROVIDER
+
+
+def brought_into_wallet(tx: Tx, payment: Payment, charge: Charge) -> int:
+    """What of a charge has come into its payer's wallet, for the channel would not give it back.
+
+    They have taken it into it themselves, or a bank that had taken it has returned it.
+    """
+    taken = [found.amount.amount for found in _owed_on(tx, payment, charge) if found.state is UnclaimedState.TAKEN]
+    return sum(taken) + sum([one.offset.amount - one.offset_kept for one in _won_on(tx, charge)])
+
+
+def on_its_way_again(at: Asking, chargeback: Chargeback) -> Money:
+    """What a provider has yet to give back of what a bank has returned, or what of that waits for its owner."""
+    nothing = zero(chargeback.amount.currency)
+    errand = at.get(OUTGOING, model.again_id(chargeback.id))
+    if errand is None or errand.state is OutgoingState.DONE:
+        return nothing
+    if errand.state is not OutgoingState.REFUSED:
+        return errand.amount
+    found = at.get(UNCLAIMED, unclaimed_id(errand.id))
+    return found.amount if found is not None and found.state is UnclaimedState.WAITING else nothing
 
 
 def _owed_on(tx: Tx, payment: Payment, charge: Charge) -> list[Unclaimed]:

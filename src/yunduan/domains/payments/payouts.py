@@ -11,7 +11,7 @@ from yunduan.domains.payments.facts import PayeeChecked, PayeeNamed, PayoutBegun
 from yunduan.domains.payments.limits import Way
 from yunduan.domains.payments.model import BankAccount, ChannelName, Channels, Custody, PaymentRefusal
 from yunduan.domains.payments.payees import Payee, PayeeId, PayeeState, PaymentSettings, Payout, PayoutId, PayoutState
-from yunduan.domains.payments.store import OUTGOING, PAYEES, PAYOUTS
+from yunduan.domains.payments.store import OUTGOING, PAYEES, PAYOUTS, UNCLAIMED
 from yunduan.domains.payments.unclaimed import Unclaimed, UnclaimedEvent
 from yunduan.kernel.ids import PersonId, ShopId
 from yunduan.kernel.messages import Command
@@ -80,9 +80,17 @@ class PayOutShop(Command[PayoutMoved], refuses={*_REFUSALS, PaymentRefusal.SHOP_
 
 class ApprovePayout(
     Command[PayoutMoved],
-    refuses={PaymentRefusal.PAYOUT_NOT_FOUND, PaymentRefusal.PAYOUT_NOT_AWAITED, PaymentRefusal.APPROVED_BY_THE_SAME},
+    refuses={
+        PaymentRefusal.PAYOUT_NOT_FOUND,
+        PaymentRefusal.PAYOUT_NOT_AWAITED,
+        PaymentRefusal.APPROVED_BY_THE_SAME,
+        PaymentRefusal.CHARGED_BACK,
+    },
 ):
-    """Agree to a payout above the limit; it goes when two have, neither of whom asked for it."""
+    """Agree to a payout above the limit; it goes when two have, neither of whom asked for it.
+
+    Not while a bank may have taken that very money for whom it is to be paid to.
+    """
 
     payout_id: PayoutId
 
@@ -186,6 +194,8 @@ def _moved(payout: Payout) -> PayoutMoved:
 def approve_payout(tx: Tx, ask: ApprovePayout) -> PayoutMoved:
     """The second one sends it."""
     payout = payees.approved(_found(tx, ask.payout_id), tx.actor.person)
+    if payout.unclaimed and (owed := tx.get(UNCLAIMED, payout.unclaimed)) is not None:
+        offsetting.check_not_taken(tx, owed)
     tx.put(PAYOUTS, payout.id, payout)
     if payout.state is PayoutState.SENT:
         _send(tx, payout)

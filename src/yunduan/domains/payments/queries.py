@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.ledger.model import Account, Block, Hash, Kind, LedgerRefusal, TransferRecord, leaf_of
 from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, ProofOf, StatementOf, TrialBalance
-from yunduan.domains.payments import drawing, model, payees, postings, recourse, store
+from yunduan.domains.payments import drawing, model, offsetting, payees, postings, recourse, store
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import (
     Alert,
@@ -375,6 +375,7 @@ def money_of(at: Asking, ask: MoneyOf) -> PersonalMoney:
     on_its_way += [payout.amount for payout in store.open_payouts(at, ask.person_id)]
     contested = at.get_many(CHARGEBACKS, store.chargebacks_of(at, ask.person_id, LAST, CHARGEBACKS_MAX)).values()
     on_its_way += [chargeback.amount for chargeback in contested if not chargeback.is_decided]
+    on_its_way += [offsetting.on_its_way_again(at, chargeback) for chargeback in contested if chargeback.offset_kept]
     return PersonalMoney(in_wallet=_by_currency(in_wallet), on_its_way=_by_currency(on_its_way))
 
 

@@ -65,7 +65,15 @@ from yunduan.domains.payments.model.custody import (
     statement_id,
 )
 from yunduan.domains.payments.model.escrows import Escrow, EscrowState, Funding, Settlement, fund, settle
-from yunduan.domains.payments.model.naming import DIFFERENCE_NUMBER, charge_reference, payment_of_reference, request_id, return_id, step_id
+from yunduan.domains.payments.model.naming import (
+    DIFFERENCE_NUMBER,
+    again_id,
+    charge_reference,
+    payment_of_reference,
+    request_id,
+    return_id,
+    step_id,
+)
 from yunduan.domains.payments.model.paying import (
     CHECKS_AFTER_DUE_MS,
     CHECKS_MS,
@@ -189,6 +197,7 @@ __all__ = [
     "Told",
     "after_piece",
     "after_refund",
+    "again_id",
     "channel_account",
     "charge_reference",
     "chargeback_id",

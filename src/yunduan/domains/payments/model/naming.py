@@ -30,6 +30,11 @@ def request_id(refund_id: str, number: int) -> str:
     return f"{sibling(refund_id, 'req')}{number:02d}"
 
 
+def again_id(chargeback_id: str) -> str:
+    """The name by which a channel knows what it is asked for once more, since a bank had it and has returned it."""
+    return sibling(chargeback_id, "rfa")
+
+
 def return_id(reference: str) -> str:
     """The name by which a channel knows the return of a whole charge, one that it collected for nothing."""
     return sibling(reference, "ret")
