@@ -167,6 +167,26 @@ def test_rows_of_which_one_is_refused_are_undone_by_whoever_asked(store: SqliteS
     assert store.rows("SELECT word FROM said") == [("before",)]
 
 
+def test_how_many_rows_are_wanted_does_not_make_a_statement_anew(store: SqliteStore) -> None:
+    """A plan that has looked at what `LIMIT ?` is would be made again each time, by the writer and by whoever reads."""
+    store.append("INSERT INTO said VALUES (?)", [("a",), ("b",), ("c",)])
+    reader = store.reader()
+    for source in (store, reader):
+        asked: list[object] = []
+
+        def note(*about: object, asked: list[object] = asked) -> int:
+            asked.append(about)
+            return apsw.SQLITE_OK
+
+        source._connection.authorizer = note  # SQLite asks whether it may while it makes a plan
+        sql = "SELECT word FROM said ORDER BY word LIMIT ?"
+        assert len(source.rows(sql, (1,))) == 1
+        once = len(asked)
+        assert [len(source.rows(sql, (limit,))) for limit in (2, 2, 3)] == [2, 2, 3]
+        assert len(asked) == once > 0
+    reader.close()
+
+
 def test_what_a_batch_needs_once_is_not_prepared_anew_for_each(store: SqliteStore) -> None:
     """However many rows there are, a statement that each batch uses stays among those that the library keeps."""
 

@@ -49,6 +49,7 @@ _MACHINE = (
 
 
 def _pragmas(connection: apsw.Connection, cache_kib: int) -> None:
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # else a plan may look at what `LIMIT ?` is, and is made anew each time
     for pragma in ("synchronous=FULL", "temp_store=MEMORY", "mmap_size=0", f"cache_size=-{cache_kib}", "foreign_keys=OFF"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
 
