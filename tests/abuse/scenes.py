@@ -546,6 +546,13 @@ def _cart(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {"variant_id": variant}, {"quantity": 2}, {"quantity": 3})
 
 
+def _wait(stage: Stage, name: str) -> Scene:
+    _, token = stage.newcomer()
+    variant = stage.market.offer(0)
+    ((goods,),) = stage.world.rows("SELECT goods_id FROM variant WHERE id = ?", variant)
+    return stage.made(name, token, {"goods_id": goods, "variant_id": variant})
+
+
 def _checkout(stage: Stage, name: str) -> Scene:
     buyer, token = stage.newcomer(100_000)
     variant = stage.market.offer()
@@ -739,6 +746,8 @@ SCENES: dict[str, Make] = {
     "PUT /me/notices/quiet-hours": lambda stage, name: stage.made(
         name, stage.newcomer()[1], {}, {"begins": "22:00", "ends": "07:00"}, {"begins": "23:00", "ends": "07:00"}
     ),
+    "PUT /goods/{goods_id}/variants/{variant_id}/wait": _wait,
+    "DELETE /goods/{goods_id}/variants/{variant_id}/wait": _wait,
     "POST /shops/{shop_id}/staff": _a_role_given,
     "DELETE /shops/{shop_id}/staff/{person_id}/{role}": _a_role_taken,
     "POST /operators": _a_role_given,

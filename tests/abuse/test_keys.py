@@ -69,7 +69,12 @@ def test_a_key_makes_one_effect_and_one_answer(stage: Stage, name: str) -> None:
 
 ALIKE = {b"null", b'{"lines":1,"pieces":2}', b'{"ended":0}', b'{"ended":1}'}
 """Answers that are the same for everybody."""
-SAYS_WHAT_WAS_NAMED = {"POST /cart/lines", "POST /reviews/{review_id}/reports"}
+SAYS_WHAT_WAS_NAMED = {
+    "POST /cart/lines",
+    "POST /reviews/{review_id}/reports",
+    "PUT /goods/{goods_id}/variants/{variant_id}/wait",
+    "DELETE /goods/{goods_id}/variants/{variant_id}/wait",
+}
 """Changes of one's own that answer with nothing but what was named and everybody may see: a variant in an empty cart, a review."""
 
 

@@ -21,6 +21,7 @@ FACTS = frozenset(Registry(DOMAINS).facts.values())
 FILLED_BY = {
     "order": {"order_id"},
     "goods": {"order_id", "goods_id"},
+    "choice": {"variant_id"},
     "shop": {"shop_id"},
     "whose": set[str](),
     "amount": {"amount"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from yunduan.domains.catalog.facts import GoodsRuled, StockRanLow
+from yunduan.domains.catalog.facts import GoodsRuled, StockRanLow, WaitEnded
 from yunduan.domains.notices.model import About
 from yunduan.domains.orders.facts import (
     CaseMoved,
@@ -180,6 +180,7 @@ _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     CaseOpened: lambda it: [(_ASKED[it.case_kind], it.case_id)],
     CaseMoved: _moved,
     GoodsRuled: lambda it: [(_RULED[it.ruled], it.goods_id)],
+    WaitEnded: lambda it: [("back_in_stock", it.goods_id)],
     StockRanLow: lambda it: [("stock_low" if it.available else "stock_out", it.goods_id)],
 }
 """What follows from a fact, to somebody; in a shop where one person works, and bears every role."""

@@ -23,6 +23,7 @@ from yunduan.runtime.jobs import StartJob
 GAPS = {
     "order": "1234 5678 9012",
     "goods": "{shop}",
+    "choice": "（红）",
     "shop": "云茶",
     "amount": "19.99 CNY",
     "number": "4",

@@ -1,6 +1,6 @@
 """What the catalog shows to the composition root."""
 
-from yunduan.domains.catalog import deciding, facts, filtering, pricing, queries, shelves
+from yunduan.domains.catalog import deciding, facts, filtering, pricing, queries, shelves, waits
 from yunduan.domains.catalog.commands import (
     applying,
     categories,
@@ -14,6 +14,7 @@ from yunduan.domains.catalog.commands import (
     shops,
     standings,
     stock,
+    waiting,
 )
 from yunduan.domains.catalog.followers import FOLLOWERS
 from yunduan.domains.catalog.routes import ROUTES
@@ -67,10 +68,15 @@ DOMAIN = Domain(
         stock.take_stock,
         stock.take_part,
         stock.return_stock,
+        waiting.wait_for_stock,
+        waiting.stop_waiting,
+        waiting.end_waits,
+        waiting.see_waits,
     ),
     queries=(
         queries.offers_of,
         queries.titles_of,
+        queries.choices_of,
         queries.terms_of,
         queries.shipping_for,
         queries.sources_of,
@@ -99,6 +105,7 @@ DOMAIN = Domain(
         pricing.prices_of,
         filtering.attributes_of,
         filtering.goods_filtered,
+        waits.my_waits,
     ),
     facts=(
         facts.ShopApplied,
@@ -112,6 +119,8 @@ DOMAIN = Domain(
         facts.GoodsToReview,
         facts.GoodsRuled,
         facts.StockRanLow,
+        facts.StockCameBack,
+        facts.WaitEnded,
     ),
     followers=FOLLOWERS,
     routes=ROUTES,

@@ -1,4 +1,7 @@
-"""What the catalog tells the others. Of stock only that it runs low: it moves with every order, and nobody needs each move."""
+"""What the catalog tells the others.
+
+Of stock only that it runs low, and that it is back where somebody waits for it: it moves with every order, and nobody needs each move.
+"""
 
 from yunduan.kernel.ids import ApplicationId, CategoryId, GoodsId, PersonId, ShopId, VariantId
 from yunduan.kernel.messages import Fact
@@ -84,3 +87,20 @@ class StockRanLow(Fact):
     goods_id: GoodsId
     shop_id: ShopId
     available: int
+
+
+class StockCameBack(Fact):
+    """There are pieces to buy again of a variant of which there were none, and for which somebody waits."""
+
+    variant_id: VariantId
+    goods_id: GoodsId
+    shop_id: ShopId
+
+
+class WaitEnded(Fact):
+    """What somebody asked to be told of is there again; they wait no longer."""
+
+    person_id: PersonId
+    variant_id: VariantId
+    goods_id: GoodsId
+    shop_id: ShopId

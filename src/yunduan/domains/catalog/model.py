@@ -35,6 +35,8 @@ LINES_MAX = 500
 LIMIT_DAYS_MAX = 365
 ATTRIBUTE_MAX = 10**12
 VALUES_TOLD_MAX = 80
+WAITS_MAX = 50
+"""For so many variants one person may wait."""
 
 _PLAIN = r"(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
 _LINES = r"(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
@@ -116,6 +118,8 @@ class CatalogRefusal(RefusalCode):
     APPLICATION_STATE = "application_state_forbids", "The application has been decided or withdrawn."
     OWN_GOODS = "own_goods", "Nobody decides as an operator about goods of a shop that they work in."
     OWN_APPLICATION = "own_application", "Nobody decides about an application of their own."
+    NOT_SOLD_OUT = "not_sold_out", "There are pieces of it to buy now."
+    WAITS_FULL = "waits_full", "This person waits for as many things as anybody may: let go of one."
     HOLIDAY = "holiday_out_of_range", "A holiday ends after now, and within ninety days."
     CURSOR = "cursor_not_of_this_list", "The cursor was not given out by this list in this order: begin at its start."
 

@@ -321,6 +321,12 @@ class TitlesOf(Query[dict[GoodsId, Title]]):
     goods_ids: Annotated[tuple[GoodsId, ...], Meta(max_length=PAGE_MAX)]
 
 
+class ChoicesOf(Query[dict[VariantId, Title]]):
+    """What is chosen of the options by variants, in whatever state they are; those that never were are left out."""
+
+    variant_ids: Annotated[tuple[VariantId, ...], Meta(max_length=PAGE_MAX)]
+
+
 # Answers
 
 
@@ -329,6 +335,13 @@ def titles_of(at: Asking, ask: TitlesOf) -> dict[GoodsId, Title]:
     """Read each of the goods."""
     found = {id: store.goods_if_any(at, id) for id in ask.goods_ids}
     return {id: Title(goods.form.title, goods.form.title_en) for id, goods in found.items() if goods is not None}
+
+
+@answers(ChoicesOf)
+def choices_of(at: Asking, ask: ChoicesOf) -> dict[VariantId, Title]:
+    """Read each variant's one row."""
+    found = at.get_many(store.VARIANT, ask.variant_ids)
+    return {id: Title(variant.option_text, variant.option_text_en) for id, variant in found.items()}
 
 
 @answers(OffersOf)

@@ -1,6 +1,6 @@
 """Where the catalog is reached: lists and pages by anybody, a shop's own goods by its staff, shops and categories by operators."""
 
-from yunduan.domains.catalog import commands, deciding, filtering, pricing, queries, shelves
+from yunduan.domains.catalog import commands, deciding, filtering, pricing, queries, shelves, waits
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
@@ -23,6 +23,25 @@ ROUTES = (
         (),
         "What a variant has cost in the last thirty days",
     ),
+    Route(
+        "PUT",
+        "/goods/{goods_id}/variants/{variant_id}/wait",
+        commands.WaitForStock,
+        "notices:write",
+        SELF,
+        (),
+        "Be told when a variant that is sold out is back",
+    ),
+    Route(
+        "DELETE",
+        "/goods/{goods_id}/variants/{variant_id}/wait",
+        commands.StopWaiting,
+        "notices:write",
+        SELF,
+        (),
+        "Wait for a variant no longer",
+    ),
+    Route("GET", "/me/waits", waits.MyWaits, "notices:read", SELF, (), "What I asked to be told of when it is back"),
     Route("GET", "/categories", queries.Categories, None, ANYONE, (), "The category tree"),
     Route("GET", "/categories/{category_id}/goods", queries.GoodsInCategory, None, ANYONE, _LIST, "Goods of a category and all below it"),
     Route(

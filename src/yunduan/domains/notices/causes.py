@@ -343,6 +343,8 @@ CAUSES: tuple[Cause, ...] = (
             Tell(AUTHOR, Kind.REVIEW_HIDDEN, Only("hidden by it", lambda it: it.is_hidden and it.is_new)),
         ),
     ),
+    # What was waited for
+    Cause(catalog.WaitEnded, about("shop_id", "goods_id", "variant_id"), (Tell(ONESELF, Kind.BACK_IN_STOCK),)),
     # Money in and out
     Cause(payments.WalletToppedUp, about("payment_id", "amount"), (Tell(person("person", "whose wallet it is"), Kind.WALLET_TOPPED_UP),)),
     Cause(
@@ -436,6 +438,7 @@ UNTOLD: Mapping[type[Fact], str] = {
     catalog.ShopCreated: "who applied is told that it was approved",
     catalog.CategoryCreated: "nobody waits for it",
     catalog.CategoryChanged: "nobody waits for it",
+    catalog.StockCameBack: "each who waits for it is told that the wait is over",
     catalog.GoodsChanged: "a step of the shop's own; what operators decide about goods is told of",
     identity.PersonRegistered: "a step of one's own",
     identity.PersonErased: "nobody is left who could be told; what they were told goes",

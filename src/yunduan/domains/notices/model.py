@@ -8,7 +8,19 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 
 from yunduan.domains.identity.model import DAY_MS, HOUR_MS, MINUTE_MS, Language
-from yunduan.kernel.ids import ApplicationId, CaseId, GoodsId, NoticeLetterId, OrderId, PaymentId, PersonId, RefundId, ReviewId, ShopId
+from yunduan.kernel.ids import (
+    ApplicationId,
+    CaseId,
+    GoodsId,
+    NoticeLetterId,
+    OrderId,
+    PaymentId,
+    PersonId,
+    RefundId,
+    ReviewId,
+    ShopId,
+    VariantId,
+)
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import RefusalCode
 
@@ -51,6 +63,7 @@ class NoticeKind(StrEnum):
     REVIEW_HIDDEN = "review_hidden"
     REPORT_UPHELD = "report_upheld"
     REPORT_DISMISSED = "report_dismissed"
+    BACK_IN_STOCK = "back_in_stock"
     WALLET_TOPPED_UP = "wallet_topped_up"
     TOP_UP_PUT_OFF = "top_up_put_off"
     TOP_UP_FAILED = "top_up_failed"
@@ -172,6 +185,7 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.ORDER_LOST,
         NoticeKind.MONEY_UNCLAIMED,
         NoticeKind.PAYMENT_RETURNED,
+        NoticeKind.BACK_IN_STOCK,
         NoticeKind.ORDER_PAID_LATE,
         NoticeKind.PAYEE_NAMED,
         NoticeKind.PAYEE_CONFIRMED,
@@ -218,6 +232,7 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     order_id: OrderId | None = None
     shop_id: ShopId | None = None
     goods_id: GoodsId | None = None
+    variant_id: VariantId | None = None
     review_id: ReviewId | None = None
     refund_id: RefundId | None = None
     payment_id: PaymentId | None = None

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from yunduan.domains.catalog.queries import TermsOf, TitlesOf
+from yunduan.domains.catalog.queries import ChoicesOf, TermsOf, TitlesOf
 from yunduan.domains.identity.model import Language
 from yunduan.domains.notices.model import About, NoticeKind, NoticeSettings
 from yunduan.domains.notices.templates import CONTACTS, MARKETPLACE, ROLES, Words, said
 from yunduan.domains.orders.queries import NamesOf
-from yunduan.kernel.ids import GoodsId, OrderId, ShopId
+from yunduan.kernel.ids import GoodsId, OrderId, ShopId, VariantId
 from yunduan.runtime.transaction import Asking
 
 Id = TypeVar("Id")
@@ -54,6 +54,7 @@ class Names:
         abouts = [notice.about for notice in notices]
         self._orders = at.ask(NamesOf(order_ids=_each(abouts, lambda it: it.order_id)))
         self._goods = at.ask(TitlesOf(goods_ids=_each(abouts, lambda it: it.goods_id)))
+        self._choices = at.ask(ChoicesOf(variant_ids=_each(abouts, lambda it: it.variant_id)))
         shops = {id: at.ask(TermsOf(shop_id=id)) for id in _each(abouts, lambda it: it.shop_id)}
         self._shops: Mapping[ShopId, _Called] = {id: _Called(terms.name, terms.name_en) for id, terms in shops.items()}
 
@@ -67,6 +68,7 @@ class Names:
             {
                 "order": self._number(about.order_id),
                 "goods": self._title(about.order_id, about.goods_id).in_(language),
+                "choice": self._choice(about.variant_id, language),
                 "shop": shop,
                 "whose": shop or _WALLET.in_(language),
                 "amount": str(about.amount or ""),
@@ -87,6 +89,13 @@ class Names:
         """In fours, as it is read out."""
         number = self._orders[id].number if id else ""
         return " ".join(number[place : place + 4] for place in range(0, len(number), 4))
+
+    def _choice(self, variant: VariantId | None, language: Language) -> str:
+        """In brackets, where there is something to choose."""
+        chosen = self._choices.get(variant) if variant else None
+        if chosen is None or not chosen.title:
+            return ""
+        return f"（{chosen.title}）" if language is Language.ZH else f" ({chosen.title_en or chosen.title})"
 
     def _title(self, order: OrderId | None, goods: GoodsId | None) -> _Called:
         found = self._goods[goods] if goods else self._orders[order] if order else None

@@ -218,6 +218,10 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _ZH: Words("举报已处理", "您举报的对“{goods}”的评价经审核予以保留。"),
             _EN: Words("What you reported stays", "The review of {goods} that you reported was looked at, and stays."),
         },
+        _KIND.BACK_IN_STOCK: {
+            _ZH: Words("到货提醒", "您关注的“{goods}”{choice}在{shop}又有货了。"),
+            _EN: Words("Back in stock", "{goods}{choice}, which you asked about, is there again at {shop}."),
+        },
         _KIND.WALLET_TOPPED_UP: {
             _ZH: Words("充值成功", "{amount} 已存入您的钱包。"),
             _EN: Words("Money is in your wallet", "{amount} has arrived in your wallet."),

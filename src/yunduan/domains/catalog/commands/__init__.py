@@ -44,6 +44,7 @@ from yunduan.domains.catalog.commands.stock import (
     TakePart,
     TakeStock,
 )
+from yunduan.domains.catalog.commands.waiting import EndWaits, SeeWaits, StopWaiting, WaitForStock, Waiting
 
 __all__ = [
     "REFRESHED_AT_ONCE",
@@ -65,6 +66,7 @@ __all__ = [
     "CreateLocation",
     "CreateShop",
     "DropComparison",
+    "EndWaits",
     "GoodsKept",
     "HoldStock",
     "LiftBan",
@@ -81,6 +83,7 @@ __all__ = [
     "ReturnStock",
     "SaleLine",
     "ScheduleGoods",
+    "SeeWaits",
     "SetAttributes",
     "SetCommission",
     "SetHoliday",
@@ -89,11 +92,14 @@ __all__ = [
     "SetSources",
     "SetStock",
     "ShopCreatedAnswer",
+    "StopWaiting",
     "SuspendShop",
     "TakePart",
     "TakeStock",
     "UncountSale",
     "UnrateGoods",
+    "WaitForStock",
+    "Waiting",
     "WithdrawApplication",
     "WithdrawGoods",
 ]

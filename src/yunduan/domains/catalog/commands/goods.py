@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog import store, store_attributes, store_prices, store_rulings
+from yunduan.domains.catalog import store, store_attributes, store_prices, store_rulings, store_waits
 from yunduan.domains.catalog.attributes import check_values
 from yunduan.domains.catalog.commands import comparing, showing
+from yunduan.domains.catalog.commands.waiting import EndWaits
 from yunduan.domains.catalog.facts import GoodsChanged, GoodsToReview
 from yunduan.domains.catalog.life import GoodsStep, GoodsWho, after
 from yunduan.domains.catalog.model import CatalogRefusal, CatalogSettings, Goods, GoodsForm, GoodsState, Shop, check_form, check_price
@@ -285,6 +286,8 @@ def _move_skus(tx: Tx, shop: Shop, old: Goods, new: Goods) -> None:
             gone = replace(last, on_sale=False, retired=True)
             tx.put(store.VARIANT, id, gone)
             store_prices.note(tx, last, gone)
+            if store_waits.is_waited_for(tx, shop.id, id):
+                tx.send(EndWaits(variant_id=id))
     for variant in showing.variants_of(shop, new):
         if variant.id not in before:
             tx.add(store.VARIANT, variant.id, variant)

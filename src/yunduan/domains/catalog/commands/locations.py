@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from yunduan.domains.catalog import store
+from yunduan.domains.catalog import restocking, store
 from yunduan.domains.catalog.commands.stock import Lines
+from yunduan.domains.catalog.commands.waiting import SeeWaits
 from yunduan.domains.catalog.model import (
     LOCATIONS_MAX,
     CatalogRefusal,
@@ -69,6 +70,7 @@ def set_sources(tx: Tx, ask: SetSources) -> None:
     changed = replace(shop, location_ids=ids, sources=sources if said else (), splits=ask.splits)
     if changed != shop:
         tx.put(store.SHOP, shop.id, changed)
+        tx.send(SeeWaits(shop_id=shop.id))  # pieces that could not be bought may now be where something is sent from
 
 
 @handles(MoveStock)
@@ -87,8 +89,10 @@ def move_stock(tx: Tx, ask: MoveStock) -> None:
     if short:
         raise Refused(CatalogRefusal.SOLD_OUT, "too few that are not promised", figures=SoldOut(lines=tuple(short)))
     there = {id: store.stock(tx, id, ask.to_location_id) for id in wanted}
+    were = restocking.sold_out(tx, there.values())
     after = [(stock, counted(stock, stock.on_hand - wanted[id])) for id, stock in here.items()]
     after += [(stock, counted(stock, stock.on_hand + wanted[id])) for id, stock in there.items()]
     for before, stock in after:
         store.keep_stock(tx, stock)
         store.note_stock(tx, before=before, after=stock, reason=StockReason.MOVED.value, person=tx.actor.person)
+    restocking.tell(tx, were)

@@ -1,6 +1,6 @@
 """What a checkout, the product page and the lists read of goods, written anew from what their shop says."""
 
-from yunduan.domains.catalog import store, store_attributes, store_prices
+from yunduan.domains.catalog import restocking, store, store_attributes, store_prices
 from yunduan.domains.catalog.lists import Card, Page, PageVariant
 from yunduan.domains.catalog.model import (
     BuyerLimit,
@@ -33,11 +33,15 @@ def limit_of(form: GoodsForm) -> BuyerLimit | None:
 
 def keep_variants(tx: Tx, shop: Shop, goods: Goods) -> None:
     """Write those rows of goods that say something else than before."""
+    again: list[Variant] = []
     for variant in variants_of(shop, goods):
         before = tx.get(store.VARIANT, variant.id)
         if before != variant:
             tx.put(store.VARIANT, variant.id, variant)
             store_prices.note(tx, before, variant)
+            if variant.on_sale and before is not None and not before.on_sale:
+                again.append(variant)
+    restocking.tell_on_sale(tx, shop, again)
 
 
 def variants_of(shop: Shop, goods: Goods) -> list[Variant]:

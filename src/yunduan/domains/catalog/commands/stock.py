@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from yunduan.domains.catalog import sourcing, store
+from yunduan.domains.catalog import restocking, sourcing, store
 from yunduan.domains.catalog.facts import StockRanLow
 from yunduan.domains.catalog.model import (
     HOLD_MOVES,
@@ -160,7 +160,9 @@ def _stock_of_shop(tx: Tx, shop_id: ShopId, variant_id: VariantId, location_id: 
 
 def _count(tx: Tx, stock: Stock, on_hand: int, reason: StockReason) -> StockNow:
     after = counted(stock, on_hand)
+    were = restocking.sold_out(tx, [stock]) if after.available else []
     store.keep_stock(tx, after)
+    restocking.tell(tx, were)
     store.note_stock(tx, before=stock, after=after, reason=reason.value, person=tx.actor.person)
     return StockNow(on_hand=after.on_hand, held=after.held)
 
@@ -243,9 +245,11 @@ def _end(tx: Tx, id: HoldId, to: HoldState) -> bool:
     if to not in HOLD_MOVES[hold.state]:
         raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
     gone = to is HoldState.TAKEN
+    were = [] if gone else restocking.sold_out(tx, [store.stock(tx, line.variant_id, line.location_id) for line in hold.lines])
     for line in hold.lines:
         stock = store.stock(tx, line.variant_id, line.location_id)
         store.keep_stock(tx, stock.moved(held=-line.waits, on_hand=-line.waits if gone else 0))
+    restocking.tell(tx, were)
     tx.put(store.HOLD, id, ended(hold, to))
     return True
 
@@ -271,8 +275,10 @@ def return_stock(tx: Tx, ask: ReturnStock) -> None:
         raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
     after, back = give_back(hold, totals((line.variant_id, line.quantity) for line in ask.lines))
     _see_location(tx, hold, ask.location_id)
+    were = restocking.sold_out(tx, [store.stock(tx, line.variant_id, ask.location_id or line.location_id) for line in back])
     for line in back:
         store.keep_stock(tx, store.stock(tx, line.variant_id, ask.location_id or line.location_id).moved(on_hand=line.quantity))
+    restocking.tell(tx, were)
     tx.put(store.HOLD, hold.id, after)
 
 
