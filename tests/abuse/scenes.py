@@ -412,6 +412,12 @@ def _application(stage: Stage, name: str) -> Scene:
     return stage.made(name, "operator admin", ids, {"reason": "看不清"}, {"reason": "过期"})
 
 
+def _licence_picture(stage: Stage, name: str) -> Scene:
+    _, token = stage.newcomer()
+    body, other = ({"content": b64encode(picture(side)).decode()} for side in (1, 2))
+    return stage.made(name, token, {}, body, other)
+
+
 def _new_category(stage: Stage, name: str) -> Scene:
     stage._made += 1
     parent = stage.world.send(CreateCategory(name=f"类{stage._made}")).category_id
@@ -791,6 +797,7 @@ SCENES: dict[str, Make] = {
     ),
     "POST /shops/{shop_id}/suspend": _closed_or_open,
     "POST /shops/{shop_id}/reopen": _closed_or_open,
+    "POST /me/licence-pictures": _licence_picture,
     "POST /shop-applications": _application,
     "POST /shop-applications/{application_id}/withdraw": _application,
     "POST /operator/shop-applications/{application_id}/approve": _application,

@@ -74,8 +74,10 @@ SAYS_WHAT_WAS_NAMED = {
     "POST /reviews/{review_id}/reports",
     "PUT /goods/{goods_id}/variants/{variant_id}/wait",
     "DELETE /goods/{goods_id}/variants/{variant_id}/wait",
+    "POST /me/licence-pictures",
 }
-"""Changes of one's own that answer with nothing but what was named and everybody may see: a variant in an empty cart, a review."""
+"""Changes of one's own that answer with nothing but what was named and everybody may see, such as a variant in an empty cart, or with the
+name of what was sent."""
 
 
 @pytest.mark.parametrize("name", KEYED)

@@ -61,6 +61,7 @@ LOOKS_INTO = {"admin", "service", "risk", "finance"}
 SEEN_BY_OPERATORS = {
     "GET /payments/{payment_id}": {"admin", "service", "risk", "finance"},
     "GET /shop-applications/{application_id}": {"admin", "risk"},
+    "GET /shop-applications/{application_id}/pictures/{picture_id}": {"admin", "risk"},
     "GET /orders/{order_id}": LOOKS_INTO,
     "GET /orders/{order_id}/money": LOOKS_INTO,
     "GET /orders/{order_id}/refunds": LOOKS_INTO,

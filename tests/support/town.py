@@ -13,6 +13,7 @@ from yunduan.backends.sandbox import Event, Misbehaviour, Said
 from yunduan.domains.catalog.applications import ApplicationForm, DocumentKind, LicenceDocument
 from yunduan.domains.catalog.attributes import Attribute, AttributeKind
 from yunduan.domains.catalog.commands import ApplyForShop, SetAttributes
+from yunduan.domains.catalog.licences import KeepLicencePicture
 from yunduan.domains.identity.commands import (
     AddAddress,
     AppointOwner,
@@ -180,6 +181,7 @@ class Town:
         buyer.want(variant, 2)
         ((goods,),) = self.world.rows("SELECT goods_id FROM variant WHERE id = ?", variant)
         wallet = wallet_account(buyer.person, "CNY")
+        licence = picture(len(self.people))
         gone, review = self._review(variant, shop_id)
         ((transfer,),) = self.world.rows("SELECT id FROM transfer WHERE debit = ? ORDER BY seq DESC LIMIT 1", wallet)
         return {
@@ -198,13 +200,13 @@ class Town:
             "id": wallet,
             "number": placed.orders[0].number,
             "alert_id": self._alert(),
-            "application_id": self._applied(buyer),
+            "application_id": self._applied(buyer, licence),
             "payout_id": self.awaited(market.buyer(6_000_000)),
             "unclaimed_id": self.owed(buyer, shop_id),
             "split_id": self.kept(market.buyer(), shop_id),
             "review_id": review,
             "parcels": gone,
-            **self._case(buyer, variant),
+            **self._case(buyer, variant, licence),
             "chargeback_id": self.charged_back(market.buyer(), variant),
         }
 
@@ -226,20 +228,21 @@ class Town:
         self.world.settle()
         return id
 
-    def _applied(self, buyer: Buyer) -> ApplicationId:
-        """An application of a buyer for a shop of their own."""
-        licence = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X")
+    def _applied(self, buyer: Buyer, content: bytes) -> ApplicationId:
+        """An application of a buyer for a shop of their own, with a picture."""
+        name = self.world.send(KeepLicencePicture(content=content), actor=buyer.actor).picture_id
+        licence = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X", picture=name)
         form = ApplicationForm(name="茶庄", country="CN", currency="CNY", documents=(licence,))
         return self.world.send(ApplyForShop(form=form), actor=buyer.actor).application_id
 
-    def _case(self, buyer: Buyer, variant: VariantId) -> dict[str, str]:
-        """Another order of this buyer, whose shop has been asked for the money, with a picture."""
+    def _case(self, buyer: Buyer, variant: VariantId, content: bytes) -> dict[str, str]:
+        """Another order of this buyer, whose shop has been asked for the money, with the same picture, which so has the same name."""
         placed = buyer.buy()
         buyer.want(variant, 2)
         lines = (CaseLine(variant_id=variant, quantity=1),)
         ask = OpenCase(order_id=placed.orders[0].order_id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=lines)
         case_id = self.world.send(ask, actor=buyer.actor).case_id
-        shown = self.world.send(ShowPicture(case_id=case_id, content=picture(len(self.people))), actor=buyer.actor)
+        shown = self.world.send(ShowPicture(case_id=case_id, content=content), actor=buyer.actor)
         return {"case_id": case_id, "picture_id": shown.picture_id}
 
     def _review(self, variant: VariantId, shop_id: ShopId) -> tuple[OrderId, ReviewId]:

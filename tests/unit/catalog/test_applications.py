@@ -35,7 +35,7 @@ from yunduan.kernel.ids import ApplicationId, PersonId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused
 
-LICENCE = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X\n至 2030 年", picture="licences/1.webp")
+LICENCE = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X\n至 2030 年")
 FORM = ApplicationForm(
     name="林家茶庄", name_en="Lin's", about="三代制茶", country="CN", region="浙江", currency="CNY", documents=(LICENCE,)
 )

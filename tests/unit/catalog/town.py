@@ -93,5 +93,7 @@ class Town:
             "ruling",
             "goods_review",
             "price_point",
+            "stock_wait",
+            "licence_picture",
         )
         return [self.world.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in (*tables, *more)]

@@ -9,10 +9,15 @@ from msgspec import Meta, Struct
 from yunduan.domains.catalog.model import CatalogRefusal, Country, Description, MaybeName, Name, Picture, Region
 from yunduan.domains.catalog.rulings import Reason
 from yunduan.kernel.ids import ApplicationId, PersonId, ShopId
+from yunduan.kernel.images import PictureId
 from yunduan.kernel.money import Currency
 from yunduan.kernel.refusals import Refused
 
 DOCUMENTS_MAX = 10
+LOOSE_PICTURES_MAX = 20
+"""So many pictures somebody has that no application names which waits or was approved."""
+PICTURE_KEPT_MS = 30 * 86_400_000
+"""How long such a picture is kept."""
 APPLICATIONS_MAX = 20
 """How often somebody may apply in all; one application of theirs waits at a time."""
 
@@ -28,11 +33,11 @@ class DocumentKind(StrEnum):
 
 
 class LicenceDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A document that shows who sells and what they may sell: what it says, and where its picture is if there is one."""
+    """A document that shows who sells and what they may sell: what it says, and its picture, sent beforehand, if there is one."""
 
     kind: DocumentKind
     text: Annotated[Reason, Meta(description="Its number, who has issued it, until when it holds.", examples=["91330106MA2CFXXX0X"])]
-    picture: Picture | None = None
+    picture: PictureId | None = None
 
 
 class ApplicationForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +52,10 @@ class ApplicationForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     region: Region = ""
     currency: Currency
     documents: Annotated[tuple[LicenceDocument, ...], Meta(min_length=1, max_length=DOCUMENTS_MAX)]
+
+    def pictures(self) -> frozenset[PictureId]:
+        """Those that its documents name."""
+        return frozenset([picture for document in self.documents if (picture := document.picture)])
 
 
 class ApplicationState(StrEnum):

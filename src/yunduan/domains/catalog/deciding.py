@@ -133,12 +133,18 @@ def my_applications(at: Asking, ask: MyApplications) -> MyApplicationsAnswer:  #
     return MyApplicationsAnswer(items=tuple(_line(at, one) for one in store_rulings.applications_of(at, at.actor.person)))
 
 
-@answers(ApplicationOf)
-def application_of(at: Asking, ask: ApplicationOf) -> ApplicationView:
-    """Somebody else's is as unknown as one that is not there."""
-    found = store_rulings.application(at, ask.application_id)
+def application_seen(at: Asking, id: ApplicationId) -> Application:
+    """An application of whoever asks, or any for operators who decide; somebody else's is as unknown as one that is not there."""
+    found = store_rulings.application(at, id)
     if not (at.actor.is_system or at.actor.owns(found.applicant) or at.actor.operates(*DECIDES)):
         raise Refused(CatalogRefusal.APPLICATION_NOT_FOUND)
+    return found
+
+
+@answers(ApplicationOf)
+def application_of(at: Asking, ask: ApplicationOf) -> ApplicationView:
+    """Whom it is shown to is asked first."""
+    found = application_seen(at, ask.application_id)
     return ApplicationView(
         application_id=found.id,
         applicant=found.applicant,

@@ -1,6 +1,6 @@
 """What the catalog shows to the composition root."""
 
-from yunduan.domains.catalog import deciding, facts, filtering, pricing, queries, shelves, waits
+from yunduan.domains.catalog import deciding, facts, filtering, licences, pricing, queries, shelves, waits
 from yunduan.domains.catalog.commands import (
     applying,
     categories,
@@ -24,6 +24,8 @@ DOMAIN = Domain(
     name="catalog",
     package="yunduan.domains.catalog",
     commands=(
+        licences.keep_licence_picture,
+        licences.forget_licence_picture,
         applying.apply_for_shop,
         applying.withdraw_application,
         applying.approve_application,
@@ -99,6 +101,7 @@ DOMAIN = Domain(
         shelves.stock_at_location,
         deciding.my_applications,
         deciding.application_of,
+        licences.licence_picture,
         deciding.applications,
         deciding.rulings_on_shop,
         deciding.goods_in_review,

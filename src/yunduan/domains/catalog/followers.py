@@ -1,6 +1,6 @@
 """What the catalog hears of others."""
 
-from yunduan.domains.catalog import store_rulings, store_waits
+from yunduan.domains.catalog import store_licences, store_rulings, store_waits
 from yunduan.domains.catalog.applications import ApplicationState
 from yunduan.domains.catalog.commands import EndWaits, SeeWaits, WithdrawApplication
 from yunduan.domains.catalog.facts import ShopHolidaySet, ShopStateChanged, StockCameBack
@@ -12,11 +12,12 @@ from yunduan.runtime.transaction import Tx
 
 @hears(PersonErased)
 def on_person_erased(tx: Tx, facts: list[PersonErased]) -> None:
-    """Withdraw the applications of people who have been erased: nobody can read them any more."""
+    """Withdraw the applications of people who have been erased, and forget their pictures: nobody can read them any more."""
     for fact in facts:
         for application in store_rulings.applications_of(tx, fact.person_id):
             if application.state is ApplicationState.WAITING:
                 tx.send(WithdrawApplication(application_id=application.id))
+        store_licences.forget_person(tx, fact.person_id)
 
 
 @hears(PersonErased)

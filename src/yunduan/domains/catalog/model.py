@@ -115,6 +115,8 @@ class CatalogRefusal(RefusalCode):
     APPLICATION_NOT_FOUND = "application_not_found", "There is no such application for a shop, or it is somebody else's."
     APPLICATION_WAITING = "application_waiting", "An application of this person waits already: withdraw it, or wait for the answer."
     APPLICATIONS_FULL = "applications_full", "This person has applied as often as anybody may."
+    LICENCE_PICTURE_NOT_FOUND = "licence_picture_not_found", "This person has sent no such picture, or the application does not name it."
+    LICENCE_PICTURES_FULL = "licence_pictures_full", "So many pictures that no application names are the most: apply with some."
     APPLICATION_STATE = "application_state_forbids", "The application has been decided or withdrawn."
     OWN_GOODS = "own_goods", "Nobody decides as an operator about goods of a shop that they work in."
     OWN_APPLICATION = "own_application", "Nobody decides about an application of their own."

@@ -1,7 +1,8 @@
 """Where the catalog is reached: lists and pages by anybody, a shop's own goods by its staff, shops and categories by operators."""
 
-from yunduan.domains.catalog import commands, deciding, filtering, pricing, queries, shelves, waits
+from yunduan.domains.catalog import commands, deciding, filtering, licences, pricing, queries, shelves, waits
 from yunduan.domains.identity.model import OperatorRole, ShopRole
+from yunduan.kernel.images import BODY_BYTES_MAX
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
 _LIST = ("sort", "after", "limit")
@@ -245,6 +246,25 @@ ROUTES = (
         Owner.operator(OperatorRole.ADMIN, OperatorRole.SERVICE, OperatorRole.RISK),
         ("before", "limit"),
         "What was decided about a shop, and why",
+    ),
+    Route(
+        "POST",
+        "/me/licence-pictures",
+        licences.KeepLicencePicture,
+        "shop:write",
+        SELF,
+        ("content",),
+        "Send a picture of a licence",
+        body_bytes_max=BODY_BYTES_MAX,
+    ),
+    Route(
+        "GET",
+        "/shop-applications/{application_id}/pictures/{picture_id}",
+        licences.LicencePicture,
+        "shop:read",
+        RECORD,
+        (),
+        "A picture that an application names",
     ),
     Route("POST", "/shop-applications", commands.ApplyForShop, "shop:write", SELF, ("form",), "Apply for a shop"),
     Route("GET", "/me/shop-applications", deciding.MyApplications, "shop:read", SELF, (), "One's own applications for a shop"),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from yunduan.domains.catalog.applications import Application, ApplicationForm, ApplicationState
 from yunduan.domains.catalog.model import CatalogRefusal, Goods
@@ -13,7 +14,6 @@ from yunduan.kernel.refusals import Refused
 from yunduan.runtime.ports import Row, Table
 from yunduan.runtime.transaction import Asking, Tx
 
-_form = msgspec.json.Decoder(ApplicationForm).decode
 _goods = msgspec.json.Decoder(Goods).decode
 
 APPLICATION: Table[ApplicationId, Application] = Table(
@@ -86,6 +86,14 @@ def form_of(at: Asking, application: Application) -> ApplicationForm | None:
     """What was applied for; nothing once the applicant has been erased."""
     opened = vault(at).unseal(application.applicant, application.sealed)
     return _form(opened) if opened is not None else None
+
+
+def _form(opened: str) -> ApplicationForm:
+    """As it was kept: before pictures of licences were private, a document may have named one that lies open."""
+    kept = msgspec.json.decode(opened)
+    pictures = [document.pop("picture", None) for document in kept["documents"]]
+    form = msgspec.convert(kept, ApplicationForm)
+    return replace(form, documents=tuple([replace(one, picture=name) for one, name in zip(form.documents, pictures, strict=True)]))
 
 
 def rule(tx: Tx, ruling: Ruling) -> None:

@@ -6,12 +6,12 @@ from msgspec import Struct
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.orders import cases, queries, store
-from yunduan.domains.orders.casepictures import PictureId
 from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said, Shown
 from yunduan.domains.orders.model import OrderRefusal, Who
 from yunduan.domains.orders.queries.paging import PageSize, paged
 from yunduan.domains.orders.queries.seeing import is_shown
 from yunduan.kernel.ids import LAST, CaseId, OrderId, PersonId, ShopId, VariantId
+from yunduan.kernel.images import PictureId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused

@@ -4,38 +4,25 @@ A picture is named after its content, and the name opens nothing: whoever asks f
 """
 
 from base64 import b64encode
-from hashlib import sha256
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from yunduan.domains.identity.model import Vault
-from yunduan.domains.orders import cases, casework, images, store
+from yunduan.domains.orders import cases, casework, store
 from yunduan.domains.orders.cases import PICTURES_MAX, Case, CaseEvent, CaseRefusal, Shown, Statement
 from yunduan.domains.orders.casework import CASE_REFUSALS
 from yunduan.domains.orders.commands import GIVES_BACK, SERVES
-from yunduan.domains.orders.images import BYTES_MAX, ImageRefusal
 from yunduan.domains.orders.model import Who
 from yunduan.domains.orders.queries.seeing import is_shown
 from yunduan.domains.orders.steps import sealed
+from yunduan.kernel import images
 from yunduan.kernel.ids import CaseId, ShopId
+from yunduan.kernel.images import Content, ImageRefusal, PictureId
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import answers, handles
 from yunduan.runtime.transaction import Asking, Tx
 
-PictureId = Annotated[str, Meta(pattern=r"^pic_[0-9a-f]{1,40}(?![\s\S])", description="A picture, named after its content.")]
-Content = Annotated[
-    bytes,
-    Meta(
-        extra_json_schema={"pattern": r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?![\s\S])"},
-        min_length=1,
-        max_length=BYTES_MAX,
-        description="A JPEG, PNG or WebP file. What is kept is the picture without its metadata.",
-    ),
-]
-BODY_BYTES_MAX = 4 * BYTES_MAX // 3 + 8_192
-"""Of a request that brings one."""
 _REFUSALS = {*CASE_REFUSALS, CaseRefusal.PICTURES_FULL, ImageRefusal.UNREADABLE}
 
 
@@ -101,7 +88,7 @@ def show_shop_picture(tx: Tx, ask: ShowShopPicture) -> PictureShown:
 def _shown(tx: Tx, case: Case, who: Who, content: bytes, text: str) -> PictureShown:
     cases.after(case, CaseEvent.SHOW_PICTURE, who)
     media_type, picture = images.cleaned(content)
-    name, speaker = f"pic_{sha256(picture).hexdigest()[:32]}", tx.actor.person
+    name, speaker = images.name_of(picture), tx.actor.person
     there = store.pictures_in(tx, case.id)
     if not any(one.picture == name for one in there):
         if sum(one.who is who for one in there) >= PICTURES_MAX:

@@ -7,7 +7,6 @@ from msgspec import Meta
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock, ReturnStock
 from yunduan.domains.catalog.queries import CategoriesOf, LocationOf
 from yunduan.domains.orders import casepictures, cases, casework, exchanging, model, store
-from yunduan.domains.orders.casepictures import PictureId
 from yunduan.domains.orders.cases import (
     CASES_MAX,
     LINES_MAX,
@@ -35,6 +34,7 @@ from yunduan.domains.orders.shipping import Carrier, Tracking
 from yunduan.domains.orders.steps import STEP_REFUSALS, of_buyer, sealed
 from yunduan.domains.payments.recourse import SplitUnderway
 from yunduan.kernel.ids import CaseId, LocationId, OrderId, ShopId, VariantId
+from yunduan.kernel.images import PictureId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused, invariant

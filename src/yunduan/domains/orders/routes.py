@@ -23,6 +23,7 @@ from yunduan.domains.orders import (
     whereabouts,
 )
 from yunduan.domains.orders.commands import GIVES_BACK, PACKS, RULES, SERVES
+from yunduan.kernel.images import BODY_BYTES_MAX
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
 _STAFF = Owner.shop("owner", "manager", "service", "packer", "finance")
@@ -316,7 +317,7 @@ ROUTES = (
         RECORD,
         ("content", "text"),
         "Show a picture",
-        body_bytes_max=casepictures.BODY_BYTES_MAX,
+        body_bytes_max=BODY_BYTES_MAX,
     ),
     Route("GET", f"{_CASE}/pictures/{{picture_id}}", casepictures.CasePicture, "orders:read", RECORD, summary="A picture of a case"),
     Route("GET", "/shops/{shop_id}/cases", caselists.ShopCases, "shop:read", _STAFF, _PAGE, "The cases about a shop's orders"),
@@ -360,7 +361,7 @@ ROUTES = (
         _SERVES,
         ("content", "text"),
         "Show a picture for the shop",
-        body_bytes_max=casepictures.BODY_BYTES_MAX,
+        body_bytes_max=BODY_BYTES_MAX,
     ),
     Route(
         "GET",

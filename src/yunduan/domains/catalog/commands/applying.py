@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog import store_rulings
+from yunduan.domains.catalog import store_licences, store_rulings
 from yunduan.domains.catalog.applications import (
     APPLICATIONS_MAX,
     Application,
@@ -37,7 +37,12 @@ class ApplicationNow(Struct, frozen=True, kw_only=True):
 
 class ApplyForShop(
     Command[ApplicationNow],
-    refuses={CatalogRefusal.CURRENCY, CatalogRefusal.APPLICATION_WAITING, CatalogRefusal.APPLICATIONS_FULL},
+    refuses={
+        CatalogRefusal.CURRENCY,
+        CatalogRefusal.APPLICATION_WAITING,
+        CatalogRefusal.APPLICATIONS_FULL,
+        CatalogRefusal.LICENCE_PICTURE_NOT_FOUND,
+    },
 ):
     """Apply for a shop of one's own, with the documents that show who sells. One application of a person waits at a time."""
 
@@ -79,9 +84,14 @@ def apply_for_shop(tx: Tx, ask: ApplyForShop) -> ApplicationNow:
         raise Refused(CatalogRefusal.APPLICATION_WAITING)
     if len(before) >= APPLICATIONS_MAX:
         raise Refused(CatalogRefusal.APPLICATIONS_FULL, f"{APPLICATIONS_MAX} in all")
+    pictures = ask.form.pictures()
+    if pictures and not pictures <= store_licences.of_person(tx, person).keys():
+        raise Refused(CatalogRefusal.LICENCE_PICTURE_NOT_FOUND, "send the picture first")
     id = ApplicationId(tx.id("apl"))
     sealed = store_rulings.sealed_form(tx, person, ask.form)
     tx.add(store_rulings.APPLICATION, id, Application(id, person, ApplicationState.WAITING, sealed, tx.now))
+    for picture in sorted(pictures):
+        store_licences.hand_in(tx, person, picture, id)
     tx.tell(ShopApplied(application_id=id, applicant=person))
     return ApplicationNow(application_id=id, state=ApplicationState.WAITING)
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.orders.casebook import picture
-from yunduan.domains.orders.images import cleaned
 from yunduan.edges.pictures import pictures
+from yunduan.kernel.images import cleaned
 from yunduan.kernel.refusals import Refused
 
 SECRET = b"GPS 30.25N 120.16E"

@@ -7,6 +7,10 @@ was taken, by whom, and whatever was hung on behind, is gone. Of what a camera n
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from typing import Annotated
+
+from msgspec import Meta
 
 from yunduan.kernel.refusals import RefusalCode, Refused
 
@@ -16,12 +20,29 @@ SIDE_MAX = 8_192
 PIXELS_MAX = 40_000_000
 """A small file may say that it is huge, and fill the memory of whoever opens it."""
 _ORIENTATION = 0x0112
+PictureId = Annotated[str, Meta(pattern=r"^pic_[0-9a-f]{1,40}(?![\s\S])", description="A picture, named after its content.")]
+Content = Annotated[
+    bytes,
+    Meta(
+        extra_json_schema={"pattern": r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?![\s\S])"},
+        min_length=1,
+        max_length=BYTES_MAX,
+        description="A JPEG, PNG or WebP file. What is kept is the picture without its metadata.",
+    ),
+]
+BODY_BYTES_MAX = 4 * BYTES_MAX // 3 + 8_192
+"""Of a request that brings one."""
 
 
 class ImageRefusal(RefusalCode):
     """What is no picture here."""
 
     UNREADABLE = "picture_unreadable", "This is no JPEG, PNG or WebP picture, is broken, moves, or has more pixels than anybody needs."
+
+
+def name_of(picture: bytes) -> PictureId:
+    """What a picture is called: the same content has the same name, and the name opens nothing."""
+    return f"pic_{sha256(picture).hexdigest()[:32]}"
 
 
 def cleaned(content: bytes) -> tuple[str, bytes]:
