@@ -1,52 +1,64 @@
 """Any story of paying, refunding, settling and charging back leaves books that are the channel's, and nobody with a cent too much."""
 
-import shutil
-import tempfile
 from collections import defaultdict
-from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
-from support.payments import BUYER, DAY, KEEPER, MINUTE, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part, refund_id
-from yunduan.backends.sandbox import Misbehaviour
+from support.payments import BUYER, DAY, KEEPER, MINUTE, OTHER, Market, by_channel, by_wallet, cny, part
+from support.stories import SHOPS, WON, Story
+from yunduan.backends.sandbox import Misbehaviour, Sandbox
 from yunduan.domains.ledger.queries import AccountOf
-from yunduan.domains.payments import chargebacks, charging_back, drawing, model, offsetting
+from yunduan.domains.payments import chargebacks, charging_back, drawing, hearing_again, model, offsetting
+from yunduan.domains.payments.bearing import BearChargeback
 from yunduan.domains.payments.closing import AcceptDecision, CloseChargeback
-from yunduan.domains.payments.commands import RefundEscrow, SettleEscrow
 from yunduan.domains.payments.errands import Outgoing
-from yunduan.domains.payments.model import Chargeback, ChargebackState, Escrow, EscrowState, PaymentStarted, PieceState, TenderKind
-from yunduan.domains.payments.queries import RefundOf
-from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.model import Chargeback, ChargebackState, Escrow, PaymentStarted, PieceState
+from yunduan.domains.payments.queries import OpenAlertsOf
 from yunduan.domains.payments.taking import TakeUnclaimed
 from yunduan.domains.payments.unclaimed import Into, Unclaimed, UnclaimedState, unclaimed_account
-from yunduan.kernel.actors import SYSTEM, Actor
-from yunduan.kernel.ids import RefundId
-from yunduan.kernel.money import Money, split, zero
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import BrokenError, Refused
 
-SHOPS = (SHOP, SECOND_SHOP)
-WON = ChargebackState.WON
+OPERATOR = Actor(person=KEEPER)
+_TAKES = "INSERT INTO chargeback SELECT printf('dsp%06d', count(*) + 1), ?, ?, ?, 'charged_back', ? FROM chargeback RETURNING name"
 
 
-class Contested(RuleBasedStateMachine):
+class Contested(Story):
     """One payer, one channel, two shops, and a bank that takes back what it can."""
 
-    openings = st.sampled_from(["overtakes_a_refund", "takes_what_is_owed", "takes_what_was_settled", "gives_it_back", ""])
+    purse = 3_000
+    openings = st.sampled_from(
+        [
+            "overtakes_a_refund",
+            "takes_what_is_owed",
+            "takes_what_was_settled",
+            "gives_it_back",
+            "gives_it_back_unheard",
+            "takes_what_it_gave_back",
+            "takes_too_much",
+            "",
+        ]
+    )
     """What a story begins with: what is rare by chance."""
 
     def __init__(self) -> None:
-        """Open a market in a folder of its own."""
+        """Nothing has happened."""
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.orders = self.checkouts = self.refunds = self.mistakes = 0
+        self.mistakes = 0
         self.collected: dict[str, int] = {}
-        self.refund_ids: list[RefundId] = []
         self.settled: dict[int, tuple[int, int]] = {}
+        self.beyond: set[str] = set()
+        """The charges of which the bank has taken more than there was."""
+
+    @property
+    def bank(self) -> Sandbox:
+        """There is one channel."""
+        return self.market.sandbox
 
     @initialize(
         seed=st.integers(0, 2**32),
@@ -59,7 +71,7 @@ class Contested(RuleBasedStateMachine):
     def open(self, seed: int, doubles: int, delays: int, loses: int, refuses: int, data: st.DataObject) -> None:
         """How badly the channel behaves is a part of the story, and so is what the bank has done before."""
         self.market = Market(self.folder, seed=seed)
-        self.top_up = self.market.top_up(BUYER, 3_000)
+        self.top_up = self.market.top_up(BUYER, self.purse)
         self.market.decide(self.top_up)
         self.market.tell()
         self._note(self.top_up)
@@ -67,6 +79,7 @@ class Contested(RuleBasedStateMachine):
         self.pay([700, 300], 100)
         if opening := data.draw(self.openings):
             getattr(self, opening)()
+        self.loses = loses
         self.market.sandbox.misbehaviour = Misbehaviour(doubles=doubles, delays=delays, loses=loses, refuses_refunds=refuses)
 
     def overtakes_a_refund(self) -> None:
@@ -82,7 +95,7 @@ class Contested(RuleBasedStateMachine):
         self._refuse_refund()
         self.market.sandbox.decide_chargeback(self._charge_back(800, fee=7), won=False)
         self.market.tell()
-        self._take(self._unclaimed()[0], Into.WALLET)
+        self._take(self.unclaimed()[0], Into.WALLET)
 
     def _refuse_refund(self) -> None:
         self.market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000)
@@ -103,14 +116,50 @@ class Contested(RuleBasedStateMachine):
         self.market.sandbox.decide_chargeback(self._charge_back(400, fee=7), won=True)
         self.market.tell()
 
+    def gives_it_back_unheard(self) -> None:
+        """That is lost on its way, and the bank takes it once more."""
+        name = self._charge_back(400, fee=7)
+        self.bank.misbehaviour = Misbehaviour(loses=1_000)
+        self.bank.decide_chargeback(name, won=True)
+        self.bank.misbehaviour = Misbehaviour()
+        self._charge_back(900, fee=7)
+
+    def takes_what_it_gave_back(self) -> None:
+        """The refund that the channel refused meanwhile has come into the payer's wallet by that."""
+        self._refund(1, [450])
+        name = self._charge_back(800, fee=7)
+        self.market.run_errands()
+        self.bank.decide_chargeback(name, won=True)
+        self.market.tell()
+        self._charge_back(900, fee=7)
+        assert self.market.balance(model.losses_account("CNY")) == 0  # the payer has it in the wallet no more
+
+    def takes_too_much(self) -> None:
+        """More than there is of a charge, which no rule covers: an operator has it taken."""
+        self._take_too_much(list(self.collected)[-1], 1_300)
+        self.put_right()
+
+    @precondition(lambda self: not self.beyond)
+    @rule(data=st.data(), more=st.integers(1, 300))
+    def take_too_much(self, data: st.DataObject, more: int) -> None:
+        """The bank makes a mistake, once."""
+        reference = data.draw(st.sampled_from(list(self.collected)))
+        self._take_too_much(reference, self.collected[reference] - self.bank._gone(reference) + more)
+
+    def _take_too_much(self, reference: str, amount: int) -> None:
+        self.beyond.add(reference)
+        due = self.market.world.clock.wall_ms() + 7 * 86_400_000
+        ((name,),) = self.bank._rows(_TAKES, reference, amount, 7, due)
+        self.bank._tell(self.bank._chargeback_event(name))
+        self.market.tell()
+
     def _charge_back(self, amount: int, *, fee: int) -> str:
         name = self.market.sandbox.charge_back(list(self.collected)[-1], amount, fee=fee)
         self.market.tell()
         return name
 
     def _note(self, started: PaymentStarted) -> None:
-        ((body,),) = self.market.world.rows("SELECT body FROM payment WHERE id = ?", started.payment_id)
-        for charge in msgspec.json.decode(body, type=model.Payment).charges:
+        for charge in self.charges(started):
             self.collected[charge.reference] = charge.amount.amount
 
     @rule(amounts=st.lists(st.integers(1, 2_000), min_size=1, max_size=3), wallet=st.integers(0, 400))
@@ -127,62 +176,19 @@ class Contested(RuleBasedStateMachine):
         self._note(started)
         self.market.tell()
 
-    def escrow(self, number: int) -> Escrow | None:
-        """Of an order that was paid."""
-        try:
-            return self.market.escrow(number)
-        except Refused:
-            return None
-
-    @rule(data=st.data(), amounts=st.lists(st.integers(1, 1_500), min_size=1, max_size=3))
-    def refund(self, data: st.DataObject, amounts: list[int]) -> None:
-        """Several race, before the settlement or after."""
-        self._refund(data.draw(st.integers(1, self.orders)), amounts)
-
-    def _refund(self, number: int, amounts: list[int]) -> None:
-        escrow = self.escrow(number)
-        kind = RefundSettled if number in self.settled else RefundEscrow
-        asks = []
-        for amount in amounts:
-            self.refunds += 1
-            asks.append(kind(refund_id=refund_id(self.refunds), order_id=order(number), amount=cny(amount)))
-        left = escrow.left.amount if escrow else 0
-        for ask, outcome in zip(asks, self.market.world.send_all([(ask, SYSTEM) for ask in asks]), strict=True):
-            if isinstance(outcome, Refused):
-                assert not escrow or escrow.contested or ask.amount.amount > left or escrow.state is EscrowState.RETURNED
-            elif isinstance(outcome, Exception):
-                raise outcome
-            else:
-                assert escrow
-                assert not escrow.contested
-                left -= ask.amount.amount
-                self.refund_ids.append(ask.refund_id)
-
-    @rule(data=st.data(), fee=st.integers(0, 500))
-    def settle(self, data: st.DataObject, fee: int) -> None:
-        """A shop is paid, unless a bank has taken money back."""
-        self._settle(data.draw(st.integers(1, self.orders)), fee)
-
-    def _settle(self, number: int, fee: int) -> None:
-        escrow = self.escrow(number)
-        shop = escrow.shop_id if escrow else SHOP
-        try:
-            self.market.world.send(SettleEscrow(order_id=order(number), shop_id=shop, commission=cny(fee)))
-        except Refused:
-            assert not escrow or escrow.contested or escrow.state is not EscrowState.HELD or fee > escrow.held.amount
-        else:
-            assert escrow
-            self.settled[number] = escrow.held.amount, fee
+    def was_settled(self, number: int, before: Escrow, fee: int) -> None:
+        """The shop has it at once."""
+        self.settled[number] = before.held.amount, fee
 
     @rule(data=st.data(), into=st.sampled_from(Into))
     def have(self, data: st.DataObject, into: Into) -> None:
         """The payer says where goes what the channel would not give back: not while a bank may have it."""
-        if found := self._unclaimed():
+        if found := self.unclaimed():
             self._take(data.draw(st.sampled_from(found)), into)
 
     def _take(self, one: Unclaimed, into: Into) -> None:
-        ((body,),) = self.market.world.rows("SELECT body FROM channel_errand WHERE id = ?", one.request)
-        taken = [back for back in self.found() if back.reference == msgspec.json.decode(body, type=Outgoing).reference]
+        (asked,) = self.documents(Outgoing, "channel_errand", f"id = '{one.request}'")
+        taken = [back for back in self.found() if back.reference == asked.reference]
         bound = any(back.borne != back.offset and back.state is not WON for back in taken)
         try:
             self.market.world.send(TakeUnclaimed(unclaimed_id=one.id, into=into), actor=Actor(person=BUYER))
@@ -194,14 +200,10 @@ class Contested(RuleBasedStateMachine):
             assert one.state is UnclaimedState.WAITING
             assert not bound
 
-    def _unclaimed(self) -> list[Unclaimed]:
-        rows = self.market.world.rows("SELECT body FROM payment_unclaimed ORDER BY id")
-        return [msgspec.json.decode(body, type=Unclaimed) for (body,) in rows]
-
     @invariant()
     def what_is_owed_is_what_waits(self) -> None:
         """Under the payer's name, and nothing else."""
-        waits = [one.amount.amount for one in self._unclaimed() if one.state is UnclaimedState.WAITING]
+        waits = [one.amount.amount for one in self.unclaimed() if one.state is UnclaimedState.WAITING]
         assert self.market.balance(unclaimed_account(BUYER, "CNY")) == sum(waits)
 
     @rule(data=st.data(), amount=st.integers(0, 1_500), fee=st.sampled_from([0, 7, 150]))
@@ -216,38 +218,28 @@ class Contested(RuleBasedStateMachine):
         taken = data.draw(st.sampled_from(self.market.sandbox.chargebacks()))
         self.market.sandbox.decide_chargeback(taken.chargeback, won=won, amount=max(taken.amount.amount - less, 1), fee=fee)
 
+    def _bear(self, alert_id: str) -> None:
+        try:
+            self.market.world.send(BearChargeback(alert_id=alert_id, reason="x"), actor=OPERATOR)
+        except Refused as no:
+            assert no.code in ("nothing_to_bear", "insufficient_funds")  # noqa: PT017 - told twice, or the channel has too little
+
     @rule()
     def put_right(self) -> None:
-        """Operators take what the bank has decided otherwise, or end by our figures what cannot be so."""
+        """Operators take what the bank has decided otherwise, or end by our figures what cannot be so; and what no rule covers."""
+        for alert in self.market.world.ask(OpenAlertsOf()).alerts:
+            if alert.reference in self.beyond and not alert.our_amount:
+                self._bear(alert.id)
         for one in self.found():
             if one.otherwise is None or one.is_decided:
                 continue
             try:
-                self.market.world.send(AcceptDecision(chargeback_id=one.id, reason="x"), actor=Actor(person=KEEPER))
+                self.market.world.send(AcceptDecision(chargeback_id=one.id, reason="x"), actor=OPERATOR)
             except Refused as no:
-                assert (no.code, one.otherwise.amount < one.offset) == ("amount_out_of_range", True)  # noqa: PT017 - which, is the claim
+                is_less = no.code == "amount_out_of_range" and one.otherwise.amount < one.offset
+                assert is_less or (no.code == "exceeds_captured" and one.reference in self.beyond), no  # noqa: PT017 - which, is the claim
                 self.mistakes += 1
-                self.market.world.send(CloseChargeback(chargeback_id=one.id, won=one.otherwise.won, reason="x"), actor=Actor(person=KEEPER))
-
-    @rule()
-    def tell(self) -> None:
-        """The channel says what it has to say."""
-        self.market.tell()
-
-    @rule()
-    def run_errands(self) -> None:
-        """The couriers go."""
-        self.market.run_errands()
-
-    @rule(by_ms=st.sampled_from([1_000, MINUTE, 3 * DAY]))
-    def pass_time(self, by_ms: int) -> None:
-        """Alarms ring."""
-        self.market.world.pass_time(by_ms)
-
-    def found(self) -> list[Chargeback]:
-        """Every chargeback as it is kept."""
-        rows = self.market.world.rows("SELECT body FROM payment_chargeback ORDER BY id")
-        return [msgspec.json.decode(body, type=Chargeback) for (body,) in rows]
+                self.market.world.send(CloseChargeback(chargeback_id=one.id, won=one.otherwise.won, reason="x"), actor=OPERATOR)
 
     @invariant()
     def what_the_channel_says_is_taken(self) -> None:
@@ -256,28 +248,9 @@ class Contested(RuleBasedStateMachine):
 
     @invariant()
     def every_escrow_says_what_is_in_it_and_what_a_bank_has_of_it(self) -> None:
-        """Paid, less what has gone back either way; what is contested is what nobody has decided."""
-        taken: dict[str, int] = defaultdict(int)
-        contested: dict[str, int] = defaultdict(int)
-        for one in self.found():
-            for share in one.shares:
-                if one.state is not WON:
-                    taken[share.order_id] += share.amount.amount
-                if not one.is_decided:
-                    contested[share.order_id] += share.amount.amount
-        refunded: dict[str, int] = defaultdict(int)
-        for id in self.refund_ids:
-            refund = self.market.world.ask(RefundOf(refund_id=id))
-            refunded[refund.order_id] += refund.whole.amount
-        for number in range(1, self.orders + 1):
-            escrow = self.escrow(number)
-            if escrow is None:
-                continue
-            paid = sum(funding.amount.amount for funding in escrow.funding)
-            assert escrow.contested == contested[escrow.order_id]
-            assert escrow.left.amount == paid - refunded[escrow.order_id] - taken[escrow.order_id]
-            held = escrow.left.amount if number not in self.settled else 0
-            assert escrow.held.amount == held == self.market.balance(escrow.account)
+        """And an order that was settled has nothing in it any more."""
+        self.compare_escrows()
+        assert not any(escrow.held for number, escrow in self.escrows().items() if number in self.settled)
 
     @invariant()
     def no_payer_has_it_twice(self) -> None:
@@ -286,10 +259,10 @@ class Contested(RuleBasedStateMachine):
         What a payer had here before the bank took it is not owed any more: it is in the marketplace's losses, if it was spent.
         """
         back: dict[str, int] = defaultdict(int)
-        for id in self.refund_ids:
-            for piece in self.market.world.ask(RefundOf(refund_id=id)).pieces:
+        for refund in self.refunded():
+            for piece in refund.pieces:
                 back[piece.reference] += piece.rest.amount if piece.state in (PieceState.DONE, PieceState.UNCLAIMED) else 0
-        undecided = set()
+        undecided = set(self.beyond)
         for one in self.found():
             back[one.reference] += one.amount.amount if one.state is not WON else 0
             undecided |= set() if one.is_decided else {one.reference}
@@ -311,8 +284,7 @@ class Contested(RuleBasedStateMachine):
         for one in self.found():
             charged += one.fee.amount if one.state is not WON else 0
             losses += one.borne.amount - one.offset.amount if one.state is not WON else 0
-            weights = [share.amount.amount for share in one.shares]
-            parts = split(one.fee, [*weights, one.amount.amount - sum(weights)])
+            parts = self.fees(one)
             if one.state is ChargebackState.LOST:
                 for share, part_of_fee in zip(one.shares, parts, strict=False):
                     earned[share.shop_id] -= part_of_fee.amount
@@ -328,42 +300,17 @@ class Contested(RuleBasedStateMachine):
         assert -self.market.balance(model.losses_account("CNY")) == losses
         assert self.market.balance(model.charged_account("sandbox", "CNY")) == charged
 
-    def teardown(self) -> None:
-        """Let everything come to its end with a channel that behaves, then compare all books with all documents."""
-        if not hasattr(self, "market"):
-            return
-        try:
-            self.market.sandbox.misbehaviour = Misbehaviour()
-            for event in self.market.sandbox.chargebacks():
-                self.market.sandbox.decide_chargeback(event.chargeback, won=len(event.event) % 2 == 0)
-            self.market.pass_time(90 * MINUTE, step=15 * MINUTE)
-            self.market.pass_time(80 * DAY, step=8 * DAY)
-            self.market.pass_time(4 * MINUTE, step=MINUTE)
-            self.put_right()
-            self.market.pass_time(4 * MINUTE, step=MINUTE)
-            self._compare()
-        finally:
-            self.market.__exit__()
-            shutil.rmtree(self.folder)
+    def operators_act(self) -> None:
+        """Where the bank was mistaken."""
+        self.market.fill(OTHER, 10_000)  # so that the channel has what it says to have taken
+        self.put_right()
+        self.market.pass_time(2 * DAY, step=DAY // 4)  # what did not fit is heard once more
+        self.put_right()
 
-    def _compare(self) -> None:
-        assert self.market.balanced()
+    def compare(self) -> None:
+        """Nothing is on its way, and the channel's books are ours."""
         assert self.market.returning() == 0
-        known = {one.name for one in self.found()}
-        unheard = [one for one in self.market.sandbox.chargebacks() if one.chargeback not in known]
-        assert not any(one.is_decided is False for one in self.found())
-        assert unheard or self.mistakes or self.market.reconciles()
-        assert self.market.world.cloud.writer.broken == 0
-        wallet = 3_000
-        for number in range(1, self.orders + 1):
-            escrow = self.escrow(number)
-            wallet -= sum(one.amount.amount for one in escrow.funding if one.kind is TenderKind.WALLET) if escrow else 0
-        for id in self.refund_ids:
-            for piece in self.market.world.ask(RefundOf(refund_id=id)).pieces:
-                wallet += piece.rest.amount if piece.kind is TenderKind.WALLET or piece.state is PieceState.DIVERTED else 0
-        for one in self.found():
-            wallet += one.offset.amount if one.state is WON else -one.of_wallet.amount
-        assert self.market.wallet() == wallet
+        assert self.mistakes or self.unheard() or self.market.reconciles()
 
 
 TestContested = Contested.TestCase
@@ -400,6 +347,14 @@ FAULTS = {
     "what is owed is not set off": ("takes_what_is_owed", offsetting, "lost", lambda _, chargeback: chargeback),
     "what was lost is contested for ever": ("takes_what_was_settled", chargebacks, "lost_of", _forgets_what_was_lost),
     "the commission stays": ("takes_what_was_settled", drawing, "commission_back", lambda commission, **_: replace(commission, amount=0)),
+    "what was won and not heard of is not asked about": ("gives_it_back_unheard", hearing_again, "may_fit_yet", lambda *_: False),
+    "what a bank gave back into the wallet stays there": ("takes_what_it_gave_back", offsetting, "brought_into_wallet", lambda *_: 0),
+    "what an operator has taken is nobody's": (
+        "takes_too_much",
+        charging_back,
+        "of_others",
+        lambda *_: charging_back.Movement(transfers=()),
+    ),
     "the fee is nobody's": ("gives_it_back", charging_back, "charge_fee", lambda one: charging_back.fee_back(replace(one, fee=cny(1)))),
 }
 
@@ -410,6 +365,6 @@ def test_a_planted_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) 
     opening, where, name, planted = FAULTS[fault]
     monkeypatch.setattr(Contested, "openings", st.just(opening))
     monkeypatch.setattr(where, name, planted)
-    once = settings(TestContested.settings, max_examples=5, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
+    once = settings(TestContested.settings, max_examples=1, phases=[Phase.generate], derandomize=True, report_multiple_bugs=False)
     with pytest.raises((AssertionError, BrokenError, Refused)):
         run_state_machine_as_test(Contested, settings=once)

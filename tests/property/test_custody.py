@@ -1,40 +1,28 @@
 """Any story of money that a provider keeps leaves books that are the provider's own, and nobody with a cent too much."""
 
-import shutil
-import tempfile
-from collections import defaultdict
-from pathlib import Path
-
-import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 from msgspec.structs import replace
 
-from support.payments import BUYER, DAY, MINUTE, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part, refund_id
-from yunduan.backends.sandbox import Misbehaviour
+from support.payments import BUYER, MINUTE, Market, by_channel, by_wallet, cny, part
+from support.stories import SHOPS, WON, Story
+from yunduan.backends.sandbox import Misbehaviour, Sandbox
 from yunduan.domains.ledger.queries import AccountOf
 from yunduan.domains.payments import asking_back, covering, drawing, model, recourse, splitting
-from yunduan.domains.payments.commands import RefundEscrow, SettleEscrow
 from yunduan.domains.payments.mirroring import KeptBalances
-from yunduan.domains.payments.model import Chargeback, ChargebackState, Custody, Escrow, EscrowState, PieceState, SplitState, TenderKind
-from yunduan.domains.payments.queries import RefundOf
-from yunduan.domains.payments.recourse import RefundSettled
+from yunduan.domains.payments.model import ChargebackState, Custody, Escrow, EscrowState, Split, SplitState
 from yunduan.domains.payments.splits import AskSplitAgain
 from yunduan.domains.payments.splits_seen import RefusedSplits
 from yunduan.domains.payments.statements import StatementsOf
 from yunduan.domains.payments.taking import TakeUnclaimed
-from yunduan.domains.payments.unclaimed import Into, Unclaimed, UnclaimedState, unclaimed_account
-from yunduan.kernel.actors import SYSTEM, Actor
-from yunduan.kernel.ids import RefundId
-from yunduan.kernel.money import split
+from yunduan.domains.payments.unclaimed import Into, UnclaimedState, unclaimed_account
+from yunduan.kernel.actors import Actor
+from yunduan.kernel.money import Money, split
 from yunduan.kernel.refusals import BrokenError, Refused
 
-SHOPS = (SHOP, SECOND_SHOP)
-WON = ChargebackState.WON
 CHANNELS = ("custodian", "sandbox")
-PURSE = 4_000
 _SAID = (
     "SELECT request, reference FROM split WHERE state != 'waiting' UNION ALL"
     " SELECT request, reference FROM refund WHERE state != 'waiting' ORDER BY 1 LIMIT 8"
@@ -42,20 +30,22 @@ _SAID = (
 """What the custodian has told already."""
 
 
-class Kept(RuleBasedStateMachine):
+class Kept(Story):
     """One payer, a wallet, a channel of ours and one whose provider keeps the money, two shops, and a bank."""
 
+    purse = 4_000
+
     def __init__(self) -> None:
-        """Open a market in a folder of its own."""
+        """Nothing has happened."""
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
-        self.orders = self.checkouts = self.refunds = 0
         self.references: dict[str, str] = {}
-        self.refund_ids: list[RefundId] = []
-        self.asked: dict[int, int] = {}
-        """The commission that was asked for, by order."""
         self.whole: dict[int, dict[int, tuple[int, int]]] = {}
         """Of each order that was to be settled: by the places of its keepers (-1: here), what was there and the commission on it."""
+
+    @property
+    def bank(self) -> Sandbox:
+        """Banks take back what the custodian has collected."""
+        return self.market.custodian
 
     @initialize(
         seed=st.integers(0, 2**32),
@@ -68,7 +58,7 @@ class Kept(RuleBasedStateMachine):
     def open(self, seed: int, doubles: int, delays: int, loses: int, refuses: int, unreachable: int) -> None:
         """How badly the provider behaves is a part of the story; what is rare comes first."""
         self.market = Market(self.folder, seed=seed)
-        self.market.fill(BUYER, PURSE)
+        self.market.fill(BUYER, self.purse)
         self.market.name_payee(BUYER)
         self.pay([700, 300], 100, 0)
         self._settle(1, 40)
@@ -77,6 +67,7 @@ class Kept(RuleBasedStateMachine):
         self.market.pass_time(MINUTE)
         self.market.custodian.charge_back(next(iter(self.references)), 90)
         self.market.tell()
+        self.loses = loses
         behaves = Misbehaviour(
             doubles=doubles, delays=delays, loses=loses, unreachable=unreachable, refuses_splits=refuses, refuses_returns=refuses
         )
@@ -95,8 +86,7 @@ class Kept(RuleBasedStateMachine):
         self.orders += len(amounts)
         for which in range(len(started.redirects)):
             self.market.decide(started, which=which)
-        ((body,),) = self.market.world.rows("SELECT body FROM payment WHERE id = ?", started.payment_id)
-        for charge in msgspec.json.decode(body, type=model.Payment).charges:
+        for charge in self.charges(started):
             if charge.channel == "custodian":
                 self.references[charge.reference] = charge.channel
         self.market.tell()
@@ -105,57 +95,19 @@ class Kept(RuleBasedStateMachine):
         """What the payer could spend now."""
         return self.market.world.ask(AccountOf(id=model.wallet_account(BUYER, "CNY"))).available().amount
 
-    def escrow(self, number: int) -> Escrow | None:
-        """Of an order that was paid."""
-        try:
-            return self.market.escrow(number)
-        except Refused:
-            return None
+    def may_be_refused(self, refused: Refused, escrow: Escrow) -> bool:
+        """While it is being split."""
+        return refused.code == "escrow_being_split" and escrow.state is EscrowState.SPLITTING
 
-    @rule(data=st.data(), amounts=st.lists(st.integers(1, 1_500), min_size=1, max_size=3))
-    def refund(self, data: st.DataObject, amounts: list[int]) -> None:
-        """Several race, before the settlement, while it is split, or after."""
-        self._refund(data.draw(st.integers(1, self.orders)), amounts)
-
-    def _refund(self, number: int, amounts: list[int]) -> None:
-        escrow = self.escrow(number)
-        kind = RefundSettled if number in self.asked else RefundEscrow
-        asks = []
-        for amount in amounts:
-            self.refunds += 1
-            asks.append(kind(refund_id=refund_id(self.refunds), order_id=order(number), amount=cny(amount)))
-        left = escrow.left.amount if escrow else 0
-        for ask, outcome in zip(asks, self.market.world.send_all([(ask, SYSTEM) for ask in asks]), strict=True):
-            if isinstance(outcome, Refused):
-                over = not escrow or escrow.contested or ask.amount.amount > left or escrow.state is EscrowState.RETURNED
-                assert over or (outcome.code == "escrow_being_split" and escrow.state is EscrowState.SPLITTING)
-            elif isinstance(outcome, Exception):
-                raise outcome
-            else:
-                assert escrow
-                assert not escrow.contested
-                left -= ask.amount.amount
-                self.refund_ids.append(ask.refund_id)
-        now = self.escrow(number)
-        if now is not None and now.state is EscrowState.SPLITTING and now.left != escrow.left:
+    def was_refunded(self, number: int, before: Escrow) -> None:
+        """So much less is to be split."""
+        now = self.market.escrow(number)
+        if now.state is EscrowState.SPLITTING and now.left != before.left:
             self._note(number, now, now.commission.amount)
 
-    @rule(data=st.data(), fee=st.integers(0, 500))
-    def settle(self, data: st.DataObject, fee: int) -> None:
-        """A shop is to be paid, unless a bank has taken money back."""
-        self._settle(data.draw(st.integers(1, self.orders)), fee)
-
-    def _settle(self, number: int, fee: int) -> None:
-        escrow = self.escrow(number)
-        shop = escrow.shop_id if escrow else SHOP
-        try:
-            self.market.world.send(SettleEscrow(order_id=order(number), shop_id=shop, commission=cny(fee)))
-        except Refused:
-            assert not escrow or escrow.contested or escrow.state is not EscrowState.HELD or fee > escrow.held.amount
-        else:
-            assert escrow
-            self.asked[number] = fee
-            self._note(number, escrow, fee)
+    def was_settled(self, number: int, before: Escrow, fee: int) -> None:
+        """It is to be split."""
+        self._note(number, before, fee)
 
     def _note(self, number: int, escrow: Escrow, fee: int) -> None:
         """How the commission is divided over the keepers of an order."""
@@ -192,21 +144,6 @@ class Kept(RuleBasedStateMachine):
                 except Refused as no:
                     assert (no.code, into, one.custody) == ("kept_by_provider", Into.WALLET, Custody.PROVIDER)  # noqa: PT017 - which
 
-    def unclaimed(self) -> list[Unclaimed]:
-        """What waits for the payer, or has waited."""
-        rows = self.market.world.rows("SELECT body FROM payment_unclaimed ORDER BY id")
-        return [msgspec.json.decode(body, type=Unclaimed) for (body,) in rows]
-
-    @rule()
-    def tell(self) -> None:
-        """The channels say what they have to say."""
-        self.market.tell()
-
-    @rule()
-    def run_errands(self) -> None:
-        """The couriers go."""
-        self.market.run_errands()
-
     @rule(asks=st.booleans())
     def die(self, asks: bool) -> None:
         """The cloud dies, and its couriers may have asked a provider and not reported: they ask again."""
@@ -220,76 +157,26 @@ class Kept(RuleBasedStateMachine):
         for request, reference in reversed(self.market.custodian._rows(_SAID)):
             self.market.custodian._tell(self.market.custodian._event(reference, request))
 
-    @rule(by_ms=st.sampled_from([1_000, MINUTE, 3 * DAY]))
-    def pass_time(self, by_ms: int) -> None:
-        """Alarms ring."""
-        self.market.world.pass_time(by_ms)
-
-    def found(self) -> list[Chargeback]:
-        """Every chargeback as it is kept."""
-        rows = self.market.world.rows("SELECT body FROM payment_chargeback ORDER BY id")
-        return [msgspec.json.decode(body, type=Chargeback) for (body,) in rows]
-
     @invariant()
     def every_escrow_says_what_is_in_it(self) -> None:
-        """As its account does; what has not gone back is what was paid, less refunds and what a bank has."""
-        taken: dict[str, int] = defaultdict(int)
-        for one in self.found():
-            for share in one.shares:
-                taken[share.order_id] += share.amount.amount if one.state is not WON else 0
-        refunded: dict[str, int] = defaultdict(int)
-        for id in self.refund_ids:
-            refund = self.market.world.ask(RefundOf(refund_id=id))
-            refunded[refund.order_id] += refund.whole.amount
-        for number in range(1, self.orders + 1):
-            escrow = self.escrow(number)
-            if escrow is not None:
-                paid = sum(funding.amount.amount for funding in escrow.funding)
-                assert escrow.left.amount == paid - refunded[escrow.order_id] - taken[escrow.order_id]
-                assert escrow.held.amount == self.market.balance(escrow.account)
-                assert escrow.state in (EscrowState.HELD, EscrowState.SPLITTING) or not escrow.held
+        """And has nothing once it was settled or went back."""
+        self.compare_escrows()
+        assert all(escrow.state in (EscrowState.HELD, EscrowState.SPLITTING) or not escrow.held for escrow in self.escrows().values())
 
-    def teardown(self) -> None:
-        """Let everything come to its end with channels that behave, then compare all books with all documents."""
-        if not hasattr(self, "market"):
-            return
-        try:
-            for sandbox in self.market.sandboxes.values():
-                sandbox.misbehaviour = Misbehaviour()
-            for event in self.market.custodian.chargebacks():
-                self.market.custodian.decide_chargeback(event.chargeback, won=len(event.event) % 2 == 0)
-            self.market.pass_time(90 * MINUTE, step=15 * MINUTE)
-            self.market.pass_time(80 * DAY, step=8 * DAY)
-            self.ask_again(again=True)
-            self.ask_again(again=True)
-            self.market.pass_time(4 * MINUTE, step=MINUTE)
-            self._compare()
-        finally:
-            self.market.__exit__()
-            shutil.rmtree(self.folder)
+    def operators_act(self) -> None:
+        """Have asked anew what was refused."""
+        self.ask_again(again=True)
+        self.ask_again(again=True)
 
-    def _compare(self) -> None:
-        assert self.market.world.cloud.writer.broken == 0
-        assert self.market.balanced()
+    def compare(self) -> None:
+        """The provider's books are ours, and so are the channel's."""
         assert [self.market.returning(channel) for channel in CHANNELS] == [0, 0]
-        known = {one.name for one in self.found()}
-        unheard = [one for one in self.market.custodian.chargebacks() if one.chargeback not in known]
-        assert unheard or self.market.reconciles("custodian")
+        assert self.unheard() or self.market.reconciles("custodian")
         last = self.market.world.ask(StatementsOf(channel="custodian", limit=3)).items
-        assert unheard or {day.state for day in last} == {"agrees"}
+        assert self.unheard() or {day.state for day in last} == {"agrees"}
         assert self.market.reconciles()
         self._compare_shops()
         self._compare_hold()
-        wallet = PURSE
-        for number in range(1, self.orders + 1):
-            escrow = self.escrow(number)
-            wallet -= sum(one.amount.amount for one in escrow.funding if one.kind is TenderKind.WALLET) if escrow else 0
-        for id in self.refund_ids:
-            for piece in self.market.world.ask(RefundOf(refund_id=id)).pieces:
-                wallet += piece.rest.amount if piece.kind is TenderKind.WALLET or piece.state is PieceState.DIVERTED else 0
-        for one in self.found():
-            wallet += one.offset.amount - one.offset_kept if one.state is WON else -one.of_wallet.amount
-        assert self.market.wallet() == wallet
         waits = [one for one in self.unclaimed() if one.state is UnclaimedState.WAITING]
         assert self.market.balance(unclaimed_account(BUYER, "CNY")) == sum(one.amount.amount for one in waits)
 
@@ -307,9 +194,7 @@ class Kept(RuleBasedStateMachine):
                 earned[escrow.shop_id] += left - commission
                 kept += commission
         for one in self.found():
-            weights = [share.amount.amount for share in one.shares]
-            parts = split(one.fee, [*weights, one.amount.amount - sum(weights)])
-            for share, fee in zip(one.shares, parts, strict=False):
+            for share, fee in zip(one.shares, self.fees(one), strict=False):
                 earned[share.shop_id] -= fee.amount if one.state is ChargebackState.LOST else 0
         for shop in SHOPS:
             accounts = (model.shop_account, drawing.deposit_account, drawing.receivable_account, model.received_account)
@@ -329,7 +214,7 @@ class Kept(RuleBasedStateMachine):
                     found.append((share.shop_id, share.drawn))
         return found
 
-    def _drawn_early(self, shop: str) -> list[msgspec.Struct]:
+    def _drawn_early(self, shop: str) -> list[Money]:
         return [amount for shop_id, one in self._drawn(early=True) if shop_id == shop for amount in (one.balance, one.deposit, one.owed)]
 
     def _compare_hold(self) -> None:
@@ -337,13 +222,8 @@ class Kept(RuleBasedStateMachine):
         waits = sum(
             one.amount.amount for one in self.unclaimed() if one.custody is Custody.PROVIDER and one.state is UnclaimedState.WAITING
         )
-        held = 0
-        for number in range(1, self.orders + 1):
-            escrow = self.escrow(number)
-            if escrow is not None and escrow.state is EscrowState.HELD:
-                held += model.left_with_providers(escrow).amount
-        rows = self.market.world.rows("SELECT body FROM payment_split WHERE state = ?", SplitState.REFUSED)
-        held += sum(msgspec.json.decode(body, type=model.Split).whole.amount for (body,) in rows)
+        held = sum(model.left_with_providers(escrow).amount for escrow in self.escrows().values() if escrow.state is EscrowState.HELD)
+        held += sum(one.whole.amount for one in self.documents(Split, "payment_split", f"state = '{SplitState.REFUSED}'"))
         assert self.ours().held == held + waits
         assert self.ours().given == sum(self.market.balance(model.received_account(shop, "CNY")) for shop in SHOPS)
 

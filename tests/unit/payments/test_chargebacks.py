@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from support.payments import BUYER, DAY, KEEPER, MINUTE, OTHER, SECOND_SHOP, SHOP, Market, by_channel, by_wallet, cny, order, part
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.payments import charging_back, drawing, model
+from yunduan.domains.payments.bearing import BearChargeback
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.chargebacks_seen import (
     AllChargebacks,
@@ -20,7 +21,7 @@ from yunduan.domains.payments.chargebacks_seen import (
     ClosedBy,
 )
 from yunduan.domains.payments.closing import AcceptDecision, CloseChargeback
-from yunduan.domains.payments.commands import AbandonPayment, RefundEscrow, SettleEscrow
+from yunduan.domains.payments.commands import AbandonPayment, BookDifference, RefundEscrow, SettleEscrow
 from yunduan.domains.payments.deposits import PledgeDeposit
 from yunduan.domains.payments.model import Chargeback, ChargebackState, ChargeState, EscrowState, Mismatch, PaymentRefusal, PieceState
 from yunduan.domains.payments.model.chargebacks import Delivery, Otherwise
@@ -341,10 +342,163 @@ def test_more_than_is_left_of_a_charge_is_not_believed(market: Market) -> None:
     name = take(market, reference, 300)
     event = replace(market.sandbox.chargebacks()[0], chargeback="dsp7", amount=cny(1), event="more")
     say(market, event)
-    assert alerts(market) == [Mismatch.EXCEEDS_CAPTURED]
+    assert alerts(market) == []  # the other may have been won
+    market.pass_time(2 * MINUTE)
+    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    assert (alert.reason, alert.outcome, alert.reference) == (Mismatch.EXCEEDS_CAPTURED, "unknown", reference)
+    assert refused(market, BearChargeback(alert_id=alert.id, reason="x")) is PaymentRefusal.NOTHING_TO_BEAR
+    say(market, replace(event, chargeback="dsp8", amount=cny(301), event="too much however that ends"))
+    assert alerts(market) == [Mismatch.EXCEEDS_CAPTURED] * 2
     decide(market, name, won=False)
     assert market.escrow(10).state is EscrowState.RETURNED
     assert agree(market)
+
+
+@pytest.mark.parametrize("unreachable", [0, 1_000])
+def test_one_that_was_won_and_is_not_heard_of_yet_is_asked_about_before_the_next_is_doubted(market: Market, unreachable: int) -> None:
+    """That is taken then, as it would have been; while the channel does not answer it is an alert, and none any more once it has."""
+    reference = paid(market)
+    first = take(market, reference, 700)
+    market.sandbox.misbehaviour = Misbehaviour(loses=1_000)
+    decide(market, first, won=True)
+    market.sandbox.misbehaviour = Misbehaviour(doubles=1_000)
+    second = market.sandbox.charge_back(reference, fee=FEE)
+    market.sandbox.misbehaviour = Misbehaviour(unreachable=unreachable)
+    before = market.everything()
+    market.tell()
+    assert [row for row in market.everything() if row[0] != "channel_errand"] == [row for row in before if row[0] != "channel_errand"]
+    market.pass_time(3 * MINUTE)
+    market.sandbox.misbehaviour = Misbehaviour()
+    assert alerts(market) == []
+    market.pass_time(20 * MINUTE)
+    assert (found(market, first).state, found(market, second).amount, alerts(market)) == (ChargebackState.WON, cny(1_000), [])
+    assert (market.escrow(10).contested, market.escrow(10).held, agree(market)) == (1_000, cny(0), True)
+
+
+def test_what_still_does_not_fit_once_the_channel_was_asked_is_an_alert_until_it_fits(market: Market) -> None:
+    """Asked about again and again while the other may be won, and no more when nothing can change by that."""
+    reference = paid(market)
+    first = take(market, reference, 700)
+    event = replace(market.sandbox.chargebacks()[0], chargeback="dsp000002", event="dsp000002.charged_back", amount=cny(301))
+    market.sandbox._books.execute("INSERT INTO chargeback SELECT 'dsp000002', reference, 301, fee, state, due FROM chargeback").fetchall()
+    say(market, event)
+    assert alerts(market) == []
+    market.pass_time(2 * MINUTE)
+    assert alerts(market) == [Mismatch.EXCEEDS_CAPTURED]
+    market.pass_time(3 * DAY, step=DAY // 4)
+    assert (alerts(market), market.facts("NotificationMismatched")) == ([Mismatch.EXCEEDS_CAPTURED], 1)
+    asked = market.world.rows("SELECT count(*) FROM channel_errand WHERE id LIKE 'ask%'")
+    assert asked == [(6,)]
+    decide(market, first, won=True)
+    market.pass_time(DAY + MINUTE, step=DAY // 4)
+    assert (found(market, "dsp000002").amount, alerts(market), agree(market)) == (cny(301), [], True)
+
+
+def test_what_cannot_fit_is_asked_about_no_more(market: Market) -> None:
+    """No other of its charge is undecided, so that nothing is to be heard."""
+    reference = paid(market)
+    decide(market, take(market, reference, 700), won=False)
+    event = replace(market.sandbox.chargebacks()[0], outcome="charged_back", chargeback="dsp7", amount=cny(301), event="more")
+    say(market, event)
+    assert alerts(market) == [Mismatch.EXCEEDS_CAPTURED]
+    assert market.world.rows("SELECT count(*) FROM channel_errand") == [(0,)]
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_an_operator_has_it_taken_all_the_same_and_the_loss_says_what_nobody_has(market: Market, *, won: bool) -> None:
+    """What is left of the charge is taken from whoever has it; the rest is a loss, which comes back when it is won."""
+    reference = paid(market)
+    market.fill(OTHER, 1_000)
+    market.refund(1, 10, 600)
+    market.pass_time(MINUTE)
+    before = books(market)
+    market.sandbox._books.execute(
+        "INSERT INTO chargeback VALUES ('dsp9', ?, 500, ?, 'charged_back', ?)", (reference, FEE, market.world.clock.wall_ms() + DAY)
+    ).fetchall()
+    say(market, next(one for one in market.sandbox.chargebacks() if one.chargeback == "dsp9"))
+    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    assert (alert.reason, alert.name, alert.fee, alert.our_amount) == (Mismatch.EXCEEDS_CAPTURED, "dsp9", cny(FEE), None)
+    bear = BearChargeback(alert_id=alert.id, reason="银行来函，以其为准")
+    assert refused(market, replace(bear, alert_id="alr_" + "0" * 26)) is PaymentRefusal.ALERT_NOT_FOUND
+    stands = market.world.send(bear, actor=OPERATORS[0])
+    kept = found(market, "dsp9")
+    assert (stands.chargeback_id, kept.borne, [share.amount for share in kept.shares]) == (kept.id, cny(100), [cny(400)])
+    assert books(market) == before | {"channel": -900, "losses": -100, "fees": -FEE, "charged": FEE}
+    assert (alerts(market), agree(market)) == ([], True)
+    assert refused(market, bear) is PaymentRefusal.NOTHING_TO_BEAR
+    file: ChargebackFile = market.world.ask(ChargebackOf(chargeback_id=kept.id))
+    at = market.world.clock.wall_ms()
+    assert file.beyond == ClosedBy(by=OPERATORS[0].person, reason="银行来函，以其为准", at=at)
+    assert market.world.ask(ChargebackOfShop(shop_id=SHOP, chargeback_id=kept.id)).beyond is None
+    assert "银行来函" not in repr(market.everything())
+    decide(market, "dsp9", won=won)
+    lost = {"channel": -900, "losses": -100, "owed": -12, "fees": -3, "charged": FEE}
+    assert (books(market), agree(market)) == (before if won else lost, True)
+
+
+def test_what_was_decided_before_an_operator_has_it_taken_is_heard_of_then(market: Market) -> None:
+    """The channel is asked at once."""
+    reference = paid(market)
+    market.fill(OTHER, 1_000)
+    market.refund(1, 10, 600)
+    market.pass_time(MINUTE)
+    market.sandbox._books.execute("INSERT INTO chargeback VALUES ('dsp9', ?, 500, 0, 'chargeback_lost', 1)", (reference,)).fetchall()
+    say(market, market.sandbox.chargebacks()[0])
+    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    market.world.send(BearChargeback(alert_id=alert.id, reason="x"), actor=OPERATORS[0])
+    market.pass_time(MINUTE)
+    assert (found(market, "dsp9").state, agree(market)) == (ChargebackState.LOST, True)
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_what_an_import_had_collected_too_much_is_taken_from_the_marketplace(market: Market, *, won: bool) -> None:
+    """No order has a part in it."""
+    paid(market)
+    market.world.send(BookDifference(payment_id=market.payment(1).id, channel="sandbox", amount=cny(50)))
+    reference = market.payment(1).charges[1].reference
+    market.sandbox.collect(reference, cny(50))
+    name = take(market, reference, fee=0)
+    assert (found(market, name).borne, found(market, name).shares, alerts(market), agree(market)) == (cny(50), (), [], True)
+    decide(market, name, won=won)
+    assert (market.balance(model.losses_account("CNY")), agree(market)) == (0 if won else -50, True)
+
+
+def test_only_what_a_bank_has_taken_of_a_charge_of_ours_can_be_borne(market: Market) -> None:
+    """Not what names no charge, nor what is known: its decision is taken otherwise."""
+    reference = paid(market)
+    name = take(market, reference, 400)
+    decide_otherwise(market, name, won=False, amount=300)
+    genuine = replace(market.sandbox.chargebacks()[0], chargeback="dsp9", event="9")
+    say(market, replace(genuine, reference="chg_ffff00"))
+    say(market, replace(genuine, merchant="somebody"))
+    say(market, replace(genuine, outcome="captured", chargeback="", amount=cny(7)))
+    open_now = market.world.ask(OpenAlertsOf()).alerts
+    assert len(open_now) == 4
+    for alert in open_now:
+        assert refused(market, BearChargeback(alert_id=alert.id, reason="x")) is PaymentRefusal.NOTHING_TO_BEAR
+
+
+def test_a_decision_about_another_charge_is_asked_for_no_more_and_ended_by_our_figures(market: Market) -> None:
+    """Or about another merchant or currency: nothing of it can be taken."""
+    reference, other = paid(market), paid(market, 2)
+    name = take(market, reference, 400)
+    market.sandbox._books.execute("UPDATE chargeback SET reference = ?", (other,)).fetchall()
+    decide(market, name, won=False)
+    assert (alerts(market), found(market, name).otherwise.wrong) == ([Mismatch.CHARGE_UNKNOWN], Mismatch.CHARGE_UNKNOWN)
+    market.sandbox._books.execute("UPDATE chargeback SET reference = 'chg_ffff00'").fetchall()
+    id = model.chargeback_id("sandbox", name)
+    said = replace(market.sandbox.chargebacks()[0], amount=cny(400))
+    for wrong, event in {
+        Mismatch.CHARGE_UNKNOWN: said,
+        Mismatch.MERCHANT_DIFFERS: replace(said, reference=reference, amount=cny(399), merchant="somebody"),
+    }.items():
+        say(market, replace(event, event=wrong))
+        assert found(market, name).otherwise.wrong is wrong
+    assert refused(market, AcceptDecision(chargeback_id=id, reason="x")) is PaymentRefusal.DECISION_FLAWED
+    market.pass_time(200 * DAY, step=10 * DAY)
+    assert market.world.rows("SELECT count(*) FROM channel_errand WHERE id LIKE 'ask%'") == [(0,)]
+    market.world.send(CloseChargeback(chargeback_id=id, won=True, reason="x"), actor=SELLER)
+    assert (found(market, name).state, market.escrow(10).contested) == (ChargebackState.WON, 0)
 
 
 def test_a_chargeback_says_what_it_is_and_nothing_else_says_that(market: Market) -> None:

@@ -13,6 +13,7 @@ from yunduan.domains.payments import charging_back, covering, drawing, model, of
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import ChargebackMoved, ChargebackOpened, ConcessionRefused, ContestedPart, EvidenceDue, EvidenceRefused
 from yunduan.domains.payments.model import (
+    Alert,
     Channels,
     Charge,
     Chargeback,
@@ -38,6 +39,7 @@ from yunduan.domains.payments.model.chargebacks import (
     REFERENCES_MAX,
     REMINDED_MS,
     By,
+    Closed,
     Delivery,
     Evidence,
     Otherwise,
@@ -261,7 +263,7 @@ def hear(tx: Tx, channel: str, told: Told) -> Mismatch | None:
     id = model.chargeback_id(channel, told.chargeback)
     known = tx.get(CHARGEBACKS, id)
     if known is None:
-        found = _opened(tx, channel, told, id)
+        found = _opened(tx, channel, told)
         if isinstance(found, Mismatch):
             return found
         known = found
@@ -278,12 +280,15 @@ def hear(tx: Tx, channel: str, told: Told) -> Mismatch | None:
 
 
 def figures(tx: Tx, channel: str, told: Told) -> dict[str, Any]:
-    """What an alert says of a chargeback that is known: the fee that it has now, and what we know of it."""
-    known = tx.get(CHARGEBACKS, model.chargeback_id(channel, told.chargeback)) if told.chargeback else None
-    if known is None:
+    """What an alert says of a chargeback: its name, and the fee that it has now; of one that is known, what we know of it."""
+    if not told.chargeback:
         return {}
     fee = Money(amount=max(told.fee, 0), currency=told.amount.currency)
-    return {"chargeback_id": known.id, "fee": fee, "our_amount": known.amount, "our_fee": known.fee}
+    said = {"name": told.chargeback[:NAME_CHARACTERS_MAX], "evidence_due": told.evidence_due, "fee": fee}
+    known = tx.get(CHARGEBACKS, model.chargeback_id(channel, told.chargeback))
+    if known is None:
+        return said
+    return said | {"chargeback_id": known.id, "our_amount": known.amount, "our_fee": known.fee}
 
 
 def decide(tx: Tx, chargeback: Chargeback, event: ChargebackEvent, who: By) -> ChargebackStands:
@@ -297,22 +302,20 @@ def _decided_otherwise(tx: Tx, channel: str, told: Told, known: Chargeback) -> M
     """It is not believed; a decision is kept beside what we know, so that operators can take it."""
     payment = tx.get(PAYMENTS, known.payment_id)
     charge = payment.charge(told.reference) if payment and known.reference == told.reference else None
-    if charge is None:
-        return Mismatch.CHARGE_UNKNOWN
-    if reason := flaw(tx, channel, told, charge):
-        return reason
+    most = max(known.amount, charge.amount) if charge is not None else known.amount  # one that is beyond its charge stays so
+    wrong = Mismatch.CHARGE_UNKNOWN if charge is None else flaw(tx, channel, told, replace(charge, amount=most))
     if told.outcome != Outcome.CHARGED_BACK and not known.is_decided:
-        fee = Money(amount=told.fee, currency=told.amount.currency)
-        said = Otherwise(won=told.outcome == Outcome.CHARGEBACK_WON, amount=told.amount, fee=fee, at=tx.now)
+        fee = Money(amount=max(told.fee, 0), currency=told.amount.currency)
+        said = Otherwise(won=told.outcome == Outcome.CHARGEBACK_WON, amount=told.amount, fee=fee, at=tx.now, wrong=wrong)
         tx.put(CHARGEBACKS, known.id, replace(known, otherwise=said))
-    return Mismatch.AMOUNT_DIFFERS
+    return wrong or Mismatch.AMOUNT_DIFFERS
 
 
-def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | Mismatch:
+def _opened(tx: Tx, channel: str, told: Told) -> Chargeback | Mismatch:
     """Take the money from whoever has it; it is as if nothing had been said when the books have no such money."""
     payment = tx.get(PAYMENTS, model.payment_of_reference(told.reference)) if told.reference else None
     charge = payment.charge(told.reference) if payment else None
-    if payment is None or charge is None or charge.reference.endswith(str(model.DIFFERENCE_NUMBER)):
+    if payment is None or charge is None:
         return Mismatch.CHARGE_UNKNOWN
     if reason := flaw(tx, channel, told, charge):
         return reason
@@ -320,24 +323,40 @@ def _opened(tx: Tx, channel: str, told: Told, id: ChargebackId) -> Chargeback | 
         return Mismatch.CONTRADICTS
     if told.amount.amount > left_there(tx, payment, charge):
         return Mismatch.EXCEEDS_CAPTURED
-    found = Chargeback(
-        id=id,
-        channel=channel,
-        name=told.chargeback,
+    fee = Money(amount=told.fee, currency=payment.currency)
+    found = _new(tx, told.chargeback, payment, charge, amount=told.amount, fee=fee, due=told.evidence_due)
+    return _open(tx, take(tx, found, payment, charge, told.amount))
+
+
+def borne(tx: Tx, alert: Alert, payment: Payment, charge: Charge, beyond: Closed) -> Chargeback:
+    """It is taken though more than is left of the charge: the marketplace bears what nobody has."""
+    found = _new(
+        tx, alert.name, payment, charge, amount=alert.amount, fee=alert.fee or zero(payment.currency), due=alert.evidence_due, beyond=beyond
+    )
+    return _open(tx, take(tx, found, payment, charge, alert.amount))
+
+
+def _new(
+    tx: Tx, name: str, payment: Payment, charge: Charge, *, amount: Money, fee: Money, due: int, beyond: Closed | None = None
+) -> Chargeback:
+    return Chargeback(
+        id=model.chargeback_id(charge.channel, name),
+        channel=charge.channel,
+        name=name,
         reference=charge.reference,
         payment_id=payment.id,
         payer=payment.payer,
-        amount=told.amount,
-        fee=Money(amount=told.fee, currency=payment.currency),
+        amount=amount,
+        fee=fee,
         state=ChargebackState.OPEN,
-        due=max(told.evidence_due, tx.now),
+        due=max(due, tx.now),
         opened_at=tx.now,
         of_wallet=zero(payment.currency),
         borne=zero(payment.currency),
         offset=zero(payment.currency),
         custody=charge.custody,
+        beyond=beyond,
     )
-    return _open(tx, take(tx, found, payment, charge, told.amount))
 
 
 def left_there(tx: Tx, payment: Payment, charge: Charge) -> int:

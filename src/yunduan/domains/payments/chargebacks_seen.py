@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import chargebacks, store
 from yunduan.domains.payments.model import Chargeback, ChargebackId, ChargebackState, PaymentRefusal
-from yunduan.domains.payments.model.chargebacks import Delivery, Otherwise
+from yunduan.domains.payments.model.chargebacks import Closed, Delivery, Otherwise
 from yunduan.domains.payments.store import CHARGEBACKS
 from yunduan.kernel.ids import LAST, OrderId, PersonId, ShopId
 from yunduan.kernel.messages import Query
@@ -65,7 +65,7 @@ class GivenEvidence(Struct, frozen=True, kw_only=True):
 
 
 class ClosedBy(Struct, frozen=True, kw_only=True):
-    """Which operator has ended a chargeback, and why; no words when they have been forgotten."""
+    """Which operator has ended a chargeback, or had it taken, and why; no words when they have been forgotten."""
 
     by: PersonId
     reason: str
@@ -75,7 +75,8 @@ class ClosedBy(Struct, frozen=True, kw_only=True):
 class ChargebackFile(Struct, frozen=True, kw_only=True):
     """A chargeback with the evidence.
 
-    Only operators see `borne`, what of it the marketplace bears; `otherwise`, what its bank has decided with other figures; and `closed`.
+    Only operators see `borne`, what of it the marketplace bears; `otherwise`, what its bank has decided with other figures; `closed`; and
+    `beyond`, who has had it taken though there was not so much left of the charge.
 
     `conceded` is whether the channel has taken it that it is not contested; nothing when nobody has said so.
     """
@@ -86,6 +87,7 @@ class ChargebackFile(Struct, frozen=True, kw_only=True):
     conceded: Delivery | None
     otherwise: Otherwise | None
     closed: ClosedBy | None
+    beyond: ClosedBy | None
 
 
 class ChargebacksOfShop(Query[Chargebacks]):
@@ -198,10 +200,10 @@ def _file(at: Asking, chargeback: Chargeback, owner: str) -> ChargebackFile:
         borne=borne,
         conceded=chargebacks.conceded(at, chargeback),
         otherwise=None if owner else chargeback.otherwise,
-        closed=None if owner else _closed_by(vault, chargeback),
+        closed=None if owner else _closed_by(vault, chargeback.closed),
+        beyond=None if owner else _closed_by(vault, chargeback.beyond),
     )
 
 
-def _closed_by(vault: Vault, chargeback: Chargeback) -> ClosedBy | None:
-    closed = chargeback.closed
+def _closed_by(vault: Vault, closed: Closed | None) -> ClosedBy | None:
     return ClosedBy(by=closed.by, reason=vault.unseal(closed.by, closed.reason) or "", at=closed.at) if closed is not None else None

@@ -25,7 +25,10 @@ PUT_RIGHT = 1
 """The number of the postings by which figures are put right: it happens once, for it ends the chargeback."""
 
 
-class AcceptDecision(Command[ChargebackStands], refuses={*_REFUSALS, PaymentRefusal.EXCEEDS_CAPTURED, PaymentRefusal.AMOUNT_OUT_OF_RANGE}):
+class AcceptDecision(
+    Command[ChargebackStands],
+    refuses={*_REFUSALS, PaymentRefusal.DECISION_FLAWED, PaymentRefusal.EXCEEDS_CAPTURED, PaymentRefusal.AMOUNT_OUT_OF_RANGE},
+):
     """Take what the bank has decided with the figures that it names: what was taken and charged is put right, and the chargeback ends."""
 
     chargeback_id: ChargebackId
@@ -44,6 +47,8 @@ class CloseChargeback(Command[ChargebackStands], refuses=_REFUSALS):
 def accept_decision(tx: Tx, ask: AcceptDecision) -> ChargebackStands:
     """The channel's books and ours are the same afterwards."""
     chargeback, said = _decided_otherwise(tx, ask.chargeback_id)
+    if said.wrong is not None:
+        raise Refused(PaymentRefusal.DECISION_FLAWED, said.wrong)
     chargeback = _with_amount(tx, _with_fee(tx, chargeback, said.fee), said.amount)
     return _closed(tx, chargeback, ask.reason, won=said.won)
 

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.queries import AccountOf
 from yunduan.domains.payments import (
+    alerting,
     chargebacks,
     covering,
     ending,
     errands,
+    hearing_again,
     holding,
     late,
     limits,
@@ -27,7 +29,6 @@ from yunduan.domains.payments import (
     store,
     taking_back,
 )
-from yunduan.domains.payments.alerting import alert
 from yunduan.domains.payments.ending import PassDue
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import (
@@ -411,8 +412,10 @@ def _hear(tx: Tx, channel: str, told: Told) -> NotificationTaken:
         reason = chargebacks.hear(tx, channel, told)
     else:
         reason = _hear_of_return(tx, channel, told) if told.request else _hear_of_charge(tx, channel, told)
-    if reason is not None:
-        alert(tx, channel, told, reason)
+    if reason is None and told.chargeback:
+        alerting.settle(tx, channel, told, Mismatch.EXCEEDS_CAPTURED)
+    elif reason is not None and not (reason is Mismatch.EXCEEDS_CAPTURED and hearing_again.may_fit_yet(tx, channel, told)):
+        alerting.alert(tx, channel, told, reason)
     return NotificationTaken(event=told.event, believed=reason is None)
 
 
@@ -551,8 +554,8 @@ def report_outgoing(tx: Tx, ask: ReportOutgoing) -> None:
         _try_again(tx, outgoing, outgoing.state)
     elif outgoing.kind in (OutgoingKind.QUERY, OutgoingKind.CHARGEBACK):
         tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.DONE))
-        if ask.saying is not None and ask.saying.outcome in _SAID:
-            _hear(tx, outgoing.channel, ask.saying)
+        if ask.saying is not None:
+            _answered(tx, outgoing, ask.saying)
     elif outgoing.kind in (OutgoingKind.CONTEST, OutgoingKind.CONCEDE):
         chargebacks.heard(tx, outgoing, is_taken=ask.asked == "accepted")
     elif outgoing.kind is OutgoingKind.VERIFY:
@@ -564,6 +567,16 @@ def report_outgoing(tx: Tx, ask: ReportOutgoing) -> None:
         tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.ASKED, tries=outgoing.tries + 1, next_at=next_at))
     else:
         _ENDS[outgoing.kind, OutgoingState.REFUSED](tx, outgoing)
+
+
+def _answered(tx: Tx, outgoing: Outgoing, saying: Saying) -> None:
+    """What the channel says, it says; or it knows nothing of a chargeback that it had told, and which did not fit then."""
+    if saying.outcome in _SAID:
+        _hear(tx, outgoing.channel, saying)
+    if saying.outcome in _SAID or not outgoing.origin:
+        return
+    said = replace(saying, reference=outgoing.origin, chargeback=outgoing.reference, amount=outgoing.amount)
+    alerting.alert(tx, outgoing.channel, said, Mismatch.EXCEEDS_CAPTURED)
 
 
 def _try_again(tx: Tx, outgoing: Outgoing, state: OutgoingState) -> None:

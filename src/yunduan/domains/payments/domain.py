@@ -1,6 +1,7 @@
 """What payments shows to the composition root."""
 
 from yunduan.domains.payments import (
+    bearing,
     chargebacks,
     chargebacks_seen,
     closing,
@@ -89,6 +90,7 @@ DOMAIN = Domain(
         chargebacks.concede_chargeback,
         closing.accept_decision,
         closing.close_chargeback,
+        bearing.bear_chargeback,
         chargebacks.watch_chargeback,
         splits.ask_split_again,
         covering.cover_again,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from yunduan.domains.payments.bearing import BearChargeback
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
 from yunduan.domains.payments.closing import AcceptDecision, CloseChargeback
@@ -269,6 +270,15 @@ ROUTES = (
         "operate",
         _RISK,
         summary="Somebody has dealt with a notification that did not match",
+    ),
+    Route(
+        "POST",
+        "/operator/payment-alerts/{alert_id}/chargeback",
+        BearChargeback,
+        "operate",
+        _BOOKS,
+        client=("reason",),
+        summary="Take a chargeback of more than is left of its charge: what nobody has is the marketplace's loss",
     ),
     Route(
         "GET",

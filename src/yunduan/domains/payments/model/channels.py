@@ -306,10 +306,13 @@ class Alert(Struct, frozen=True, kw_only=True):
     amount: Money
     at: int
     resolved_at: int = 0
-    chargeback_id: str = ""
-    """Of a chargeback that is known by the name that it has there:"""
+    name: str = ""
+    """How the channel calls the chargeback that it is about;"""
+    evidence_due: int = 0
     fee: Money | None = None
-    """What the channel says now that it charges for it, beside `amount`, which it says was taken;"""
+    """What it says now that it charges for that, beside `amount`, which it says was taken."""
+    chargeback_id: str = ""
+    """Of one that is known by this name:"""
     our_amount: Money | None = None
     our_fee: Money | None = None
-    """and what we know of both."""
+    """What we know of both."""

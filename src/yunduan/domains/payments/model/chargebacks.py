@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.identity.model import LINE
+from yunduan.domains.payments.model.channels import Mismatch
 from yunduan.domains.payments.model.custody import Custody
 from yunduan.domains.payments.model.escrows import Escrow, EscrowState
 from yunduan.domains.payments.model.refunds import Drawn
@@ -123,10 +124,12 @@ class Otherwise(Struct, frozen=True, kw_only=True):
     amount: Money
     fee: Money
     at: int
+    wrong: Mismatch | None = None
+    """What else of it does not fit, so that it cannot be taken: another charge, merchant or currency."""
 
 
 class Closed(Struct, frozen=True, kw_only=True):
-    """Who has ended a chargeback that its bank decided otherwise, and why, sealed under their key."""
+    """Which operator has ended a chargeback that its bank decided otherwise, or had it taken, and why, sealed under their key."""
 
     by: PersonId
     reason: bytes
@@ -169,6 +172,8 @@ class Chargeback(Struct, frozen=True, kw_only=True):
     """How often the channel was told that it is not contested: again when it would not take that."""
     otherwise: Otherwise | None = None
     closed: Closed | None = None
+    beyond: Closed | None = None
+    """Who has had it taken though more was taken than was left of the charge."""
 
     @property
     def is_decided(self) -> bool:

@@ -55,5 +55,13 @@ class PaymentRefusal(RefusalCode):
     CHARGEBACK_NOT_FOUND = "chargeback_not_found", "There is no such chargeback, or it is about somebody else's order."
     CHARGEBACK_OTHER_STATE = "chargeback_in_other_state", "The chargeback is in no state for this step; `figures` say in which."
     FIGURES_AGREE = "figures_agree", "The bank has decided nothing about this chargeback that differs from what it had told before."
+    DECISION_FLAWED = (
+        "decision_flawed",
+        "The bank's decision names another charge, merchant or currency: the chargeback can be ended by our figures alone.",
+    )
+    NOTHING_TO_BEAR = (
+        "nothing_to_bear",
+        "The alert is of no chargeback of more than is left of a charge of ours, or it has been taken by now.",
+    )
     EVIDENCE_LATE = "evidence_late", "Evidence about this chargeback was due earlier."
     EVIDENCE_FULL = "evidence_full", "A shop has given as much evidence about a chargeback as it may."
