@@ -472,6 +472,7 @@ def _payment_settings(settings: Settings) -> PaymentSettings:
         in_a_day_basic=wallet.in_a_day_basic,
         in_a_day_verified=wallet.in_a_day_verified,
         out_a_day=wallet.out_a_day,
+        hold_assumed_ms=settings.payment.hold_assumed_days * 86_400_000,
         hold_warned_ms=settings.payment.hold_warned_days * 86_400_000,
         time_zone=settings.market.time_zone,
     )

@@ -310,6 +310,17 @@ class PaymentSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = ()
 
+    hold_assumed_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description="How long a provider is taken to keep money that does not say until when it does, from when it has collected it:"
+            " the longest time of its contract. With 0 nobody is warned, and no order comes to its end by that.",
+            extra=_unit("days"),
+        ),
+    ] = 180
+
     hold_warned_days: Annotated[
         int,
         Meta(

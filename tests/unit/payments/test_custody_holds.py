@@ -1,12 +1,17 @@
 """How long a provider keeps money: it is said beforehand, and the order comes to its end in time."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from support.payments import DAY, MINUTE, Market, by_channel, order, part
+from support.payments import BUYER, DAY, MINUTE, Market, by_channel, order, part
 from yunduan.domains.payments.holding import WatchHold
+from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.domains.payments.queries import KeptOf
-from yunduan.kernel.actors import ANONYMOUS
+from yunduan.domains.payments.taking import TakeUnclaimed, UnclaimedOf
+from yunduan.domains.payments.unclaimed import Into
+from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.refusals import BrokenError
 
 WARNED = 173 * DAY
@@ -120,6 +125,60 @@ def test_whether_a_provider_keeps_money_of_an_order_can_be_asked(market: Market)
     assert kept.is_split
     market.pass_time(MINUTE)
     assert market.world.ask(KeptOf(order_id=order(1))) is None
+
+
+def kept_told(market: Market) -> list[tuple[int, bool]]:
+    """What was told of money outside orders: how much, and whether its payer is asked."""
+    rows = market.world.rows("SELECT body FROM fact WHERE kind = 'KeptEnding' ORDER BY seq")
+    return [(fact["amount"]["amount"], fact["asks"]) for (body,) in rows for fact in [msgspec.json.decode(body)]]
+
+
+@pytest.mark.parametrize("taken_on", [-1, 0, 6, 9])
+def test_what_waits_for_its_payer_there_is_told_of_as_well_and_they_are_asked_twice(market: Market, taken_on: int) -> None:
+    """Some days before, and a day before; operators hear of it each day, until it has left, and of what is on its way there too."""
+    market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, refuses_refunds=1_000)
+    paid(market)
+    market.refund(1, of=1, amount=1_000)
+    market.pass_time(MINUTE)
+    market.name_payee(BUYER)
+    assert kept_told(market) == []
+    told = [(1_000, True), (1_000, True), (1_000, False), (1_000, False), (1_000, False)]
+    if taken_on >= 0:
+        market.world.pass_time(WARNED - MINUTE + taken_on * DAY)
+    market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, refuses_refunds=0)
+    (waits,) = market.world.ask(UnclaimedOf(), actor=Actor(person=BUYER)).items
+    market.world.send(TakeUnclaimed(unclaimed_id=waits.unclaimed_id, into=Into.ACCOUNT), actor=Actor(person=BUYER))
+    market.pass_time(5 * MINUTE)
+    market.world.pass_time(200 * DAY)
+    assert kept_told(market) == told[: {-1: 0, 0: 1, 6: 2, 9: 5}[taken_on]]
+    assert warned(market) == 0
+
+
+def test_what_a_provider_does_not_hand_over_for_a_bank_is_told_of_when_it_will_not_keep_it_longer(market: Market) -> None:
+    """It is asked for each day, and told of each day from then on."""
+    paid(market)
+    name = market.custodian.charge_back(market.payment(1).charges[0].reference, 400)
+    market.tell()
+    market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, refuses_splits=1_000)
+    market.custodian.decide_chargeback(name, won=False)
+    market.pass_time(WARNED - DAY, step=DAY // 2)
+    assert kept_told(market) == []
+    market.pass_time(4 * DAY, step=DAY // 2)
+    assert kept_told(market) == [(400, False)] * 2  # each try takes a little longer than a day: it is asked about first
+
+
+@pytest.mark.parametrize(("assumed", "days"), [(30, 23), (0, 0)])
+def test_a_provider_that_does_not_say_how_long_is_taken_to_keep_it_as_long_as_is_assumed(tmp_path: Path, assumed: int, days: int) -> None:
+    """From when it has collected; nobody is warned where nothing is assumed. What another channel collects is not kept at all."""
+    with Market(tmp_path, settings=PaymentSettings(hold_assumed_ms=assumed * DAY)) as market:
+        market.custodian._with_end = lambda event: event
+        paid(market)
+        market.decide(market.pay(2, [part(2, 500)], [by_channel(500)]))
+        market.tell()
+        at = market.payment(1).charges[0].captured_at
+        assert [market.escrow(number).held_until for number in (1, 2)] == [at + assumed * DAY if assumed else 0, 0]
+        market.world.pass_time(days * DAY + 1)
+        assert warned(market) == int(bool(days))
 
 
 def test_nobody_but_the_alarm_passes_time(market: Market) -> None:

@@ -274,6 +274,14 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         payments.HoldEnding, _ORDER | about("amount", "until"), (Tell(APPROVERS, Kind.HOLD_ENDING), Tell(EARNERS, Kind.SALE_HOLD_ENDING))
     ),
+    Cause(
+        payments.KeptEnding,
+        about("order_id", "amount", "until"),
+        (
+            Tell(WAITER, Kind.UNCLAIMED_ENDING, Only("twice, while they have not said where it goes", lambda it: it.asks)),
+            Tell(APPROVERS, Kind.KEPT_ENDING),
+        ),
+    ),
     Cause(payments.SplitKept, _ORDER | about("refund_id", "amount"), (Tell(EARNERS, Kind.SALE_SPLIT_KEPT),)),
     Cause(payments.SettledRefunded, _ORDER | about("refund_id", "amount"), (Tell(EARNERS, Kind.SALE_DRAWN_BACK),)),
     Cause(

@@ -58,6 +58,7 @@ class NoticeKind(StrEnum):
     REFUND_ARRIVED = "refund_arrived"
     REFUND_DIVERTED = "refund_diverted"
     MONEY_UNCLAIMED = "money_unclaimed"
+    UNCLAIMED_ENDING = "unclaimed_ending"
     POSTAGE_PAID = "postage_paid"
     REVIEW_ANSWERED = "review_answered"
     REVIEW_HIDDEN = "review_hidden"
@@ -137,6 +138,7 @@ class NoticeKind(StrEnum):
     UNCLAIMED_LATE = "unclaimed_late"
     SPLIT_REFUSED = "split_refused"
     HOLD_ENDING = "hold_ending"
+    KEPT_ENDING = "kept_ending"
     CHARGEBACK_OPENED = "chargeback_opened"
     EVIDENCE_DUE = "evidence_due"
     EVIDENCE_REFUSED = "evidence_refused"
@@ -184,6 +186,7 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.ORDER_CHARGED_BACK,
         NoticeKind.ORDER_LOST,
         NoticeKind.MONEY_UNCLAIMED,
+        NoticeKind.UNCLAIMED_ENDING,
         NoticeKind.PAYMENT_RETURNED,
         NoticeKind.BACK_IN_STOCK,
         NoticeKind.ORDER_PAID_LATE,

@@ -196,6 +196,13 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
                 "{amount} could not go back the way it was paid. Choose your wallet or your account; it is kept for you.",
             ),
         },
+        _KIND.UNCLAIMED_ENDING: {
+            _ZH: Words("退款存管期限将至", "您有 {amount} 的退款由支付机构存管至{until}，请在此之前选择退到您的收款账户。"),
+            _EN: Words(
+                "Your money is kept until {until}",
+                "The payment provider keeps {amount} of yours until {until} only. Please have it paid to your account before.",
+            ),
+        },
         _KIND.REVIEW_ANSWERED: {
             _ZH: Words("商家回复了您的评价", "{shop}回复了您对“{goods}”的评价。"),
             _EN: Words("Your review has an answer", "{shop} has answered your review of {goods}."),
@@ -619,6 +626,14 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             _EN: Words(
                 "A hold ends soon",
                 "{shop}: the provider keeps {amount} of order {order} until {until}. Please see that it is settled or goes back by then.",
+            ),
+        },
+        _KIND.KEPT_ENDING: {
+            _ZH: Words("存管期限将至", "一笔 {amount} 的待领退款或拒付补偿款由支付机构存管至{until}，请在此之前处理。"),
+            _EN: Words(
+                "A hold ends soon",
+                "The provider keeps {amount} until {until}, outside any order: a refund that waits for its payer, or what makes up for a "
+                "lost chargeback. Please see that it leaves by then.",
             ),
         },
         _KIND.UNCLAIMED_LATE: {

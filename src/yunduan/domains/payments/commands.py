@@ -426,7 +426,7 @@ def _see_captured(tx: Tx, channel: str, told: Told) -> None:
     if payment is None or charge is None or charge.state not in (ChargeState.PENDING, ChargeState.ENDED):
         return
     if chargebacks.flaw(tx, channel, told, charge) is None:
-        _captured(tx, payment, replace(charge, held_until=told.held_until, captured_at=charge.captured_at or tx.now))
+        _captured(tx, payment, holding.heard(tx, charge, told.held_until))
 
 
 def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
@@ -443,7 +443,7 @@ def _hear_of_charge(tx: Tx, channel: str, told: Told) -> Mismatch | None:
     if reason is not None or payment is None or charge is None:
         return reason
     if told.outcome == Outcome.CAPTURED:
-        _captured(tx, payment, replace(charge, held_until=told.held_until, captured_at=charge.captured_at or tx.now))
+        _captured(tx, payment, holding.heard(tx, charge, told.held_until))
         return None
     if told.outcome == Outcome.PROCESSING:
         if charge.state is ChargeState.PENDING and not charge.in_flight:

@@ -3,8 +3,9 @@
 from msgspec.structs import replace
 
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
-from yunduan.domains.payments import splitting
+from yunduan.domains.payments import holding, splitting
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
+from yunduan.domains.payments.facts import KeptEnding
 from yunduan.domains.payments.model import Chargeback, Custody, Outcome
 from yunduan.domains.payments.store import CHARGEBACKS, OUTGOING
 from yunduan.kernel.messages import Command
@@ -58,8 +59,11 @@ def done(tx: Tx, outgoing: Outgoing) -> None:
 
 
 def refused(tx: Tx, outgoing: Outgoing) -> None:
-    """It stays in the hold, and is asked for again: it is nobody else's."""
+    """It stays in the hold, and is asked for again: it is nobody else's. Operators are told when it will not be kept much longer."""
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
+    chargeback, until = tx.get(CHARGEBACKS, outgoing.cause), holding.until_of(tx, outgoing.reference)
+    if chargeback is not None and holding.is_near(tx, until):
+        tx.tell(KeptEnding(payer=chargeback.payer, order_id=None, channel=outgoing.channel, amount=outgoing.amount, until=until))
     tx.at(tx.now + AGAIN_MS, CoverAgain(chargeback_id=outgoing.cause, amount=outgoing.amount))
 
 

@@ -92,6 +92,20 @@ class HoldEnding(Fact):
     until: int
 
 
+class KeptEnding(Fact):
+    """A provider keeps money outside any order until `until` (milliseconds since 1970), which is near; told again while it stays.
+
+    It waits for its payer, who is asked where it goes when `asks` says so; or it is what a bank has taken from us for it.
+    """
+
+    payer: PersonId
+    order_id: OrderId | None
+    channel: str
+    amount: Money
+    until: int
+    asks: bool = False
+
+
 class SplitKept(Fact):
     """A provider could not take `amount` of what it had split back from a shop for a refund: `drawn` is who pays that now."""
 

@@ -1,11 +1,14 @@
 """A provider keeps money for so long and no longer: operators and the shop are warned before, and the order comes to its end in time."""
 
+from msgspec.structs import replace
+
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.payments import model, recourse, store
-from yunduan.domains.payments.facts import HoldEnding
-from yunduan.domains.payments.model import ChargebackShare, Escrow, EscrowState, HoldListener, SplitState
+from yunduan.domains.payments.facts import HoldEnding, KeptEnding
+from yunduan.domains.payments.model import Charge, ChargebackShare, Custody, Escrow, EscrowState, HoldListener, SplitState
 from yunduan.domains.payments.payees import PaymentSettings
-from yunduan.domains.payments.store import ESCROWS
+from yunduan.domains.payments.store import ESCROWS, PAYMENTS, UNCLAIMED
+from yunduan.domains.payments.unclaimed import Unclaimed, UnclaimedState
 from yunduan.kernel.ids import OrderId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money, zero
@@ -22,6 +25,61 @@ class WatchHold(Command[None], refuses=POSTING_REFUSALS):
     """Warn of money that a provider will not keep much longer, and have its order come to its end. An alarm; harmless when it has gone."""
 
     order_id: OrderId
+
+
+class WatchKept(Command[None]):
+    """Warn of money that waits for its payer and that a provider will not keep much longer. An alarm; harmless when it has left.
+
+    `told` counts how often it was.
+    """
+
+    unclaimed_id: str
+    told: int = 0
+
+
+ASKED_TIMES = 2
+"""How often its payer is asked; operators hear of it each day."""
+
+
+def heard(tx: Tx, charge: Charge, held_until: int) -> Charge:
+    """A charge that was collected, kept as long as its provider says, or as is assumed of one that does not say so."""
+    at, assumed_ms = charge.captured_at or tx.now, tx.port(PaymentSettings).hold_assumed_ms
+    if charge.custody is Custody.PROVIDER and not held_until and assumed_ms:
+        held_until = at + assumed_ms
+    return replace(charge, held_until=held_until, captured_at=at)
+
+
+def until_of(tx: Tx, reference: str) -> int:
+    """Until when a provider keeps what is there of a charge; 0 when nobody knows."""
+    payment = tx.get(PAYMENTS, model.payment_of_reference(reference))
+    charge = payment.charge(reference) if payment else None
+    return charge.held_until if charge else 0
+
+
+def is_near(tx: Tx, until: int) -> bool:
+    """Whether it is told of by now."""
+    return bool(until) and tx.now >= until - tx.port(PaymentSettings).hold_warned_ms
+
+
+def watch_unclaimed(tx: Tx, found: Unclaimed) -> None:
+    """Have it looked at, when a provider keeps it, some days before that ends."""
+    until = until_of(tx, found.reference) if found.custody is Custody.PROVIDER else 0
+    if until:
+        tx.at(max(until - tx.port(PaymentSettings).hold_warned_ms, tx.now + 1), WatchKept(unclaimed_id=found.id))
+
+
+@handles(WatchKept)
+def watch_kept(tx: Tx, ask: WatchKept) -> None:
+    """Its payer is asked when it is near and a day before; operators, who may know more of them, as long as it is there."""
+    invariant(tx.actor.is_system, "time passes by an alarm alone")
+    found = tx.get(UNCLAIMED, ask.unclaimed_id)
+    if found is None or found.has_ended:
+        return
+    until = until_of(tx, found.reference)
+    asks = found.state is UnclaimedState.WAITING and ask.told < ASKED_TIMES
+    tx.tell(KeptEnding(payer=found.payer, order_id=found.order_id, channel=found.channel, amount=found.amount, until=until, asks=asks))
+    last = until - MARGIN_MS
+    tx.at(last if tx.now < last else tx.now + DAY_MS, replace(ask, told=ask.told + 1))
 
 
 def watch(tx: Tx, escrow: Escrow) -> None:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from yunduan.domains.payments import model, postings, unclaimed
+from yunduan.domains.payments import holding, model, postings, unclaimed
 from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.facts import MoneyUnclaimed
 from yunduan.domains.payments.model import ChargeState, PieceState
@@ -36,6 +36,7 @@ def owe(tx: Tx, outgoing: Outgoing, amount: Money) -> None:
     conclude_return(tx, outgoing, PieceState.UNCLAIMED, ChargeState.UNCLAIMED, from_bank=from_bank)
     _tell(tx, found)
     _remind(tx, found)
+    holding.watch_unclaimed(tx, found)
 
 
 def _remind(tx: Tx, found: Unclaimed) -> None:

@@ -34,6 +34,8 @@ class PaymentSettings(Struct, frozen=True, kw_only=True):
     in_a_day_verified: int = 1_000_000_000
     out_a_day: int = 1_000_000_000
     """How much may be withdrawn from a wallet in a business day; only to a confirmed account, so there is one level."""
+    hold_assumed_ms: int = 180 * 86_400_000
+    """How long a provider is taken to keep money when it does not say so; 0 for any time."""
     hold_warned_ms: int = 7 * 86_400_000
     """How long before a provider keeps money no longer operators and the shop are warned."""
     time_zone: str = "Asia/Shanghai"
