@@ -4,7 +4,8 @@ from support.stores import Place
 from yunduan.cloud import DOMAINS
 from yunduan.runtime.migrations import migrate, migrations
 
-_ORDER = "INSERT INTO orders (seq, id, buyer, shop_id, state, total, currency, placed_at, progress, terms) VALUES (?, ?, ?, ?, ?, 1, 'CNY', 1, ?, ?)"
+_COLUMNS = "seq, id, buyer, shop_id, state, total, currency, placed_at, progress, terms"
+_ORDER = f"INSERT INTO orders ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 1, 'CNY', 1, ?, ?)"
 _FILE = "INSERT INTO order_of_shop (shop_id, state, order_id) VALUES (?, ?, ?)"
 
 

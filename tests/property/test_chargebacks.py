@@ -132,7 +132,8 @@ class Contested(Story):
         self.bank.decide_chargeback(name, won=True)
         self.market.tell()
         self._charge_back(900, fee=7)
-        assert self.market.balance(model.losses_account("CNY")) == 0  # the payer has it in the wallet no more
+        waits = self.market.balance(unclaimed_account(BUYER, "CNY"))
+        assert -self.market.balance(model.losses_account("CNY")) == waits  # of what is in the wallet nothing is lost
 
     def takes_too_much(self) -> None:
         """More than there is of a charge, which no rule covers: an operator has it taken."""

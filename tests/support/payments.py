@@ -386,7 +386,7 @@ class Market:
         """Every row that payments and the ledger have, to show that nothing has changed."""
         of_payments = "payment escrow payment_refund channel_errand payment_alert payment_purse payment_payee payment_payout payment_day"
         of_payments += " payment_plan payment_chargeback payment_chargeback_of payment_evidence"
-        of_payments += " payment_unclaimed payment_split payment_statement"
+        of_payments += " payment_unclaimed payment_split payment_statement payment_booking"
         tables = (*of_payments.split(), "account", "transfer")
         rows: list[tuple[Any, ...]] = []
         for table in tables:

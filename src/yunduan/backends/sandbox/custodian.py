@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS split (
     of_marketplace INTEGER NOT NULL, state TEXT NOT NULL, verdict TEXT NOT NULL, decided_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS split_of_charge ON split (reference);
 CREATE TABLE IF NOT EXISTS bank (name TEXT PRIMARY KEY, at INTEGER NOT NULL, returned_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS own_move (
+    name TEXT PRIMARY KEY, what TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS split_open ON split (decided_at) WHERE state = 'waiting';
 """
 
@@ -144,6 +146,16 @@ class Custodian(Sandbox):
             self._books.execute("UPDATE bank SET returned_at = ? WHERE name = ?", (self._now(), name))
         return changed
 
+    def move_own(self, name: str, amount: Money, *, is_paid_in: bool) -> None:
+        """The marketplace pays money of its own in, or has it paid to its bank account; once for a name."""
+        row = (name, "paid_in" if is_paid_in else "taken_out", amount.amount, amount.currency, self._now())
+        self._books.execute("INSERT INTO own_move VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+
+    def split_by_itself(self, name: str, reference: str, shop: str, *, to_shop: int, to_marketplace: int) -> None:
+        """Divide what it keeps of a charge without being asked."""
+        row = (name, reference, "", shop, to_shop, to_marketplace, Said.SPLIT, Said.SPLIT, self._now())
+        self._books.execute("INSERT INTO split VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
     async def statement_of(self, since: int, until: int) -> Statement | None:
         """What moved from `since` to before `until`, and where all money was then."""
         if self._happens(self.misbehaviour.unreachable):
@@ -163,7 +175,13 @@ class Custodian(Sandbox):
         return Kept(
             held=sums["collected"] - sums["refunded"] - sums["split"] + sums["returned"],
             given=given,
-            own=sums["split"] - sums["returned"] - given - sums["charged_back"] + sums["bank_returned"],
+            own=sums["split"]
+            - sums["returned"]
+            - given
+            - sums["charged_back"]
+            + sums["bank_returned"]
+            + sums["paid_in"]
+            - sums["taken_out"],
         )
 
     def book(self, currency: str, *, since: int = 0, until: int = 2**62) -> list[KeptLine]:
@@ -179,7 +197,8 @@ class Custodian(Sandbox):
             " SELECT 'charged_back', d.reference, d.amount, d.name, '', 0, b.at FROM chargeback d JOIN charge c"
             " ON c.reference = d.reference JOIN bank b ON b.name = d.name WHERE c.currency = ?1 UNION ALL"
             " SELECT 'bank_returned', d.reference, d.amount, d.name, '', 0, b.returned_at FROM chargeback d JOIN charge c"
-            " ON c.reference = d.reference JOIN bank b ON b.name = d.name WHERE c.currency = ?1 AND b.returned_at > 0 ORDER BY 7, 1, 4, 2",
+            " ON c.reference = d.reference JOIN bank b ON b.name = d.name WHERE c.currency = ?1 AND b.returned_at > 0 UNION ALL"
+            " SELECT what, '', amount, name, '', 0, at FROM own_move WHERE currency = ?1 ORDER BY 7, 1, 4, 2",
             currency,
         )
         return [
@@ -227,4 +246,4 @@ class Custodian(Sandbox):
         return replace(event, held_until=captured[0] + self.hold_ms) if captured else event
 
 
-_WHATS = ("collected", "refunded", "split", "returned", "charged_back", "bank_returned")
+_WHATS = ("collected", "refunded", "split", "returned", "charged_back", "bank_returned", "paid_in", "taken_out")

@@ -33,7 +33,7 @@ def _ask_back(tx: Tx, before: Escrow, after: Escrow, refunded: Refund, piece: Re
         cause=refunded.id,
         next_at=tx.now,
         custody=Custody.PROVIDER,
-        origin=split.request,
+        origin=split.booked_as or split.request,
         of_shop=(piece.amount - earned).amount,
     )
     tx.add(OUTGOING, errand.id, errand)

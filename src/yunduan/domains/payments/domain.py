@@ -2,6 +2,7 @@
 
 from yunduan.domains.payments import (
     bearing,
+    booking,
     chargebacks,
     chargebacks_seen,
     closing,
@@ -94,6 +95,8 @@ DOMAIN = Domain(
         bearing.bear_chargeback,
         chargebacks.watch_chargeback,
         splits.ask_split_again,
+        booking.book_own_money,
+        booking.book_split,
         covering.cover_again,
         holding.watch_hold,
         holding.watch_kept,
@@ -127,6 +130,7 @@ DOMAIN = Domain(
         queries.reconciliation_of,
         mirroring.mirror_of,
         splits_seen.refused_splits,
+        booking.bookings_of,
         recourse.split_underway,
         statements.statements_of,
         payouts_seen.withdrawals,

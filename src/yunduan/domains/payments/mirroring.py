@@ -10,7 +10,8 @@ from yunduan.domains.ledger.queries import AccountOf
 from yunduan.domains.payments import model
 from yunduan.domains.payments.errands import OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import Channels, ChargebackState, ChargeState, PaymentRefusal
-from yunduan.domains.payments.store import CHARGEBACKS, OUTGOING, PAYMENTS
+from yunduan.domains.payments.model.bookings import BookingKind, booking_id
+from yunduan.domains.payments.store import BOOKINGS, CHARGEBACKS, OUTGOING, PAYMENTS
 from yunduan.kernel.ids import AccountId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency, Money
@@ -29,6 +30,9 @@ class KeptMove(StrEnum):
     CHARGED_BACK = "charged_back"
     BANK_RETURNED = "bank_returned"
     """A payer's bank has returned what it had taken back."""
+    PAID_IN = "paid_in"
+    """Our own money has come there."""
+    TAKEN_OUT = "taken_out"
     UNKNOWN = "unknown"
     """Something that we have no word for: our books do not have it, whatever it is."""
 
@@ -166,7 +170,17 @@ def _refunded(at: Asking, channel: str, line: KeptLine) -> Ours:
 
 
 def _split(at: Asking, channel: str, line: KeptLine) -> Ours:
-    return _done(at, channel, line, OutgoingKind.SPLIT, OutgoingKind.COVER)
+    booked = at.get(BOOKINGS, booking_id(channel, line.request))
+    if booked is None or booked.state is not BookingKind.SPLIT:
+        return _done(at, channel, line, OutgoingKind.SPLIT, OutgoingKind.COVER)
+    is_same = (booked.reference, booked.of_shop) == (line.reference, line.of_shop)
+    return Ours(booked.amount.amount, booked.at) if is_same else NOTHING
+
+
+def _own_moved(at: Asking, channel: str, line: KeptLine) -> Ours:
+    booked = at.get(BOOKINGS, booking_id(channel, line.request))
+    is_same = booked is not None and booked.state.value == line.what.value and booked.amount.currency == line.amount.currency
+    return Ours(booked.amount.amount, booked.at) if booked is not None and is_same else NOTHING
 
 
 def _returned(at: Asking, channel: str, line: KeptLine) -> Ours:
@@ -198,5 +212,7 @@ _OURS: Mapping[KeptMove, Callable[[Asking, str, KeptLine], Ours]] = {
     KeptMove.RETURNED: _returned,
     KeptMove.CHARGED_BACK: _charged_back,
     KeptMove.BANK_RETURNED: _bank_returned,
+    KeptMove.PAID_IN: _own_moved,
+    KeptMove.TAKEN_OUT: _own_moved,
     KeptMove.UNKNOWN: _unknown,
 }

@@ -37,8 +37,10 @@
 | take back | received, commission, shortfall | returning |
 | keep again | held | given and own |
 | draw instead | shop, deposit, receivable, commission, shortfall | returning |
+| pay in | own | bank |
+| take out | bank | own |
 
-Those from `charge back` to `pass on` are of chargebacks, and made by `charging_back`; the last five are of what a provider keeps, and made
+Those from `charge back` to `pass on` are of chargebacks, and made by `charging_back`; the last seven are of what a provider keeps, and made
 by `splitting`. Where a provider keeps what a channel collects, `held` stands in the place of `channel`.
 
 Clearing, drawing, returning and paying accounts are back at zero when the story that uses them has ended.
@@ -104,6 +106,7 @@ class AccountCode(IntEnum):
     HELD = 33
     GIVEN = 34
     OWN = 35
+    BANK = 36
     COMMISSION = 40
     DIFFERENCE = 41
     PROMOTIONS = 42
@@ -123,6 +126,8 @@ HAND_OVER = Posting(name="hand_over", code=22)
 TAKE_BACK = Posting(name="take_back", code=23)
 KEEP_AGAIN = Posting(name="keep_again", code=24)
 DRAW_INSTEAD = Posting(name="draw_instead", code=25)
+PAY_IN = Posting(name="pay_in", code=26)
+TAKE_OUT = Posting(name="take_out", code=27)
 REFUND = Posting(name="refund", code=30)
 RELEASE = Posting(name="release", code=31)
 RETURN = Posting(name="return", code=32)
@@ -179,6 +184,8 @@ TEMPLATES = (
     TAKE_BACK,
     KEEP_AGAIN,
     DRAW_INSTEAD,
+    PAY_IN,
+    TAKE_OUT,
 )
 
 

@@ -620,6 +620,7 @@ def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccount
         named.append((f"held {provider}", model.held_account(provider, ask.currency)))
         named.append((f"given {provider}", model.given_account(provider, ask.currency)))
         named.append((f"own {provider}", model.own_account(provider, ask.currency)))
+        named.append((f"bank {provider}", model.bank_account(provider, ask.currency)))
     named += [("fees", model.fees_account(ask.currency)), ("losses", model.losses_account(ask.currency))]
     accounts = tuple(PlatformAccount(id=id, name=name, balance=_posted(at, id)) for name, id in named)
     return PlatformAccounts(currency=ask.currency, accounts=accounts)

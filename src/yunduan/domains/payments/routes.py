@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yunduan.domains.payments.bearing import BearChargeback
+from yunduan.domains.payments.booking import BookingsOf, BookOwnMoney, BookSplit
 from yunduan.domains.payments.chargebacks import ConcedeChargeback, ContestChargeback
 from yunduan.domains.payments.chargebacks_seen import AllChargebacks, ChargebackOf, ChargebackOfShop, ChargebacksOfShop
 from yunduan.domains.payments.closing import AcceptDecision, CloseChargeback
@@ -297,6 +298,33 @@ ROUTES = (
         _BOOKS,
         client=("before", "limit"),
         summary="A provider's statements, day by day, and whether they agree with our books",
+    ),
+    Route(
+        "GET",
+        "/operator/channels/{channel}/bookings",
+        BookingsOf,
+        "operate",
+        _BOOKS,
+        client=("after", "limit"),
+        summary="What operators have booked of a provider's statements, and why",
+    ),
+    Route(
+        "POST",
+        "/operator/channels/{channel}/own-money",
+        BookOwnMoney,
+        "operate",
+        _BOOKS,
+        client=("name", "amount", "is_paid_in", "reason"),
+        summary="Book that our own money has come to a provider, or left it",
+    ),
+    Route(
+        "POST",
+        "/operator/splits/{split_id}/booking",
+        BookSplit,
+        "operate",
+        _BOOKS,
+        client=("name", "to_shop", "to_marketplace", "reason"),
+        summary="Book that a provider has divided by itself what it had refused to",
     ),
     Route(
         "POST",

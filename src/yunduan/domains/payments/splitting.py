@@ -2,13 +2,24 @@
 
 from yunduan.domains.ledger.model import AccountFlag, NewAccount
 from yunduan.domains.payments.errands import Outgoing
-from yunduan.domains.payments.model import Drawn, Escrow, Split, given_account, own_account, received_account, split_step
+from yunduan.domains.payments.model import (
+    Drawn,
+    Escrow,
+    Split,
+    bank_account,
+    given_account,
+    own_account,
+    received_account,
+    split_step,
+)
 from yunduan.domains.payments.postings import (
     DRAW_INSTEAD,
     HAND_OVER,
     KEEP_AGAIN,
+    PAY_IN,
     SPLIT,
     TAKE_BACK,
+    TAKE_OUT,
     AccountCode,
     Movement,
     account,
@@ -37,6 +48,19 @@ def given(name: str, currency: str) -> NewAccount:
 def own(name: str, currency: str) -> NewAccount:
     """What the marketplace has at a provider, or owes there."""
     return account(own_account(name, currency), currency, AccountCode.OWN, AccountFlag.NONE)
+
+
+def bank(name: str, currency: str) -> NewAccount:
+    """What of our own has gone between a provider and our bank: it may stand on either side of zero."""
+    return account(bank_account(name, currency), currency, AccountCode.BANK, AccountFlag.NONE)
+
+
+def own_moved(id: str, name: str, amount: Money, *, is_paid_in: bool) -> Movement:
+    """Our own money has come to a provider, or left it for our bank."""
+    ours, theirs = own(name, amount.currency), bank(name, amount.currency)
+    source, target = (ours, theirs) if is_paid_in else (theirs, ours)
+    template = PAY_IN if is_paid_in else TAKE_OUT
+    return Movement(transfers=template.move(TransferId(f"{id}0"), amount, source=source.id, target=target.id), opening=(source, target))
 
 
 def split(escrow: Escrow, done: Split) -> Movement:

@@ -113,6 +113,8 @@ def moved_by(line: KeptLine) -> KeptBalances:
         KeptMove.RETURNED: KeptBalances(held=whole, given=-line.of_shop, own=-ours),
         KeptMove.CHARGED_BACK: KeptBalances(held=0, given=0, own=-whole),
         KeptMove.BANK_RETURNED: KeptBalances(held=0, given=0, own=whole),
+        KeptMove.PAID_IN: KeptBalances(held=0, given=0, own=whole),
+        KeptMove.TAKEN_OUT: KeptBalances(held=0, given=0, own=-whole),
         KeptMove.UNKNOWN: NOTHING_KEPT,
     }[line.what]
 

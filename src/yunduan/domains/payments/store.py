@@ -17,6 +17,7 @@ from yunduan.domains.payments.model import (
     Split,
     StatementDay,
 )
+from yunduan.domains.payments.model.bookings import Booking
 from yunduan.domains.payments.model.chargebacks import Stated
 from yunduan.domains.payments.payees import Payee, Payout
 from yunduan.domains.payments.unclaimed import Unclaimed
@@ -94,6 +95,8 @@ UNCLAIMED: Table[str, Unclaimed] = _documents(Unclaimed, "payment_unclaimed", "i
 
 SPLITS: Table[str, Split] = _documents(Split, "payment_split", "id", of="shop_id")
 
+BOOKINGS: Table[str, Booking] = _documents(Booking, "payment_booking", "id", of="channel")
+
 STATEMENTS: Table[str, StatementDay] = _documents(StatementDay, "payment_statement", "id", of="channel")
 
 _alert = msgspec.json.Decoder(Alert).decode
@@ -155,6 +158,7 @@ _UNCLAIMED_OF = "SELECT body FROM payment_unclaimed WHERE payer = ? AND id < ? O
 _LATE = "SELECT body FROM payment_unclaimed WHERE state = 'waiting' AND is_late = 1 AND id > ? ORDER BY id LIMIT ?"
 _REFUSED_SPLITS = "SELECT body FROM payment_split WHERE state = 'refused' AND id > ? ORDER BY id LIMIT ?"
 _STATEMENTS_OF = "SELECT body FROM payment_statement WHERE channel = ? AND state != 'begun' AND id < ? ORDER BY id DESC LIMIT ?"
+_BOOKINGS_OF = "SELECT body FROM payment_booking WHERE channel = ? AND id > ? ORDER BY id LIMIT ?"
 _PURSES = "SELECT owner, currency, account, owes FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
@@ -218,6 +222,11 @@ def refused_splits(reader: Reader, after: str, limit: int) -> list[Split]:
 def statements_of(reader: Reader, channel: str, before: str, limit: int) -> list[StatementDay]:
     """The statements of a provider, the latest first."""
     return [msgspec.json.decode(body, type=StatementDay) for (body,) in reader.rows(_STATEMENTS_OF, (channel, before, limit))]
+
+
+def bookings_of(reader: Reader, channel: str, after: str, limit: int) -> list[Booking]:
+    """What was booked of a provider's statements, by the names of their lines."""
+    return [BOOKINGS.value((body,)) for (body,) in reader.rows(_BOOKINGS_OF, (channel, after, limit))]
 
 
 def statement(reader: Reader, id: str) -> StatementDay | None:

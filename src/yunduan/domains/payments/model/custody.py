@@ -56,6 +56,8 @@ class Split(Struct, frozen=True, kw_only=True):
     state: SplitState
     at: int
     serial: int = 0
+    booked_as: str = ""
+    """How the provider calls it, when it has done it by itself."""
 
     @property
     def whole(self) -> Money:
@@ -140,6 +142,11 @@ def given_account(channel: str, currency: str) -> AccountId:
 def own_account(channel: str, currency: str) -> AccountId:
     """What the marketplace itself has at a provider: below zero by that, above by what it owes there."""
     return AccountId(f"acc_own{channel}{currency.lower()}")
+
+
+def bank_account(channel: str, currency: str) -> AccountId:
+    """What of our own a provider has paid to our bank, less what we paid in there: below zero by that, and above."""
+    return AccountId(f"acc_bank{channel}{currency.lower()}")
 
 
 def received_account(shop: ShopId, currency: str) -> AccountId:

@@ -32,6 +32,8 @@ class PaymentRefusal(RefusalCode):
     SPLIT_NOT_REFUSED = "split_not_refused", "The provider has not refused this split: it is done, or on its way."
     EXCEEDS_HELD = "exceeds_held", "More than is held for the order."
     EXCEEDS_CAPTURED = "exceeds_captured", "More than was paid for the order and has not gone back."
+    NOT_KEPT = "not_kept", "This channel keeps nothing: what it collects is ours at once."
+    BOOKED_ALREADY = "booked_already", "This line of the provider's statement has been booked."
     REFUND_NOT_FOUND = "refund_not_found", "There is no such refund."
     REFUND_EXISTS = "refund_exists", "There is a refund by this id, of another order or amount."
     OUTGOING_NOT_FOUND = "outgoing_not_found", "No such request to a channel was made."
