@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from yunduan.domains.payments import splits, splitting
+from yunduan.domains.payments import covering, splits, splitting
 from yunduan.kernel.refusals import BrokenError
 from yunduan.testing.checkers import ViolationError
 from yunduan.testing.trade.kept import KeptTradeSimulation
@@ -16,12 +16,12 @@ SEEDS_MAX = 40
 
 def test_a_day_at_the_market(memory: Path) -> None:
     """The quick part: orders are split, and the same seed is the same day."""
-    simulation = KeptTradeSimulation(3, memory, operations=600)
+    simulation = KeptTradeSimulation(102, memory, operations=600)
     report = simulation.run()
     kinds = Counter(told.kind for told in simulation.auditor.facts)  # type: ignore[attr-defined]
-    assert min(kinds["OrderPaid"], kinds["SplitAsked"]) >= 1
+    assert min(kinds["OrderPaid"], kinds["SplitAsked"], kinds["ChargebackOpened"]) >= 1
     assert simulation._checker.splits.count("done") == kinds["SplitAsked"]
-    assert KeptTradeSimulation(3, memory / "again", operations=600).run() == report
+    assert KeptTradeSimulation(102, memory / "again", operations=600).run() == report
 
 
 @pytest.mark.slow
@@ -32,12 +32,14 @@ def test_what_a_provider_keeps_survives_everything(memory: Path, fresh: int) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["the hold is not emptied", "a split is never done"])
+@pytest.mark.parametrize("fault", ["the hold is not emptied", "a split is never done", "a bank's money is not made up for"])
 def test_a_planted_fault_is_caught(fault: str, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is checked at the end of a run can fail."""
     if fault == "the hold is not emptied":
         whole = splitting.split
         monkeypatch.setattr(splitting, "split", lambda escrow, done: splitting.Movement(**_half(whole(escrow, done))))
+    elif fault == "a bank's money is not made up for":
+        monkeypatch.setattr(covering, "cover", lambda *_: None)
     else:
         monkeypatch.setitem(splits.WORDS, splits.OutgoingKind.SPLIT, {})
         monkeypatch.setattr(splits, "_have_asked", lambda *_: None)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
+
 from support.stores import rows_of, tables
 from yunduan.backends.sandbox import Custodian, Sandbox
 from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop, SetShippingTemplate, SetStock, ShopCreatedAnswer
@@ -23,6 +25,7 @@ from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.shipping import ShipOrder
 from yunduan.domains.payments.commands import SetAsideForPromotions, TopUpWallet
 from yunduan.domains.payments.model import (
+    Chargeback,
     EscrowState,
     Tender,
     TenderKind,
@@ -37,6 +40,7 @@ from yunduan.kernel.ids import AccountId, AddressId, CategoryId, OrderId, Person
 from yunduan.kernel.money import Money
 from yunduan.runtime.ports import Store
 from yunduan.testing import World
+from yunduan.testing.trade.checks import drawn_of
 
 MINUTE_MS = 60_000
 SHIPPING = 800
@@ -277,10 +281,12 @@ class Market:
         """
         trial = self.world.run(self.world.cloud.ask_slow(TrialBalance()))
         assert trial.balanced, trial
+        taken = [msgspec.json.decode(body, type=Chargeback) for (body,) in self.world.rows("SELECT body FROM payment_chargeback")]
         splitting = {id for (id,) in self.world.rows("SELECT order_id FROM escrow WHERE state = ?", EscrowState.SPLITTING)}
         for order in kept(self.world):
             holds = order.state in HOLDING or order.id in splitting
             left = order.left - order.progress.taken + promoted_left(order) if holds else 0
+            left += drawn_of(order.id, taken) if order.id in splitting else 0
             assert self.escrow(order.id) == left, (order.id, order.state)
         waiting = dict(self.world.rows("SELECT variant_id, CAST(sum(held) AS INTEGER) FROM stock GROUP BY variant_id"))
         assert waiting == held_by_orders(self.world, waiting)

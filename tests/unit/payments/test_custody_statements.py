@@ -207,6 +207,20 @@ def test_what_was_collected_and_not_told_is_asked_about(market: Market) -> None:
     assert (alerts(market), kept(market).held) == ([], 1_000)
 
 
+def test_what_a_bank_has_done_and_was_not_told_is_asked_about(market: Market) -> None:
+    """It is known then before the statement is compared once more."""
+    paid(market)
+    reference = market.payment(1).charges[0].reference
+    misbehave(market, loses=1_000)
+    first, second = (market.custodian.charge_back(reference, amount) for amount in (100, 200))
+    market.custodian.decide_chargeback(first, won=True)
+    market.pass_time(3 * DAY, step=DAY // 4)
+    rows = market.world.rows("SELECT state FROM payment_chargeback ORDER BY state")
+    assert (rows, bool(second)) == ([("open",), ("won",)], True)
+    assert market.world.ask(OpenAlertsOf()).alerts == ()
+    assert {day.state for day in market.world.ask(StatementsOf(channel="custodian")).items[:2]} == {"agrees"}
+
+
 def test_what_stays_other_is_an_alert_once_and_again_when_it_changes(market: Market) -> None:
     """Each day counts it all the same; what has been put right and is off anew is told anew."""
     paid(market)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.ledger.model import LedgerRefusal
 from yunduan.domains.ledger.queries import BalanceAt
-from yunduan.domains.payments import mirroring, model, store
+from yunduan.domains.payments import hearing_again, mirroring, model, store
 from yunduan.domains.payments.alerting import alert
 from yunduan.domains.payments.errands import OutgoingKind, OutgoingState
 from yunduan.domains.payments.mirroring import NOTHING_KEPT, KeptBalances, KeptLine, KeptMove
@@ -95,7 +95,10 @@ def compare_statement(tx: Tx, ask: CompareStatement) -> Compared:
 
 
 def _ask_about(tx: Tx, day: StatementDay, line: KeptLine) -> None:
-    """What was collected and we have not heard of, the provider is asked about at once."""
+    """What was collected, or what a bank has done, and we have not heard of, the provider is asked about at once."""
+    if line.what in (KeptMove.CHARGED_BACK, KeptMove.BANK_RETURNED):
+        hearing_again.ask(tx, day.channel, line.request, model.chargeback_id(day.channel, line.request))
+        return
     payment = tx.get(PAYMENTS, model.payment_of_reference(line.reference))
     charge = payment.charge(line.reference) if payment else None
     is_unheard = charge is not None and charge.channel == day.channel and charge.state in (ChargeState.PENDING, ChargeState.ENDED)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from yunduan.domains.orders.cases import CaseState, case_id_of, refund_of
 from yunduan.domains.orders.facts import CaseMoved, CaseOpened, OrderPlaced
 from yunduan.domains.orders.model import Order, OrderState
 from yunduan.domains.orders.store import ORDER
-from yunduan.domains.payments.model import ChargebackState, Escrow, EscrowState, escrow_account
+from yunduan.domains.payments.model import Chargeback, ChargebackState, Escrow, EscrowState, escrow_account
 from yunduan.domains.payments.store import ESCROWS
 from yunduan.kernel.ids import CaseId, OrderId, PersonId
 from yunduan.kernel.messages import Fact
@@ -17,6 +19,7 @@ from yunduan.testing.trade.papers import Papers, terms_of
 
 HOLDING = (OrderState.PAID, OrderState.PARTLY_SHIPPED, OrderState.SHIPPED)
 """The states in which an escrow holds what is left of an order."""
+_CHARGEBACKS = "SELECT body FROM payment_chargeback"
 _BALANCE = "SELECT c.credits_posted - c.debits_posted FROM account a JOIN counter c ON c.number = a.number WHERE a.id = ?"
 
 
@@ -26,7 +29,7 @@ def compare_orders(papers: Papers, facts: Sequence[Fact]) -> None:
     claim(papers.orders.keys() == told, f"orders that differ from what was told: {papers.orders.keys() ^ told}")
     _compare_limits(papers)
     for order in papers.orders.values():
-        _compare_escrow(order, papers.escrows.get(order.id), papers.balance(escrow_account(order.id)))
+        _compare_escrow(order, papers.escrows.get(order.id), papers.balance(escrow_account(order.id)), papers.chargebacks.values())
 
 
 def compare_touched(reader: Reader, ids: Iterable[OrderId]) -> None:
@@ -35,14 +38,23 @@ def compare_touched(reader: Reader, ids: Iterable[OrderId]) -> None:
         for row in reader.load(ORDER, (id,)):
             found = reader.rows(_BALANCE, (escrow_account(id),))
             escrows = [ESCROWS.value(escrow) for escrow in reader.load(ESCROWS, (id,))]
-            _compare_escrow(ORDER.value(row), escrows[0] if escrows else None, found[0][0] if found else 0)
+            is_split = any(escrow.state is EscrowState.SPLITTING for escrow in escrows)
+            taken = [msgspec.json.decode(body, type=Chargeback) for (body,) in reader.rows(_CHARGEBACKS)] if is_split else []
+            _compare_escrow(ORDER.value(row), escrows[0] if escrows else None, found[0][0] if found else 0, taken)
 
 
-def _compare_escrow(order: Order, escrow: Escrow | None, kept: int) -> None:
-    """One that a provider has yet to split is no emptier for that."""
+def _compare_escrow(order: Order, escrow: Escrow | None, kept: int, taken: Iterable[Chargeback]) -> None:
+    """One that a provider has yet to split is no emptier for that, nor for what a bank has meanwhile: the shop has paid that here."""
     is_split = escrow is not None and escrow.state is EscrowState.SPLITTING
     left = order.left - order.progress.taken if is_split or order.state in HOLDING else 0
+    left += drawn_of(order.id, taken) if is_split else 0
     claim(kept == left, f"{order.id} is {order.state}, its escrow holds {kept} and not {left}")
+
+
+def drawn_of(order_id: OrderId, chargebacks: Iterable[Chargeback]) -> int:
+    """What banks have of an order, or may have, that was not taken out of its escrow."""
+    shares = [share for one in chargebacks if one.state is not ChargebackState.WON for share in one.shares]
+    return sum(share.amount.amount for share in shares if share.order_id == order_id and share.drawn is not None)
 
 
 def _compare_limits(papers: Papers) -> None:

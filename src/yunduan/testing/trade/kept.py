@@ -10,6 +10,8 @@ from yunduan.domains.payments.errands import OutgoingState
 from yunduan.domains.payments.model import (
     Channels,
     EscrowState,
+    SplitState,
+    chargeback_id,
     given_account,
     held_account,
     left_with_providers,
@@ -27,7 +29,6 @@ from yunduan.testing.trade.shelves import compare_exchanges, compare_shelves
 from yunduan.testing.trade.simulation import TradeSimulation
 
 SECRET = bytes(range(64))
-_SPLITS = "SELECT state FROM payment_split"
 
 
 class KeptAuditor(TradeAuditor):
@@ -47,7 +48,7 @@ class KeptAuditor(TradeAuditor):
         compare_cases(papers, self.known)
         compare_shelves(reader, papers)
         compare_exchanges(papers)
-        self.splits = [state for (state,) in reader.rows(_SPLITS)]
+        self.splits = [one.state.value for one in papers.splits.values()]
         given = sum(amount for account, amount in papers.balances.items() if account.startswith("rcv_"))
         claim(self._ours().given == given, f"providers gave {self._ours().given}, shops received {given}")
 
@@ -64,14 +65,14 @@ class KeptAuditor(TradeAuditor):
         claim(self._papers.balance(returning_account("custodian", "CNY")) == 0, "something is on its way back from the provider for ever")
         waiting = [one.id for one in self._papers.errands.values() if one.state in (OutgoingState.WAITING, OutgoingState.ASKED)]
         claim(not waiting, f"errands that nobody runs: {waiting}")
-        held = sum(
-            left_with_providers(one).amount
-            for one in self._papers.escrows.values()
-            if one.state in (EscrowState.HELD, EscrowState.SPLITTING)
-        )
+        held = sum(left_with_providers(one).amount for one in self._papers.escrows.values() if one.state is EscrowState.HELD)
+        held += sum(one.whole.amount for one in self._papers.splits.values() if one.state in (SplitState.ASKED, SplitState.REFUSED))
         owed = [one for one in self._papers.unclaimed.values() if one.custody == "provider" and one.state is UnclaimedState.WAITING]
         held += sum(one.amount.amount for one in owed)
         claim(ours.held == held, f"the provider keeps {ours.held}, orders and payers have {held} there")
+        decided = {chargeback_id("custodian", one.chargeback): one.outcome.value for one in self._custodian.chargebacks()}
+        known = {one.id: f"chargeback_{one.state.value}" for one in self._papers.chargebacks.values() if one.channel == "custodian"}
+        claim(known == decided, f"chargebacks decided otherwise than we know: {known.items() ^ decided.items()}")
         shop = received_account(self._shop, "CNY")
         claim(self._papers.balance(shop) >= 0, "a shop gave more back than it had")
 

@@ -31,6 +31,7 @@ from yunduan.domains.payments.facts import (
     PayoutEnded,
     PostagePaid,
     SettledRefunded,
+    SplitAsked,
 )
 from yunduan.domains.payments.model import Mismatch, payment_of_reference, step_id
 from yunduan.domains.payments.payees import PayoutState
@@ -91,6 +92,8 @@ class Laws:
         self._otherwise: set[PaymentId | None] = set()
         """Payments of which their payers may have something back otherwise than over the channel."""
         self._contested: dict[OrderId, int] = {}
+        self._split: dict[OrderId, int] = {}
+        """What providers were asked to give shops there, by order: a bank may come before they have answered."""
         self._usable_at: dict[str, int] = {}
         self._is_theirs: dict[str, bool] = {}
         self._put_off: set[str] = set()
@@ -100,7 +103,7 @@ class Laws:
 
     def hear(self, told: Told, fact: Fact) -> None:
         """One more."""
-        if isinstance(fact, _STANDS_STILL):
+        if isinstance(fact, _STANDS_STILL) and not (isinstance(fact, EscrowSettled) and fact.order_id in self._split):
             contested = self._contested.get(fact.order_id, 0)
             claim(not contested, f"{told.kind} of {fact.order_id}, of which a bank has taken {contested} back")
         if (heard := _HEARD.get(type(fact))) is not None:
@@ -126,6 +129,9 @@ class Laws:
         is_had = fact.reason is Mismatch.CONTRADICTS and payment_of_reference(fact.reference) in self._otherwise
         claim(is_had or fact.reason is Mismatch.EXCEEDS_CAPTURED, f"what the channel said of {fact.reference} {fact.reason}")
         self.beyond.add(fact.reference)
+
+    def _is_split(self, _: Told, fact: SplitAsked) -> None:
+        self._split[fact.order_id] = self._split.get(fact.order_id, 0) + fact.to_shop.amount
 
     def _was_settled(self, told: Told, fact: EscrowSettled) -> None:
         claim(fact.order_id not in self.settled, f"{fact.order_id} was settled twice")
@@ -182,7 +188,8 @@ class Laws:
             (row,) = reader.load(PLANS, (ShopId(begun.owner),))
             if plan is not None and plan.cycle is Cycle.DAILY and plan.serial == PLANS.value(row).serial:
                 first = business_day(at) + 2 - plan.after_days
-                since = sum(one.to_shop for one in self.settled.values() if business_day(one.at) >= first and one.at <= at)
+                here = {id: max(one.to_shop - self._split.get(id, 0), 0) for id, one in self.settled.items()}
+                since = sum(here[id] for id, one in self.settled.items() if business_day(one.at) >= first and one.at <= at)
                 claim(left >= since, f"{begun.payout_id} takes of what was earned since: {left} is left of {since}")
         self._to_see.clear()
 
@@ -199,6 +206,7 @@ _HEARD: Mapping[type[Fact], Callable[[Laws, Told, Any], None]] = {
     MoneyUnclaimed: Laws._is_owed,
     NotificationMismatched: Laws._did_not_fit,
     EscrowSettled: Laws._was_settled,
+    SplitAsked: Laws._is_split,
     PostagePaid: Laws._posted,
     OrderCancelled: Laws._cancelled,
     PaymentPutOff: Laws._waits,

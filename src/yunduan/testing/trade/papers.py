@@ -12,7 +12,7 @@ from yunduan.domains.orders.cases import Case
 from yunduan.domains.orders.model import Order, Terms
 from yunduan.domains.orders.store import CASE, ORDER, terms
 from yunduan.domains.payments.errands import Outgoing
-from yunduan.domains.payments.model import Chargeback, Escrow, Payment, Refund
+from yunduan.domains.payments.model import Chargeback, Escrow, Payment, Refund, Split
 from yunduan.domains.payments.payees import Payout
 from yunduan.domains.payments.store import OUTGOING
 from yunduan.domains.payments.unclaimed import Unclaimed
@@ -42,6 +42,7 @@ _SOURCES: Mapping[str, tuple[str, Callable[[Row], Any]]] = {
     "payouts": _of_documents("payment_payout", Payout),
     "chargebacks": _of_documents("payment_chargeback", Chargeback),
     "unclaimed": _of_documents("payment_unclaimed", Unclaimed),
+    "splits": _of_documents("payment_split", Split),
 }
 
 
@@ -58,6 +59,7 @@ class Papers:
     payouts: Mapping[str, Payout]
     chargebacks: Mapping[str, Chargeback]
     unclaimed: Mapping[str, Unclaimed]
+    splits: Mapping[str, Split]
     balances: Mapping[str, int]
 
     def __init__(self) -> None:

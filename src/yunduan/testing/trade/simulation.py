@@ -170,9 +170,10 @@ class TradeSimulation(Simulation):
 
     def _end_chargebacks(self, now: int) -> None:
         """A bank decides at last whatever it has heard enough about."""
-        for event in self.sandbox.chargebacks():
-            if event.outcome == "charged_back" and event.evidence_due < now:
-                self.sandbox.decide_chargeback(event.chargeback, won=self.chance.random() < 0.5)
+        for sandbox in self._shoppers.sandboxes.values():
+            for event in sandbox.chargebacks():
+                if event.outcome == "charged_back" and event.evidence_due < now:
+                    sandbox.decide_chargeback(event.chargeback, won=self.chance.random() < 0.5)
 
     def at_the_end(self, eye: SqliteReader) -> None:  # noqa: ARG002 - it was compared a moment ago
         """The channel and we agree, and what time settles is settled."""
