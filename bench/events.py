@@ -49,12 +49,12 @@ class Place:
             self._world = world
             self._shops: list[ShopId] = []
             self.buyer, self.buyer_token = self._signed_in(0)
-            self.address = world.send(AddAddress(address=HOME), actor=Actor(person=self.buyer)).address_id
+            self.address = world.send(AddAddress(address=HOME), actor=Actor(person=self.buyer)).id
             started = world.send(TopUpWallet(amount=yuan(1_000_000), channel="sandbox"), actor=Actor(person=self.buyer))
             page = world.cloud.port(Sandbox).decide(dict(parse_qsl(urlsplit(started.redirects[0].url).query)), approve=True)
             assert page is not None
             world.settle()
-            self._category = world.send(CreateCategory(name="茶")).category_id
+            self._category = world.send(CreateCategory(name="茶")).id
             self.variants = [self._shop() for _ in range(SHOPS)]
             self.tokens = [self._worker(number) for number in range(clients)]
             world.settle()
@@ -62,22 +62,22 @@ class Place:
     def _signed_in(self, number: int) -> tuple[PersonId, str]:
         world, phone = self._world, f"+86138{number:08d}"
         person = world.send(RegisterPerson(phone=phone)).person_id
-        challenge = world.send(RequestCode(contact=phone)).challenge_id
-        code = next(letter.code for letter in world.ask(Mailbox()) if letter.letter_id == challenge)
+        challenge = world.send(RequestCode(contact=phone)).id
+        code = next(letter.code for letter in world.ask(Mailbox()).items if letter.id == challenge)
         session = world.send(OpenSession(challenge_id=challenge, code=code)).session_id
         vault: Any = world.cloud.port(Vault)  # type: ignore[type-abstract]
         return person, vault.token(session)
 
     def _shop(self) -> VariantId:
         world = self._world
-        shop = world.send(CreateShop(owner=self.buyer, name="云茶", country="CN", currency="CNY", commission_ppm=50_000))
-        terms = {"shop_id": shop.shop_id, "template_id": shop.template_id, "name": "free", "measure": Measure.PIECE}
+        shop = world.send(CreateShop(owner_id=self.buyer, name="云茶", country="CN", currency="CNY", commission_ppm=50_000))
+        terms = {"shop_id": shop.id, "id": shop.template_id, "name": "free", "measure": Measure.PIECE}
         world.send(SetShippingTemplate(**terms, zones=(), elsewhere=FREE))
         form = GoodsForm(title="龙井", category_id=self._category, variants=(VariantForm(sku="T", price=yuan(1999), weight_g=250),))
-        (variant,) = world.send(CreateGoods(shop_id=shop.shop_id, form=form, publish=True)).variant_ids
-        count = {"shop_id": shop.shop_id, "variant_id": variant, "location_id": shop.location_id}
+        (variant,) = world.send(CreateGoods(shop_id=shop.id, form=form, publish=True)).variant_ids
+        count = {"shop_id": shop.id, "variant_id": variant, "location_id": shop.location_id}
         world.send(SetStock(**count, on_hand=1_000, reason=StockReason.COUNTED))
-        self._shops.append(shop.shop_id)
+        self._shops.append(shop.id)
         return variant
 
     def _worker(self, number: int) -> str:
@@ -139,7 +139,7 @@ async def measured(server: Any, place: Place, seconds: int) -> None:
         variant = place.variants[second % SHOPS]
         await request(server.port, "POST", "/v1/cart/lines", place.buyer_token, {"variant_id": variant, "quantity": 1}, f"a{second}")
         tender = {"kind": "wallet", "amount": total}
-        body = {"items": [variant], "address_id": place.address, "total": total, "tenders": [tender]}
+        body = {"variant_ids": [variant], "address_id": place.address, "total": total, "tenders": [tender]}
         await request(server.port, "POST", "/v1/checkouts", place.buyer_token, body, f"c{second}")
         clients.told_at = time.monotonic()
         await asyncio.sleep(max(0.0, began + second + 1 - time.monotonic()))

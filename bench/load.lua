@@ -34,7 +34,7 @@ end
 local function checkout(person, basket)
   if ours then
     return wrk.format("POST", "/v1/checkouts", headers(person, true), string.format(
-      '{"address_id":"%s","items":["%s","%s"],"total":{"amount":%s,"currency":"CNY"},"tenders":[{"kind":"wallet","amount":{"amount":%s,"currency":"CNY"}}]}',
+      '{"address_id":"%s","variant_ids":["%s","%s"],"total":{"amount":%s,"currency":"CNY"},"tenders":[{"kind":"wallet","amount":{"amount":%s,"currency":"CNY"}}]}',
       person.address, basket.one, basket.two, basket.total, basket.total))
   end
   return wrk.format("POST", "/checkout", headers(person, true),
@@ -63,7 +63,7 @@ request = function()
   if step == 1 then return add(person, basket.two, 2) end
   if step == 2 then
     local items = basket.one .. "," .. basket.two
-    local path = ours and "/v1/checkouts/preview?items=" .. items .. "&address_id=" .. person.address or "/preview?items=" .. items
+    local path = ours and "/v1/checkouts/preview?variant_ids=" .. items .. "&address_id=" .. person.address or "/preview?items=" .. items
     return wrk.format("GET", path, headers(person))
   end
   return checkout(person, basket)

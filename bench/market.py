@@ -151,7 +151,7 @@ def join_in(tx: Tx, ask: Join) -> Member:
     """By what registers, keeps addresses and opens sessions, less what looks whether that may be done."""
     person = register(tx, (Contact(kind=ContactKind.PHONE, text=ask.phone),), nickname="", language=Language.ZH)
     postal, region = _home()
-    address = written(tx, person, postal, region, is_default=True).address_id
+    address = written(tx, person, postal, region, is_default=True).id
     fill(tx, person)
     return Member(person, address, begun(tx, person, "bench").id)
 
@@ -329,7 +329,7 @@ class Making:
             goods, people, orders = (
                 range(whole * wave // waves, whole * (wave + 1) // waves) for whole in (size.goods, size.people, size.orders)
             )
-            await self._stock(await self._open(len(goods)), goods, tea.category_id)
+            await self._stock(await self._open(len(goods)), goods, tea.id)
             await self._register(people)
             await self._trade(orders)
             if self._is_enough():
@@ -348,13 +348,13 @@ class Making:
             owners = await self._pass([(RegisterPerson(), SYSTEM) for _ in some])
             terms = {"country": "CN", "currency": "CNY", "commission_ppm": 50_000}
             named = [
-                CreateShop(owner=owner.person_id, name=f"茶铺 {n}", name_en=f"Tea house {n}", **terms)
+                CreateShop(owner_id=owner.person_id, name=f"茶铺 {n}", name_en=f"Tea house {n}", **terms)
                 for n, owner in zip(some, owners, strict=True)
             ]
             made = await self._carry([(ask, SYSTEM) for ask in named])
             for owner, shop in zip(owners, made, strict=True):
-                roles = {shop.shop_id: frozenset({ShopRole.OWNER.value})}
-                self.shops.append(Shop(shop.shop_id, shop.location_id, Actor(person=owner.person_id, shop_roles=roles), []))
+                roles = {shop.id: frozenset({ShopRole.OWNER.value})}
+                self.shops.append(Shop(shop.id, shop.location_id, Actor(person=owner.person_id, shop_roles=roles), []))
         return self.shops[-count:]
 
     async def _stock(self, shops: list[Shop], goods: range, category: CategoryId) -> None:
@@ -371,7 +371,7 @@ class Making:
                 [(_counted(shop, id), shop.owner) for kept, shop in zip(made, owners, strict=True) for id in kept.variant_ids]
             )
             for n, kept, shop in zip(some, made, owners, strict=True):
-                shop.shelves.append(Shelf(kept.goods_id, kept.variant_ids, _price(n)))
+                shop.shelves.append(Shelf(kept.id, kept.variant_ids, _price(n)))
             self._say("goods", some[-1] + 1, self._size.goods)
 
     async def _register(self, people: range) -> None:
@@ -397,8 +397,7 @@ class Making:
         placed = await self._carry([(_checkout(buyer, basket), buyer.actor) for buyer, basket in wanted])
         fates = self._dice.choices([name for name, _ in FATES], [share for _, share in FATES], k=count)
         return [
-            Bought(one.orders[0].order_id, buyer.actor, basket, fate)
-            for one, (buyer, basket), fate in zip(placed, wanted, fates, strict=True)
+            Bought(one.orders[0].id, buyer.actor, basket, fate) for one, (buyer, basket), fate in zip(placed, wanted, fates, strict=True)
         ]
 
     async def _send_off(self, lot: list[Bought]) -> None:
@@ -506,7 +505,7 @@ def _counted(shop: Shop, id: VariantId) -> SetStock:
 
 def _checkout(buyer: Buyer, basket: Basket) -> Checkout:
     total, items = yuan(basket.total), tuple([id for id, _, _ in basket.lines])
-    return Checkout(address_id=buyer.address_id, items=items, total=total, tenders=(Tender(kind=TenderKind.WALLET, amount=total),))
+    return Checkout(address_id=buyer.address_id, variant_ids=items, total=total, tenders=(Tender(kind=TenderKind.WALLET, amount=total),))
 
 
 # From the outside

@@ -9,7 +9,7 @@ call() { # call TOKEN METHOD PATH [BODY]
   curl -sS -X "$2" "$YUNDUAN/v1$3" -H "Authorization: Bearer $1" -H "Idempotency-Key: $(key)" \
     -H 'Content-Type: application/json' ${4:+--data "$4"}
 }
-pick() { each . "$@"; } # values of a JSON answer: pick state orders.0.order_id
+pick() { each . "$@"; } # values of a JSON answer: pick state orders.0.id
 each() { # the same of everything in a list: each items title price.amount
   python3 -SE -c '
 import json, sys
@@ -27,7 +27,7 @@ for it in [answer] if first == "." else at(answer, first):
 cny() { echo "{\"amount\": $1, \"currency\": \"CNY\"}"; } # cny 12800 is 128.00 yuan
 sign_in() { # the token of whoever has this phone
   local challenge code
-  challenge=$(call '' POST /sessions/codes "{\"contact\": \"$1\"}" | pick challenge_id)
+  challenge=$(call '' POST /sessions/codes "{\"contact\": \"$1\"}" | pick id)
   code=$(yunduan person mailbox | awk -v to="$1" '$2 == to && !code { code = $3 } END { print code }')
   call '' POST /sessions "{\"challenge_id\": \"$challenge\", \"code\": \"$code\"}" | pick token
 }

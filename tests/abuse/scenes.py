@@ -160,7 +160,7 @@ class Stage:
 
     def code(self, challenge: str) -> str:
         """What the letter said."""
-        return next(letter.code for letter in self.world.ask(Mailbox()) if letter.letter_id == challenge)
+        return next(letter.code for letter in self.world.ask(Mailbox()).items if letter.id == challenge)
 
     # Orders
 
@@ -175,7 +175,7 @@ class Stage:
     def shipped(self) -> tuple[Buyer, str, Placed]:
         """The same, and the goods have left."""
         buyer, token, placed = self.placed()
-        self.market.ship(placed.orders[0].order_id)
+        self.market.ship(placed.orders[0].id)
         self.world.settle()
         return buyer, token, placed
 
@@ -258,7 +258,7 @@ def _locations(stage: Stage) -> list[LocationId]:
 def _moved_stock(stage: Stage, name: str) -> Scene:
     here, *more = _locations(stage)
     if not more:
-        more = [stage.world.send(CreateLocation(shop_id=ShopId(stage.town.ours["shop_id"]), name="门店", country="CN")).location_id]
+        more = [stage.world.send(CreateLocation(shop_id=ShopId(stage.town.ours["shop_id"]), name="门店", country="CN")).id]
     body = {"from_location_id": here, "to_location_id": more[0]}
     lines = [{"variant_id": _fresh_goods(stage)["variant_id"], "quantity": 1}]
     return stage.made(name, "shop owner", {}, body | {"lines": lines}, body | {"lines": lines * 2})
@@ -281,7 +281,7 @@ def _ruled(stage: Stage, name: str) -> Scene:
     if name.endswith(("ban", "lift")):
         ids = _fresh_goods(stage)
         if name.endswith("lift"):
-            stage.world.send(BanGoods(shop_id=stage.market.shop.shop_id, goods_id=ids["goods_id"], reason="假货"))
+            stage.world.send(BanGoods(shop_id=stage.market.shop.id, goods_id=ids["goods_id"], reason="假货"))
         return stage.made(name, "operator admin", ids, {"reason": "假货"}, {"reason": "投诉"})
     ports = stage.world.cloud._ports
     before, ports[CatalogSettings] = ports[CatalogSettings], CatalogSettings(reviews_goods=True)
@@ -305,7 +305,7 @@ def _other_sessions(stage: Stage, name: str) -> Scene:
 
 def _signing_in(stage: Stage, name: str) -> Scene:
     stage._made += 1
-    challenge = stage.client("")("POST", "/v1/sessions/codes", {"contact": f"+861350{stage._made:07d}"}).json["challenge_id"]
+    challenge = stage.client("")("POST", "/v1/sessions/codes", {"contact": f"+861350{stage._made:07d}"}).json["id"]
     body = {"challenge_id": challenge, "code": stage.code(challenge), "device": "手机"}
     return stage.made(name, "", {}, body, body | {"device": "平板"})
 
@@ -322,7 +322,7 @@ def _new_contact(stage: Stage, name: str) -> Scene:
     _, token = stage.newcomer()
     stage._made += 1
     asked = stage.client(token)("POST", "/v1/me/contacts/codes", {"contact": f"p{stage._made}@example.com"})
-    challenge = asked.json["challenge_id"]
+    challenge = asked.json["id"]
     body = {"challenge_id": challenge, "code": stage.code(challenge)}
     return stage.made(name, token, {}, body, body | {"code": f"{(int(body['code']) + 1) % 1_000_000:06d}"})
 
@@ -360,7 +360,7 @@ def _forgotten(stage: Stage, name: str) -> Scene:
 
 def _new_shop(stage: Stage, name: str) -> Scene:
     body = {
-        "owner": stage.stranger(),
+        "owner_id": stage.stranger(),
         "name": "新店",
         "name_en": "New",
         "about": "",
@@ -382,8 +382,8 @@ def _shop_said_anew(stage: Stage, name: str) -> Scene:
 def _closed_or_open(stage: Stage, name: str) -> Scene:
     shop = stage.market.found("开关")
     if name.endswith("reopen"):
-        stage.world.send(SuspendShop(shop_id=shop.shop_id, reason="假货"))
-    return stage.made(name, "operator admin", {"shop_id": shop.shop_id}, {"reason": "假货"}, {"reason": "投诉"})
+        stage.world.send(SuspendShop(shop_id=shop.id, reason="假货"))
+    return stage.made(name, "operator admin", {"shop_id": shop.id}, {"reason": "假货"}, {"reason": "投诉"})
 
 
 _APPLIED = {
@@ -395,7 +395,7 @@ _APPLIED = {
     "country": "CN",
     "region": "",
     "currency": "CNY",
-    "documents": [{"kind": "business_licence", "text": "91330106MA2CFXXX0X", "picture": None}],
+    "documents": [{"kind": "business_licence", "text": "91330106MA2CFXXX0X", "picture_id": None}],
 }
 
 
@@ -404,7 +404,7 @@ def _application(stage: Stage, name: str) -> Scene:
     if name == "POST /shop-applications":
         return stage.made(name, token, {}, {"form": _APPLIED}, {"form": _APPLIED | {"name": "别庄"}})
     form = msgspec.convert(_APPLIED, ApplicationForm)
-    ids = {"application_id": stage.world.send(ApplyForShop(form=form), actor=buyer.actor).application_id}
+    ids = {"application_id": stage.world.send(ApplyForShop(form=form), actor=buyer.actor).id}
     if name.endswith("withdraw"):
         return stage.made(name, token, ids)
     if name.endswith("approve"):
@@ -420,14 +420,14 @@ def _licence_picture(stage: Stage, name: str) -> Scene:
 
 def _new_category(stage: Stage, name: str) -> Scene:
     stage._made += 1
-    parent = stage.world.send(CreateCategory(name=f"类{stage._made}")).category_id
-    body = {"name": "绿茶", "name_en": "", "parent": parent}
+    parent = stage.world.send(CreateCategory(name=f"类{stage._made}")).id
+    body = {"name": "绿茶", "name_en": "", "parent_id": parent}
     return stage.made(name, "operator admin", {}, body, body | {"name": "红茶"})
 
 
 def _template(stage: Stage, name: str) -> Scene:
     body = {
-        "template_id": stage.town.ours["template_id"],
+        "id": stage.town.ours["template_id"],
         "name": "standard",
         "measure": "piece",
         "zones": [{"places": [{"country": "CN", "region": ""}], "rate": _RATE}],
@@ -454,7 +454,7 @@ def _told(stage: Stage, name: str) -> Scene:
 def _earned(stage: Stage) -> None:
     """An order has been received, so that the shop has money."""
     buyer, _, placed = stage.shipped()
-    stage.world.send(ConfirmReceipt(order_id=placed.orders[0].order_id), actor=buyer.actor)
+    stage.world.send(ConfirmReceipt(order_id=placed.orders[0].id), actor=buyer.actor)
 
 
 def _deposit(stage: Stage, name: str) -> Scene:
@@ -565,7 +565,7 @@ def _checkout(stage: Stage, name: str) -> Scene:
     buyer.want(variant, 2)
     total = {"amount": buyer.total(), "currency": "CNY"}
     body = {
-        "items": [variant],
+        "variant_ids": [variant],
         "address_id": buyer.address,
         "total": total,
         "tenders": [{"kind": "wallet", "amount": total, "channel": ""}],
@@ -580,19 +580,19 @@ def _of_paid(stage: Stage, name: str) -> Scene:
     caller = "shop owner" if "/shops/" in name else token
     body = {"carrier": "SF Express", "tracking": "SF1"} if name.endswith("shipment") else None
     other = body and body | {"tracking": "SF2"}
-    return stage.made(name, caller, {"order_id": placed.orders[0].order_id}, body, other)
+    return stage.made(name, caller, {"order_id": placed.orders[0].id}, body, other)
 
 
 def _redirected(stage: Stage, name: str) -> Scene:
     buyer, token, placed = stage.placed()
     there, elsewhere = buyer.move_to("江苏"), buyer.move_to("广东")
-    return stage.made(name, token, {"order_id": placed.orders[0].order_id}, {"address_id": there}, {"address_id": elsewhere})
+    return stage.made(name, token, {"order_id": placed.orders[0].id}, {"address_id": there}, {"address_id": elsewhere})
 
 
 def _unpaid(stage: Stage) -> tuple[Buyer, str, OrderId]:
     buyer, token = stage.newcomer(100_000)
     buyer.want(stage.market.offer())
-    return buyer, token, buyer.buy(channel(buyer.total())).orders[0].order_id
+    return buyer, token, buyer.buy(channel(buyer.total())).orders[0].id
 
 
 def _offered(stage: Stage, name: str) -> Scene:
@@ -600,7 +600,7 @@ def _offered(stage: Stage, name: str) -> Scene:
     off = {"discount": {"amount": 100, "currency": "CNY"}, "shipping": {"amount": 800, "currency": "CNY"}}
     if name.startswith("PUT"):
         return stage.made(name, "shop owner", {"order_id": order_id}, off, off | {"discount": {"amount": 200, "currency": "CNY"}})
-    shop_id = stage.market.shop.shop_id
+    shop_id = stage.market.shop.id
     ask = OfferPrice(shop_id=shop_id, order_id=order_id, discount=yuan(0), shipping=yuan(0))
     total = stage.world.send(ask, actor=stage.market.staff("owner")).checkout_total
     money = {"amount": total.amount, "currency": "CNY"}
@@ -611,12 +611,12 @@ def _offered(stage: Stage, name: str) -> Scene:
 
 def _memo(stage: Stage, name: str) -> Scene:
     _, _, placed = stage.placed()
-    return stage.made(name, "shop owner", {"order_id": placed.orders[0].order_id}, {"memo": "先发茶"}, {"memo": "客人催过"})
+    return stage.made(name, "shop owner", {"order_id": placed.orders[0].id}, {"memo": "先发茶"}, {"memo": "客人催过"})
 
 
 def _packed(stage: Stage, name: str) -> Scene:
     _, _, placed = stage.placed()
-    order_id = placed.orders[0].order_id
+    order_id = placed.orders[0].id
     lines = [{"variant_id": variant, "quantity": 1} for variant in stage.market.variants(order_id)]
     body = {"carrier": "SF Express", "tracking": "SF1", "lines": lines}
     return stage.made(name, "shop owner", {"order_id": order_id}, body, body | {"tracking": "SF2"})
@@ -624,12 +624,12 @@ def _packed(stage: Stage, name: str) -> Scene:
 
 def _of_shipped(stage: Stage, name: str) -> Scene:
     _, token, placed = stage.shipped()
-    return stage.made(name, token, {"order_id": placed.orders[0].order_id})
+    return stage.made(name, token, {"order_id": placed.orders[0].id})
 
 
 def _reviewed(stage: Stage, name: str) -> Scene:
     buyer, token, placed = stage.shipped()
-    order_id = placed.orders[0].order_id
+    order_id = placed.orders[0].id
     stage.world.send(ConfirmReceipt(order_id=order_id), actor=buyer.actor)
     stage.world.settle()
     (variant,) = stage.market.variants(order_id)
@@ -639,10 +639,10 @@ def _reviewed(stage: Stage, name: str) -> Scene:
 
 def _said_later(stage: Stage, name: str) -> Scene:
     buyer, token, placed = stage.shipped()
-    order_id = placed.orders[0].order_id
+    order_id = placed.orders[0].id
     stage.world.send(ConfirmReceipt(order_id=order_id), actor=buyer.actor)
     (variant,) = stage.market.variants(order_id)
-    review = stage.world.send(ReviewOrder(order_id=order_id, variant_id=variant, stars=5), actor=buyer.actor).review_id
+    review = stage.world.send(ReviewOrder(order_id=order_id, variant_id=variant, stars=5), actor=buyer.actor).id
     caller = "shop owner" if "/shops/" in name else token
     return stage.made(name, caller, {"order_id": order_id, "variant_id": variant, "review_id": review}, {"text": "谢谢"}, {"text": "好"})
 
@@ -663,7 +663,7 @@ def _refunded(stage: Stage, name: str) -> Scene:
     _, _, placed = stage.placed()
     caller = "operator finance" if "/operator/" in name else "shop owner"
     body = {"amount": {"amount": 100, "currency": "CNY"}}
-    return stage.made(name, caller, {"order_id": placed.orders[0].order_id}, body, {"amount": {"amount": 200, "currency": "CNY"}})
+    return stage.made(name, caller, {"order_id": placed.orders[0].id}, body, {"amount": {"amount": 200, "currency": "CNY"}})
 
 
 _CASE_IN = {
@@ -685,7 +685,7 @@ _CASE_IN = {
 }
 """In which state a case is for each step, by the end of its path."""
 _CASE_SAYS: dict[str, dict[str, Any]] = {
-    "/shipment": {"carrier": "SF Express", "tracking": "SF1", "postage": None, "receipt": None},
+    "/shipment": {"carrier": "SF Express", "tracking": "SF1", "postage": None, "receipt_id": None},
     "/dispute": {"text": "请评理"},
     "/replacement": {"carrier": "SF Express", "tracking": "SF3"},
     "/evidence": {"text": "见照片"},
@@ -716,7 +716,7 @@ def _case(stage: Stage, name: str) -> Scene:
     if state is None:
         made.take(CaseEvent.WITHDRAW, Who.BUYER)
         line = {"variant_id": made.variant, "quantity": 1}
-        body = {"kind": "refund", "reason": "damaged", "lines": [line], "text": "碎了", "amount": None, "instead": None}
+        body = {"kind": "refund", "reason": "damaged", "lines": [line], "text": "碎了", "amount": None, "instead_id": None}
         return stage.made(name, token, {"order_id": made.order}, body, body | {"reason": "wrong_goods"})
     if state is CaseState.HEARD:  # without letting days pass for everybody else
         made.lead_to(CaseState.DISPUTED)
@@ -790,7 +790,7 @@ SCENES: dict[str, Make] = {
     "POST /shops/{shop_id}/shipping-templates": _template,
     "POST /shops": _new_shop,
     "PUT /shops/{shop_id}/commission": _of_shop(
-        lambda stage: {"shop_id": stage.market.found("佣金").shop_id},
+        lambda stage: {"shop_id": stage.market.found("佣金").id},
         {"commission_ppm": 40_000},
         {"commission_ppm": 30_000},
         caller="operator admin",
@@ -804,13 +804,13 @@ SCENES: dict[str, Make] = {
     "POST /operator/shop-applications/{application_id}/reject": _application,
     "POST /categories": _new_category,
     "PUT /categories/{category_id}/attributes": _of_shop(
-        lambda stage: {"category_id": stage.world.send(CreateCategory(name="茗")).category_id},
+        lambda stage: {"category_id": stage.world.send(CreateCategory(name="茗")).id},
         {"attributes": [_ORGANIC]},
         {"attributes": []},
         caller="operator admin",
     ),
     "PUT /categories/{category_id}": _of_shop(
-        lambda stage: {"category_id": stage.world.send(CreateCategory(name="旧")).category_id},
+        lambda stage: {"category_id": stage.world.send(CreateCategory(name="旧")).id},
         {"name": "绿茶", "name_en": ""},
         {"name": "红茶", "name_en": ""},
         caller="operator admin",

@@ -54,26 +54,27 @@ SPOOFS = (
 )
 """What proxies, frameworks and gateways elsewhere have believed."""
 ABSENT = "0" * 26
-IDS = {"items", "owner", "parent", "id"}
+IDS = {"variant_ids", "id"}
 """Names of ids that do not end in `_id`."""
 THEIRS = {
-    "owner": "person_id",
-    "parent": "category_id",
-    "items": "variant_id",
+    "owner_id": "person_id",
+    "parent_id": "category_id",
+    "variant_ids": "variant_id",
     "id": "variant_id",
+    "POST /shops/{shop_id}/shipping-templates id": "template_id",
     "from_location_id": "location_id",
     "to_location_id": "location_id",
 }
 FOR_EVERYBODY = {
     ("POST /cart/lines", "variant_id"),  # anybody may buy it
-    ("POST /categories", "parent"),  # categories are the marketplace's own
+    ("POST /categories", "parent_id"),  # categories are the marketplace's own
     ("POST /shops/{shop_id}/goods", "category_id"),
     ("PUT /shops/{shop_id}/goods/{goods_id}", "category_id"),
     ("POST /shops/{shop_id}/staff", "person_id"),  # whoever is here may be given work
     ("POST /operators", "person_id"),
     ("POST /owners", "person_id"),
     ("POST /owners", "shop_id"),  # an admin answers for every shop
-    ("POST /shops", "owner"),
+    ("POST /shops", "owner_id"),
 }
 """Ids of others that may be named, and why."""
 
@@ -92,7 +93,7 @@ def ids_in_bodies() -> Iterator[Any]:
 def test_an_id_in_a_body_is_ones_own_or_nothing(stage: Stage, name: str) -> None:
     """However deep it stands: one that there is not, one of another kind, and one of another tenant are refused, and nothing changes."""
     scene = stage.scene(name)
-    others = {field: theirs(stage, field) for field in ("challenge_id",) if field in scene.body}
+    others = {field: theirs(stage, name, field) for field in ("challenge_id",) if field in scene.body}
     before = left_alone(stage)
     tried = 0
     for path in places(scene.body):
@@ -106,7 +107,7 @@ def test_an_id_in_a_body_is_ones_own_or_nothing(stage: Stage, name: str) -> None
             continue
         strangers = [absent, "per_" + ABSENT, stage.town.theirs["payment_id"], stage.town.theirs["session_id"]]
         if (name, field) not in FOR_EVERYBODY:
-            strangers.append(others.get(field) or theirs(stage, field))
+            strangers.append(others.get(field) or theirs(stage, name, field))
         for stranger in strangers:
             sent = spoilt(scene.body, path, encoded(stranger))
             request = Request(scene.method, scene.path, sent, headers(scene.token, f"stranger-{stranger}-{tried}", has_body=True))
@@ -124,13 +125,13 @@ def left_alone(stage: Stage) -> dict[str, Any]:
     return {table: rows for table, rows in stage.town.digest().items() if table != "challenge"}
 
 
-def theirs(stage: Stage, field: str) -> str:
+def theirs(stage: Stage, name: str, field: str) -> str:
     """The other tenant's thing that such a field could name."""
     if field == "challenge_id":
         stage._made += 1
         asked = stage.client("")("POST", "/v1/sessions/codes", {"contact": f"+861330{stage._made:07d}"})
-        return str(asked.json["challenge_id"])
-    return stage.town.theirs[THEIRS.get(field, field)]
+        return str(asked.json["id"])
+    return stage.town.theirs[THEIRS.get(f"{name} {field}") or THEIRS.get(field, field)]
 
 
 def named(body: Any, path: tuple[Any, ...]) -> bool:
@@ -337,7 +338,7 @@ def _apart(stage: Stage, seen: dict[bool, set[tuple[Any, ...]]], again: int) -> 
                 began = time.perf_counter()
                 heard = await ask(contact, number)
                 took[contact in known].append(time.perf_counter() - began)
-                body = heard.json | {"challenge_id": len(heard.json["challenge_id"])}
+                body = heard.json | {"id": len(heard.json["id"])}
                 seen[contact in known].add((heard.status, tuple(sorted(heard.headers.items())), tuple(sorted(body.items()))))
 
     stage.world.run(all_of_them())
@@ -357,5 +358,5 @@ def test_whether_a_contact_is_taken_is_not_told_either(stage: Stage) -> None:
     assert somebodys.status == nobodys.status == 200
     assert set(somebodys.json) == set(nobodys.json)
     assert somebodys.json["expires_at"] == nobodys.json["expires_at"]
-    wrong = [client("POST", "/v1/me/contacts", {"challenge_id": it.json["challenge_id"], "code": "000000"}) for it in (somebodys, nobodys)]
+    wrong = [client("POST", "/v1/me/contacts", {"challenge_id": it.json["id"], "code": "000000"}) for it in (somebodys, nobodys)]
     assert [(it.status, it.json["code"], it.json["figures"]) for it in wrong] == [(409, "code_wrong", {"tries_left": 4})] * 2

@@ -101,8 +101,8 @@ def lists_of(stage: Stage, who: str, theirs: dict[str, str]) -> list[Heard]:
     """Every list of a caller's own, with every filter and with cursors that name another's records."""
     own = ("/v1/orders", "/v1/cart", "/v1/wallet", "/v1/me/addresses", "/v1/me/sessions", "/v1/me")
     orders = [f"/v1/orders?state={state}&limit={limit}" for state in ("placed", "paid", "shipped") for limit in (1, 50)]
-    cursors = [f"/v1/orders?before={theirs['order_id']}", "/v1/orders?before=ord_zzzzzzzzzzzzzzzzzzzzzzzzzz"]
-    money = ["/v1/wallet/statement?currency=CNY&limit=50", "/v1/wallet/statement?currency=CNY&start=1"]
+    cursors = [f"/v1/orders?after={theirs['order_id']}", "/v1/orders?after=ord_zzzzzzzzzzzzzzzzzzzzzzzzzz"]
+    money = ["/v1/wallet/statement?currency=CNY&limit=50", "/v1/wallet/statement?currency=CNY&after=1"]
     token = stage.town.tokens[who]
     return stage.answers([Request("GET", target, b"", headers(token)) for target in (*own, *orders, *cursors, *money)])
 
@@ -126,7 +126,7 @@ def test_no_list_of_a_shop_shows_another(stage: Stage, who: str, shop: str, whos
     base = f"/v1/shops/{own['shop_id']}"
     targets = [f"{base}/{it}" for it in ("orders", "desk/goods", "settings", "staff", "balance", "statement?currency=CNY")]
     targets += [
-        f"{base}/orders?before={theirs['order_id']}",
+        f"{base}/orders?after={theirs['order_id']}",
         f"{base}/desk/goods?after={theirs['goods_id']}",
         f"{base}/orders?state=paid&limit=50",
     ]
@@ -142,8 +142,8 @@ def test_a_code_is_of_one_purpose_one_person_and_one_use(stage: Stage) -> None:
     _, mine = stage.newcomer()
     _, yours = stage.newcomer()
     anonymous = stage.client("")
-    sign_in = anonymous("POST", "/v1/sessions/codes", {"contact": "+8613020000001"}).json["challenge_id"]
-    contact = stage.client(mine)("POST", "/v1/me/contacts/codes", {"contact": "mine@example.com"}).json["challenge_id"]
+    sign_in = anonymous("POST", "/v1/sessions/codes", {"contact": "+8613020000001"}).json["id"]
+    contact = stage.client(mine)("POST", "/v1/me/contacts/codes", {"contact": "mine@example.com"}).json["id"]
     signs, confirms = ({"challenge_id": it, "code": stage.code(it)} for it in (sign_in, contact))
     people = stage.world.rows("SELECT id FROM person ORDER BY id")
     contacts = stage.world.rows("SELECT * FROM contact ORDER BY 1")

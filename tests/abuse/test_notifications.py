@@ -108,7 +108,7 @@ def test_what_is_genuine_and_does_not_match_pays_nothing(stage: Stage, waiting: 
         *[capture(stage, reference, amount={"amount": fen, "currency": "CNY"}) for fen in (0, 1, TOTAL - 1, TOTAL + 1, 10**15)],
         capture(stage, reference, amount={"amount": TOTAL, "currency": "JPY"}),
         capture(stage, "pay_00000000000000000000000000_0"),
-        capture(stage, placed.orders[0].order_id),
+        capture(stage, placed.orders[0].id),
         capture(stage, stage.town.ours["payment_id"]),
         capture(stage, ""),
         capture(stage, reference, outcome="refunded", request="rfd_0"),
@@ -125,7 +125,7 @@ def test_what_is_genuine_and_does_not_match_pays_nothing(stage: Stage, waiting: 
     after = money(stage)
     assert after == before
     assert stage.world.rows("SELECT CAST(count(*) AS INTEGER) FROM payment_alert")[0][0] - alerts >= len(others) - 2
-    assert stage.market.state(placed.orders[0].order_id) == "placed"
+    assert stage.market.state(placed.orders[0].id) == "placed"
 
 
 def test_a_signed_body_that_cannot_be_read_is_refused(stage: Stage, waiting: tuple[Buyer, Placed, str]) -> None:
@@ -174,7 +174,7 @@ def test_the_genuine_one_pays_and_its_copies_do_nothing_more(stage: Stage, waiti
     stage.market.sandbox.collect(reference, placed.total)
     body = encoded(capture(stage, reference))
     assert post(stage, body, signed(stage, body)).json["believed"] is True
-    order_id = placed.orders[0].order_id
+    order_id = placed.orders[0].id
     assert (stage.market.state(order_id), stage.market.escrow(order_id)) == ("paid", TOTAL)
     after = stage.town.digest()
     for _ in range(7):

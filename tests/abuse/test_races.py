@@ -33,7 +33,7 @@ def yuan(fen: int) -> dict[str, Any]:
 
 def wallet(address: str, variants: list[str], fen: int) -> dict[str, Any]:
     """A checkout that the wallet pays."""
-    return {"items": variants, "address_id": address, "total": yuan(fen), "tenders": [{"kind": "wallet", "amount": yuan(fen)}]}
+    return {"variant_ids": variants, "address_id": address, "total": yuan(fen), "tenders": [{"kind": "wallet", "amount": yuan(fen)}]}
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_two_sessions_spend_one_wallet_at_once(stage: Stage) -> None:
 def test_racing_refunds_never_exceed_what_was_paid(stage: Stage) -> None:
     """Sixty parts of 3.00 by the shop and by operators together; fifteen fit into 47.98, and the buyer has exactly those."""
     buyer, _, placed = stage.placed(10_000)
-    order = placed.orders[0].order_id
+    order = placed.orders[0].id
     shop = stage.town.ours["shop_id"]
     desks = [(f"/v1/shops/{shop}", "shop owner"), (f"/v1/operator/shops/{shop}", "operator finance"), (f"/v1/shops/{shop}", "shop finance")]
     asks = []
@@ -91,7 +91,7 @@ def test_cancelling_and_shipping_at_once(stage: Stage, buyer_first: bool) -> Non
     shop = stage.town.ours["shop_id"]
     for n in range(6):
         buyer, token, placed = stage.placed(10_000)
-        order = placed.orders[0].order_id
+        order = placed.orders[0].id
         (variant,) = stage.market.variants(order)
         cancel = post(f"/v1/orders/{order}/cancel", token, f"c-{n}-{buyer_first}")
         goes = {"carrier": "SF", "tracking": f"SF{n}"}
@@ -111,7 +111,7 @@ def test_receipts_and_refunds_at_once(stage: Stage) -> None:
     shop = stage.town.ours["shop_id"]
     for n in range(12):
         buyer, token, placed = stage.shipped()
-        order = placed.orders[0].order_id
+        order = placed.orders[0].id
         earned, commission, money = stage.market.earned(), stage.market.commission(), buyer.money()
         asks = [post(f"/v1/orders/{order}/receipt", token, f"r-{n}-{m}") for m in range(2)]
         refund = f"/v1/shops/{shop}/orders/{order}/refunds"
@@ -170,7 +170,7 @@ def test_a_capture_a_decline_and_a_cancellation_at_once(stage: Stage, turn: int)
     variant = stage.market.offer()
     buyer.want(variant, 2)
     placed = buyer.buy(channel(TOTAL))
-    order = placed.orders[0].order_id
+    order = placed.orders[0].id
     charge = reference_of(placed.payment.redirects[0].url)
     stage.market.sandbox.collect(charge, Money(amount=TOTAL, currency="CNY"))
     asks = [

@@ -129,7 +129,7 @@ def lying_lengths(besieged: Besieged, stop: threading.Event) -> None:
 def heavy_json(besieged: Besieged, stop: threading.Event) -> None:
     """As much work as a body may ask for: thousands of names, levels, escapes and elements, one request after the other."""
     many = b"{" + b",".join(b'"n%d":1' % number for number in range(6000)) + b"}"
-    lists = json.dumps({"items": ["var_1"] * 8000}).encode()
+    lists = json.dumps({"variant_ids": ["var_1"] * 8000}).encode()
     escapes = b'{"note":"' + rb"\u4e91" * 10_000 + b'"}'
     for number in range(10_000):
         if stop.is_set():
@@ -267,7 +267,7 @@ def test_a_body_that_nobody_reads_holds_no_connection(besieged: Besieged) -> Non
 def test_what_is_over_a_limit_is_refused_at_once(besieged: Besieged) -> None:
     """Too many elements, parameters, pages, levels, bytes: each 4xx, the median of nine under 50 ms, in the best of three."""
     buyer = besieged.sent
-    many = json.dumps({"items": ["var_1"] * 5000}).encode()
+    many = json.dumps({"variant_ids": ["var_1"] * 5000}).encode()
     cases = [
         ("POST", CHECKOUT, many),
         ("POST", CHECKOUT, b'{"tenders":' + b"[" * 30_000 + b"]" * 30_000 + b"}"),
@@ -275,7 +275,7 @@ def test_what_is_over_a_limit_is_refused_at_once(besieged: Besieged) -> None:
         ("GET", "/v1/goods?limit=10000", b""),
         ("GET", "/v1/goods?limit=0", b""),
         ("GET", "/v1/orders?limit=101", b""),
-        ("GET", "/v1/checkouts/preview?items=" + ",".join(["var_1"] * 1000), b""),
+        ("GET", "/v1/checkouts/preview?variant_ids=" + ",".join(["var_1"] * 1000), b""),
         ("GET", "/v1/goods?" + "&".join(f"x{number}=1" for number in range(1000)), b""),
         ("GET", "/v1/" + "a/" * 4000, b""),
     ]

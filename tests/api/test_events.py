@@ -133,7 +133,7 @@ def _decline(town: Town, url: str) -> None:
 
 def last(town: Town, who: str = "buyer") -> int:
     """The number of what somebody was told last."""
-    return town.world.ask(NoticesAfter(), actor=Actor(person=town.people[who])).last
+    return town.world.ask(NoticesAfter(), actor=Actor(person=town.people[who])).after
 
 
 def story(town: Town, told: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -363,7 +363,7 @@ def test_whoever_does_not_ask_for_a_stream_has_a_list(town: Town) -> None:
     client = Client(town.application, town.world.run, town.tokens["buyer"])
     end = last(town)
     heard = client("GET", f"/v1/events?after={end - 1}", headers={"accept": "application/json"})
-    assert ([it["number"] for it in heard.json["items"]], heard.json["last"]) == ([end], end)
+    assert ([it["number"] for it in heard.json["items"]], heard.json["after"]) == ([end], end)
     assert client("HEAD", "/v1/events", headers={"accept": "text/event-stream"}).status == 200
     assert client("POST", "/v1/events", headers={"accept": "text/event-stream"}).code == "method_not_allowed"
 
@@ -372,8 +372,8 @@ def test_whoever_never_reads_is_hung_up_on(tmp_path: Path) -> None:
     """However much there is for them, little of it is held, and that not for long."""
     with World.at(tmp_path, at_ms=time.time_ns() // 1_000_000) as world:
         person = world.send(RegisterPerson(phone="+8613800000001")).person_id
-        challenge = world.send(RequestCode(contact="+8613800000001")).challenge_id
-        session = world.send(OpenSession(challenge_id=challenge, code=world.ask(Mailbox())[0].code)).session_id
+        challenge = world.send(RequestCode(contact="+8613800000001")).id
+        session = world.send(OpenSession(challenge_id=challenge, code=world.ask(Mailbox()).items[0].code)).session_id
         assert session is not None
         token = world.cloud.port(Vault).token(session)
         world.settle()
@@ -405,8 +405,8 @@ def test_over_a_real_connection(tmp_path: Path) -> None:
             assert status == 200, answer
             return msgspec.json.decode(answer)
 
-        challenge = sent("POST", "/v1/sessions/codes", {"contact": "+8613800000001"})["challenge_id"]
-        code = msgspec.json.decode(server.ask("GET", "/v1/development/mailbox")[1])[0]["code"]
+        challenge = sent("POST", "/v1/sessions/codes", {"contact": "+8613800000001"})["id"]
+        code = msgspec.json.decode(server.ask("GET", "/v1/development/mailbox")[1])["items"][0]["code"]
         token = sent("POST", "/v1/sessions", {"challenge_id": challenge, "code": code}, idempotency_key="s")["token"]
         own = {"authorization": f"Bearer {token}"}
         with server.connect() as line:

@@ -80,7 +80,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, st
     folder = tmp_path_factory.mktemp("town")
     town = Town(folder, at_ms=int(time.time() * 1000))
     town.close()
-    more = {"items": town.ours["variant_id"], "owner": town.people["buyer"], "parent": town.ours["category_id"]}
+    more = {"variant_ids": town.ours["variant_id"], "owner_id": town.people["buyer"], "parent_id": town.ours["category_id"]}
     return folder, town.tokens, town.ours | more
 
 

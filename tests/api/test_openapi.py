@@ -153,6 +153,14 @@ def test_every_example_fits(registry: Registry, document: Any, route: Any) -> No
                 fits(document, media["schema"], example["value"])
 
 
+def test_names_are_fit_for_a_generated_client() -> None:
+    """No two operations are told apart by a number, and no two forms by the module that they stand in."""
+    document = openapi_document(Registry(DOMAINS))
+    operations = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
+    assert len(operations) == len(set(operations))
+    assert [name for name in (*operations, *document["components"]["schemas"]) if not re.fullmatch(r"[A-Z][A-Za-z]+", name)] == []
+
+
 def test_the_document_is_the_same_every_time() -> None:
     """So that a client made from it changes only when something has changed."""
     assert json.dumps(openapi_document(TOY)) == json.dumps(openapi_document(TOY))

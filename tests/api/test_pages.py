@@ -134,7 +134,7 @@ def test_the_mailbox_shows_letters_about_notices(town: Town, visitor: Client) ->
     town.world.settle()
     page = visitor("GET", "/development/mailbox").body.decode()
     assert page.index("1.00 CNY 已存入您的钱包。") < page.index("+8613712345679")
-    letter = next(it for it in visitor("GET", "/v1/development/letters").json if it["title"] == "充值成功")
+    letter = next(it for it in visitor("GET", "/v1/development/letters").json["items"] if it["title"] == "充值成功")
     assert (letter["way"], letter["contact"], letter["title"]) == ("sms", "+8613800000001", "充值成功")
 
 

@@ -93,7 +93,7 @@ def test_the_page_is_whole() -> None:
         (OpenSession, {"challenge_id": "chl_1", "code": "abcdef"}, "code", "Expected six digits"),
         (CreateShop, {"currency": "yuan"}, "currency", "Expected three capital letters such as CNY"),
         (AddAddress, {"address": {"country": "cn"}}, "country", "Expected two capital letters such as CN"),
-        (CreateShop, {"owner": "me"}, "owner", "Expected an id such as per_…"),
+        (CreateShop, {"owner_id": "me"}, "owner_id", "Expected an id such as per_…"),
     ],
 )
 def test_what_does_not_fit_is_told_in_words(message: Any, body: Any, name: str, words: str) -> None:

@@ -198,7 +198,7 @@ def test_several_tenders_and_several_sellers(tables: Tables, orders: dict[str, A
     assert (len(several), len(not_placed)) == (331, 2)
     assert {tables.orders[id]["order_status"] for id in not_placed} == {"unavailable"}
     assert not_placed.isdisjoint(tables.lines)
-    checkouts = {made["checkout_id"]: name for name, made in look.made("checkout").items()}
+    checkouts = {made["id"]: name for name, made in look.made("checkout").items()}
     paid_by: dict[str, list[int]] = {}
     for (body,) in look.rows("SELECT body FROM payment"):
         payment = msgspec.json.decode(body)
@@ -291,7 +291,7 @@ def test_every_centavo_is_where_it_belongs(tables: Tables, look: Look) -> None:
             commission += fee
         elif tables.state(id) in {"paid", "shipped"}:
             escrow += goods + freight
-    shops = {made["shop_id"]: seller for seller, made in look.made("shop").items()}
+    shops = {made["id"]: seller for seller, made in look.made("shop").items()}
     balance = "credits_posted - debits_posted FROM account JOIN counter ON counter.number = account.number"
     rows = look.rows(f"SELECT owner, {balance} JOIN payment_purse ON payment_purse.account = account.id WHERE account.code = 11")
     assert {shops[shop]: amount for shop, amount in rows} == earned

@@ -95,7 +95,7 @@ class Author:
         (found,) = self.town.market.world.send_all([ask[:2]], keys=[ask[2]])
         if hasattr(found, "orders"):
             buyer = next(buyer for buyer in self.town.buyers if buyer.actor == ask[1])
-            self.orders += [(order.order_id, buyer) for order in found.orders]
+            self.orders += [(order.id, buyer) for order in found.orders]
         self.asked.append(ask)
         self.found.append(found)
         return ask

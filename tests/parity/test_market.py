@@ -82,7 +82,7 @@ class OneByOne:
     async def _join(self, ask: Join) -> Member:
         send = self._cloud.send
         person = (await send(RegisterPerson(phone=ask.phone), actor=SYSTEM)).person_id
-        address = (await send(AddAddress(address=HOME), actor=Actor(person=person))).address_id
+        address = (await send(AddAddress(address=HOME), actor=Actor(person=person))).id
         await send(Fill(person_id=person), actor=SYSTEM)
         return Member(person, address, await send(Enter(person_id=person), actor=SYSTEM))
 

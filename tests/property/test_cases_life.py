@@ -53,7 +53,7 @@ def test_no_more_comes_back_than_was_captured(by_channel: bool, kind: CaseKind, 
             assert market.world.cloud.writer.alarms_refused == 0
             assert held_by_orders(market.world, dict.fromkeys((made.variant, made.other), 0)) == {made.variant: 0, made.other: 0}
             ((refunded,),) = market.world.rows("SELECT count(*) FROM orders WHERE state = 'refunded'")
-            owed = -market.balance(receivable_account(market.shop.shop_id, "CNY"))
+            owed = -market.balance(receivable_account(market.shop.id, "CNY"))
             postage = market.world.rows("SELECT CAST(coalesce(sum(amount), 0) AS INTEGER) FROM transfer WHERE code = ?", POSTAGE.code)[0][0]
             theirs = market.earned() + market.commission() - owed
             assert 0 <= theirs + postage <= TOTAL
@@ -72,15 +72,15 @@ def _take(market: Market, made: Claim, step: tuple[object, object]) -> None:
             market.world.pass_time(int(str(more)) * DAY_MS)
         elif what == "refund":
             amount = yuan(int(str(more)))
-            made.does(RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=amount), market.staff("owner"))
+            made.does(RefundOrder(shop_id=market.shop.id, order_id=made.order, amount=amount), market.staff("owner"))
         elif what == "claim":
-            made.case = market.world.send(made.asking(quantity=int(str(more))), actor=made.buyer.actor).case_id
+            made.case = market.world.send(made.asking(quantity=int(str(more))), actor=made.buyer.actor).id
         elif what == "exchange":
             ask = made.asking(quantity=int(str(more)), kind=CaseKind.EXCHANGE)
-            made.case = market.world.send(ask, actor=made.buyer.actor).case_id
+            made.case = market.world.send(ask, actor=made.buyer.actor).id
         elif what == "postage":
-            receipt = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=made.buyer.actor).picture_id
-            cost = {"postage": yuan(int(str(more))), "receipt": receipt}
+            receipt = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=made.buyer.actor).id
+            cost = {"postage": yuan(int(str(more))), "receipt_id": receipt}
             made.does(SendBack(case_id=made.case, carrier="SF Express", tracking="BACK-1", **cost), made.buyer.actor)
         elif what == "shelf":
             market.stock(made.other, int(str(more)))

@@ -50,10 +50,10 @@ class Shelves(RuleBasedStateMachine):
     def fill(self, first: list[int], second: list[int]) -> None:
         """Put some pieces at both places."""
         self.town = Town(self.world)
-        self.shop = self.town.shop.shop_id
+        self.shop = self.town.shop.id
         self.places = (
             self.town.shop.location_id,
-            self.world.send(CreateLocation(shop_id=self.shop, name="二仓", country="CN")).location_id,
+            self.world.send(CreateLocation(shop_id=self.shop, name="二仓", country="CN")).id,
         )
         self.variants = [self.town.goods(variant(f"S{n}")).variant_ids[0] for n in range(3)]
         self.on_hand = [0, 0, 0]

@@ -228,7 +228,7 @@ class Contested(Story):
     @rule()
     def put_right(self) -> None:
         """Operators take what the bank has decided otherwise, or end by our figures what cannot be so; and what no rule covers."""
-        for alert in self.market.world.ask(OpenAlertsOf()).alerts:
+        for alert in self.market.world.ask(OpenAlertsOf()).items:
             if alert.reference in self.beyond and not alert.our_amount:
                 self._bear(alert.id)
         for one in self.found():

@@ -146,7 +146,7 @@ class Kept(Story):
     def ask_again(self, again: bool) -> None:
         """Operators have what was refused asked anew."""
         for one in self.market.world.ask(RefusedSplits()).items[: 3 if again else 1]:
-            self.market.world.send(AskSplitAgain(split_id=one.split_id))
+            self.market.world.send(AskSplitAgain(split_id=one.id))
 
     @rule(data=st.data(), amount=st.integers(0, 1_500), fee=st.sampled_from([0, 7, 150]))
     def take(self, data: st.DataObject, amount: int, fee: int) -> None:

@@ -300,13 +300,13 @@ class Bookkeeping(RuleBasedStateMachine):
     def look_back(self, data: st.DataObject) -> None:
         """Statement and balance at every time are the model's."""
         id = AccountId(f"acc_{data.draw(accounts)}")
-        lines = self.books.ask(StatementOf(id=id, limit=100)).lines
+        lines = self.books.ask(StatementOf(account_id=id, limit=100)).items
         mine = [entry for entry in self.model.entries if id in (entry.transfer.debit, entry.transfer.credit)]
         seen = [(line.seq, line.kind, line.amount, line.at) for line in lines]
         assert seen == [(e.seq, e.transfer.kind, e.transfer.amount, e.at) for e in reversed(mine)][:100]
         times = {entry.at + step for entry in mine for step in (-1, 0, 1)} | {0, self.books.clock.wall_ms()}
         for at in sorted(times):
-            assert self.books.ask(BalanceAt(id=id, at=at)).balance == self.model.balance_at(id, at)
+            assert self.books.ask(BalanceAt(account_id=id, at=at)).balance == self.model.balance_at(id, at)
         if lines:
             assert lines[0].balance == self.model.balance_at(id, 2**53)
 

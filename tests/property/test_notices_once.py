@@ -41,13 +41,13 @@ class Town:
         self.world = World.at(folder)
         self.buyers = [self._person(number) for number in range(2)]
         self.packer = self._person(2)
-        made = CreateShop(owner=self._person(3), name="云茶", country="CN", currency="CNY", commission_ppm=0)
-        self.shop: ShopId = self.world.send(made).shop_id
+        made = CreateShop(owner_id=self._person(3), name="云茶", country="CN", currency="CNY", commission_ppm=0)
+        self.shop: ShopId = self.world.send(made).id
         self.world.send(ChooseWays(kind=NoticeKind.ROLE_GIVEN, ways=()), actor=Actor(person=self.packer))
         self.world.send(GrantShopRole(shop_id=self.shop, person_id=self.packer, role=ShopRole.PACKER))
         self.world.send(ChooseWays(kind=NoticeKind.ORDER_SHIPPED, ways=(Way.IN_APP, Way.SMS)), actor=Actor(person=self.buyers[0]))
         self.world.settle()
-        self.owner = made.owner
+        self.owner = made.owner_id
         self.begin()
 
     def begin(self) -> None:

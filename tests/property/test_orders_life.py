@@ -69,7 +69,7 @@ class OrdersLive(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.market = Market(Path(self.folder.name))
-        self.shops = (self.market.shop.shop_id, self.market.other.shop_id)
+        self.shops = (self.market.shop.id, self.market.other.id)
         places = (self.market.shop, self.market.other, self.market.shop)
         self.goods = [self.market.offer(12, fen, shop=place) for fen, place in zip(PRICES, places, strict=True)]
         self.market.custodian.misbehaviour = Misbehaviour(refund_ms=0)
@@ -136,7 +136,7 @@ class OrdersLive(RuleBasedStateMachine):
             return
         placed = buyer.buy(tenders)
         url = placed.payment.redirects[0].url if placed.payment.redirects else ""
-        told = [Told(o.order_id, buyer, self.shops.index(o.shop_id), o.total.amount, url) for o in placed.orders]
+        told = [Told(o.id, buyer, self.shops.index(o.shop_id), o.total.amount, url) for o in placed.orders]
         assert sum(one.left for one in told) == total == placed.total.amount
         for one in told:
             one.siblings, one.due, one.slow = told, placed.pay_by, method == "slip"
@@ -165,7 +165,7 @@ class OrdersLive(RuleBasedStateMachine):
             return
         assert self.market.promotions() == set_aside - cost
         url = placed.payment.redirects[0].url if placed.payment.redirects else ""
-        self.known.append(Told(placed.orders[0].order_id, buyer, place % 2, total, url))
+        self.known.append(Told(placed.orders[0].id, buyer, place % 2, total, url))
         self.known[-1].due = placed.pay_by
         self.known[-1].dispatch_by = self.market.world.clock.wall_ms() + DISPATCH_MS
 
@@ -256,7 +256,7 @@ class OrdersLive(RuleBasedStateMachine):
             return False
         answer = self.market.world.send(command, actor=actor)
         assert isinstance(answer, OrderMoved | OrderGivenBack)
-        assert answer.state is to
+        assert (answer.order_state if isinstance(answer, OrderGivenBack) else answer.state) is to
         told.state = to
         return True
 

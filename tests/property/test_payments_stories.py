@@ -318,7 +318,7 @@ class Payments(RuleBasedStateMachine):
         else:
             assert amount <= has
             assert asked.state is (PayoutState.AWAITED if amount > APPROVE_ABOVE else PayoutState.SENT)
-            self.payout_ids.append(asked.payout_id)
+            self.payout_ids.append(asked.id)
 
     @rule(cycle=st.sampled_from(Cycle), after_days=st.integers(1, 3), nights=st.integers(0, 3))
     def plan(self, cycle: Cycle, after_days: int, nights: int) -> None:
@@ -532,14 +532,14 @@ class Payments(RuleBasedStateMachine):
 
     def _promoted_by_documents(self) -> int:
         """What discounts have cost the marketplace: those of orders that were paid, less what has come back of them."""
-        payments = [self.market.world.ask(PaymentOf(payment_id=started.payment_id)) for started in self.started]
+        payments = [self.market.world.ask(PaymentOf(payment_id=started.id)) for started in self.started]
         cost = sum(paid.promoted.amount for paid in payments if paid.state is PaymentState.CAPTURED and paid.promoted is not None)
         refunds = [self.market.world.ask(RefundOf(refund_id=id)) for id in self.refund_ids]
         return cost - sum(piece.amount.amount for refunded in refunds for piece in refunded.pieces if piece.kind is TenderKind.PROMOTION)
 
     def _wallet_by_documents(self, person: PersonId) -> int:
         """What a wallet must hold, by payments and refunds alone."""
-        ids = [started.payment_id for started in (*self.top_ups, *self.started)]
+        ids = [started.id for started in (*self.top_ups, *self.started)]
         payments = [self.market.world.ask(PaymentOf(payment_id=id)) for id in ids]
         mine = [payment for payment in payments if payment.payer == person]
         has = -self._left_for_elsewhere(person)

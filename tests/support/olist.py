@@ -198,17 +198,15 @@ class Look:
 
     def names_of_orders(self) -> dict[str, str]:
         """Of each order, the checkout's name and the seller's."""
-        sellers = {made["shop_id"]: name for name, made in self.made("shop").items()}
+        sellers = {made["id"]: name for name, made in self.made("shop").items()}
         return {
-            order["order_id"]: f"{name}/{sellers[order['shop_id']]}"
-            for name, made in self.made("checkout").items()
-            for order in made["orders"]
+            order["id"]: f"{name}/{sellers[order['shop_id']]}" for name, made in self.made("checkout").items() for order in made["orders"]
         }
 
     def names_of_goods(self) -> dict[str, str]:
         """Of each variant and of its goods, the product's name and the seller's."""
         made = self.made("good")
-        return {good["variant_ids"][0]: name for name, good in made.items()} | {good["goods_id"]: name for name, good in made.items()}
+        return {good["variant_ids"][0]: name for name, good in made.items()} | {good["id"]: name for name, good in made.items()}
 
 
 def ending(data: Path) -> dict[str, Any]:

@@ -75,8 +75,8 @@ class People(World):
     def code_for(self, contact: str, *, origin: str = "", device: str = "") -> tuple[ChallengeId, str]:
         """Ask for a code, and read it in the mailbox."""
         challenge = self.send(RequestCode(contact=contact, device=device), actor=Actor(origin=origin))
-        (letter,) = [it for it in self.ask(Mailbox()) if it.letter_id == challenge.challenge_id]
-        return challenge.challenge_id, letter.code
+        (letter,) = [it for it in self.ask(Mailbox()).items if it.id == challenge.id]
+        return challenge.id, letter.code
 
     def opened(self, contact: str = PHONE, *, device: str = "", device_key: str = "") -> SessionOpened:
         """Sign in."""

@@ -138,7 +138,7 @@ class Story(RuleBasedStateMachine):
 
     def charges(self, started: PaymentStarted) -> tuple[model.Charge, ...]:
         """What channels collect of a payment."""
-        (payment,) = self.documents(model.Payment, "payment", f"id = '{started.payment_id}'")
+        (payment,) = self.documents(model.Payment, "payment", f"id = '{started.id}'")
         return payment.charges
 
     def escrow(self, number: int) -> Escrow | None:

@@ -74,7 +74,7 @@ class Town:
         self.tokens: dict[str, str] = {"": ""}
         self.people: dict[str, PersonId] = {}
         self._phones = 0
-        here, elsewhere = self.market.shop.shop_id, self.market.other.shop_id
+        here, elsewhere = self.market.shop.id, self.market.other.id
         ours, theirs = self._tenant("buyer", "shop owner", here), self._tenant("other", "elsewhere owner", elsewhere)
         for role in ShopRole:
             if role is not ShopRole.OWNER:
@@ -109,12 +109,12 @@ class Town:
         actor = Actor(person=person)
         self.world.send(AddToCart(variant_id=VariantId(self.ours["variant_id"])), actor=actor)
         home = Postal(recipient="林美", phone="0571-88157788", country="CN", region="浙江", city="杭州", lines=("文一西路969号",))
-        return self.world.send(AddAddress(address=home), actor=actor).address_id
+        return self.world.send(AddAddress(address=home), actor=actor).id
 
     def sign_in(self, name: str, phone: str) -> str:
         """By a code; answers the session's id."""
-        challenge = self.world.send(RequestCode(contact=phone)).challenge_id
-        code = next(letter.code for letter in self.world.ask(Mailbox()) if letter.letter_id == challenge)
+        challenge = self.world.send(RequestCode(contact=phone)).id
+        code = next(letter.code for letter in self.world.ask(Mailbox()).items if letter.id == challenge)
         opened = self.world.send(OpenSession(challenge_id=challenge, code=code))
         assert opened.session_id is not None
         self.tokens[name] = self.world.cloud.port(Vault).token(opened.session_id)
@@ -136,17 +136,17 @@ class Town:
         self.world.send(NamePayee(channel="sandbox", account=account), actor=buyer.actor)
         pay_out_at_once(self.world)
         self.world.settle()
-        return self.world.send(Withdraw(amount=yuan(5_500_000)), actor=buyer.actor).payout_id
+        return self.world.send(Withdraw(amount=yuan(5_500_000)), actor=buyer.actor).id
 
     def owed(self, buyer: Buyer, shop_id: ShopId) -> str:
         """What a buyer has paid over the channel, which would not take it back when the shop refunded it."""
         market, total = self.market, 1999 + SHIPPING
-        variant = market.offer(shop=market.shop if shop_id == market.shop.shop_id else market.other)
+        variant = market.offer(shop=market.shop if shop_id == market.shop.id else market.other)
         buyer.want(variant)
-        placed = self.world.send(buyer.checkout(total, channel(total), items=(variant,)), actor=buyer.actor)
+        placed = self.world.send(buyer.checkout(total, channel(total), variant_ids=(variant,)), actor=buyer.actor)
         market.decide(placed.payment.redirects[0].url)
         before, market.sandbox.misbehaviour = market.sandbox.misbehaviour, Misbehaviour(refuses_refunds=1000)
-        ask = RefundOrder(shop_id=shop_id, order_id=placed.orders[0].order_id, amount=yuan(total))
+        ask = RefundOrder(shop_id=shop_id, order_id=placed.orders[0].id, amount=yuan(total))
         self.world.send(ask, actor=market.staff("owner", shop=shop_id))
         self.world.pass_time(MINUTE_MS)
         market.sandbox.misbehaviour = before
@@ -156,19 +156,19 @@ class Town:
     def kept(self, buyer: Buyer, shop_id: ShopId) -> str:
         """An order that has been received, whose money the custodian keeps and would not split."""
         market, total = self.market, 1999 + SHIPPING
-        buyer.want(market.offer(shop=market.shop if shop_id == market.shop.shop_id else market.other))
+        buyer.want(market.offer(shop=market.shop if shop_id == market.shop.id else market.other))
         placed = buyer.buy(channel(total, "custodian"))
         market.decide(placed.payment.redirects[0].url)
         before, market.custodian.misbehaviour = market.custodian.misbehaviour, Misbehaviour(refuses_splits=1000)
-        market.ship(placed.orders[0].order_id, shop_id)
-        self.world.send(ConfirmReceipt(order_id=placed.orders[0].order_id), actor=buyer.actor)
+        market.ship(placed.orders[0].id, shop_id)
+        self.world.send(ConfirmReceipt(order_id=placed.orders[0].id), actor=buyer.actor)
         self.world.pass_time(MINUTE_MS)
         market.custodian.misbehaviour = before
-        return split_id(placed.orders[0].order_id, 0)
+        return split_id(placed.orders[0].id, 0)
 
     def _tenant(self, buyer_name: str, owner_name: str, shop_id: ShopId) -> dict[str, str]:
         market = self.market
-        shop = market.shop if shop_id == market.shop.shop_id else market.other
+        shop = market.shop if shop_id == market.shop.id else market.other
         self.world.send(AppointOwner(shop_id=shop_id, person_id=self._person(owner_name)))
         variant = market.offer(shop=shop)
         buyer: Buyer = market.buyer(1_000_000)
@@ -191,13 +191,13 @@ class Town:
             "category_id": market.tea,
             "location_id": shop.location_id,
             "template_id": shop.template_id,
-            "order_id": placed.orders[0].order_id,
-            "checkout_id": placed.checkout_id,
-            "payment_id": placed.payment.payment_id,
+            "order_id": placed.orders[0].id,
+            "checkout_id": placed.id,
+            "payment_id": placed.payment.id,
             "address_id": buyer.address,
             "session_id": first,
             "transfer_id": transfer,
-            "id": wallet,
+            "account_id": wallet,
             "number": placed.orders[0].number,
             "alert_id": self._alert(),
             "application_id": self._applied(buyer, licence),
@@ -215,7 +215,7 @@ class Town:
         buyer.want(variant)
         placed = buyer.buy(channel(buyer.total()))
         self.market.decide(placed.payment.redirects[0].url)
-        name = self.market.sandbox.charge_back(charge_reference(placed.payment.payment_id, 0))
+        name = self.market.sandbox.charge_back(charge_reference(placed.payment.id, 0))
         self.world.settle()
         return chargeback_id("sandbox", name)
 
@@ -230,30 +230,30 @@ class Town:
 
     def _applied(self, buyer: Buyer, content: bytes) -> ApplicationId:
         """An application of a buyer for a shop of their own, with a picture."""
-        name = self.world.send(KeepLicencePicture(content=content), actor=buyer.actor).picture_id
-        licence = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X", picture=name)
+        name = self.world.send(KeepLicencePicture(content=content), actor=buyer.actor).id
+        licence = LicenceDocument(kind=DocumentKind.BUSINESS_LICENCE, text="91330106MA2CFXXX0X", picture_id=name)
         form = ApplicationForm(name="茶庄", country="CN", currency="CNY", documents=(licence,))
-        return self.world.send(ApplyForShop(form=form), actor=buyer.actor).application_id
+        return self.world.send(ApplyForShop(form=form), actor=buyer.actor).id
 
     def _case(self, buyer: Buyer, variant: VariantId, content: bytes) -> dict[str, str]:
         """Another order of this buyer, whose shop has been asked for the money, with the same picture, which so has the same name."""
         placed = buyer.buy()
         buyer.want(variant, 2)
         lines = (CaseLine(variant_id=variant, quantity=1),)
-        ask = OpenCase(order_id=placed.orders[0].order_id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=lines)
-        case_id = self.world.send(ask, actor=buyer.actor).case_id
+        ask = OpenCase(order_id=placed.orders[0].id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=lines)
+        case_id = self.world.send(ask, actor=buyer.actor).id
         shown = self.world.send(ShowPicture(case_id=case_id, content=content), actor=buyer.actor)
-        return {"case_id": case_id, "picture_id": shown.picture_id}
+        return {"case_id": case_id, "picture_id": shown.id}
 
     def _review(self, variant: VariantId, shop_id: ShopId) -> tuple[OrderId, ReviewId]:
         """What somebody else has bought of this shop, received and reviewed."""
         reader = self.market.buyer(100_000)
         reader.want(variant)
         (order,) = reader.buy().orders
-        self.market.ship(order.order_id, shop=shop_id)
-        self.world.send(ConfirmReceipt(order_id=order.order_id), actor=reader.actor)
-        said = ReviewOrder(order_id=order.order_id, variant_id=variant, stars=5, text="好茶")
-        return order.order_id, self.world.send(said, actor=reader.actor).review_id
+        self.market.ship(order.id, shop=shop_id)
+        self.world.send(ConfirmReceipt(order_id=order.id), actor=reader.actor)
+        said = ReviewOrder(order_id=order.id, variant_id=variant, stars=5, text="好茶")
+        return order.id, self.world.send(said, actor=reader.actor).id
 
 
 def seeded(value: Any, ids: Mapping[str, Any]) -> Any:

@@ -50,7 +50,7 @@ def somebody(town: Town, number: int = 1) -> Actor:
 
 def applied(town: Town, actor: Actor, form: ApplicationForm = FORM) -> ApplicationId:
     """Their application, which waits."""
-    return town.world.send(ApplyForShop(form=form), actor=actor).application_id
+    return town.world.send(ApplyForShop(form=form), actor=actor).id
 
 
 def refused(town: Town, query: Any, actor: Actor) -> str:
@@ -74,7 +74,7 @@ def test_an_approved_application_is_a_shop_of_its_applicant(town: Town) -> None:
     lin = somebody(town)
     id = applied(town, lin)
     waiting = town.world.ask(Applications(), actor=ADMIN).items
-    assert [(one.application_id, one.applicant, one.state, one.name) for one in waiting] == [(id, lin.person, "waiting", "林家茶庄")]
+    assert [(one.id, one.applicant_id, one.state, one.name) for one in waiting] == [(id, lin.person, "waiting", "林家茶庄")]
     now = town.world.send(ApproveApplication(application_id=id, commission_ppm=30_000), actor=ADMIN)
     assert now.state is ApplicationState.APPROVED
     assert now.shop_id is not None
@@ -82,10 +82,10 @@ def test_an_approved_application_is_a_shop_of_its_applicant(town: Town) -> None:
     assert (page.name, page.name_en, page.about, page.country, page.currency) == ("林家茶庄", "Lin's", "三代制茶", "CN", "CNY")
     assert town.world.ask(TermsOf(shop_id=now.shop_id)).commission_ppm == 30_000
     settings = town.world.ask(SettingsOf(shop_id=now.shop_id))
-    assert (settings.shop.owner, settings.locations[0].region) == (lin.person, "浙江")
+    assert (settings.shop.owner_id, settings.locations[0].region) == (lin.person, "浙江")
     assert town.world.rows("SELECT role FROM staff WHERE person_id = ? AND shop_id = ?", lin.person, now.shop_id) == [("owner",)]
     (mine,) = town.world.ask(MyApplications(), actor=lin).items
-    assert (mine.application_id, mine.state, mine.shop_id) == (id, "approved", now.shop_id)
+    assert (mine.id, mine.state, mine.shop_id) == (id, "approved", now.shop_id)
     assert town.world.ask(Applications(), actor=ADMIN).items == ()
     told = town.world.rows("SELECT kind, body FROM fact WHERE kind LIKE 'ShopAppl%' ORDER BY seq")
     assert [(kind, json.decode(body)) for kind, body in told] == [
@@ -199,7 +199,7 @@ def test_of_many_who_wait_each_is_listed_once(town: Town) -> None:
     seen, after = [], None
     while True:
         page = town.world.ask(Applications(after=after, limit=2), actor=ADMIN)
-        seen += [one.application_id for one in page.items]
+        seen += [one.id for one in page.items]
         after = page.after
         if after is None:
             break
@@ -214,7 +214,7 @@ def test_of_many_who_wait_each_is_listed_once(town: Town) -> None:
         {"documents": [{"kind": "business_licence", "text": ""}]},
         {"documents": [{"kind": "business_licence", "text": " "}]},
         {"documents": [{"kind": "passport", "text": "1"}]},
-        {"documents": [{"kind": "other", "text": "1", "picture": "https://elsewhere/1"}]},
+        {"documents": [{"kind": "other", "text": "1", "picture_id": "https://elsewhere/1"}]},
         {"documents": [{"kind": "other", "text": "x" * 501}]},
         {"documents": [{"kind": "other", "text": "1"}] * 11},
         {"name": ""},
@@ -229,18 +229,18 @@ def test_a_form_is_within_bounds(spoiled: dict[str, object]) -> None:
 
 def test_a_shops_own_people_read_why_it_was_suspended(town: Town) -> None:
     """Each decision once, the latest first, page by page; sealed under the owner's key, so that an erased owner is not spoken of."""
-    shop = town.shop.shop_id
+    shop = town.shop.id
     town.world.send(SuspendShop(shop_id=shop, reason="资质过期"), actor=ADMIN)
     town.world.send(SuspendShop(shop_id=shop, reason="再说一次"), actor=ADMIN)
     town.world.send(ReopenShop(shop_id=shop, reason="资质已更新"), actor=ADMIN)
-    town.world.send(SuspendShop(shop_id=town.other.shop_id, reason="别家"), actor=ADMIN)
+    town.world.send(SuspendShop(shop_id=town.other.id, reason="别家"), actor=ADMIN)
     first = town.world.ask(RulingsOnShop(shop_id=shop, limit=1))
-    second = town.world.ask(RulingsOnShop(shop_id=shop, limit=1, before=first.before))
-    assert [(one.subject, one.ruled, one.reason) for one in (*first.items, *second.items)] == [
+    second = town.world.ask(RulingsOnShop(shop_id=shop, limit=1, after=first.after))
+    assert [(one.subject_id, one.ruled, one.reason) for one in (*first.items, *second.items)] == [
         (shop, "shop_reopened", "资质已更新"),
         (shop, "shop_suspended", "资质过期"),
     ]
-    assert second.before is None
+    assert second.after is None
     assert town.world.rows("SELECT ruled_by FROM ruling WHERE shop_id = ?", shop) == [("per_admin",)] * 2
     town.world.cloud.port(Vault).destroy(town.owner)  # type: ignore[type-abstract] # a port is found by its protocol
     assert [one.reason for one in town.world.ask(RulingsOnShop(shop_id=shop)).items] == [None, None]

@@ -59,11 +59,11 @@ def refused(town: Town, filters: str, **more: Any) -> str:
 def test_a_category_is_filtered_by_what_its_goods_tell(town: Town) -> None:
     """By a text of the list, a number, a range, yes and no, and several at once; from above as well; what tells nothing is never found."""
     asked(town)
-    green = town.goods(variant("A", 300), attributes=told(kind=0, weight=100, organic=True)).goods_id
-    red = town.goods(variant("B", 100), attributes=told(kind=1, weight=250, organic=False)).goods_id
-    heavy = town.goods(variant("C", 200), attributes=told(kind=0, weight=500)).goods_id
+    green = town.goods(variant("A", 300), attributes=told(kind=0, weight=100, organic=True)).id
+    red = town.goods(variant("B", 100), attributes=told(kind=1, weight=250, organic=False)).id
+    heavy = town.goods(variant("C", 200), attributes=told(kind=0, weight=500)).id
     town.goods(variant("D"))
-    juice = town.goods(variant("E"), category_id=town.drinks, attributes=told(organic=True)).goods_id
+    juice = town.goods(variant("E"), category_id=town.drinks, attributes=told(organic=True)).id
     assert found(town, "kind:0") == [heavy, green]
     assert found(town, "weight:100..250") == [red, green]
     assert found(town, "weight:250") == [red]
@@ -96,16 +96,16 @@ def test_goods_are_found_as_long_as_they_are_shown_and_by_what_they_tell_now(tow
     """Changed, withdrawn, published again, of a shop that is closed: no trace of what they told before."""
     asked(town)
     goods = town.goods(variant("A"), attributes=told(kind=0, weight=100))
-    names = {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id}
+    names = {"shop_id": town.shop.id, "goods_id": goods.id}
     form = town.form(variant("A", id=goods.variant_ids[0]), attributes=told(kind=1))
     town.world.send(ChangeGoods(**names, version=1, form=form))
-    assert (found(town, "kind:0"), found(town, "weight:100"), found(town, "kind:1")) == ([], [], [goods.goods_id])
+    assert (found(town, "kind:0"), found(town, "weight:100"), found(town, "kind:1")) == ([], [], [goods.id])
     town.world.send(WithdrawGoods(**names))
     assert found(town, "kind:1") == []
     assert town.world.rows("SELECT * FROM card_attribute") == []
     town.world.send(PublishGoods(**names))
-    assert found(town, "kind:1") == [goods.goods_id]
-    town.world.send(SuspendShop(shop_id=town.shop.shop_id, reason="资质过期"))
+    assert found(town, "kind:1") == [goods.id]
+    town.world.send(SuspendShop(shop_id=town.shop.id, reason="资质过期"))
     town.world.settle()
     assert found(town, "kind:1") == []
 
@@ -115,7 +115,7 @@ def test_pages_of_a_filtered_list_neither_skip_nor_repeat(town: Town) -> None:
     asked(town)
     kept = []
     for n in range(7):
-        kept.append(town.goods(variant(f"S{n}", 100 + n % 3), attributes=told(kind=n % 2, weight=n)).goods_id)
+        kept.append(town.goods(variant(f"S{n}", 100 + n % 3), attributes=told(kind=n % 2, weight=n)).id)
         town.world.pass_time(n % 2)
     for sort in Sort:
         whole = found(town, "weight:1..5", sort=sort, limit=50)
@@ -147,9 +147,9 @@ def test_what_the_category_does_not_ask_cannot_be_told(town: Town, values: tuple
     goods = town.goods(variant("A"))
     before = town.everything()
     form = town.form(variant("B"), attributes=values)
-    assert town.world.refusal(CreateGoods(shop_id=town.shop.shop_id, form=form)) == "attribute_value"
+    assert town.world.refusal(CreateGoods(shop_id=town.shop.id, form=form)) == "attribute_value"
     again = town.form(variant("A", id=goods.variant_ids[0]), attributes=values)
-    ask = ChangeGoods(shop_id=town.shop.shop_id, goods_id=goods.goods_id, version=1, form=again)
+    ask = ChangeGoods(shop_id=town.shop.id, goods_id=goods.id, version=1, form=again)
     assert town.world.refusal(ask) == "attribute_value"
     assert town.everything() == before
 

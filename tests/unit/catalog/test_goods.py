@@ -13,18 +13,21 @@ from yunduan.domains.catalog.commands import (
     ChangeGoods,
     CountSale,
     CreateGoods,
+    CreateLocation,
+    HoldStock,
     PublishGoods,
     RateGoods,
     SaleLine,
     SetPrice,
+    SetStock,
     UncountSale,
     WithdrawGoods,
 )
 from yunduan.domains.catalog.lists import Page, face_of, page_of, price_rank
-from yunduan.domains.catalog.model import PRICE_MAX, CatalogRefusal, GoodsForm, GoodsState, TaxClass, VariantForm
+from yunduan.domains.catalog.model import PRICE_MAX, CatalogRefusal, GoodsForm, GoodsState, HoldLine, StockReason, TaxClass, VariantForm
 from yunduan.domains.catalog.queries import DeskGoods, GoodsOnDesk, GoodsPage, GoodsPageAnswer, NewestGoods, OffersOf
 from yunduan.kernel.actors import SYSTEM
-from yunduan.kernel.ids import CategoryId, GoodsId, ShippingTemplateId, VariantId
+from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, ShippingTemplateId, VariantId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -59,7 +62,7 @@ def test_an_offer_has_everything_that_a_checkout_reads(town: Town) -> None:
     offers = town.world.ask(OffersOf(variant_ids=(blue, red)))
     offer = offers[red]
     assert set(offers) == {red, blue}
-    assert (offer.goods_id, offer.shop_id, offer.sku) == (goods.goods_id, town.shop.shop_id, "R-L")
+    assert (offer.goods_id, offer.shop_id, offer.sku) == (goods.id, town.shop.id, "R-L")
     assert (offer.title, offer.title_en, offer.option_text, offer.option_text_en) == ("龙井", "Longjing", "红 / L", "red / L")
     assert (offer.price, offer.weight_g, offer.tax_class, offer.picture) == (yuan(2500), 250, "reduced", "a/1.webp")
     assert (offer.template_id, offer.on_sale, offer.available) == (town.shop.template_id, True, 7)
@@ -77,14 +80,14 @@ def test_the_page_shows_what_is_said_and_what_moves(town: Town) -> None:
     """The ready page decodes to what the shop said; stock is by variant; the shop's face is beside it."""
     goods = town.goods(variant("A", 2999), pictures=("a/1.webp",), description="一\n二")
     town.world.pass_time(1)
-    ask = {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id, "variant_id": goods.variant_ids[0]}
+    ask = {"shop_id": town.shop.id, "goods_id": goods.id, "variant_id": goods.variant_ids[0]}
     town.world.send(SetPrice(**ask, price=yuan(1999), compare_at=yuan(2999)))
     town.stock(goods.variant_ids[0], 5)
-    shown = page(town, goods.goods_id)
+    shown = page(town, goods.id)
     assert shown is not None
     said: Page = page_of(shown.goods)
-    assert (said.id, said.title, said.description, said.pictures) == (goods.goods_id, "龙井", "一\n二", ("a/1.webp",))
-    assert said.category_path == (town.drinks, town.tea)
+    assert (said.id, said.title, said.description, said.pictures) == (goods.id, "龙井", "一\n二", ("a/1.webp",))
+    assert said.category_path_ids == (town.drinks, town.tea)
     assert [(one.id, one.sku, one.price, one.compare_at) for one in said.variants] == [(goods.variant_ids[0], "A", yuan(1999), yuan(2999))]
     assert [(one.variant_id, one.available) for one in shown.stock] == [(goods.variant_ids[0], 5)]
     assert face_of(shown.shop).name_en == "Cloud Tea"
@@ -94,23 +97,47 @@ def test_the_page_shows_what_is_said_and_what_moves(town: Town) -> None:
 def test_only_goods_on_sale_are_shown(town: Town) -> None:
     """A draft is not found until it is published, and not found again once it is withdrawn; its offer says so."""
     goods = town.goods(variant("A"), publish=False)
-    ask = {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id}
+    ask = {"shop_id": town.shop.id, "goods_id": goods.id}
     shown = []
     for command in (None, PublishGoods(**ask), WithdrawGoods(**ask), PublishGoods(**ask)):
         if command:
             town.world.send(command)
         offer = town.world.ask(OffersOf(variant_ids=goods.variant_ids))[goods.variant_ids[0]]
-        shown.append((page(town, goods.goods_id) is not None, listed(town), offer.on_sale))
+        shown.append((page(town, goods.id) is not None, listed(town), offer.on_sale))
     assert shown == [(False, 0, False), (True, 1, True), (False, 0, False), (True, 1, True)]
-    assert len(town.world.ask(DeskGoods(shop_id=town.shop.shop_id)).items) == 1
+    (line,) = town.world.ask(DeskGoods(shop_id=town.shop.id)).items
+    assert (line.id, line.price, line.price_to, line.picture, line.on_hand, line.available) == (goods.id, yuan(1999), yuan(1999), "", 0, 0)
+
+
+def test_a_shop_sees_what_its_goods_cost_and_how_many_there_are(town: Town) -> None:
+    """Drafts too; the lowest and the highest price, the first picture, and the stock of all variants and locations together."""
+    goods = town.goods(
+        variant("A", 2999, choice=(0,)), variant("B", 1999, choice=(1,)), options=(COLOURS,), pictures=("a/1.webp", "a/2.webp")
+    )
+    draft = town.goods(variant("C", 500), publish=False)
+    for id, pieces in zip(goods.variant_ids, (5, 2), strict=True):
+        town.stock(id, pieces)
+    more = town.world.send(CreateLocation(shop_id=town.shop.id, name="门店", country="CN")).id
+    town.world.send(
+        SetStock(shop_id=town.shop.id, variant_id=goods.variant_ids[1], location_id=more, on_hand=4, reason=StockReason.COUNTED)
+    )
+    town.world.send(HoldStock(hold_id=HoldId("hld_1"), lines=(HoldLine(variant_id=goods.variant_ids[1], quantity=3),)))
+    seen = [
+        (line.id, line.title_en, line.picture, line.price, line.price_to, line.on_hand, line.available)
+        for line in town.world.ask(DeskGoods(shop_id=town.shop.id)).items
+    ]
+    assert seen == [
+        (draft.id, "Longjing", "", yuan(500), yuan(500), 0, 0),
+        (goods.id, "Longjing", "a/1.webp", yuan(1999), yuan(2999), 11, 8),
+    ]
 
 
 def test_a_move_to_where_goods_are_changes_nothing_and_a_draft_cannot_be_withdrawn(town: Town) -> None:
     """The first is harmless, the second refused; neither tells a fact."""
     draft, shown = town.goods(variant("A"), publish=False), town.goods(variant("B"))
     before = town.everything()
-    assert town.world.send(PublishGoods(shop_id=town.shop.shop_id, goods_id=shown.goods_id)).version == 1
-    assert town.world.refusal(WithdrawGoods(shop_id=town.shop.shop_id, goods_id=draft.goods_id)) == "goods_state_forbids"
+    assert town.world.send(PublishGoods(shop_id=town.shop.id, goods_id=shown.id)).version == 1
+    assert town.world.refusal(WithdrawGoods(shop_id=town.shop.id, goods_id=draft.id)) == "goods_state_forbids"
     assert town.everything() == before
 
 
@@ -119,11 +146,11 @@ def test_goods_keep_their_place_among_the_newest_when_they_return(town: Town) ->
     first = town.goods(variant("A"))
     town.world.pass_time(1000)
     second = town.goods(variant("B"))
-    ask = {"shop_id": town.shop.shop_id, "goods_id": first.goods_id}
+    ask = {"shop_id": town.shop.id, "goods_id": first.id}
     town.world.pass_time(1000)
     town.world.send(WithdrawGoods(**ask))
     town.world.send(PublishGoods(**ask))
-    assert [row[0] for row in town.world.rows("SELECT goods_id FROM card ORDER BY listed_at DESC")] == [second.goods_id, first.goods_id]
+    assert [row[0] for row in town.world.rows("SELECT goods_id FROM card ORDER BY listed_at DESC")] == [second.id, first.id]
 
 
 def test_changing_goods_changes_page_card_and_offer_together(town: Town) -> None:
@@ -131,7 +158,7 @@ def test_changing_goods_changes_page_card_and_offer_together(town: Town) -> None
     goods = town.goods(variant("A", 1000, choice=(0,)), variant("B", 2000, choice=(1,)), options=(COLOURS,))
     a, b = goods.variant_ids
     form = town.form(variant("A", 900, id=a, choice=(1,)), variant("C", 3000, choice=(0,)), options=(COLOURS,), title="新茶")
-    kept = town.world.send(ChangeGoods(shop_id=town.shop.shop_id, goods_id=goods.goods_id, version=1, form=form))
+    kept = town.world.send(ChangeGoods(shop_id=town.shop.id, goods_id=goods.id, version=1, form=form))
     assert (kept.version, kept.variant_ids[0], kept.state) == (2, a, GoodsState.ON_SALE)
     offers = town.world.ask(OffersOf(variant_ids=(a, b, kept.variant_ids[1])))
     assert [(one.sku, one.title, one.price.amount, one.on_sale) for one in offers.values()] == [
@@ -139,7 +166,7 @@ def test_changing_goods_changes_page_card_and_offer_together(town: Town) -> None
         ("B", "龙井", 2000, False),
         ("C", "新茶", 3000, True),
     ]
-    shown = page(town, goods.goods_id)
+    shown = page(town, goods.id)
     assert shown is not None
     assert [one.sku for one in page_of(shown.goods).variants] == ["A", "C"]
     assert {one.variant_id for one in shown.stock} == set(kept.variant_ids)
@@ -151,7 +178,7 @@ def test_a_retired_variants_sku_is_free_again(town: Town) -> None:
     """Its own goods or any other of the shop may have it; so may two variants exchange theirs."""
     goods = town.goods(variant("A", choice=(0,)), variant("B", choice=(1,)), options=(COLOURS,))
     a, b = goods.variant_ids
-    change = {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id}
+    change = {"shop_id": town.shop.id, "goods_id": goods.id}
     swapped = town.form(variant("B", id=a, choice=(0,)), variant("A", id=b, choice=(1,)), options=(COLOURS,))
     town.world.send(ChangeGoods(version=1, form=swapped, **change))
     assert sorted(town.world.rows("SELECT sku, variant_id FROM sku")) == [("A", b), ("B", a)]
@@ -165,7 +192,7 @@ def test_who_edits_an_old_version_is_refused(town: Town) -> None:
     """Of two who edit at once the second is told, and the first one's words stay."""
     goods = town.goods(variant("A"))
     a = goods.variant_ids[0]
-    change = {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id, "version": 1}
+    change = {"shop_id": town.shop.id, "goods_id": goods.id, "version": 1}
     town.world.send(ChangeGoods(form=town.form(variant("A", id=a), title="一"), **change))
     before = town.everything()
     assert town.world.refusal(ChangeGoods(form=town.form(variant("A", id=a), title="二"), **change)) == "goods_changed"
@@ -175,11 +202,11 @@ def test_who_edits_an_old_version_is_refused(town: Town) -> None:
 def test_a_price_is_set_for_one_variant(town: Town) -> None:
     """Offer, page and card have it at once."""
     goods = town.goods(variant("A", 1000, choice=(0,)), variant("B", 2000, choice=(1,)), options=(COLOURS,))
-    ask = {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id, "variant_id": goods.variant_ids[1]}
+    ask = {"shop_id": town.shop.id, "goods_id": goods.id, "variant_id": goods.variant_ids[1]}
     town.world.send(SetPrice(price=yuan(500), **ask))
     offers = town.world.ask(OffersOf(variant_ids=goods.variant_ids))
     assert [one.price.amount for one in offers.values()] == [1000, 500]
-    shown = page(town, goods.goods_id)
+    shown = page(town, goods.id)
     assert shown is not None
     assert [one.price.amount for one in page_of(shown.goods).variants] == [1000, 500]
     assert town.world.rows("SELECT price_rank FROM card") == [(price_rank(yuan(500)),)]
@@ -205,7 +232,7 @@ def test_a_price_is_within_bounds_and_in_the_shops_currency(town: Town, price: M
     """Neither new goods nor a new price may break that; nothing is kept."""
     before = town.everything()
     form = town.form(VariantForm(sku="A", price=price, compare_at=compare_at))
-    assert town.world.refusal(CreateGoods(shop_id=town.shop.shop_id, form=form)) == "price_not_allowed"
+    assert town.world.refusal(CreateGoods(shop_id=town.shop.id, form=form)) == "price_not_allowed"
     assert town.everything() == before
 
 
@@ -227,7 +254,7 @@ def test_variants_fit_their_options(town: Town, variants: tuple[VariantForm, ...
     town.goods(variant("TAKEN"))
     before = town.everything()
     form = town.form(*variants, options=options)
-    assert town.world.refusal(CreateGoods(shop_id=town.shop.shop_id, form=form, publish=True)) == code
+    assert town.world.refusal(CreateGoods(shop_id=town.shop.id, form=form, publish=True)) == code
     assert town.everything() == before
 
 
@@ -239,7 +266,7 @@ def test_two_shops_may_use_one_sku(town: Town) -> None:
 
 def test_200_racing_for_one_sku_get_it_once(town: Town) -> None:
     """The others are refused, within one batch and without a broken command."""
-    ask = CreateGoods(shop_id=town.shop.shop_id, form=town.form(variant("ONE")))
+    ask = CreateGoods(shop_id=town.shop.id, form=town.form(variant("ONE")))
     outcomes = town.world.send_all([(ask, SYSTEM)] * 200)
     assert sorted(type(one).__name__ for one in outcomes) == ["GoodsKept", *["Refused"] * 199]
     assert town.world.rows("SELECT count(*) FROM goods") == [(1,)]
@@ -250,20 +277,20 @@ def test_another_shop_cannot_touch_goods(town: Town) -> None:
     mine, theirs = town.goods(variant("A")), town.goods(variant("A"), shop=town.other)
     a = mine.variant_ids[0]
     before = town.everything()
-    ask = {"shop_id": town.other.shop_id, "goods_id": mine.goods_id}
+    ask = {"shop_id": town.other.id, "goods_id": mine.id}
     form = town.form(variant("A", id=a))
     refused: list[tuple[Command[Any], str]] = [
         (ChangeGoods(version=1, form=form, **ask), "goods_not_found"),
         (PublishGoods(**ask), "goods_not_found"),
         (WithdrawGoods(**ask), "goods_not_found"),
         (SetPrice(variant_id=a, price=yuan(1), **ask), "goods_not_found"),
-        (ChangeGoods(version=1, form=form, **(ask | {"goods_id": theirs.goods_id})), "variant_not_found"),
-        (CreateGoods(shop_id=town.other.shop_id, form=replace(form, template_id=town.shop.template_id)), "shipping_template_not_found"),
+        (ChangeGoods(version=1, form=form, **(ask | {"goods_id": theirs.id})), "variant_not_found"),
+        (CreateGoods(shop_id=town.other.id, form=replace(form, template_id=town.shop.template_id)), "shipping_template_not_found"),
         (
-            CreateGoods(shop_id=town.shop.shop_id, form=replace(form, template_id=ShippingTemplateId("tpl_0"))),
+            CreateGoods(shop_id=town.shop.id, form=replace(form, template_id=ShippingTemplateId("tpl_0"))),
             "shipping_template_not_found",
         ),
-        (CreateGoods(shop_id=town.shop.shop_id, form=replace(form, category_id=CategoryId("cat_0"))), "category_not_found"),
+        (CreateGoods(shop_id=town.shop.id, form=replace(form, category_id=CategoryId("cat_0"))), "category_not_found"),
     ]
     for command, code in refused:
         assert town.world.refusal(command) == code
@@ -274,15 +301,15 @@ def test_another_shop_cannot_touch_goods(town: Town) -> None:
 
 def test_the_desk_shows_drafts_and_stock_a_page_at_a_time(town: Town) -> None:
     """Latest first, each once."""
-    kept = [town.goods(variant(f"S{n}"), publish=n % 2 == 0).goods_id for n in range(5)]
-    one = town.world.ask(DeskGoods(shop_id=town.shop.shop_id, limit=3))
-    two = town.world.ask(DeskGoods(shop_id=town.shop.shop_id, limit=3, after=one.after))
+    kept = [town.goods(variant(f"S{n}"), publish=n % 2 == 0).id for n in range(5)]
+    one = town.world.ask(DeskGoods(shop_id=town.shop.id, limit=3))
+    two = town.world.ask(DeskGoods(shop_id=town.shop.id, limit=3, after=one.after))
     assert [line.id for line in one.items + two.items] == kept[::-1]
     assert [line.state.value for line in one.items] == ["on_sale", "draft", "on_sale"]
     assert two.after is None
     id = town.one(4)
     goods_id = town.world.rows("SELECT goods_id FROM variant WHERE id = ?", id)[0][0]
-    desk = town.world.ask(GoodsOnDesk(shop_id=town.shop.shop_id, goods_id=goods_id))
+    desk = town.world.ask(GoodsOnDesk(shop_id=town.shop.id, goods_id=goods_id))
     assert [(line.variant_id, line.location_id, line.on_hand, line.held) for line in desk.stock] == [(id, town.shop.location_id, 4, 0)]
     assert desk.goods.form.variants[0].sku == "ONE"
 
@@ -290,11 +317,11 @@ def test_the_desk_shows_drafts_and_stock_a_page_at_a_time(town: Town) -> None:
 def test_sales_and_reviews_are_counted_on_page_and_card(town: Town) -> None:
     """Sums are exact; the rating is an average in hundredths, half up; a draft counts too, unseen."""
     goods, draft = town.goods(variant("A")), town.goods(variant("B"), publish=False)
-    town.world.send(CountSale(lines=(SaleLine(goods_id=goods.goods_id, quantity=3), SaleLine(goods_id=draft.goods_id, quantity=1))))
-    town.world.send(CountSale(lines=(SaleLine(goods_id=goods.goods_id, quantity=2), SaleLine(goods_id=goods.goods_id, quantity=1))))
+    town.world.send(CountSale(lines=(SaleLine(goods_id=goods.id, quantity=3), SaleLine(goods_id=draft.id, quantity=1))))
+    town.world.send(CountSale(lines=(SaleLine(goods_id=goods.id, quantity=2), SaleLine(goods_id=goods.id, quantity=1))))
     for stars in (5, 4, 4, 5, 4, 5, 4, 4):
-        town.world.send(RateGoods(goods_id=goods.goods_id, shop_id=town.shop.shop_id, stars=stars))
-    shown = page(town, goods.goods_id)
+        town.world.send(RateGoods(goods_id=goods.id, shop_id=town.shop.id, stars=stars))
+    shown = page(town, goods.id)
     assert shown is not None
     assert (shown.sold, shown.reviews, shown.rating_hundredths) == (6, 8, 438)
     assert town.world.rows("SELECT sold FROM card") == [(0,)]
@@ -302,17 +329,17 @@ def test_sales_and_reviews_are_counted_on_page_and_card(town: Town) -> None:
     card = town.world.rows("SELECT sold, body FROM card")
     assert [(sold, b'"sold":6,"reviews":8,"rating_hundredths":438' in body) for sold, body in card] == [(6, True)]
     before = town.everything()
-    lines = (SaleLine(goods_id=goods.goods_id, quantity=1), SaleLine(goods_id=GoodsId("gds_0"), quantity=1))
+    lines = (SaleLine(goods_id=goods.id, quantity=1), SaleLine(goods_id=GoodsId("gds_0"), quantity=1))
     assert town.world.refusal(CountSale(lines=lines)) == "goods_not_found"
     assert town.world.refusal(UncountSale(lines=lines)) == "goods_not_found"
-    assert town.world.refusal(RateGoods(goods_id=GoodsId("gds_0"), shop_id=town.shop.shop_id, stars=5)) == "goods_not_found"
+    assert town.world.refusal(RateGoods(goods_id=GoodsId("gds_0"), shop_id=town.shop.id, stars=5)) == "goods_not_found"
     assert town.everything() == before
     form = town.form(variant("A", id=goods.variant_ids[0]), title="改")
-    town.world.send(ChangeGoods(shop_id=town.shop.shop_id, goods_id=goods.goods_id, version=1, form=form))
+    town.world.send(ChangeGoods(shop_id=town.shop.id, goods_id=goods.id, version=1, form=form))
     assert town.world.rows("SELECT sold FROM card") == [(6,)]
     for quantity, left in ((4, 2), (3, 0)):
-        town.world.send(UncountSale(lines=(SaleLine(goods_id=goods.goods_id, quantity=quantity),)))
-        shown = page(town, goods.goods_id)
+        town.world.send(UncountSale(lines=(SaleLine(goods_id=goods.id, quantity=quantity),)))
+        shown = page(town, goods.id)
         assert shown is not None
         assert (shown.sold, shown.reviews) == (left, 8)
     town.world.pass_time(SHOWN_EVERY_MS)
@@ -321,7 +348,7 @@ def test_sales_and_reviews_are_counted_on_page_and_card(town: Town) -> None:
 
 def test_lists_learn_of_sales_in_rounds(town: Town) -> None:
     """One alarm a round however many sales; every card is up to date after it, and the next sale sets the next round."""
-    goods = [town.goods(variant(f"S{n}")).goods_id for n in range(2 * SHOWN_AT_ONCE + 1)]
+    goods = [town.goods(variant(f"S{n}")).id for n in range(2 * SHOWN_AT_ONCE + 1)]
     for _ in range(2):
         for part in (goods[:150], goods[100:]):
             town.world.send(CountSale(lines=tuple(SaleLine(goods_id=id, quantity=1) for id in part)))

@@ -41,17 +41,17 @@ def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
 
 def sent(town: Town, actor: Actor, side: int = 1) -> str:
     """A picture that somebody has sent."""
-    return town.world.send(KeepLicencePicture(content=picture(side)), actor=actor).picture_id
+    return town.world.send(KeepLicencePicture(content=picture(side)), actor=actor).id
 
 
 def form(*pictures: str) -> ApplicationForm:
     """An application whose documents have these pictures."""
-    return replace(FORM, documents=tuple([replace(LICENCE, picture=name) for name in pictures]))
+    return replace(FORM, documents=tuple([replace(LICENCE, picture_id=name) for name in pictures]))
 
 
 def applied(town: Town, actor: Actor, *pictures: str) -> ApplicationId:
     """It is handed in."""
-    return town.world.send(ApplyForShop(form=form(*pictures)), actor=actor).application_id
+    return town.world.send(ApplyForShop(form=form(*pictures)), actor=actor).id
 
 
 def kept(town: Town) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ def test_the_applicant_and_who_decides_see_it(both: Town) -> None:
     for actor in (lin, ADMIN):
         seen = both.world.ask(ApplicationOf(application_id=id), actor=actor)
         assert seen.form is not None
-        assert [document.picture for document in seen.form.documents] == [name]
+        assert [document.picture_id for document in seen.form.documents] == [name]
         found = both.world.ask(LicencePicture(application_id=id, picture_id=name), actor=actor)
         assert (found.media_type, b64decode(found.content or "")) == ("image/png", picture())
 
@@ -163,6 +163,6 @@ def test_a_picture_goes_with_its_person(both: Town) -> None:
 def test_a_form_of_before_can_still_be_read(town: Town) -> None:
     """Its picture lay open then, by another kind of name, which is no picture of a licence."""
     lin = somebody(town)
-    before = replace(FORM, documents=(replace(LICENCE, picture="licences/1.webp"),))
+    before = replace(FORM, documents=(replace(LICENCE, picture_id="licences/1.webp"),))
     sealed = town.world.cloud.port(Vault).seal(lin.person, json.encode(before).decode())
     assert form_of(town.world.cloud, Application(ApplicationId("apl_1"), lin.person, ApplicationState.WAITING, sealed, 0)) == before

@@ -38,7 +38,7 @@ ADMIN = Actor(person=PersonId("per_admin"), operator_roles=frozenset({"admin"}))
 
 def desk(town: Town, goods: GoodsKept) -> Goods:
     """Goods as their shop knows them."""
-    return town.world.ask(GoodsOnDesk(shop_id=town.shop.shop_id, goods_id=goods.goods_id)).goods
+    return town.world.ask(GoodsOnDesk(shop_id=town.shop.id, goods_id=goods.id)).goods
 
 
 def state(town: Town, goods: GoodsKept) -> str:
@@ -48,12 +48,12 @@ def state(town: Town, goods: GoodsKept) -> str:
 
 def of(town: Town, goods: GoodsKept) -> dict[str, Any]:
     """What names goods in a command."""
-    return {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id}
+    return {"shop_id": town.shop.id, "goods_id": goods.id}
 
 
 def waiting(town: Town) -> list[tuple[str, int]]:
     """Goods and versions that wait for a review."""
-    return [(one.goods_id, one.version) for one in town.world.ask(GoodsInReview(limit=50)).items]
+    return [(one.id, one.version) for one in town.world.ask(GoodsInReview(limit=50)).items]
 
 
 def listed(town: Town) -> int:
@@ -121,7 +121,7 @@ def walk(town: Town, *, reviews: bool) -> set[tuple[str, str, str]]:
         else:
             assert town.world.send(ask).state is following, (before, step, scheduled)
             assert state(town, goods) == following.value
-            assert (goods.goods_id in [id for id, _ in waiting(town)]) is (following is GoodsState.IN_REVIEW)
+            assert (goods.id in [id for id, _ in waiting(town)]) is (following is GoodsState.IN_REVIEW)
             offer = town.world.ask(OffersOf(variant_ids=goods.variant_ids))[goods.variant_ids[0]]
             assert offer.on_sale is (following is GoodsState.ON_SALE)
             taken.add((before.value, step.value, following.value))
@@ -187,9 +187,9 @@ def test_goods_are_sold_once_they_are_approved_as_they_are_described(reviewing_t
     """An approval is of one version; a change of words is reviewed again, a change of price is not; prices may be changed in review."""
     town = reviewing_town
     goods = town.goods(variant("A"))
-    assert (goods.state, listed(town), waiting(town)) == (GoodsState.IN_REVIEW, 0, [(goods.goods_id, 1)])
+    assert (goods.state, listed(town), waiting(town)) == (GoodsState.IN_REVIEW, 0, [(goods.id, 1)])
     town.world.send(SetPrice(**of(town, goods), variant_id=goods.variant_ids[0], price=yuan(500)))
-    assert waiting(town) == [(goods.goods_id, 2)]
+    assert waiting(town) == [(goods.id, 2)]
     before = town.everything()
     assert town.world.refusal(ApproveGoods(**of(town, goods), version=1), actor=ADMIN) == "goods_changed"
     assert town.world.refusal(RejectGoods(**of(town, goods), version=1, reason="不"), actor=ADMIN) == "goods_changed"
@@ -205,7 +205,7 @@ def test_goods_are_sold_once_they_are_approved_as_they_are_described(reviewing_t
     town.world.send(WithdrawGoods(**of(town, goods)))
     assert town.world.send(PublishGoods(**of(town, goods))).state is GoodsState.ON_SALE
     other = town.world.send(ChangeGoods(**of(town, goods), version=7, form=replace(cheaper, title="别的")))
-    assert (other.state, listed(town), waiting(town)) == (GoodsState.IN_REVIEW, 0, [(goods.goods_id, 8)])
+    assert (other.state, listed(town), waiting(town)) == (GoodsState.IN_REVIEW, 0, [(goods.id, 8)])
 
 
 def test_what_is_sent_back_says_why_and_waits_at_the_end_when_it_comes_again(reviewing_town: Town) -> None:
@@ -213,15 +213,15 @@ def test_what_is_sent_back_says_why_and_waits_at_the_end_when_it_comes_again(rev
     town = reviewing_town
     one, two, three = (town.goods(variant(f"S{n}")) for n in range(3))
     town.world.send(ChangeGoods(**of(town, one), version=1, form=replace(desk(town, one).form, title="一")))
-    assert [id for id, _ in waiting(town)] == [one.goods_id, two.goods_id, three.goods_id]
+    assert [id for id, _ in waiting(town)] == [one.id, two.id, three.id]
     town.world.send(RejectGoods(**of(town, one), version=2, reason="图文不符"), actor=ADMIN)
     assert state(town, one) == "draft"
-    (ruling,) = town.world.ask(RulingsOnShop(shop_id=town.shop.shop_id)).items
-    assert (ruling.subject, ruling.ruled, ruling.reason) == (one.goods_id, "goods_rejected", "图文不符")
+    (ruling,) = town.world.ask(RulingsOnShop(shop_id=town.shop.id)).items
+    assert (ruling.subject_id, ruling.ruled, ruling.reason) == (one.id, "goods_rejected", "图文不符")
     town.world.send(PublishGoods(**of(town, one)))
     first = town.world.ask(GoodsInReview(limit=2))
     second = town.world.ask(GoodsInReview(limit=2, after=first.after))
-    assert [item.goods_id for item in (*first.items, *second.items)] == [two.goods_id, three.goods_id, one.goods_id]
+    assert [item.id for item in (*first.items, *second.items)] == [two.id, three.id, one.id]
     assert second.after is None
 
 
@@ -245,7 +245,7 @@ def test_banned_goods_are_frozen_and_come_back_off_sale(town: Town) -> None:
     assert (state(town, goods), listed(town)) == ("off_sale", 0)
     town.world.send(PublishGoods(**of(town, goods)))
     assert listed(town) == 1
-    said = [(one.ruled, one.reason) for one in town.world.ask(RulingsOnShop(shop_id=town.shop.shop_id)).items]
+    said = [(one.ruled, one.reason) for one in town.world.ask(RulingsOnShop(shop_id=town.shop.id)).items]
     assert said == [("ban_lifted", "已证明"), ("goods_banned", "假货")]
 
 
@@ -328,7 +328,7 @@ def test_goods_of_a_suspended_shop_come_on_sale_with_their_shop(town: Town) -> N
     """Their time passes as ever; nobody is shown them as long as the shop is closed."""
     goods, now = town.goods(variant("A"), publish=False), town.world.clock.wall_ms()
     town.world.send(ScheduleGoods(**of(town, goods), on_sale_at=now + DAY_MS))
-    town.world.send(SuspendShop(shop_id=town.shop.shop_id, reason="资质过期"))
+    town.world.send(SuspendShop(shop_id=town.shop.id, reason="资质过期"))
     town.world.pass_time(DAY_MS)
     assert (state(town, goods), listed(town)) == ("on_sale", 0)
 
@@ -339,7 +339,7 @@ def test_goods_that_were_kept_by_an_older_version_are_read(town: Town) -> None:
     body = json.decode(town.world.rows("SELECT body FROM goods")[0][0])
     del body["on_sale_at"], body["reviewed"]
     assert json.decode(json.encode(body), type=Goods) == desk(town, goods)
-    assert CreateGoods(shop_id=town.shop.shop_id, form=desk(town, goods).form).publish is False
+    assert CreateGoods(shop_id=town.shop.id, form=desk(town, goods).form).publish is False
 
 
 def test_a_time_that_is_taken_back_in_review_puts_nothing_on_sale(reviewing_town: Town) -> None:
@@ -347,7 +347,7 @@ def test_a_time_that_is_taken_back_in_review_puts_nothing_on_sale(reviewing_town
     town = reviewing_town
     goods = town.goods(variant("A"), publish=False)
     town.world.send(ScheduleGoods(**of(town, goods), on_sale_at=town.world.clock.wall_ms() + DAY_MS))
-    assert [id for id, _ in waiting(town)] == [goods.goods_id]
+    assert [id for id, _ in waiting(town)] == [goods.id]
     kept = town.world.send(ScheduleGoods(**of(town, goods), on_sale_at=0))
     assert (kept.state, waiting(town)) == (GoodsState.DRAFT, [])
     assert town.world.refusal(ApproveGoods(**of(town, goods), version=kept.version)) == "goods_state_forbids"

@@ -41,14 +41,14 @@ def test_a_card_shows_what_a_list_needs(town: Town) -> None:
     card = cards(town.world.ask(NewestGoods()))[0]
     assert (card.title, card.title_en, card.picture) == ("龙井", "Longjing", "a/1.webp")
     assert (card.price.amount, card.price_to.amount, card.compare_at, card.sold, card.rating_hundredths) == (1999, 1999, None, 0, None)
-    assert (card.shop_id, card.shop_name, card.shop_name_en) == (town.shop.shop_id, "云茶", "Cloud Tea")
+    assert (card.shop_id, card.shop_name, card.shop_name_en) == (town.shop.id, "云茶", "Cloud Tea")
 
 
 def test_each_order_shows_every_card_once(town: Town) -> None:
     """By time, by price both ways, by pieces sold; equal ones by id, the same way round."""
     kept = []
     for n, (fen, sold) in enumerate([(500, 2), (300, 0), (500, 9), (100, 2), (300, 2), (900, 0), (100, 0)]):
-        kept.append((town.goods(variant(f"S{n}", fen)).goods_id, fen, sold))
+        kept.append((town.goods(variant(f"S{n}", fen)).id, fen, sold))
         if sold:
             town.world.send(CountSale(lines=(SaleLine(goods_id=kept[-1][0], quantity=sold),)))
         town.world.pass_time(n % 3)
@@ -91,23 +91,23 @@ def test_prices_of_two_currencies_are_never_compared(town: Town) -> None:
 @pytest.mark.parametrize("sort", list(Sort))
 def test_pages_neither_skip_nor_repeat_while_goods_come_and_go(town: Town, sort: Sort) -> None:
     """Everything that was there from beginning to end is seen once, whatever is added or withdrawn between the pages."""
-    stay = [town.goods(variant(f"S{n}", 1000 + n % 4 * 100)).goods_id for n in range(12)]
-    leave = [town.goods(variant(f"L{n}", 1000 + n % 4 * 100)).goods_id for n in range(4)]
+    stay = [town.goods(variant(f"S{n}", 1000 + n % 4 * 100)).id for n in range(12)]
+    leave = [town.goods(variant(f"L{n}", 1000 + n % 4 * 100)).id for n in range(4)]
     seen: list[GoodsId] = []
-    page, turn = town.world.ask(GoodsInShop(shop_id=town.shop.shop_id, sort=sort, limit=3)), 0
+    page, turn = town.world.ask(GoodsInShop(shop_id=town.shop.id, sort=sort, limit=3)), 0
     seen += ids(page)
     while page.after:
         for price in (1, 1100, 9999):
             town.goods(variant(f"N{turn}-{price}", price))
         if turn < len(leave):
-            town.world.send(WithdrawGoods(shop_id=town.shop.shop_id, goods_id=leave[turn]))
+            town.world.send(WithdrawGoods(shop_id=town.shop.id, goods_id=leave[turn]))
         turn += 1
         assert turn < 100
-        page = town.world.ask(GoodsInShop(shop_id=town.shop.shop_id, sort=sort, limit=3, after=page.after))
+        page = town.world.ask(GoodsInShop(shop_id=town.shop.id, sort=sort, limit=3, after=page.after))
         seen += ids(page)
         if turn == 12:  # in two of the orders goods come in ahead for ever; let them end
             break
-    rest = town.world.ask(GoodsInShop(shop_id=town.shop.shop_id, sort=sort, limit=50, after=page.after)) if page.after else None
+    rest = town.world.ask(GoodsInShop(shop_id=town.shop.id, sort=sort, limit=50, after=page.after)) if page.after else None
     seen += ids(rest) if rest else []
     assert len(seen) == len(set(seen))
     assert [id for id in seen if id in stay] == [id for id in _all(town, sort) if id in stay]
@@ -115,10 +115,10 @@ def test_pages_neither_skip_nor_repeat_while_goods_come_and_go(town: Town, sort:
 
 def _all(town: Town, sort: Sort) -> list[GoodsId]:
     found: list[GoodsId] = []
-    page = town.world.ask(GoodsInShop(shop_id=town.shop.shop_id, sort=sort, limit=50))
+    page = town.world.ask(GoodsInShop(shop_id=town.shop.id, sort=sort, limit=50))
     found += ids(page)
     while page.after:
-        page = town.world.ask(GoodsInShop(shop_id=town.shop.shop_id, sort=sort, limit=50, after=page.after))
+        page = town.world.ask(GoodsInShop(shop_id=town.shop.id, sort=sort, limit=50, after=page.after))
         found += ids(page)
     return found
 
@@ -127,10 +127,10 @@ def test_a_category_lists_what_is_below_it(town: Town) -> None:
     """At each of four depths, and nothing beside it."""
     path = [town.drinks, town.tea]
     for depth in range(2):
-        path.append(town.world.send(CreateCategory(name=f"层{depth}", parent=path[-1])).category_id)
-    beside = town.world.send(CreateCategory(name="旁", parent=town.drinks)).category_id
-    kept = [town.goods(variant(f"D{n}"), category_id=category).goods_id for n, category in enumerate(path)]
-    aside = town.goods(variant("X"), category_id=beside).goods_id
+        path.append(town.world.send(CreateCategory(name=f"层{depth}", parent_id=path[-1])).id)
+    beside = town.world.send(CreateCategory(name="旁", parent_id=town.drinks)).id
+    kept = [town.goods(variant(f"D{n}"), category_id=category).id for n, category in enumerate(path)]
+    aside = town.goods(variant("X"), category_id=beside).id
     for depth, category in enumerate(path):
         expected = ([aside] if not depth else []) + kept[depth:][::-1]
         assert ids(town.world.ask(GoodsInCategory(category_id=category))) == expected
@@ -143,8 +143,8 @@ def test_a_category_lists_what_is_below_it(town: Town) -> None:
 def test_a_shop_lists_its_own(town: Town) -> None:
     """And no others; a shop that is not there is not found."""
     mine, theirs = town.goods(variant("A")), town.goods(variant("A"), shop=town.other)
-    assert ids(town.world.ask(GoodsInShop(shop_id=town.shop.shop_id))) == [mine.goods_id]
-    assert ids(town.world.ask(GoodsInShop(shop_id=town.other.shop_id))) == [theirs.goods_id]
+    assert ids(town.world.ask(GoodsInShop(shop_id=town.shop.id))) == [mine.id]
+    assert ids(town.world.ask(GoodsInShop(shop_id=town.other.id))) == [theirs.id]
     assert refused(town, GoodsInShop(shop_id=ShopId("shp_0"))) == "shop_not_found"
     assert refused(town, GoodsInCategory(category_id=CategoryId("cat_0"))) == "category_not_found"
 
@@ -154,7 +154,7 @@ def test_a_cursor_is_of_one_list(town: Town) -> None:
     for n in range(3):
         town.goods(variant(f"S{n}"))
         town.goods(variant(f"S{n}"), shop=town.other)
-    shop = town.shop.shop_id
+    shop = town.shop.id
     good = town.world.ask(GoodsInShop(shop_id=shop, limit=1)).after
     assert good is not None
     assert len(town.world.ask(GoodsInShop(shop_id=shop, limit=1, after=good)).items) == 1
@@ -162,7 +162,7 @@ def test_a_cursor_is_of_one_list(town: Town) -> None:
     for after in spoiled:
         assert refused(town, GoodsInShop(shop_id=shop, limit=1, after=after)) == "cursor_not_of_this_list", after
     assert refused(town, GoodsInShop(shop_id=shop, after=good, sort=Sort.PRICE_UP)) == "cursor_not_of_this_list"
-    assert refused(town, GoodsInShop(shop_id=town.other.shop_id, after=good)) == "cursor_not_of_this_list"
+    assert refused(town, GoodsInShop(shop_id=town.other.id, after=good)) == "cursor_not_of_this_list"
     assert refused(town, NewestGoods(after=good)) == "cursor_not_of_this_list"
     assert refused(town, GoodsInCategory(category_id=town.tea, after=good)) == "cursor_not_of_this_list"
     for value, id in ((2**63, "gds_1"), (-1, "gds_1"), (1, "gds_\x00"), (1, "x")):
@@ -187,7 +187,7 @@ def test_every_list_is_one_indexed_statement(town: Town) -> None:
 def test_the_tree_shows_parents_before_children(town: Town) -> None:
     """With both names and the whole path of each."""
     tree = tree_of(town.world.ask(Categories()).items)
-    assert [(one.id, one.parent, one.name, one.name_en, one.path) for one in tree] == [
+    assert [(one.id, one.parent_id, one.name, one.name_en, one.path_ids) for one in tree] == [
         (town.drinks, None, "饮料", "Drinks", (town.drinks,)),
         (town.tea, town.drinks, "茶", "Tea", (town.drinks, town.tea)),
     ]
@@ -195,11 +195,11 @@ def test_the_tree_shows_parents_before_children(town: Town) -> None:
 
 def test_the_tree_is_four_deep(town: Town) -> None:
     """A fifth level and an unknown parent are refused, and nothing grows."""
-    third = town.world.send(CreateCategory(name="三", parent=town.tea)).category_id
-    fourth = town.world.send(CreateCategory(name="四", parent=third)).category_id
+    third = town.world.send(CreateCategory(name="三", parent_id=town.tea)).id
+    fourth = town.world.send(CreateCategory(name="四", parent_id=third)).id
     before = town.everything()
-    assert town.world.refusal(CreateCategory(name="五", parent=fourth)) == "category_too_deep"
-    assert town.world.refusal(CreateCategory(name="五", parent=CategoryId("cat_0"))) == "category_not_found"
+    assert town.world.refusal(CreateCategory(name="五", parent_id=fourth)) == "category_too_deep"
+    assert town.world.refusal(CreateCategory(name="五", parent_id=CategoryId("cat_0"))) == "category_not_found"
     assert town.everything() == before
 
 
@@ -212,24 +212,24 @@ def test_the_tree_has_an_end(town: Town) -> None:
 
 def test_a_category_takes_other_names(town: Town) -> None:
     """It keeps its place, its parent and its path, so do those below it; its goods are listed and shown as they were."""
-    below = town.world.send(CreateCategory(name="绿茶", name_en="Green tea", parent=town.tea)).category_id
+    below = town.world.send(CreateCategory(name="绿茶", name_en="Green tea", parent_id=town.tea)).id
     goods = town.goods(variant("A"), category_id=below)
     shown = town.world.rows("SELECT * FROM card"), town.world.rows("SELECT * FROM goods_page")
     town.world.send(ChangeCategory(category_id=town.tea, name="茗", name_en="Fine tea"))
     tree = tree_of(town.world.ask(Categories()).items)
-    assert [(one.id, one.parent, one.name, one.name_en, one.path) for one in tree] == [
+    assert [(one.id, one.parent_id, one.name, one.name_en, one.path_ids) for one in tree] == [
         (town.drinks, None, "饮料", "Drinks", (town.drinks,)),
         (town.tea, town.drinks, "茗", "Fine tea", (town.drinks, town.tea)),
         (below, town.tea, "绿茶", "Green tea", (town.drinks, town.tea, below)),
     ]
     assert (town.world.rows("SELECT * FROM card"), town.world.rows("SELECT * FROM goods_page")) == shown
     for category in (town.drinks, town.tea, below):
-        assert ids(town.world.ask(GoodsInCategory(category_id=category))) == [goods.goods_id]
+        assert ids(town.world.ask(GoodsInCategory(category_id=category))) == [goods.id]
     town.world.send(ChangeCategory(category_id=town.tea, name="茗"))
-    last = town.world.send(CreateCategory(name="红茶", parent=town.tea)).category_id
+    last = town.world.send(CreateCategory(name="红茶", parent_id=town.tea)).id
     tree = tree_of(town.world.ask(Categories()).items)
     assert [(one.name, one.name_en) for one in tree] == [("饮料", "Drinks"), ("茗", ""), ("绿茶", "Green tea"), ("红茶", "")]
-    assert tree[3].path == (town.drinks, town.tea, last)
+    assert tree[3].path_ids == (town.drinks, town.tea, last)
     assert len(town.world.rows("SELECT 1 FROM fact WHERE kind = 'CategoryChanged'")) == 2
 
 
@@ -255,7 +255,7 @@ def test_a_category_is_never_without_a_name(names: dict[str, Any]) -> None:
 def test_the_names_that_came_last_stay_when_many_are_sent_at_once(town: Town) -> None:
     """In one batch with new categories: the tree and each category's own row say the same."""
     asks = [(ChangeCategory(category_id=town.tea, name=f"茶{n}"), SYSTEM) for n in range(10)]
-    grown = [(CreateCategory(name=f"类{n}", parent=town.tea), SYSTEM) for n in range(10)]
+    grown = [(CreateCategory(name=f"类{n}", parent_id=town.tea), SYSTEM) for n in range(10)]
     town.world.send_all([one for pair in zip(asks, grown, strict=True) for one in pair])
     tree = tree_of(town.world.ask(Categories()).items)
     assert [one.name for one in tree] == ["饮料", "茶9", *[f"类{n}" for n in range(10)]]

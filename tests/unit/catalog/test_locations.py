@@ -39,9 +39,9 @@ class Depots:
 
     def __init__(self, town: Town) -> None:
         """Add two."""
-        self.town, self.world, self.shop = town, town.world, town.shop.shop_id
+        self.town, self.world, self.shop = town, town.world, town.shop.id
         self.made = 0
-        more = [self.world.send(CreateLocation(shop_id=self.shop, name=name, country="CN")).location_id for name in ("二仓", "三仓")]
+        more = [self.world.send(CreateLocation(shop_id=self.shop, name=name, country="CN")).id for name in ("二仓", "三仓")]
         self.places: list[LocationId] = [town.shop.location_id, *more]
 
     def goods(self, *pieces: int) -> VariantId:
@@ -241,7 +241,7 @@ def test_rules_that_say_nothing_are_none(depots: Depots) -> None:
     shop = depots.world.ask(SettingsOf(shop_id=depots.shop)).shop
     assert (shop.sources, shop.location_ids) == ((), (depots.places[1], depots.places[0], depots.places[2]))
     depots.say(depots.source(0, ships=False))
-    added = depots.world.send(CreateLocation(shop_id=depots.shop, name="四仓", country="CN")).location_id
+    added = depots.world.send(CreateLocation(shop_id=depots.shop, name="四仓", country="CN")).id
     found = depots.world.ask(SettingsOf(shop_id=depots.shop))
     assert [(one.location_id, one.ships) for one in found.shop.sources] == [
         (depots.places[0], False),
@@ -275,7 +275,7 @@ def test_stock_moves_whole_or_not_at_all(shared: Depots) -> None:
     packer = Actor(person=PersonId("per_7"))
     shared.world.send(MoveStock(lines=lines((pot, 4), (tea, 3)), **move), actor=packer)
     assert (shared.lies(tea), shared.lies(pot)) == ([(2, 2), (4, 0), (0, 0)], [(0, 0), (4, 0), (0, 0)])
-    there_noted, here_noted = shared.world.ask(StockChanges(shop_id=shared.shop, variant_id=tea, limit=2))
+    there_noted, here_noted = shared.world.ask(StockChanges(shop_id=shared.shop, variant_id=tea, limit=2)).items
     noted = [(one.location_id, one.on_hand_before, one.on_hand_after, one.reason, one.person_id) for one in (here_noted, there_noted)]
     assert noted == [(here, 5, 2, "moved", "per_7"), (there, 1, 4, "moved", "per_7")]
     assert shared.world.ask(StockAudit()) == []
@@ -290,7 +290,7 @@ def test_stock_moves_within_its_shop_alone(depots: Depots) -> None:
     for shop, start, end, id, code in (
         (depots.shop, here, other, tea, "location_not_found"),
         (depots.shop, other, here, tea, "location_not_found"),
-        (depots.town.other.shop_id, here, there, tea, "location_not_found"),
+        (depots.town.other.id, here, there, tea, "location_not_found"),
         ("shp_0", here, there, tea, "shop_not_found"),
         (depots.shop, here, here, tea, "same_location"),
         (depots.shop, here, there, theirs, "variant_not_found"),
@@ -381,4 +381,4 @@ def test_a_shelf_is_listed_page_by_page(shared: Depots) -> None:
     assert {one.title for one in first.items} == {"龙井"}
     assert shared.world.ask(StockAtLocation(shop_id=shared.shop, location_id=shared.places[2])).items == []
     with pytest.raises(Refused, match="location_not_found"):
-        shared.world.ask(StockAtLocation(shop_id=shared.town.other.shop_id, location_id=shared.places[0]))
+        shared.world.ask(StockAtLocation(shop_id=shared.town.other.id, location_id=shared.places[0]))

@@ -37,7 +37,7 @@ def shown(town: Town, *choices: tuple[int, ...], **more: Any) -> tuple[GoodsId, 
     """Goods with a variant for each choice, and what shows each."""
     made = town.goods(*(variant(f"V{n}", choice=choice) for n, choice in enumerate(choices)), **more)
     offers = town.world.ask(OffersOf(variant_ids=made.variant_ids))
-    return made.goods_id, [offers[id].picture for id in made.variant_ids]
+    return made.id, [offers[id].picture for id in made.variant_ids]
 
 
 def test_a_variant_is_shown_by_what_it_chooses(town: Town) -> None:
@@ -74,7 +74,7 @@ def test_another_picture_is_another_description(reviewing_town: Town) -> None:
     town = reviewing_town
     made = town.goods(variant("A", choice=(0,)), options=(colours(RED),), publish=False)
     form = town.form(variant("A", choice=(0,), id=made.variant_ids[0]), options=(colours(BLUE),))
-    changed = town.world.send(ChangeGoods(shop_id=town.shop.shop_id, goods_id=made.goods_id, version=made.version, form=form))
+    changed = town.world.send(ChangeGoods(shop_id=town.shop.id, goods_id=made.id, version=made.version, form=form))
     assert (changed.version, changed.state) == (made.version + 1, GoodsState.DRAFT)
     assert town.world.ask(OffersOf(variant_ids=made.variant_ids))[made.variant_ids[0]].picture == BLUE
 

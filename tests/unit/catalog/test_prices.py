@@ -31,7 +31,7 @@ DAY_MS = 86_400_000
 
 def of(town: Town, goods: GoodsKept) -> dict[str, Any]:
     """What names goods in a command."""
-    return {"shop_id": town.shop.shop_id, "goods_id": goods.goods_id}
+    return {"shop_id": town.shop.id, "goods_id": goods.id}
 
 
 def priced(town: Town, goods: GoodsKept, fen: int, compare_at: int = 0) -> SetPrice:
@@ -43,14 +43,14 @@ def priced(town: Town, goods: GoodsKept, fen: int, compare_at: int = 0) -> SetPr
 def crossed_out(town: Town, goods: GoodsKept) -> list[Money | None]:
     """What the first variant is compared with, on the desk, the page and the card: the same everywhere."""
     desk = town.world.ask(GoodsOnDesk(**of(town, goods))).goods.form.variants[0].compare_at
-    page = page_of(town.world.ask(GoodsPage(goods_id=goods.goods_id)).goods).variants[0].compare_at
-    card = next(card for item in town.world.ask(NewestGoods(limit=50)).items if (card := card_of(item)).id == goods.goods_id)
+    page = page_of(town.world.ask(GoodsPage(goods_id=goods.id)).goods).variants[0].compare_at
+    card = next(card for item in town.world.ask(NewestGoods(limit=50)).items if (card := card_of(item)).id == goods.id)
     return [desk, page, card.compare_at]
 
 
 def steps(town: Town, goods: GoodsKept, place: int = 0) -> list[tuple[int, int | None]]:
     """(days since the town was founded, price) of a variant's curve."""
-    found = town.world.ask(PricesOf(goods_id=goods.goods_id, variant_id=goods.variant_ids[place])).steps
+    found = town.world.ask(PricesOf(goods_id=goods.id, variant_id=goods.variant_ids[place])).items
     start = 1_790_000_000_000
     return [((step.at - start) // DAY_MS, step.price.amount if step.price else None) for step in found]
 
@@ -81,8 +81,8 @@ def test_a_price_that_nobody_was_charged_is_no_comparison(town: Town) -> None:
         priced(town, goods, 1999, 2999),
         priced(town, goods, 1999, 5000),
         priced(town, draft, 1999, 2999),
-        CreateGoods(shop_id=town.shop.shop_id, form=new),
-        CreateGoods(shop_id=town.shop.shop_id, form=new, publish=True),
+        CreateGoods(shop_id=town.shop.id, form=new),
+        CreateGoods(shop_id=town.shop.id, form=new, publish=True),
         ChangeGoods(**of(town, goods), version=1, form=town.form(named, options=(COLOURS,))),
         ChangeGoods(**of(town, goods), version=1, form=town.form(added, options=(COLOURS,))),
     ]
@@ -153,10 +153,10 @@ def test_the_curve_shows_thirty_days(town: Town) -> None:
     town.world.send(priced(town, goods, 2100))
     assert steps(town, goods) == [(24, 2500), (40, 1000), (50, 2000), (52, None), (54, 2100)]
     assert steps(town, goods, 1) == [(24, 5000), (52, None), (54, 5000)]
-    found = town.world.ask(PricesOf(goods_id=goods.goods_id, variant_id=goods.variant_ids[0]))
+    found = town.world.ask(PricesOf(goods_id=goods.id, variant_id=goods.variant_ids[0]))
     assert (found.variant_id, found.lowest) == (goods.variant_ids[0], yuan(1000))
     town.world.pass_time(27 * DAY_MS)
-    assert town.world.ask(PricesOf(goods_id=goods.goods_id, variant_id=goods.variant_ids[0])).lowest == yuan(2000)
+    assert town.world.ask(PricesOf(goods_id=goods.id, variant_id=goods.variant_ids[0])).lowest == yuan(2000)
 
 
 def test_each_change_is_noted_once(town: Town) -> None:
@@ -166,7 +166,7 @@ def test_each_change_is_noted_once(town: Town) -> None:
     form = town.form(variant("A", 1000, id=a, choice=(0,)), options=(COLOURS,), title="新茶")
     town.world.send(ChangeGoods(**of(town, goods), version=1, form=form))
     town.world.send(priced(town, goods, 1000))
-    town.world.send(SuspendShop(shop_id=town.shop.shop_id, reason="资质过期"))
+    town.world.send(SuspendShop(shop_id=town.shop.id, reason="资质过期"))
     town.world.settle()
     rows = town.world.rows("SELECT variant_id, amount FROM price_point ORDER BY seq")
     assert rows == [(a, 1000), (b, 2000), (b, 0)]
@@ -181,11 +181,11 @@ def test_only_what_everybody_is_shown_has_a_curve(town: Town) -> None:
             town.world.ask(PricesOf(goods_id=goods_id, variant_id=variant_id))
         return str(caught.value.code.value)
 
-    assert refused(draft.goods_id, draft.variant_ids[0]) == "goods_not_found"
-    assert refused(goods.goods_id, other.variant_ids[0]) == "variant_not_found"
-    assert refused(goods.goods_id, VariantId("var_0")) == "variant_not_found"
-    town.world.send(SuspendShop(shop_id=town.shop.shop_id, reason="资质过期"))
-    assert refused(goods.goods_id, goods.variant_ids[0]) == "goods_not_found"
+    assert refused(draft.id, draft.variant_ids[0]) == "goods_not_found"
+    assert refused(goods.id, other.variant_ids[0]) == "variant_not_found"
+    assert refused(goods.id, VariantId("var_0")) == "variant_not_found"
+    town.world.send(SuspendShop(shop_id=town.shop.id, reason="资质过期"))
+    assert refused(goods.id, goods.variant_ids[0]) == "goods_not_found"
 
 
 histories = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=8)

@@ -188,8 +188,8 @@ def test_a_variant_that_is_not_there_cannot_be_held(town: Town) -> None:
 def test_pieces_come_from_the_first_place_that_has_them_all(town: Town) -> None:
     """Else from all places in order; and they go back to where they came from."""
     id = town.one(2)
-    shop = town.shop.shop_id
-    second = town.world.send(CreateLocation(shop_id=shop, name="二仓", country="CN")).location_id
+    shop = town.shop.id
+    second = town.world.send(CreateLocation(shop_id=shop, name="二仓", country="CN")).id
     town.world.send(SetStock(shop_id=shop, variant_id=id, location_id=second, on_hand=5, reason=StockReason.RECEIVED))
     assert town.world.ask(OffersOf(variant_ids=(id,)))[id].available == 7
     town.world.send(hold(1, (id, 3)))
@@ -210,7 +210,7 @@ def test_a_count_cannot_go_below_what_is_promised(town: Town) -> None:
     """Neither as a whole nor as a difference; what is promised stays to be sent."""
     id = town.one(10)
     town.world.send(hold(1, (id, 4)))
-    place = {"shop_id": town.shop.shop_id, "variant_id": id, "location_id": town.shop.location_id, "reason": StockReason.LOST}
+    place = {"shop_id": town.shop.id, "variant_id": id, "location_id": town.shop.location_id, "reason": StockReason.LOST}
     before = town.everything()
     assert town.world.refusal(SetStock(on_hand=3, **place)) == "stock_is_held"
     assert town.world.refusal(AdjustStock(by=-7, **place)) == "stock_is_held"
@@ -224,14 +224,14 @@ def test_a_count_says_who_made_it_and_why(town: Town) -> None:
     """Newest first, a page at a time."""
     id = town.one(10)
     packer = Actor(person=PersonId("per_7"))
-    place = {"shop_id": town.shop.shop_id, "variant_id": id, "location_id": town.shop.location_id}
+    place = {"shop_id": town.shop.id, "variant_id": id, "location_id": town.shop.location_id}
     town.world.send(SetStock(on_hand=8, reason=StockReason.DAMAGED, **place), actor=packer)
-    ask = {"shop_id": town.shop.shop_id, "variant_id": id}
-    last, first = town.world.ask(StockChanges(**ask))
+    ask = {"shop_id": town.shop.id, "variant_id": id}
+    last, first = town.world.ask(StockChanges(**ask)).items
     assert (last.on_hand_before, last.on_hand_after, last.reason, last.person_id) == (10, 8, "damaged", "per_7")
     assert (first.on_hand_before, first.on_hand_after, first.reason) == (0, 10, "counted")
-    assert town.world.ask(StockChanges(before=last.seq, **ask)) == [first]
-    assert town.world.ask(StockChanges(limit=1, **ask)) == [last]
+    assert town.world.ask(StockChanges(after=last.seq, **ask)).items == [first]
+    assert town.world.ask(StockChanges(limit=1, **ask)).items == [last]
 
 
 def test_another_shops_variant_or_place_is_not_found(town: Town) -> None:
@@ -240,16 +240,16 @@ def test_another_shops_variant_or_place_is_not_found(town: Town) -> None:
     mine, other = town.shop, town.other
     before = town.everything()
     for shop, place, code in (
-        (other.shop_id, other.location_id, "variant_not_found"),
-        (other.shop_id, mine.location_id, "variant_not_found"),
-        (mine.shop_id, other.location_id, "location_not_found"),
-        (mine.shop_id, LocationId("loc_0"), "location_not_found"),
+        (other.id, other.location_id, "variant_not_found"),
+        (other.id, mine.location_id, "variant_not_found"),
+        (mine.id, other.location_id, "location_not_found"),
+        (mine.id, LocationId("loc_0"), "location_not_found"),
     ):
         ask = {"shop_id": shop, "variant_id": id, "location_id": place, "reason": StockReason.COUNTED}
         assert town.world.refusal(SetStock(on_hand=0, **ask)) == code
         assert town.world.refusal(AdjustStock(by=1, **ask)) == code
     with pytest.raises(Refused, match="variant_not_found"):
-        town.world.ask(StockChanges(shop_id=other.shop_id, variant_id=id))
+        town.world.ask(StockChanges(shop_id=other.id, variant_id=id))
     assert town.everything() == before
 
 

@@ -257,7 +257,7 @@ def test_nobody_waits_for_a_variant_that_is_no_more(town: Town) -> None:
     wait(world, made.variant_ids[0], actor)
     wait(world, made.variant_ids[1], actor)
     form = town.form(VariantForm(id=made.variant_ids[1], sku="B", choice=(1,), price=yuan(1999)), options=(COLOURS,))
-    world.send(ChangeGoods(shop_id=town.shop.shop_id, goods_id=made.goods_id, version=made.version, form=form))
+    world.send(ChangeGoods(shop_id=town.shop.id, goods_id=made.id, version=made.version, form=form))
     assert (told(world, actor), waiting(world)) == ([], [(actor.person, made.variant_ids[1])])
     town.stock(made.variant_ids[1], 2)
     assert told(world, actor) == [made.variant_ids[1]]

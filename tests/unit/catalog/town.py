@@ -36,12 +36,12 @@ class Town:
         self.owner: PersonId = world.send(RegisterPerson(phone="+8613800138000")).person_id
         self.shop: ShopCreatedAnswer = self.found("云茶", "Cloud Tea")
         self.other: ShopCreatedAnswer = self.found("别家", "Elsewhere")
-        self.drinks: CategoryId = world.send(CreateCategory(name="饮料", name_en="Drinks")).category_id
-        self.tea: CategoryId = world.send(CreateCategory(name="茶", name_en="Tea", parent=self.drinks)).category_id
+        self.drinks: CategoryId = world.send(CreateCategory(name="饮料", name_en="Drinks")).id
+        self.tea: CategoryId = world.send(CreateCategory(name="茶", name_en="Tea", parent_id=self.drinks)).id
 
     def found(self, name: str, name_en: str, currency: str = "CNY") -> ShopCreatedAnswer:
         """Open a shop."""
-        ask = CreateShop(owner=self.owner, name=name, name_en=name_en, country="CN", currency=currency, commission_ppm=50_000)
+        ask = CreateShop(owner_id=self.owner, name=name, name_en=name_en, country="CN", currency=currency, commission_ppm=50_000)
         return self.world.send(ask)
 
     def form(self, *variants: VariantForm, **more: Any) -> GoodsForm:
@@ -50,12 +50,12 @@ class Town:
 
     def goods(self, *variants: VariantForm, publish: bool = True, shop: ShopCreatedAnswer | None = None, **more: Any) -> GoodsKept:
         """Make goods, on sale unless said otherwise."""
-        return self.world.send(CreateGoods(shop_id=(shop or self.shop).shop_id, form=self.form(*variants, **more), publish=publish))
+        return self.world.send(CreateGoods(shop_id=(shop or self.shop).id, form=self.form(*variants, **more), publish=publish))
 
     def stock(self, id: VariantId, on_hand: int) -> None:
         """Put pieces on the shop's first shelf."""
         place = self.shop.location_id
-        ask = SetStock(shop_id=self.shop.shop_id, variant_id=id, location_id=place, on_hand=on_hand, reason=StockReason.COUNTED)
+        ask = SetStock(shop_id=self.shop.id, variant_id=id, location_id=place, on_hand=on_hand, reason=StockReason.COUNTED)
         self.world.send(ask)
 
     def one(self, on_hand: int, sku: str = "ONE", **more: Any) -> VariantId:

@@ -70,7 +70,7 @@ def test_the_sender_that_is_named_carries_the_letters(pigeons: Path, tmp_path: P
             await cloud.send(RequestCode(contact=PHONE, language=Language.EN))
             await cloud.send(RequestCode(contact=EMAIL))
             await cloud.settle()
-            return {letter.contact: letter for letter in cloud.ask(Mailbox(), actor=SYSTEM)}
+            return {letter.contact: letter for letter in cloud.ask(Mailbox(), actor=SYSTEM).items}
         finally:
             await cloud.stop()
 

@@ -16,19 +16,19 @@ KEPT = msgspec.structs.replace(HOME, phone="+8657188157788")
 
 
 def _added(people: People, actor: Actor, postal: Postal = HOME, *, is_default: bool = False) -> AddressId:
-    return people.send(AddAddress(address=postal, is_default=is_default), actor=actor).address_id
+    return people.send(AddAddress(address=postal, is_default=is_default), actor=actor).id
 
 
 def _book(people: People, actor: Actor) -> list[tuple[AddressId, bool]]:
-    return [(it.address_id, it.is_default) for it in people.ask(AddressesOf(), actor=actor)]
+    return [(it.id, it.is_default) for it in people.ask(AddressesOf(), actor=actor).items]
 
 
 def test_an_address_is_kept_sealed_with_country_and_region_in_clear(people: People) -> None:
     """The telephone number in E.164, the region by its code, and as it was written under the seal; orders copy what is sealed as it is."""
     mei = people.signed_in(PHONE)
     id = _added(people, mei)
-    (address,) = people.ask(AddressesOf(), actor=mei)
-    assert (address.address_id, address.is_default, address.address) == (id, True, KEPT)
+    (address,) = people.ask(AddressesOf(), actor=mei).items
+    assert (address.id, address.is_default, address.address) == (id, True, KEPT)
     sealed = people.ask(SealedAddressOf(person_id=mei.person, address_id=id))
     assert (sealed.address_id, sealed.country, sealed.region) == (id, "CN", "浙江省")
     assert msgspec.json.decode(people.vault.unseal(mei.person, sealed.sealed) or "", type=Postal) == KEPT
@@ -42,7 +42,7 @@ def test_a_region_is_kept_by_its_code_however_it_is_written(people: People, writ
     for id in (_added(people, mei, there), _added(people, mei)):
         people.send(ChangeAddress(address_id=id, address=there), actor=mei)
         assert people.ask(SealedAddressOf(person_id=mei.person, address_id=id)).region == "西藏自治区"
-    assert {it.address.region for it in people.ask(AddressesOf(), actor=mei)} == {written}
+    assert {it.address.region for it in people.ask(AddressesOf(), actor=mei).items} == {written}
     assert {row[0] for row in people.rows("SELECT region FROM address")} == {"西藏自治区"}
 
 
@@ -96,7 +96,7 @@ def test_a_change_replaces_everything(people: People) -> None:
     id = _added(people, mei)
     before = people.ask(SealedAddressOf(person_id=mei.person, address_id=id))
     people.send(ChangeAddress(address_id=id, address=WORK), actor=mei)
-    assert people.ask(AddressesOf(), actor=mei)[0].address.lines == ("江东北路1号", "3 楼")
+    assert people.ask(AddressesOf(), actor=mei).items[0].address.lines == ("江东北路1号", "3 楼")
     assert msgspec.json.decode(people.vault.unseal(mei.person, before.sealed) or "", type=Postal) == KEPT
 
 
@@ -110,7 +110,7 @@ def test_somebody_elses_address_is_not_found(people: People) -> None:
         with pytest.raises(Refused) as refused:
             people.ask(SealedAddressOf(person_id=actor.person, address_id=address))
         assert refused.value.code is IdentityRefusal.ADDRESS_NOT_FOUND
-    assert people.ask(AddressesOf(), actor=other) == people.ask(AddressesOf(), actor=ANONYMOUS) == ()
+    assert people.ask(AddressesOf(), actor=other).items == people.ask(AddressesOf(), actor=ANONYMOUS).items == ()
     assert people.no(AddAddress(address=HOME), actor=ANONYMOUS)["code"] == "person_not_found"
     assert people.no(AddAddress(address=HOME), actor=Actor(person=PersonId("per_0")))["code"] == "person_not_found"
 

@@ -28,8 +28,8 @@ def test_a_second_contact_signs_the_same_person_in(people: People) -> None:
 
 def _contact_code(people: People, actor: Actor, contact: str) -> ConfirmContact:
     challenge = people.send(RequestContactCode(contact=contact), actor=actor)
-    code = next(letter.code for letter in people.ask(Mailbox()) if letter.letter_id == challenge.challenge_id)
-    return ConfirmContact(challenge_id=challenge.challenge_id, code=code)
+    code = next(letter.code for letter in people.ask(Mailbox()).items if letter.id == challenge.id)
+    return ConfirmContact(challenge_id=challenge.id, code=code)
 
 
 def _add_contact(people: People, actor: Actor, contact: str) -> None:
@@ -117,7 +117,7 @@ def test_what_is_told_is_carried_and_forgotten_as_a_code_is(people: People) -> N
     mei = people.signed_in(PHONE)
     _add_contact(people, mei, EMAIL)
     people.run(Couriers(people.cloud, KeepInMailbox()).run_once())
-    assert {letter.is_sent for letter in people.ask(Mailbox())} == {True}
+    assert {letter.is_sent for letter in people.ask(Mailbox()).items} == {True}
     people.pass_time(HOUR_MS)
     assert people.rows("SELECT count(*) FROM letter") == [(0,)]
     people.pass_time(2 * DAY_MS)
@@ -138,4 +138,4 @@ def test_a_contact_that_is_anybodys_again_knows_no_device(people: People) -> Non
 
 def _told(people: People) -> list[tuple[str, str]]:
     """To whom something was told that is no code, the newest first, and what."""
-    return [(letter.contact, letter.text) for letter in people.ask(Mailbox()) if not letter.code]
+    return [(letter.contact, letter.text) for letter in people.ask(Mailbox()).items if not letter.code]

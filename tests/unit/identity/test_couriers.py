@@ -45,7 +45,7 @@ def test_each_letter_is_given_to_the_carrier_once(people: People) -> None:
     people.send(RequestCode(contact=PHONE))
     people.send(RequestCode(contact=EMAIL))
     assert (_carry(people, couriers), _carry(people, couriers)) == (2, 0)
-    letters = people.ask(Mailbox())
+    letters = people.ask(Mailbox()).items
     assert sorted(carrier.taken) == sorted((it.contact, it.text, "zh") for it in letters)
     assert all(it.is_sent for it in letters)
     assert (couriers.sent, couriers.failed) == (2, 0)
@@ -128,23 +128,23 @@ def test_the_default_carrier_leaves_letters_in_the_mailbox(people: People) -> No
     async def story() -> None:
         running = asyncio.create_task(Couriers(people.cloud, KeepInMailbox()).run())
         await people.cloud.send(RequestCode(contact=OTHER_PHONE))
-        while not people.ask(Mailbox())[0].is_sent:  # noqa: ASYNC110 - nothing tells when a letter is sent
+        while not people.ask(Mailbox()).items[0].is_sent:  # noqa: ASYNC110 - nothing tells when a letter is sent
             await asyncio.sleep(0.01)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
     people.run(asyncio.wait_for(story(), 10))
-    assert [letter.contact for letter in people.ask(Mailbox())] == [OTHER_PHONE]
+    assert [letter.contact for letter in people.ask(Mailbox()).items] == [OTHER_PHONE]
 
 
 def test_notes_are_the_clouds_own_and_harmless_when_late(people: People) -> None:
     """A letter that is gone, or was sent, stays as it is."""
     challenge = people.send(RequestCode(contact=PHONE))
-    note = NoteDelivery(letter_id=challenge.challenge_id, is_sent=True)
+    note = NoteDelivery(letter_id=challenge.id, is_sent=True)
     for actor in (ANONYMOUS, Actor(person=PersonId("per_1"))):
         assert people.no(note, actor=actor)["code"] == "not_allowed"
     people.send(note)
     before = people.everything()
-    people.send(NoteDelivery(letter_id=challenge.challenge_id, is_sent=False))
+    people.send(NoteDelivery(letter_id=challenge.id, is_sent=False))
     people.send(NoteDelivery(letter_id=ChallengeId("chl_0"), is_sent=False))
     assert people.everything() == before

@@ -98,8 +98,8 @@ def test_an_erased_person_is_nobody(people: People) -> None:
     assert people.caller(mei.session) is None
     assert [people.rows(f"SELECT count(*) FROM {table}") for table in ("contact", "session", "address", "staff")] == [[(0,)]] * 4
     assert people.rows("SELECT phone, email, sealed, erased_at FROM person") == [(None, None, b"", people.clock.wall_ms())]
-    assert people.ask(AddressesOf(), actor=mei) == ()
-    assert people.ask(StaffOf(shop_id=ShopId("shp_1"))) == ()
+    assert people.ask(AddressesOf(), actor=mei).items == ()
+    assert people.ask(StaffOf(shop_id=ShopId("shp_1"))).items == ()
     assert people.ask(NicknamesOf(person_ids=(mei.person,))) == {}
     assert people.vault.unseal(mei.person, copy) is None
     assert people.vault.unseal(mei.person, people.vault.seal(mei.person, "later")) is None
@@ -211,7 +211,7 @@ def test_after_a_restart_the_erased_stay_erased_and_the_others_open(tmp_path: Pa
     with People.at(tmp_path, seed=5) as people:
         people.settle()
         assert people.vault.unseal(mei.person, sealed) is None
-        assert people.ask(AddressesOf(), actor=wei)[0].address.recipient == HOME.recipient
+        assert people.ask(AddressesOf(), actor=wei).items[0].address.recipient == HOME.recipient
         assert people.caller(wei.session) is not None
         people.pass_time(HOUR_MS)
         assert people.opened(OTHER_PHONE).person_id == wei.person

@@ -26,9 +26,9 @@ def client(people: People) -> Client:
 
 
 def _code(client: Client, contact: str) -> dict[str, str]:
-    challenge = client("POST", "/v1/sessions/codes", {"contact": contact}).json["challenge_id"]
-    letters = client("GET", "/v1/development/mailbox").json
-    return {"challenge_id": challenge, "code": next(it["code"] for it in letters if it["letter_id"] == challenge)}
+    challenge = client("POST", "/v1/sessions/codes", {"contact": contact}).json["id"]
+    letters = client("GET", "/v1/development/mailbox").json["items"]
+    return {"challenge_id": challenge, "code": next(it["code"] for it in letters if it["id"] == challenge)}
 
 
 def _signed_in(client: Client, contact: str) -> Client:
@@ -43,10 +43,10 @@ def test_a_wrong_code_is_a_problem_and_the_right_one_a_token(people: People, cli
     assert people.rows("SELECT tries FROM challenge") == [(1,)]
     yes = client("POST", "/v1/sessions", right | {"device": "手机"})
     assert yes.status == 200
-    assert set(yes.json) == {"token", "session_id", "person_id", "expires_at", "is_new"}
+    assert set(yes.json) == {"token", "id", "person_id", "expires_at", "is_new"}
     me = client.as_(yes.json["token"])
     assert me("GET", "/v1/me").json["phone"] == PHONE
-    assert [it["device"] for it in me("GET", "/v1/me/sessions").json] == ["手机"]
+    assert [it["device"] for it in me("GET", "/v1/me/sessions").json["items"]] == ["手机"]
     assert me("POST", "/v1/me/sign-out").json == {"ended": 1}
     assert me("GET", "/v1/me").status == 401
     assert client("POST", "/v1/sessions", right).code == "challenge_ended"
@@ -59,12 +59,12 @@ def test_a_lost_answer_is_asked_for_again_by_its_key(client: Client) -> None:
     assert no == [{"tries_left": 4}] * 3
     first, again = (client("POST", "/v1/sessions", right, key="k-2") for _ in range(2))
     assert first.body == again.body
-    assert len(client.as_(first.json["token"])("GET", "/v1/me/sessions").json) == 1
+    assert len(client.as_(first.json["token"])("GET", "/v1/me/sessions").json["items"]) == 1
 
 
 def _without_id(heard: Heard) -> tuple[int, dict[str, str], dict[str, object]]:
     own = {"x-request-id", "date"}
-    body = {name: value for name, value in heard.json.items() if name not in {"challenge_id", "request_id", "instance"}}
+    body = {name: value for name, value in heard.json.items() if name not in {"id", "request_id", "instance"}}
     return heard.status, {name: value for name, value in heard.headers.items() if name not in own}, body
 
 
@@ -84,15 +84,15 @@ def test_known_and_unknown_contacts_look_the_same_from_outside(people: People, c
 def test_addresses_are_ones_own(client: Client) -> None:
     """To everybody else they are not there."""
     mei, wei = _signed_in(client, PHONE), _signed_in(client, OTHER_PHONE)
-    id = mei("POST", "/v1/me/addresses", {"address": POSTAL}).json["address_id"]
-    (kept,) = mei("GET", "/v1/me/addresses").json
-    assert (kept["address_id"], kept["is_default"], kept["address"]["phone"]) == (id, True, "+8657188157788")
+    id = mei("POST", "/v1/me/addresses", {"address": POSTAL}).json["id"]
+    (kept,) = mei("GET", "/v1/me/addresses").json["items"]
+    assert (kept["id"], kept["is_default"], kept["address"]["phone"]) == (id, True, "+8657188157788")
     for stranger, status in ((wei, 404), (client, 401)):
         assert stranger("PUT", f"/v1/me/addresses/{id}", {"address": POSTAL}).status == status
         assert stranger("DELETE", f"/v1/me/addresses/{id}").status == status
     assert mei("POST", "/v1/me/addresses", {"address": POSTAL | {"country": "ZZ"}}).code == "country_unknown"
     assert mei("DELETE", f"/v1/me/addresses/{id}").status == 200
-    assert mei("GET", "/v1/me/addresses").json == []
+    assert mei("GET", "/v1/me/addresses").json == {"items": []}
 
 
 @pytest.mark.parametrize("token", ["", " ", "null", "undefined", "yds_", "[]", "yds_" + "A" * 43, "yds_" + "A" * 500])
@@ -104,17 +104,17 @@ def test_a_token_that_is_nobodys_opens_nothing(client: Client, token: str) -> No
 def test_being_forgotten_ends_the_session(people: People, client: Client) -> None:
     """And the number is anybody's again."""
     mei = _signed_in(client, PHONE)
-    person = mei("GET", "/v1/me").json["person_id"]
+    person = mei("GET", "/v1/me").json["id"]
     assert mei("DELETE", "/v1/me").status == 200
     people.settle()
     assert mei("GET", "/v1/me").status == 401
-    assert _signed_in(client, PHONE)("GET", "/v1/me").json["person_id"] != person
+    assert _signed_in(client, PHONE)("GET", "/v1/me").json["id"] != person
 
 
 def test_a_full_address_book_is_no_matter_of_time(client: Client) -> None:
     """Waiting does not help, so nobody is told to: one address has to go first, and then a new key is carried out."""
     mei = _signed_in(client, PHONE)
-    kept = [mei("POST", "/v1/me/addresses", {"address": POSTAL}).json["address_id"] for _ in range(ADDRESSES_MAX)]
+    kept = [mei("POST", "/v1/me/addresses", {"address": POSTAL}).json["id"] for _ in range(ADDRESSES_MAX)]
     full = mei("POST", "/v1/me/addresses", {"address": POSTAL}, key="one-more")
     assert (full.status, full.code) == (409, "addresses_full")
     assert "retry-after" not in full.headers

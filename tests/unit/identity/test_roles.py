@@ -132,7 +132,7 @@ def test_two_admins_who_withdraw_each_other_at_once_leave_one(people: People) ->
             (GrantRole(person_id=wei.person, role=OperatorRole.ADMIN), wei),
         ]
     )
-    assert outcomes[0] == RolesHeld(person_id=wei.person, shop_id="", roles=())
+    assert outcomes[0] == RolesHeld(person_id=wei.person, shop_id=None, roles=())
     assert [outcome.code for outcome in outcomes[1:]] == [IdentityRefusal.NOT_ALLOWED] * 2
     assert people.rows("SELECT person_id FROM staff WHERE role = 'admin'") == [(mei.person,)]
 
@@ -178,12 +178,12 @@ def test_staff_are_listed_with_masked_contacts_for_their_bosses_alone(people: Pe
     people.send(GrantShopRole(shop_id=SHOP, person_id=clerk, role=ShopRole.PACKER))
     people.send(GrantRole(person_id=clerk, role=OperatorRole.ADMIN))
     owner = people.seen_again(people.signed_in(PHONE))
-    assert people.ask(StaffOf(shop_id=SHOP), actor=owner) == (
+    assert people.ask(StaffOf(shop_id=SHOP), actor=owner).items == (
         StaffMember(person_id=boss, nickname="老板", contact="+86****5678", roles=("owner",)),
         StaffMember(person_id=clerk, nickname="", contact="m***@example.com", roles=("packer", "service")),
     )
     admin = people.signed_in("mei@example.com")
-    assert [member.roles for member in people.ask(Operators(), actor=admin)] == [("admin",)]
+    assert [member.roles for member in people.ask(Operators(), actor=admin).items] == [("admin",)]
     for query, actor in (
         (StaffOf(shop_id=SHOP), admin),
         (StaffOf(shop_id=OTHER_SHOP), owner),

@@ -41,11 +41,11 @@ def test_devices_are_listed_with_the_current_one_marked(people: People) -> None:
     tablet = people.signed_in(PHONE, device="iPad")
     people.signed_in(OTHER_PHONE)
     later = start + MINUTE_MS
-    assert people.ask(MySessions(), actor=phone) == (
-        Device(session_id=tablet.session, device="iPad", opened_at=later, seen_at=later, expires_at=later + SESSION_MS, is_current=False),
-        Device(session_id=phone.session, device="手机", opened_at=start, seen_at=start, expires_at=start + SESSION_MS, is_current=True),
+    assert people.ask(MySessions(), actor=phone).items == (
+        Device(id=tablet.session, device="iPad", opened_at=later, seen_at=later, expires_at=later + SESSION_MS, is_current=False),
+        Device(id=phone.session, device="手机", opened_at=start, seen_at=start, expires_at=start + SESSION_MS, is_current=True),
     )
-    assert people.ask(MySessions(), actor=ANONYMOUS) == ()
+    assert people.ask(MySessions(), actor=ANONYMOUS).items == ()
 
 
 def test_a_caller_is_who_the_token_says_with_every_scope_and_no_role(people: People) -> None:
@@ -119,7 +119,7 @@ def test_a_session_ends_after_ninety_idle_days_and_its_row_goes(people: People) 
     people.send(RequestCode(contact=EMAIL))  # a commit, so that readers see the time
     assert people.caller(actor.session) is None
     assert people.no(TouchSession(session_id=actor.session))["code"] == "session_not_found"
-    assert people.ask(MySessions(), actor=actor) == ()
+    assert people.ask(MySessions(), actor=actor).items == ()
     people.settle()
     assert people.rows("SELECT count(*) FROM session") == [(0,)]
     assert people.facts("SessionEnded") == [{"person_id": actor.person, "session_id": actor.session, "revoked": False}]
@@ -155,7 +155,7 @@ def test_a_profile_changes_what_is_given_and_keeps_the_rest(people: People) -> N
     people.send(ChangeProfile(nickname="小美"), actor=mei)
     people.send(ChangeProfile(language=Language.EN), actor=mei)
     profile = people.ask(MyProfile(), actor=mei)
-    assert (profile.person_id, profile.nickname, profile.phone, profile.email, profile.language) == (
+    assert (profile.id, profile.nickname, profile.phone, profile.email, profile.language) == (
         mei.person,
         "小美",
         PHONE,

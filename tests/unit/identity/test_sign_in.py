@@ -43,7 +43,7 @@ def test_a_letter_says_the_code_in_the_language_asked_for(people: People) -> Non
     """Chinese by default."""
     people.send(RequestCode(contact=PHONE), actor=ANONYMOUS)
     people.send(RequestCode(contact=EMAIL, language=Language.EN), actor=ANONYMOUS)
-    english, chinese = people.ask(Mailbox())
+    english, chinese = people.ask(Mailbox()).items
     assert chinese.text == f"【云端】验证码 {chinese.code}，10 分钟内有效，请勿告诉他人。"
     assert english.text == f"Yunduan: your code is {english.code}. It is valid for 10 minutes. Never tell it to anybody."
     assert (chinese.contact, english.contact) == (PHONE, EMAIL)
@@ -56,7 +56,7 @@ def test_the_token_is_found_by_its_hash_and_revealed_after_the_commit(people: Pe
     revealed = reveal_session(opened, people.cloud.port)
     assert revealed.token.startswith("yds_")
     assert len(revealed.token) == 47
-    assert revealed.session_id == opened.session_id
+    assert revealed.id == opened.session_id
     (row,) = people.rows("SELECT token_hash FROM session")
     assert revealed.token.encode() not in (people.cloud.store.path.read_bytes() + Path(f"{people.cloud.store.path}-wal").read_bytes())  # type: ignore[attr-defined]
     caller = people.ask(CallerOf(token_hash=row[0]))
@@ -240,7 +240,7 @@ def test_known_and_unknown_contacts_are_answered_alike(people: People) -> None:
             statements = people.cloud.writer.statements - statements
             after = {table: len(rows) for table, rows in people.everything().items()}
             answer = msgspec.json.decode(body)
-            answer.pop("challenge_id", None)
+            answer.pop("id", None)
             grown = {table: after[table] - before[table] for table in after}
             seen[contact].append((len(body), answer, grown, statements))
     assert seen[PHONE] == seen[OTHER_PHONE]
@@ -401,7 +401,7 @@ def test_the_mailbox_is_closed_unless_the_settings_open_it(tmp_path: Path) -> No
         with pytest.raises(Refused) as refused:
             people.ask(Mailbox(), actor=ANONYMOUS)
         assert refused.value.code is IdentityRefusal.MAILBOX_NOT_FOUND
-        assert len(people.ask(Mailbox())) == 1
+        assert len(people.ask(Mailbox()).items) == 1
 
 
 def test_registering_is_for_the_cloud_itself(people: People) -> None:

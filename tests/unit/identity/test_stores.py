@@ -46,7 +46,7 @@ def _life(people: People) -> list[Any]:
     assert caller is not None
     mei = caller.actor()
     people.send(ChangeProfile(nickname="美"), actor=mei)
-    first = people.send(AddAddress(address=HOME), actor=mei).address_id
+    first = people.send(AddAddress(address=HOME), actor=mei).id
     people.send_all([(AddAddress(address=HOME, is_default=True), mei)] * 3)
     people.send(ChangeAddress(address_id=first, address=HOME, is_default=True), actor=mei)
     wei = people.send(RegisterPerson(email=EMAIL, phone=OTHER_PHONE)).person_id
@@ -56,7 +56,11 @@ def _life(people: People) -> list[Any]:
     people.send(WithdrawRole(person_id=mei.person, role=OperatorRole.ADMIN))
     seen += [people.no(WithdrawRole(person_id=wei, role=OperatorRole.ADMIN)), people.seen_again(mei)]
     seen += [people.ask(query, actor=mei) for query in (MyProfile(), MySessions(), AddressesOf())]
-    seen += [people.ask(StaffOf(shop_id=SHOP)), people.ask(SealedAddressOf(person_id=mei.person, address_id=first)), people.everything()]
+    seen += [
+        people.ask(StaffOf(shop_id=SHOP)).items,
+        people.ask(SealedAddressOf(person_id=mei.person, address_id=first)),
+        people.everything(),
+    ]
     people.pass_time(DAY_MS + HOUR_MS)
     seen.append(people.everything())
     again = people.signed_in(PHONE)

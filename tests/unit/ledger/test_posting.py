@@ -333,7 +333,7 @@ def test_an_account_that_is_not_there_is_nothing(books: Books) -> None:
     """A query says so."""
     assert books.ask(AccountOf(id=AccountId("acc_nobody"))) is None
     with pytest.raises(Refused, match="account_not_found"):
-        books.ask(AccountShown(id=AccountId("acc_nobody")))
+        books.ask(AccountShown(account_id=AccountId("acc_nobody")))
     with pytest.raises(BrokenError):
         books.ask(BalanceOf(id=AccountId("acc_bank")))  # it has no limit
 

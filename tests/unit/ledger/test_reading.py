@@ -22,45 +22,45 @@ def test_a_statement_shows_every_kind_newest_first(books: Books) -> None:
     at = books.clock.wall_ms()
     hold = move("2", "ann", "bob", 70, kind=Kind.PENDING)
     books.post(move("1", "bank", "ann", 100, effective_at=5), hold, hold.posted(TransferId("trf_3"), cny(50)))
-    statement = books.ask(StatementOf(id=ANN))
-    assert statement.next is None
-    assert statement.lines == (
+    statement = books.ask(StatementOf(account_id=ANN))
+    assert statement.after is None
+    assert statement.items == (
         Line(
             seq=3,
             id=TransferId("trf_3"),
-            other=AccountId("acc_bob"),
+            other_id=AccountId("acc_bob"),
             kind=Kind.POST,
             code=7,
             amount=cny(50),
             change=-50,
             balance=50,
-            pending=TransferId("trf_2"),
+            pending_id=TransferId("trf_2"),
             at=at,
             effective_at=at,
         ),
         Line(
             seq=2,
             id=TransferId("trf_2"),
-            other=AccountId("acc_bob"),
+            other_id=AccountId("acc_bob"),
             kind=Kind.PENDING,
             code=7,
             amount=cny(70),
             change=0,
             balance=100,
-            pending=None,
+            pending_id=None,
             at=at,
             effective_at=at,
         ),
         Line(
             seq=1,
             id=TransferId("trf_1"),
-            other=AccountId("acc_bank"),
+            other_id=AccountId("acc_bank"),
             kind=Kind.SINGLE,
             code=7,
             amount=cny(100),
             change=100,
             balance=100,
-            pending=None,
+            pending_id=None,
             at=at,
             effective_at=5,
         ),
@@ -74,10 +74,10 @@ def test_pages_of_a_statement_follow_each_other_without_gap_or_overlap(books: Bo
     seen: list[int] = []
     start = None
     while True:
-        page = books.ask(StatementOf(id=ANN, start=start, limit=17))
-        seen += [line.amount.amount for line in page.lines]
+        page = books.ask(StatementOf(account_id=ANN, after=start, limit=17))
+        seen += [line.amount.amount for line in page.items]
         books.post(move(f"x{len(seen)}", "bank", "ann", 1))
-        start = page.next
+        start = page.after
         if start is None:
             break
     assert seen == wanted
@@ -88,13 +88,13 @@ def test_a_page_that_is_not_the_accounts_is_not_shown(books: Books) -> None:
     books.post(move("1", "bank", "bob", 5), move("2", "bank", "ann", 5))
     for start in (1, 3, 2**53):
         with pytest.raises(Refused) as refused:
-            books.ask(StatementOf(id=ANN, start=start))
+            books.ask(StatementOf(account_id=ANN, after=start))
         assert refused.value.code == "page_not_found"
     with pytest.raises(Refused) as refused:
-        books.ask(StatementOf(id=AccountId("acc_nobody")))
+        books.ask(StatementOf(account_id=AccountId("acc_nobody")))
     assert refused.value.code == "account_not_found"
     books.post(opening=(new("still"),))
-    assert books.ask(StatementOf(id=AccountId("acc_still"))).lines == ()
+    assert books.ask(StatementOf(account_id=AccountId("acc_still"))).items == ()
 
 
 def test_the_balance_at_a_past_time_is_found_through_milestones(books: Books) -> None:
@@ -113,10 +113,10 @@ def test_the_balance_at_a_past_time_is_found_through_milestones(books: Books) ->
     last = (0, 0)
     for at in range(start - 10, books.clock.wall_ms() + 20, 5):
         last = expected.get(at, last)
-        found = books.ask(BalanceAt(id=ANN, at=at))
+        found = books.ask(BalanceAt(account_id=ANN, at=at))
         assert (found.balance, found.seq) == last
-    assert books.ask(BalanceAt(id=AccountId("acc_bank"), at=2**53)).balance == -balance
-    assert books.ask(BalanceAt(id=AccountId("acc_bob"), at=2**53)).seq == 0
+    assert books.ask(BalanceAt(account_id=AccountId("acc_bank"), at=2**53)).balance == -balance
+    assert books.ask(BalanceAt(account_id=AccountId("acc_bob"), at=2**53)).seq == 0
 
 
 def test_a_late_entry_with_an_early_date_changes_no_past_balance(books: Books) -> None:
@@ -125,8 +125,8 @@ def test_a_late_entry_with_an_early_date_changes_no_past_balance(books: Books) -
     then = books.clock.wall_ms()
     books.clock.advance(1000)
     books.post(move("2", "bank", "ann", 50, effective_at=then - 5))
-    assert books.ask(BalanceAt(id=ANN, at=then)).balance == 100
-    assert books.ask(StatementOf(id=ANN)).lines[0].effective_at == then - 5
+    assert books.ask(BalanceAt(account_id=ANN, at=then)).balance == 100
+    assert books.ask(StatementOf(account_id=ANN)).items[0].effective_at == then - 5
 
 
 class Walks:

@@ -39,8 +39,8 @@ def test_from_the_first_notice_to_the_last(house: House) -> None:
     assert house.letters() == [("sms", "+8613800000001", "充值成功")] * 3
     assert house.world.rows("SELECT DISTINCT state FROM notice_letter") == [("sent",)]
     assert house.world.send(ReadNotices(through=3), actor=buyer.actor).unread == 1
-    page = house.page(buyer.person, limit=2, before=4)
-    assert ([(it.number, it.is_read) for it in page.items], page.before, page.unread) == ([(3, True), (2, True)], 2, 1)
+    page = house.page(buyer.person, limit=2, after=4)
+    assert ([(it.number, it.is_read) for it in page.items], page.after, page.unread) == ([(3, True), (2, True)], 2, 1)
     assert [it.number for it in house.world.ask(NoticesAfter(after=2), actor=buyer.actor).items] == [3, 4]
     told = house.world.ask(ToldAfter(seq=3), actor=SYSTEM)
     assert (buyer.person in told.people, told.through) == (True, house.world.rows("SELECT last FROM notice_count")[0][0])

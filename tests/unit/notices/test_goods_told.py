@@ -43,7 +43,7 @@ def about_goods(house: House, person: PersonId) -> list[str]:
 def test_what_is_decided_about_goods_is_told_to_who_manages_their_shop(house: House, operators: dict[str, PersonId]) -> None:
     """Each decision once, and none that changes nothing; never why, which the ruling says."""
     made = house.world.send(CreateGoods(shop_id=house.shop_id, form=form(house), publish=True))
-    of = {"shop_id": house.shop_id, "goods_id": made.goods_id}
+    of = {"shop_id": house.shop_id, "goods_id": made.id}
     rules(house, RejectGoods(**of, version=made.version, reason="照片看不清"))
     again = house.world.send(PublishGoods(**of))
     rules(house, ApproveGoods(**of, version=again.version))
@@ -66,15 +66,15 @@ def test_what_waits_for_a_review_is_told_to_who_decides(house: House, operators:
         return sum([it.kind.value == "goods_to_review" and it.about.goods_id == goods for it in told])
 
     made = house.world.send(CreateGoods(shop_id=house.shop_id, form=form(house)))
-    of = {"shop_id": house.shop_id, "goods_id": made.goods_id}
-    assert waiting(made.goods_id) == 0
+    of = {"shop_id": house.shop_id, "goods_id": made.id}
+    assert waiting(made.id) == 0
     kept = house.world.send(ScheduleGoods(**of, on_sale_at=house.world.clock.wall_ms() + DAY_MS))
-    assert waiting(made.goods_id) == 1
+    assert waiting(made.id) == 1
     kept = house.world.send(PublishGoods(**of))
-    assert waiting(made.goods_id) == 1
+    assert waiting(made.id) == 1
     rules(house, ApproveGoods(**of, version=kept.version))
     shown = house.world.send(ChangeGoods(**of, version=kept.version + 1, form=form(house, "碧螺春")))
-    assert (shown.state.value, waiting(made.goods_id)) == ("in_review", 2)
+    assert (shown.state.value, waiting(made.id)) == ("in_review", 2)
     assert {role for role, person in operators.items() if "goods_to_review" in house.kinds(person)} == {"admin", "risk"}
     assert house.last(operators["risk"]).text == "云茶：“碧螺春”等待审核。"
     assert all("goods_to_review" not in house.kinds(person) for person in house.staff.values())

@@ -64,7 +64,7 @@ def test_each_parcel_is_told_and_what_never_leaves(house: House) -> None:
     for _ in range(2):
         buyer.want(tea, 2)
         buyer.want(cup)
-        orders.append(buyer.buy().orders[0].order_id)
+        orders.append(buyer.buy().orders[0].id)
         lines = (PieceLine(variant_id=tea, quantity=2),)
         parcel = ShipParcel(shop_id=house.shop_id, order_id=orders[-1], carrier="SF Express", tracking="SF-1", lines=lines)
         house.world.send(parcel, actor=house.market.staff("packer"))
@@ -100,7 +100,7 @@ def test_when_what_never_left_is_all_that_is_left_of_the_money_the_other_side_is
     buyer = house.buyer(10_000)
     buyer.want(tea)
     buyer.want(cup)
-    order = buyer.buy().orders[0].order_id
+    order = buyer.buy().orders[0].id
     lines = (PieceLine(variant_id=tea, quantity=1),)
     of = {"shop_id": house.shop_id, "order_id": order}
     house.world.send(ShipParcel(**of, carrier="SF Express", tracking="SF-1", lines=lines), actor=house.market.staff("packer"))
@@ -140,7 +140,7 @@ def test_an_application_is_told_to_who_decides_and_what_they_decide_to_who_has_a
 ) -> None:
     """Whoever withdraws one knows it."""
     people = [Actor(person=house.world.send(RegisterPerson(phone=f"+86135000000{number:02d}")).person_id) for number in range(3)]
-    ids = [house.world.send(ApplyForShop(form=FORM), actor=person).application_id for person in people]
+    ids = [house.world.send(ApplyForShop(form=FORM), actor=person).id for person in people]
     admin = Actor(person=operators["admin"], operator_roles=frozenset({"admin"}))
     shop = house.world.send(ApproveApplication(application_id=ids[0], commission_ppm=50_000), actor=admin).shop_id
     house.world.send(RejectApplication(application_id=ids[1], reason="照片看不清"), actor=admin)
@@ -191,7 +191,7 @@ def test_what_becomes_of_money_on_its_way_out_is_told_to_whose_it_is(house: Hous
     ]
     assert house.last(buyer.person).text == "您的钱包的提现 10.00 CNY 已付到收款账户。"
     assert told(house, operators, "payout_awaited") == set()
-    payout = house.world.send(Withdraw(amount=yuan(5_500_000)), actor=buyer.actor).payout_id
+    payout = house.world.send(Withdraw(amount=yuan(5_500_000)), actor=buyer.actor).id
     assert told(house, operators, "payout_awaited") == {"admin", "finance"}
     finance = Actor(person=operators["finance"], operator_roles=frozenset({"finance"}))
     house.world.send(DeclinePayout(payout_id=payout), actor=finance)
@@ -290,8 +290,8 @@ def test_a_top_up_that_is_put_off_is_not_said_to_hold_goods(house: House) -> Non
     ((cursor,),) = house.world.rows("SELECT seq FROM cursor WHERE follower = 'notices'")
     of = {"payer": buyer.person, "due": house.world.clock.wall_ms() + DAY_MS}
     put_off = (
-        PaymentPutOff(payment_id=placed.payment.payment_id, checkout_id=placed.checkout_id, **of),
-        PaymentPutOff(payment_id=started.payment_id, checkout_id=None, **of),
+        PaymentPutOff(payment_id=placed.payment.id, checkout_id=placed.id, **of),
+        PaymentPutOff(payment_id=started.id, checkout_id=None, **of),
     )
     facts = tuple([Heard(cursor, fact) for fact in put_off])
     house.world.send(DeliverFacts(follower="notices", after=cursor, through=cursor, facts=facts))
@@ -314,15 +314,15 @@ def test_a_shop_that_has_said_nothing_against_a_chargeback_is_told_a_day_before_
     buyer.want(house.market.offer(shop=house.market.other))
     placed = buyer.buy(channel(buyer.total()))
     house.market.decide(placed.payment.redirects[0].url)
-    name = charged_back(house, placed.orders[0].order_id)
-    other = ContestChargeback(shop_id=house.market.other.shop_id, chargeback_id=chargeback_id("sandbox", name), text="签收人是买家本人")
+    name = charged_back(house, placed.orders[0].id)
+    other = ContestChargeback(shop_id=house.market.other.id, chargeback_id=chargeback_id("sandbox", name), text="签收人是买家本人")
     house.world.send(other, actor=house.market.staff())
     house.world.pass_time(6 * DAY_MS - 1)
     assert house.roles_told("evidence_due") == set()
     house.world.pass_time(30 * DAY_MS)
     assert house.roles_told("evidence_due") == {"owner", "manager", "service", "finance"}
     told = next(it for it in house.page(house.staff[ShopRole.SERVICE], limit=50).items if it.kind.value == "evidence_due")
-    order = next(one.order_id for one in placed.orders if one.shop_id == house.shop_id)
+    order = next(one.id for one in placed.orders if one.shop_id == house.shop_id)
     assert (told.about.order_id, told.about.shop_id, told.about.amount) == (order, house.shop_id, yuan(2799))
     assert house.world.rows("SELECT CAST(count(*) AS INTEGER) FROM fact WHERE kind = 'EvidenceDue'") == [(1,)]
 

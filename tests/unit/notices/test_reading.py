@@ -80,9 +80,9 @@ def test_pages_and_what_is_unread(house: House) -> None:
     for fen in (1000, 2000, 3000):
         house.market.top_up(buyer, fen)
     page = house.page(buyer.person, limit=2)
-    assert ([it.number for it in page.items], page.before, page.unread, page.last) == ([3, 2], 2, 3, 3)
-    page = house.page(buyer.person, limit=2, before=2)
-    assert ([it.number for it in page.items], page.before) == ([1], None)
+    assert ([it.number for it in page.items], page.after, page.unread, page.last) == ([3, 2], 2, 3, 3)
+    page = house.page(buyer.person, limit=2, after=2)
+    assert ([it.number for it in page.items], page.after) == ([1], None)
     assert house.world.send(ReadNotices(through=2), actor=buyer.actor).unread == 1
     assert house.world.send(ReadNotices(through=1), actor=buyer.actor).unread == 1
     assert [it.is_read for it in house.page(buyer.person).items] == [False, True, True]
@@ -102,7 +102,7 @@ def test_what_came_after_a_number(house: House) -> None:
 
     def after(number: int | None, limit: int = 50) -> tuple[list[int], int]:
         new = house.world.ask(NoticesAfter(after=number, limit=limit), actor=buyer.actor)
-        return [it.number for it in new.items], new.last
+        return [it.number for it in new.items], new.after
 
     assert [after(None), after(0), after(0, 2), after(2), after(3), after(99)] == [
         ([], 3),
@@ -137,13 +137,13 @@ def test_how_somebody_is_told_things(house: House) -> None:
     """What is usual, until somebody says otherwise; each kind for itself."""
     buyer = house.buyer()
     before = house.world.ask(MyPreferences(), actor=buyer.actor)
-    assert {it.kind: it.ways for it in before.kinds}[NoticeKind.ORDER_SHIPPED] == (Way.IN_APP, Way.EMAIL)
-    assert {it.kind: it.ways for it in before.kinds}[NoticeKind.SALE_PAID] == (Way.IN_APP,)
+    assert {it.kind: it.ways for it in before.items}[NoticeKind.ORDER_SHIPPED] == (Way.IN_APP, Way.EMAIL)
+    assert {it.kind: it.ways for it in before.items}[NoticeKind.SALE_PAID] == (Way.IN_APP,)
     assert (before.quiet, before.time_zone) == (QuietHours(begins="22:00", ends="08:00"), "Asia/Shanghai")
     house.world.send(ChooseWays(kind=NoticeKind.ORDER_SHIPPED, ways=(Way.SMS, Way.IN_APP, Way.SMS)), actor=buyer.actor)
     house.world.send(SetQuietHours(begins="23:30", ends="23:30"), actor=buyer.actor)
     after = house.world.ask(MyPreferences(), actor=buyer.actor)
-    changed = [(was, now) for was, now in zip(before.kinds, after.kinds, strict=True) if was != now]
+    changed = [(was, now) for was, now in zip(before.items, after.items, strict=True) if was != now]
     assert [(now.kind, now.ways) for _, now in changed] == [(NoticeKind.ORDER_SHIPPED, (Way.IN_APP, Way.SMS))]
     assert after.quiet == QuietHours(begins="23:30", ends="23:30")
 

@@ -34,7 +34,7 @@ LAPTOP, TABLET = "l" * 32, "t" * 32
 def signed_in(house: House, device: str = "", contact: str = PHONE) -> Actor:
     """Somebody signs in with a code an hour later, on a device that names itself by a secret, or does not."""
     house.world.pass_time(HOUR_MS)
-    challenge = house.world.send(RequestCode(contact=contact, device=device)).challenge_id
+    challenge = house.world.send(RequestCode(contact=contact, device=device)).id
     opened = house.world.send(OpenSession(challenge_id=challenge, code=code_of(house, challenge)))
     assert opened.session_id
     house.world.settle()
@@ -43,7 +43,7 @@ def signed_in(house: House, device: str = "", contact: str = PHONE) -> Actor:
 
 def code_of(house: House, challenge: str) -> str:
     """The code in the development mailbox."""
-    return next(letter.code for letter in house.world.ask(Mailbox()) if letter.letter_id == challenge)
+    return next(letter.code for letter in house.world.ask(Mailbox()).items if letter.id == challenge)
 
 
 def test_a_sign_in_on_a_device_that_was_not_known_is_told(house: House) -> None:
@@ -80,7 +80,7 @@ def test_a_device_that_another_one_signs_out_is_told_and_its_own_sign_out_is_not
 def test_another_contact_is_told_in_the_app_as_identity_writes_to_those_that_were_there(house: House) -> None:
     """Other devices are signed out with it: that is the same cause."""
     _, mei = signed_in(house, LAPTOP), signed_in(house, LAPTOP)
-    challenge = house.world.send(RequestContactCode(contact="mei@example.com"), actor=mei).challenge_id
+    challenge = house.world.send(RequestContactCode(contact="mei@example.com"), actor=mei).id
     house.world.send(ConfirmContact(challenge_id=challenge, code=code_of(house, challenge)), actor=mei)
     assert house.kinds(mei.person) == ["contact_confirmed"]
     assert "邮箱" in house.last(mei.person).text
@@ -112,13 +112,13 @@ def test_it_cannot_be_switched_off(house: House, kind: NoticeKind) -> None:
     assert house.world.ask(MyPreferences(), actor=buyer.actor) == before
     for ways in (tuple(Way), usual):
         house.world.send(ChooseWays(kind=kind, ways=ways), actor=buyer.actor)
-        (chosen,) = (it for it in house.world.ask(MyPreferences(), actor=buyer.actor).kinds if it.kind is kind)
+        (chosen,) = (it for it in house.world.ask(MyPreferences(), actor=buyer.actor).items if it.kind is kind)
         assert (chosen.ways, chosen.always) == (ways, usual)
 
 
 def test_what_is_not_of_safety_has_no_way_that_is_fixed(house: House) -> None:
     """Everything else is chosen freely."""
-    kinds = house.world.ask(MyPreferences(), actor=house.buyer().actor).kinds
+    kinds = house.world.ask(MyPreferences(), actor=house.buyer().actor).items
     assert {it.kind for it in kinds if it.always} == SAFETY
     house.world.send(ChooseWays(kind=NoticeKind.ORDER_SHIPPED, ways=()), actor=house.buyer().actor)
 
@@ -146,7 +146,7 @@ def test_of_whoever_waits_for_a_shop_on_holiday_each_is_told_of_each_order(house
     house.market.ship(orders[4])
     house.world.settle()
     back_at = house.world.clock.wall_ms() + 3 * DAY_MS
-    house.world.send(SetHoliday(shop_id=house.market.other.shop_id, back_at=back_at))
+    house.world.send(SetHoliday(shop_id=house.market.other.id, back_at=back_at))
     house.world.pass_time(1)
     assert all("order_waits" not in house.kinds(buyer.person) for buyer in buyers)
     for _ in range(2):

@@ -118,7 +118,7 @@ def test_of_a_refund_that_the_channel_refuses_its_payer_is_told_until_they_say_w
     placed = buyer.buy(tenders)
     house.market.decide(placed.payment.redirects[0].url)
     house.market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1000)
-    refund = RefundOrder(shop_id=house.shop_id, order_id=placed.orders[0].order_id, amount=yuan(2799))
+    refund = RefundOrder(shop_id=house.shop_id, order_id=placed.orders[0].id, amount=yuan(2799))
     house.world.send(refund, actor=house.market.staff())
     house.world.pass_time(DAY_MS)
     assert house.kinds(buyer.person) == ["wallet_topped_up", "order_paid", "order_refunded", "money_unclaimed"]
@@ -130,10 +130,10 @@ def test_of_a_refund_that_the_channel_refuses_its_payer_is_told_until_they_say_w
     account = BankAccount(bank="中国工商银行", holder="林美", number="6222020200012345670")
     house.world.send(NamePayee(channel="sandbox", account=account), actor=buyer.actor)
     house.world.pass_time(DAY_MS)
-    house.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.ACCOUNT), actor=buyer.actor)
+    house.world.send(TakeUnclaimed(unclaimed_id=waiting.id, into=Into.ACCOUNT), actor=buyer.actor)
     house.world.pass_time(DAY_MS)
     assert house.kinds(buyer.person)[5:] == ["payee_named", "payee_confirmed", "money_unclaimed"]
-    house.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=buyer.actor)
+    house.world.send(TakeUnclaimed(unclaimed_id=waiting.id, into=Into.WALLET), actor=buyer.actor)
     house.world.pass_time(DAY_MS)
     assert house.kinds(buyer.person)[8:] == ["refund_diverted"]
     assert house.last(buyer.person).about.amount == yuan(1799)
@@ -146,7 +146,7 @@ def test_reviews_are_told_to_the_other_side(house: House) -> None:
     house.market.ship(order)
     house.world.send(ConfirmReceipt(order_id=order), actor=buyer.actor)
     (variant,) = house.market.variants(order)
-    review = house.world.send(ReviewOrder(order_id=order, variant_id=variant, stars=4), actor=buyer.actor).review_id
+    review = house.world.send(ReviewOrder(order_id=order, variant_id=variant, stars=4), actor=buyer.actor).id
     assert house.roles_told("sale_reviewed") == SERVE
     told = house.last(house.staff["service"])
     assert (told.about.order_id, told.about.review_id, told.about.number) == (None, review, 4)
@@ -247,7 +247,7 @@ def test_that_a_review_was_judged_is_told_to_who_reported_it_and_to_its_author(h
     house.market.ship(order)
     house.world.send(ConfirmReceipt(order_id=order), actor=buyer.actor)
     (variant,) = house.market.variants(order)
-    review = house.world.send(ReviewOrder(order_id=order, variant_id=variant, stars=1), actor=buyer.actor).review_id
+    review = house.world.send(ReviewOrder(order_id=order, variant_id=variant, stars=1), actor=buyer.actor).id
     for hide, told, author in ((False, "report_dismissed", []), (True, "report_upheld", ["review_hidden"])):
         reporter = house.buyer()
         house.world.send(ReportReview(review_id=review, reason=ReportReason.FALSE), actor=reporter.actor)

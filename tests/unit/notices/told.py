@@ -18,7 +18,7 @@ class House:
         """Nobody has bought anything, and nobody has been told of their role."""
         self.market = market
         self.world = market.world
-        self.shop_id = market.shop.shop_id
+        self.shop_id = market.shop.id
         self.staff: dict[ShopRole, PersonId] = {}
         for number, role in enumerate(ShopRole):
             person = self.world.send(RegisterPerson(phone=f"+861370000{number:04d}")).person_id
@@ -59,7 +59,7 @@ class House:
 
     def letters(self) -> list[tuple[str, str, str]]:
         """(way, contact, title) of every letter, in order."""
-        return [(it.way.value, it.contact, it.title) for it in reversed(self.world.ask(NoticeMailbox()))]
+        return [(it.way.value, it.contact, it.title) for it in reversed(self.world.ask(NoticeMailbox()).items)]
 
     def buyer(self, fen: int = 0) -> Buyer:
         """Somebody who was told nothing yet: money comes into their wallet and that is read away."""
@@ -69,4 +69,4 @@ class House:
         """An order over one piece; paid by the channel only when somebody decides so."""
         buyer.want(self.market.offer())
         placed = buyer.buy(channel(buyer.total()) if by_channel else None)
-        return placed.orders[0].order_id, placed
+        return placed.orders[0].id, placed

@@ -108,18 +108,18 @@ class Claim:
         placed = buyer.buy(more.pop("tenders", None))
         for redirect in placed.payment.redirects:
             market.decide(redirect.url)
-        self.order: OrderId = placed.orders[0].order_id
+        self.order: OrderId = placed.orders[0].id
         self.began = market.world.clock.wall_ms()
         if shipped:
             market.ship(self.order)
-        self.case: CaseId = market.world.send(self.asking(kind=kind, **more), actor=buyer.actor).case_id
+        self.case: CaseId = market.world.send(self.asking(kind=kind, **more), actor=buyer.actor).id
 
     def asking(self, **more: Any) -> OpenCase:
         """The command that opens it."""
         fault = {"kind": CaseKind.REFUND, "reason": Reason.DAMAGED, "text": "碎了"}
         lines = (CaseLine(variant_id=self.variant, quantity=more.pop("quantity", 2)),)
         if more.get("kind") is CaseKind.EXCHANGE:
-            more.setdefault("instead", self.other)
+            more.setdefault("instead_id", self.other)
         return OpenCase(**{"order_id": self.order, "lines": lines} | fault | more)
 
     @property
@@ -166,7 +166,7 @@ class Claim:
     @property
     def shop(self) -> dict[str, Any]:
         """What every command of the shop names."""
-        return {"shop_id": self.market.shop.shop_id, "case_id": self.case}
+        return {"shop_id": self.market.shop.id, "case_id": self.case}
 
 
 _E, _S = CaseEvent, CaseState

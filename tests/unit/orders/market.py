@@ -76,7 +76,7 @@ class Buyer:
     def move_to(self, region: str, *, country: str = "CN", phone: str = "0571-88157788") -> AddressId:
         """Keep another address."""
         home = Postal(recipient="林美", phone=phone, country=country, region=region, city="杭州", lines=("文一西路969号",))
-        self.address = self.market.world.send(AddAddress(address=home), actor=self.actor).address_id
+        self.address = self.market.world.send(AddAddress(address=home), actor=self.actor).id
         return self.address
 
     def want(self, variant: VariantId, quantity: int = 1) -> None:
@@ -110,7 +110,7 @@ class Market:
         self.sandbox = self.world.cloud.port(Sandbox)
         self.custodian = self.world.cloud.port(Custodian)
         self.owner: PersonId = self.world.send(RegisterPerson(phone="+8613900138000")).person_id
-        self.tea: CategoryId = self.world.send(CreateCategory(name="茶")).category_id
+        self.tea: CategoryId = self.world.send(CreateCategory(name="茶")).id
         self.shop = self.found("云茶")
         self.other = self.found("别家")
         self.buyers = 0
@@ -122,11 +122,11 @@ class Market:
 
     def found(self, name: str, currency: str = "CNY", *, commission_ppm: int = 50_000) -> ShopCreatedAnswer:
         """Open a shop that ships for 8.00 within the country, but not to 西藏."""
-        opening = CreateShop(owner=self.owner, name=name, country="CN", currency=currency, commission_ppm=commission_ppm)
+        opening = CreateShop(owner_id=self.owner, name=name, country="CN", currency=currency, commission_ppm=commission_ppm)
         shop = self.world.send(opening)
         terms = SetShippingTemplate(
-            shop_id=shop.shop_id,
-            template_id=shop.template_id,
+            shop_id=shop.id,
+            id=shop.template_id,
             name="standard",
             measure=Measure.PIECE,
             zones=(
@@ -144,7 +144,7 @@ class Market:
         currency = more.pop("currency", "CNY")
         variant = VariantForm(sku=f"TEA-{self.goods}", price=Money(amount=fen, currency=currency), weight_g=250)
         form = GoodsForm(title="龙井", title_en="Longjing", category_id=self.tea, variants=(variant,), **more)
-        made = self.world.send(CreateGoods(shop_id=shop.shop_id, form=form, publish=True))
+        made = self.world.send(CreateGoods(shop_id=shop.id, form=form, publish=True))
         (id,) = made.variant_ids
         self.stock(id, on_hand, shop)
         return id
@@ -161,7 +161,7 @@ class Market:
         )
         sizes = (GoodsOption(name="规格", values=(OptionValue(name="大"), OptionValue(name="小"))),)
         form = GoodsForm(title="龙井", title_en="Longjing", category_id=self.tea, options=sizes, variants=variants)
-        made = self.world.send(CreateGoods(shop_id=self.shop.shop_id, form=form, publish=True))
+        made = self.world.send(CreateGoods(shop_id=self.shop.id, form=form, publish=True))
         first, second = made.variant_ids
         for id in (first, second):
             self.stock(id, on_hand)
@@ -171,7 +171,7 @@ class Market:
         """Count the pieces of a variant."""
         shop = shop or self.shop
         reason = StockReason.COUNTED
-        self.world.send(SetStock(shop_id=shop.shop_id, variant_id=id, location_id=shop.location_id, on_hand=on_hand, reason=reason))
+        self.world.send(SetStock(shop_id=shop.id, variant_id=id, location_id=shop.location_id, on_hand=on_hand, reason=reason))
 
     def buyer(self, fen: int = 0) -> Buyer:
         """Somebody with so much in the wallet."""
@@ -198,8 +198,8 @@ class Market:
         buyer = self.buyer(fen + SHIPPING)
         buyer.want(self.offer(1, fen, shop=shop))
         (order,) = buyer.buy().orders
-        self.ship(order.order_id, shop.shop_id)
-        self.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+        self.ship(order.id, shop.id)
+        self.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
         self.world.send(SetAsideForPromotions(promotion_id=f"prm_{self.buyers}", amount=yuan(fen)))
 
     def agreed(self, buyer: Buyer, lines: Sequence[AgreedLine], *discounts: AgreedDiscount, tenders: tuple[Tender, ...]) -> PlaceAgreed:
@@ -209,7 +209,7 @@ class Market:
 
     def staff(self, *roles: str, shop: ShopId | None = None) -> Actor:
         """Somebody who works in a shop."""
-        return Actor(person=PersonId("per_staff"), shop_roles={shop or self.shop.shop_id: frozenset(roles or ("manager",))})
+        return Actor(person=PersonId("per_staff"), shop_roles={shop or self.shop.id: frozenset(roles or ("manager",))})
 
     def operator(self, *roles: str) -> Actor:
         """Somebody who works for the marketplace."""
@@ -217,7 +217,7 @@ class Market:
 
     def ship(self, order_id: OrderId, shop: ShopId | None = None) -> None:
         """Let an order go."""
-        shop_id = shop or self.shop.shop_id
+        shop_id = shop or self.shop.id
         self.world.send(
             ShipOrder(shop_id=shop_id, order_id=order_id, carrier="SF Express", tracking="SF1"), actor=self.staff("packer", shop=shop_id)
         )
@@ -235,7 +235,7 @@ class Market:
 
     def earned(self, shop: ShopId | None = None) -> int:
         """What a shop has."""
-        return self.balance(shop_account(shop or self.shop.shop_id, "CNY"))
+        return self.balance(shop_account(shop or self.shop.id, "CNY"))
 
     def promotions(self) -> int:
         """What is set aside for discounts."""

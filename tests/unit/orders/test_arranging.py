@@ -25,9 +25,7 @@ THERE = Postal(recipient="陈晨", phone="13900139000", country="CN", region="�
 def templates(market: Market, *zones: Zone) -> None:
     """Where the shop sends to, and for how much."""
     shop = market.shop
-    market.world.send(
-        SetShippingTemplate(shop_id=shop.shop_id, template_id=shop.template_id, name="standard", measure=Measure.PIECE, zones=zones)
-    )
+    market.world.send(SetShippingTemplate(shop_id=shop.id, id=shop.template_id, name="standard", measure=Measure.PIECE, zones=zones))
 
 
 def zone(fee: int, *places: Place) -> Zone:
@@ -44,7 +42,7 @@ def buyer(market: Market) -> Buyer:
 def placed(market: Market, buyer: Buyer) -> OrderId:
     """A paid order."""
     buyer.want(market.offer(5))
-    return buyer.buy().orders[0].order_id
+    return buyer.buy().orders[0].id
 
 
 def seen(market: Market, buyer: Buyer, id: OrderId) -> OrderView:
@@ -54,7 +52,7 @@ def seen(market: Market, buyer: Buyer, id: OrderId) -> OrderView:
 
 def test_an_order_goes_to_another_address_as_it_is_now(market: Market, buyer: Buyer) -> None:
     """Who ships sees the new one; what becomes of it in the book later changes nothing; what was agreed stands."""
-    id, shop_id = placed(market, buyer), market.shop.shop_id
+    id, shop_id = placed(market, buyer), market.shop.id
     before, total = seen(market, buyer, id), buyer.money()
     assert (before.destination.city if before.destination else "", before.redirected_at) == ("杭州", 0)
     other = buyer.move_to("浙江")
@@ -77,7 +75,7 @@ def test_an_order_goes_to_another_address_as_it_is_now(market: Market, buyer: Bu
 def test_an_unpaid_order_is_redirected_too(market: Market, buyer: Buyer) -> None:
     """Nothing has left."""
     buyer.want(market.offer(5))
-    id = buyer.buy(channel(2799)).orders[0].order_id
+    id = buyer.buy(channel(2799)).orders[0].id
     market.world.send(RedirectOrder(order_id=id, address_id=buyer.move_to("江苏")), actor=buyer.actor)
     found = seen(market, buyer, id).destination
     assert found is not None
@@ -106,10 +104,10 @@ def test_another_region_has_to_cost_what_was_agreed(market: Market, buyer: Buyer
 def test_what_a_shop_has_agreed_to_is_no_reason_to_refuse_a_region(market: Market, buyer: Buyer) -> None:
     """It sends for nothing what costs 8.00 here and there; or the same everywhere, but more than when it was bought; not what differs."""
     buyer.want(market.offer(5, 5000))
-    first = buyer.buy(channel(5800)).orders[0].order_id
-    offer = OfferPrice(shop_id=market.shop.shop_id, order_id=first, discount=yuan(0), shipping=yuan(0))
+    first = buyer.buy(channel(5800)).orders[0].id
+    offer = OfferPrice(shop_id=market.shop.id, order_id=first, discount=yuan(0), shipping=yuan(0))
     market.world.send(offer, actor=market.staff("service"))
-    id = market.world.send(AgreePrice(order_id=first, total=yuan(5000), tenders=wallet(5000)), actor=buyer.actor).orders[0].order_id
+    id = market.world.send(AgreePrice(order_id=first, total=yuan(5000), tenders=wallet(5000)), actor=buyer.actor).orders[0].id
     market.world.send(RedirectOrder(order_id=id, address_id=buyer.move_to("江苏")), actor=buyer.actor)
     templates(market, zone(2000, Place(country="CN")), zone(900, Place(country="CN", region="上海")))
     market.world.send(RedirectOrder(order_id=id, address_id=buyer.move_to("浙江")), actor=buyer.actor)
@@ -125,19 +123,19 @@ def test_another_region_has_to_have_the_same_taxes(market: Market, buyer: Buyer)
     tea, book = market.offer(5, 10_000), market.offer(5, 10_000, tax_class="exempt")
     buyer.want(tea)
     assert buyer.total() == 11_340
-    id, there = buyer.buy().orders[0].order_id, buyer.move_to("上海")
+    id, there = buyer.buy().orders[0].id, buyer.move_to("上海")
     market.assert_refused("taxes_differ", RedirectOrder(order_id=id, address_id=there), buyer.actor)
     with pytest.raises(Refused) as no:
         market.world.send(RedirectOrder(order_id=id, address_id=there), actor=buyer.actor)
     assert no.value.figures == {"here": {"amount": 540, "currency": "CNY"}, "there": {"amount": 2700, "currency": "CNY"}}
     buyer.want(tea)
     assert buyer.total() == 13_500
-    taxed = buyer.buy().orders[0].order_id
+    taxed = buyer.buy().orders[0].id
     home = buyer.move_to("江苏")
     market.assert_refused("taxes_differ", RedirectOrder(order_id=taxed, address_id=home), buyer.actor)
     market.world.send(RedirectOrder(order_id=id, address_id=home), actor=buyer.actor)
     buyer.want(book)
-    free = buyer.buy().orders[0].order_id
+    free = buyer.buy().orders[0].id
     market.world.send(RedirectOrder(order_id=free, address_id=there), actor=buyer.actor)
     assert seen(market, buyer, id).total.amount == 11_340
 
@@ -173,15 +171,15 @@ def test_lines_have_notes_of_their_own(market: Market, buyer: Buyer) -> None:
     buyer.want(ring)
     buyer.want(pot)
     said = (LineNote(variant_id=ring, text="刻平安"), LineNote(variant_id=ring, text="刻如意"))
-    mine, theirs = (order.order_id for order in buyer.buy(line_notes=said).orders)
+    mine, theirs = (order.id for order in buyer.buy(line_notes=said).orders)
     assert seen(market, buyer, mine).line_notes == (LineNote(variant_id=ring, text="刻如意"),)
     assert seen(market, buyer, theirs).line_notes == ()
-    asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=mine)
+    asked = ShopOrderOf(shop_id=market.shop.id, order_id=mine)
     assert market.world.ask(asked, actor=market.staff("packer")).line_notes[0].text == "刻如意"
     assert market.world.ask(asked, actor=market.staff("finance")).line_notes == ()
     assert market.world.ask(OrderOf(order_id=mine), actor=market.operator("service")).line_notes == ()
     assert not market.holds("刻如意")
-    for id, shop in ((mine, market.shop.shop_id), (theirs, market.other.shop_id)):
+    for id, shop in ((mine, market.shop.id), (theirs, market.other.id)):
         market.ship(id, shop)
         market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
     market.world.send(ErasePerson(person_id=buyer.person))
@@ -200,7 +198,7 @@ def test_a_note_about_what_is_not_bought_is_refused(market: Market, buyer: Buyer
 
 def test_a_shop_notes_for_itself(market: Market, buyer: Buyer) -> None:
     """Staff read it, the buyer and operators do not; a later one takes its place, an empty one takes it back; and it is sealed."""
-    id, shop_id = placed(market, buyer), market.shop.shop_id
+    id, shop_id = placed(market, buyer), market.shop.id
     asked = ShopOrderOf(shop_id=shop_id, order_id=id)
     for memo in ("先发茶", "客人催过"):
         market.world.send(NoteOrder(shop_id=shop_id, order_id=id, memo=memo), actor=market.staff("service"))
@@ -208,7 +206,7 @@ def test_a_shop_notes_for_itself(market: Market, buyer: Buyer) -> None:
     assert seen(market, buyer, id).memo is None
     assert market.world.ask(OrderOf(order_id=id), actor=market.operator("service")).memo is None
     assert not market.holds("客人")
-    other = market.other.shop_id
+    other = market.other.id
     for actor in (buyer.actor, market.staff("finance"), market.staff("owner", shop=other), market.operator("admin")):
         market.assert_refused("order_not_found", NoteOrder(shop_id=shop_id, order_id=id, memo="x"), actor)
     market.assert_refused("order_not_found", NoteOrder(shop_id=other, order_id=id, memo="x"), market.staff("owner", shop=other))

@@ -27,7 +27,7 @@ def test_the_cart_says_how_many_there_are(market: Market) -> None:
     assert fewer is not None
     assert (fewer.quantity, fewer.available) == (7, 3)
     ((goods_id,),) = market.world.rows("SELECT goods_id FROM variant WHERE id = ?", tea)
-    market.world.send(WithdrawGoods(shop_id=market.shop.shop_id, goods_id=goods_id))
+    market.world.send(WithdrawGoods(shop_id=market.shop.id, goods_id=goods_id))
     gone = market.world.send(ChangeCartLine(variant_id=tea, quantity=1), actor=buyer.actor).line
     assert gone is not None
     assert (gone.quantity, gone.available) == (1, 0)
@@ -38,7 +38,7 @@ def test_of_a_shop_that_is_closed_there_is_nothing(market: Market) -> None:
     """As the cart itself says."""
     tea, buyer = market.offer(5), market.buyer()
     buyer.want(tea)
-    market.world.send(SuspendShop(shop_id=market.shop.shop_id, reason="查证"))
+    market.world.send(SuspendShop(shop_id=market.shop.id, reason="查证"))
     line = market.world.send(ChangeCartLine(variant_id=tea, quantity=2), actor=buyer.actor).line
     assert line is not None
     assert line.available == market.world.ask(CartOf(), actor=buyer.actor).shops[0].items[0].available == 0
@@ -50,7 +50,7 @@ def test_a_line_shows_what_was_chosen_and_keeps_it(market: Market) -> None:
     price = Money(amount=1999, currency="CNY")
     variants = tuple(VariantForm(sku=f"C{n}", price=price, choice=(n,)) for n in range(2))
     form = GoodsForm(title="杯", category_id=market.tea, pictures=("a/all.1.webp",), options=(colour,), variants=variants)
-    made = market.world.send(CreateGoods(shop_id=market.shop.shop_id, form=form, publish=True))
+    made = market.world.send(CreateGoods(shop_id=market.shop.id, form=form, publish=True))
     for id in made.variant_ids:
         market.stock(id, 5)
     buyer = market.buyer(10_000)
@@ -58,6 +58,6 @@ def test_a_line_shows_what_was_chosen_and_keeps_it(market: Market) -> None:
     buyer.want(made.variant_ids[0])
     assert [item.picture for item in market.world.ask(CartOf(), actor=buyer.actor).shops[0].items] == [BLUE, RED]
     (placed,) = buyer.buy().orders
-    seen = market.world.ask(OrderOf(order_id=placed.order_id), actor=buyer.actor)
+    seen = market.world.ask(OrderOf(order_id=placed.id), actor=buyer.actor)
     assert [line.picture for line in seen.lines if isinstance(line, GoodsCharge)] == [BLUE, RED]
     assert market.world.ask(MyOrders(), actor=buyer.actor).items[0].picture == BLUE

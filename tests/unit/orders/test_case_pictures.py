@@ -35,13 +35,13 @@ def test_both_sides_show_pictures_and_both_and_operators_see_them(market: Market
     theirs = market.world.send(ShowShopPicture(**made.shop, content=picture(2), text="包装"), actor=market.staff("service"))
     for query, actor in ((CaseOf(case_id=made.case), buyer.actor), (ShopCaseOf(**made.shop), market.staff("packer"))):
         seen = market.world.ask(query, actor=actor)
-        assert [(one.picture_id, one.who, one.text, one.media_type) for one in seen.pictures] == [
-            (mine.picture_id, Who.BUYER, "碎片", "image/png"), (theirs.picture_id, Who.SHOP, "包装", "image/png")
+        assert [(one.id, one.who, one.text, one.media_type) for one in seen.pictures] == [
+            (mine.id, Who.BUYER, "碎片", "image/png"), (theirs.id, Who.SHOP, "包装", "image/png")
         ]  # fmt: skip
     for actor in (buyer.actor, market.operator("service")):
-        found = market.world.ask(CasePicture(case_id=made.case, picture_id=theirs.picture_id), actor=actor)
+        found = market.world.ask(CasePicture(case_id=made.case, picture_id=theirs.id), actor=actor)
         assert (found.media_type, b64decode(found.content or "")) == ("image/png", picture(2))
-    found = market.world.ask(ShopCasePicture(**made.shop, picture_id=mine.picture_id), actor=market.staff("finance"))
+    found = market.world.ask(ShopCasePicture(**made.shop, picture_id=mine.id), actor=market.staff("finance"))
     assert b64decode(found.content or "") == picture()
     assert (CaseEvent.SHOW_PICTURE in market.world.ask(CaseOf(case_id=made.case), actor=buyer.actor).steps) is True
 
@@ -52,19 +52,19 @@ def test_nobody_else_sees_them_whatever_they_know(market: Market, buyer: Buyer) 
     other = market.buyer(100_000)
     theirs = Claim(market, other)
     shown = show(market, made)
-    mine = CasePicture(case_id=made.case, picture_id=shown.picture_id)
+    mine = CasePicture(case_id=made.case, picture_id=shown.id)
     asked: tuple[tuple[Any, Actor, str], ...] = (
         (mine, other.actor, "case_not_found"),
         (mine, market.staff("owner"), "case_not_found"),
         (mine, market.operator("analyst"), "case_not_found"),
-        (ShopCasePicture(**made.shop, picture_id=shown.picture_id), market.staff("packer"), "case_not_found"),
-        (ShopCasePicture(**made.shop, picture_id=shown.picture_id), market.staff("owner", shop=market.other.shop_id), "case_not_found"),
+        (ShopCasePicture(**made.shop, picture_id=shown.id), market.staff("packer"), "case_not_found"),
+        (ShopCasePicture(**made.shop, picture_id=shown.id), market.staff("owner", shop=market.other.id), "case_not_found"),
         (
-            ShopCasePicture(shop_id=market.other.shop_id, case_id=made.case, picture_id=shown.picture_id),
-            market.staff("owner", shop=market.other.shop_id),
+            ShopCasePicture(shop_id=market.other.id, case_id=made.case, picture_id=shown.id),
+            market.staff("owner", shop=market.other.id),
             "case_not_found",
         ),
-        (CasePicture(case_id=theirs.case, picture_id=shown.picture_id), other.actor, "picture_not_found"),
+        (CasePicture(case_id=theirs.case, picture_id=shown.id), other.actor, "picture_not_found"),
         (CasePicture(case_id=made.case, picture_id="pic_" + "0" * 32), buyer.actor, "picture_not_found"),
     )
     for query, actor, code in asked:
@@ -83,7 +83,7 @@ def test_each_side_shows_so_many_and_the_same_one_once(market: Market, buyer: Bu
     made = Claim(market, buyer)
     for side in range(1, PICTURES_MAX + 1):
         show(market, made, side)
-    assert show(market, made, 1).picture_id == show(market, made, 1, "又一次").picture_id
+    assert show(market, made, 1).id == show(market, made, 1, "又一次").id
     assert market.world.rows("SELECT count(*) FROM case_picture") == [(PICTURES_MAX,)]
     market.assert_refused("pictures_full", ShowPicture(case_id=made.case, content=picture(PICTURES_MAX + 1)), buyer.actor)
     market.assert_refused("picture_unreadable", ShowShopPicture(**made.shop, content=b"<svg/>"), market.staff("service"))
@@ -98,7 +98,7 @@ def test_what_is_ruled_on_is_frozen(market: Market, buyer: Buyer) -> None:
     for state in ("heard", "refunded"):
         assert made.state == state
         market.assert_refused("case_in_other_state", ShowPicture(case_id=made.case, content=picture(2)), buyer.actor)
-        assert market.world.ask(CasePicture(case_id=made.case, picture_id=shown.picture_id), actor=buyer.actor).content
+        assert market.world.ask(CasePicture(case_id=made.case, picture_id=shown.id), actor=buyer.actor).content
         if state == "heard":
             made.take(CaseEvent.RULE, Who.OPERATOR)
 
@@ -112,10 +112,10 @@ def test_a_picture_goes_with_whoever_showed_it(market: Market) -> None:
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
     operator = market.operator("service")
-    assert market.world.ask(CasePicture(case_id=made.case, picture_id=shown.picture_id), actor=operator).content
+    assert market.world.ask(CasePicture(case_id=made.case, picture_id=shown.id), actor=operator).content
     market.world.send(ErasePerson(person_id=buyer.person))
     market.world.settle()
-    assert market.world.ask(CasePicture(case_id=made.case, picture_id=shown.picture_id), actor=operator).content is None
-    assert market.world.ask(CasePicture(case_id=made.case, picture_id=theirs.picture_id), actor=operator).content
+    assert market.world.ask(CasePicture(case_id=made.case, picture_id=shown.id), actor=operator).content is None
+    assert market.world.ask(CasePicture(case_id=made.case, picture_id=theirs.id), actor=operator).content
     seen = market.world.ask(CaseOf(case_id=made.case), actor=operator)
     assert [one.text for one in seen.pictures] == [None, ""]

@@ -84,19 +84,19 @@ def test_a_receipt_whose_alarm_rang_into_a_case_comes_later_all_the_same(market:
     """Opened a day before the receipt would have come by itself, closed four days after: a day is left."""
     buyer.want(market.offer(5))
     (order,) = buyer.buy().orders
-    market.ship(order.order_id)
+    market.ship(order.id)
     market.world.pass_time(HOME_MS - DAY_MS)
-    line = CaseLine(variant_id=market.variants(order.order_id)[0], quantity=1)
-    ask = claiming.OpenCase(order_id=order.order_id, kind=CaseKind.REFUND, reason=Reason.NOT_ARRIVED, lines=(line,))
-    case = market.world.send(ask, actor=buyer.actor).case_id
-    shop = {"shop_id": market.shop.shop_id, "case_id": case}
+    line = CaseLine(variant_id=market.variants(order.id)[0], quantity=1)
+    ask = claiming.OpenCase(order_id=order.id, kind=CaseKind.REFUND, reason=Reason.NOT_ARRIVED, lines=(line,))
+    case = market.world.send(ask, actor=buyer.actor).id
+    shop = {"shop_id": market.shop.id, "case_id": case}
     market.world.send(RefuseCase(**shop, text="在路上"), actor=market.staff("service"))
     market.world.pass_time(5 * DAY_MS)
-    assert (market.state(order.order_id), market.world.rows("SELECT state FROM order_case")) == ("shipped", [("closed",)])
+    assert (market.state(order.id), market.world.rows("SELECT state FROM order_case")) == ("shipped", [("closed",)])
     market.world.pass_time(DAY_MS - 1)
-    assert market.state(order.order_id) == "shipped"
+    assert market.state(order.id) == "shipped"
     market.world.pass_time(1)
-    assert market.state(order.order_id) == "received"
+    assert market.state(order.id) == "received"
     assert market.world.rows("SELECT count(*) FROM alarm WHERE kind <> 'LookForUnshipped'") == [(0,)]
 
 
@@ -198,7 +198,7 @@ def test_goods_for_an_offer(market: Market, buyer: Buyer) -> None:
 def test_a_case_never_comes_to_more_than_is_left(market: Market, buyer: Buyer) -> None:
     """The shop has given a part back by itself meanwhile."""
     made = Claim(market, buyer)
-    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=yuan(4000)), actor=market.staff("finance"))
+    market.world.send(RefundOrder(shop_id=market.shop.id, order_id=made.order, amount=yuan(4000)), actor=market.staff("finance"))
     made.take(CaseEvent.AGREE, Who.SHOP)
     assert (buyer.money(), view(market, made).agreed, market.state(made.order)) == (RICH, yuan(TOTAL - 4000), "refunded")
     market.assert_balanced()
@@ -209,21 +209,21 @@ def test_pieces_are_given_back_once_and_to_the_last_unit(market: Market, buyer: 
     variant = market.offer(5, 333)
     buyer.want(variant, 3)
     (order,) = buyer.buy().orders
-    market.ship(order.order_id)
+    market.ship(order.id)
     line = (CaseLine(variant_id=variant, quantity=1),)
     asked = []
     for _ in range(3):
-        ask = claiming.OpenCase(order_id=order.order_id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=line)
-        case = market.world.send(ask, actor=buyer.actor).case_id
+        ask = claiming.OpenCase(order_id=order.id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=line)
+        case = market.world.send(ask, actor=buyer.actor).id
         asked.append(market.world.ask(CaseOf(case_id=case), actor=buyer.actor).asked.amount)
         if len(asked) == 2:
             too_many = msgspec.structs.replace(ask, lines=line * 2)
             market.world.send(WithdrawCase(case_id=case), actor=buyer.actor)
             market.assert_refused("pieces_not_bought", msgspec.structs.replace(too_many, lines=line * 3), buyer.actor)
-            case = market.world.send(ask, actor=buyer.actor).case_id
-        market.world.send(AgreeToCase(shop_id=market.shop.shop_id, case_id=case), actor=market.staff("owner"))
+            case = market.world.send(ask, actor=buyer.actor).id
+        market.world.send(AgreeToCase(shop_id=market.shop.id, case_id=case), actor=market.staff("owner"))
     assert asked == [333, 333, 333 + 800]
-    assert (market.state(order.order_id), buyer.money()) == ("refunded", RICH)
+    assert (market.state(order.id), buyer.money()) == ("refunded", RICH)
 
 
 def test_a_change_of_mind_does_not_bring_the_shipping_back(market: Market, buyer: Buyer) -> None:
@@ -275,16 +275,19 @@ def test_an_order_has_so_many_cases_at_most(market: Market, buyer: Buyer) -> Non
     made = Claim(market, buyer)
     for _ in range(CASES_MAX - 1):
         made.take(CaseEvent.WITHDRAW, Who.BUYER)
-        made.case = market.world.send(made.asking(), actor=buyer.actor).case_id
+        made.case = market.world.send(made.asking(), actor=buyer.actor).id
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.assert_refused("cases_full", made.asking(), buyer.actor)
     page = market.world.ask(CasesOfOrder(order_id=made.order), actor=buyer.actor)
-    assert ([one.case_id[-1] for one in page.items], page.before) == (list("fedcba9876543210"), None)
+    assert [one.id[-1] for one in page.items] == list("fedcba9876543210")
+    assert {(one.order_number, one.title) for one in page.items} == {
+        (market.world.ask(OrderOf(order_id=made.order), actor=buyer.actor).number, "龙井")
+    }
 
 
 def test_some_goods_are_taken_back_only_for_a_fault(market: Market, buyer: Buyer) -> None:
     """Of a category that the market has left out, or of one below it."""
-    fresh = market.world.send(CreateCategory(name="鲜茶", parent=market.tea)).category_id
+    fresh = market.world.send(CreateCategory(name="鲜茶", parent_id=market.tea)).id
     ports = market.world.cloud._ports
     ports[OrderSettings] = OrderSettings(return_excluded=frozenset({market.tea}), return_paid_by="shop")
     market.tea = fresh
@@ -293,7 +296,7 @@ def test_some_goods_are_taken_back_only_for_a_fault(market: Market, buyer: Buyer
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.assert_refused("goods_not_returnable", made.asking(reason=Reason.CHANGED_MIND), buyer.actor)
     ports[OrderSettings] = OrderSettings(return_excluded=frozenset({"cat_0"}), return_paid_by="shop")
-    made.case = market.world.send(made.asking(reason=Reason.CHANGED_MIND), actor=buyer.actor).case_id
+    made.case = market.world.send(made.asking(reason=Reason.CHANGED_MIND), actor=buyer.actor).id
     assert view(market, made).way_back is Payer.SHOP
 
 
@@ -345,7 +348,7 @@ def test_a_ruling_is_for_operators_and_within_what_is_held(market: Market, buyer
     for amount in (yuan(TOTAL + 1), Money(amount=1, currency="USD")):
         market.assert_refused("amount_exceeds_case", msgspec.structs.replace(rule, to_buyer=amount), market.operator("service"))
     page = market.world.ask(Disputes(), actor=market.operator("service"))
-    assert ([one.case_id for one in page.items], page.before) == ([made.case], None)
+    assert ([one.id for one in page.items], page.after) == ([made.case], None)
 
 
 def test_each_side_speaks_ten_times(market: Market, buyer: Buyer) -> None:
@@ -368,7 +371,7 @@ def received(market: Market, buyer: Buyer, **more: Any) -> Claim:
     made = Claim(market, buyer)
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
-    made.case = market.world.send(made.asking(**more), actor=buyer.actor).case_id
+    made.case = market.world.send(made.asking(**more), actor=buyer.actor).id
     return made
 
 
@@ -396,7 +399,7 @@ def test_a_ruling_after_the_receipt_leaves_the_rest_where_it_is(market: Market, 
     made.take(CaseEvent.RULE, Who.OPERATOR)
     assert (market.state(made.order), buyer.money()) == ("received", RICH - TOTAL + 1500)
     assert market.earned() + market.commission() == TOTAL - 1500
-    left = RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=yuan(TOTAL - 1500))
+    left = RefundOrder(shop_id=market.shop.id, order_id=made.order, amount=yuan(TOTAL - 1500))
     market.assert_refused("refund_exceeds_paid", msgspec.structs.replace(left, amount=yuan(TOTAL - 1499)), market.staff("owner"))
     market.world.send(left, actor=market.staff("owner"))
     assert (market.state(made.order), buyer.money(), market.earned(), market.commission()) == ("refunded", RICH, 0, 0)
@@ -406,7 +409,7 @@ def test_a_ruling_after_the_receipt_leaves_the_rest_where_it_is(market: Market, 
 def test_a_shop_without_a_balance_pays_from_its_deposit(market: Market, buyer: Buyer) -> None:
     """The buyer does not wait for what it has."""
     made = received(market, buyer)
-    market.world.send(PledgeDeposit(shop_id=market.shop.shop_id, amount=yuan(market.earned())), actor=market.staff("owner"))
+    market.world.send(PledgeDeposit(shop_id=market.shop.id, amount=yuan(market.earned())), actor=market.staff("owner"))
     made.take(CaseEvent.AGREE, Who.SHOP)
     assert (market.earned(), buyer.money(), made.state) == (0, RICH, "refunded")
     market.assert_balanced()
@@ -417,7 +420,7 @@ def test_the_right_of_return_ends_after_seven_days(market: Market, buyer: Buyer)
     made = received(market, buyer)
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.pass_time(7 * DAY_MS)
-    made.case = market.world.send(made.asking(), actor=buyer.actor).case_id
+    made.case = market.world.send(made.asking(), actor=buyer.actor).id
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.pass_time(1)
     market.assert_refused("right_of_return_ended", made.asking(), buyer.actor)
@@ -431,7 +434,7 @@ def test_nobody_is_given_anything_who_was_erased(market: Market) -> None:
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.send(ErasePerson(person_id=buyer.person))
     market.world.settle()
-    refund = RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=yuan(100))
+    refund = RefundOrder(shop_id=market.shop.id, order_id=made.order, amount=yuan(100))
     market.assert_refused("buyer_gone", refund, market.staff("owner"))
     seen = market.world.ask(ShopCaseOf(**made.shop), actor=market.staff("owner"))
     assert [one.text for one in seen.statements] == [None]
@@ -450,7 +453,7 @@ def test_whatever_comes_together_is_decided_once(market: Market, buyer: Buyer) -
             "agree": (AgreeToCase(**made.shop), market.staff("owner")),
             "agree again": (AgreeToCase(**made.shop), market.staff("manager")),
             "withdraw": (WithdrawCase(case_id=made.case), buyer.actor),
-            "refund": (RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=yuan(TOTAL)), market.staff("owner")),
+            "refund": (RefundOrder(shop_id=market.shop.id, order_id=made.order, amount=yuan(TOTAL)), market.staff("owner")),
             "silence": (PassDeadline(case_id=made.case, due=made.due), Actor(is_system=True)),
         }
         _, answer = market.world.send_all([commands[first], commands[second]])
@@ -479,7 +482,7 @@ def test_a_ruling_races_the_parties(order_of_things: tuple[str, str], market: Ma
 def test_a_case_about_what_has_not_left(ends: str, market: Market, buyer: Buyer) -> None:
     """Calling the order off or giving all of it back closes the case with it; shipping it does not."""
     made = Claim(market, buyer, shipped=False)
-    shop = {"shop_id": market.shop.shop_id, "order_id": made.order}
+    shop = {"shop_id": market.shop.id, "order_id": made.order}
     command, actor = {
         "cancel": (CancelOrder(order_id=made.order), buyer.actor),
         "decline": (DeclineOrder(**shop), market.staff("owner")),
@@ -505,15 +508,15 @@ def test_over_a_channel_it_goes_back_the_way_it_came(market: Market, buyer: Buye
     buyer.want(variant, 2)
     placed = buyer.buy(channel(TOTAL))
     market.decide(placed.payment.redirects[0].url)
-    order = placed.orders[0].order_id
+    order = placed.orders[0].id
     market.ship(order)
     line = (CaseLine(variant_id=variant, quantity=1),)
     ask = claiming.OpenCase(order_id=order, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=line)
-    first = market.world.send(ask, actor=buyer.actor).case_id
-    shop = {"shop_id": market.shop.shop_id}
+    first = market.world.send(ask, actor=buyer.actor).id
+    shop = {"shop_id": market.shop.id}
     market.world.send(RefundOrder(**shop, order_id=order, amount=yuan(2500)), actor=market.staff("owner"))
     market.world.send(AgreeToCase(**shop, case_id=first), actor=market.staff("owner"))
-    second = market.world.send(ask, actor=buyer.actor).case_id
+    second = market.world.send(ask, actor=buyer.actor).id
     assert market.world.ask(CaseOf(case_id=second), actor=buyer.actor).asked == yuan(TOTAL - 2500 - 1999)
     market.assert_refused("refund_exceeds_paid", RefundOrder(**shop, order_id=order, amount=yuan(TOTAL)), market.staff("owner"))
     market.world.send(AgreeToCase(**shop, case_id=second), actor=market.staff("owner"))
@@ -528,7 +531,7 @@ def test_over_a_channel_it_goes_back_the_way_it_came(market: Market, buyer: Buye
 def test_a_case_is_there_for_its_own_people_alone(market: Market, buyer: Buyer) -> None:
     """Every step and every look of somebody else finds nothing."""
     made = Claim(market, buyer).lead_to(CaseState.OFFERED)
-    other, theirs = market.buyer(), market.staff("owner", shop=market.other.shop_id)
+    other, theirs = market.buyer(), market.staff("owner", shop=market.other.id)
     for event in (CaseEvent.ACCEPT, CaseEvent.WITHDRAW, CaseEvent.CALL_OPERATOR, CaseEvent.SEND_BACK, CaseEvent.GIVE_EVIDENCE):
         command, _ = made.command(event, Who.BUYER)
         for actor in (other.actor, market.staff("owner"), market.operator("service"), ANONYMOUS):
@@ -537,13 +540,13 @@ def test_a_case_is_there_for_its_own_people_alone(market: Market, buyer: Buyer) 
         command, _ = made.command(event, Who.SHOP)
         for actor in (buyer.actor, theirs, market.staff("packer"), market.operator("service")):
             market.assert_refused("case_not_found", command, actor)
-        elsewhere = msgspec.structs.replace(command, shop_id=market.other.shop_id)
+        elsewhere = msgspec.structs.replace(command, shop_id=market.other.id)
         market.assert_refused("case_not_found", elsewhere, theirs)
     for query, actor in (
         (CaseOf(case_id=made.case), other.actor),
         (CaseOf(case_id=made.case), market.operator("analyst")),
         (CaseOf(case_id=made.case), market.staff("owner")),
-        (ShopCaseOf(shop_id=market.other.shop_id, case_id=made.case), theirs),
+        (ShopCaseOf(shop_id=market.other.id, case_id=made.case), theirs),
         (ShopCaseOf(**made.shop), buyer.actor),
     ):
         with pytest.raises(Refused, match="case_not_found"):
@@ -551,7 +554,7 @@ def test_a_case_is_there_for_its_own_people_alone(market: Market, buyer: Buyer) 
     with pytest.raises(Refused, match="order_not_found"):
         market.world.ask(CasesOfOrder(order_id=made.order), actor=other.actor)
     for role in ("admin", "service", "risk", "finance"):
-        assert market.world.ask(CaseOf(case_id=made.case), actor=market.operator(role)).case_id == made.case
+        assert market.world.ask(CaseOf(case_id=made.case), actor=market.operator(role)).id == made.case
 
 
 def test_a_shop_sees_what_waits_for_it(market: Market, buyer: Buyer) -> None:
@@ -560,13 +563,13 @@ def test_a_shop_sees_what_waits_for_it(market: Market, buyer: Buyer) -> None:
     made[0].take(CaseEvent.WITHDRAW, Who.BUYER)
     made[1].take(CaseEvent.REFUSE, Who.SHOP)
     staff = market.staff("packer")
-    page = market.world.ask(ShopCases(shop_id=market.shop.shop_id, limit=1), actor=staff)
-    assert ([one.case_id for one in page.items], page.before) == ([made[2].case], made[2].case)
-    page = market.world.ask(ShopCases(shop_id=market.shop.shop_id, limit=1, before=page.before), actor=staff)
-    assert ([(one.case_id, one.state) for one in page.items], page.before) == ([(made[1].case, CaseState.REFUSED)], None)
-    page = market.world.ask(ShopCases(shop_id=market.shop.shop_id, state=CaseState.CLOSED), actor=staff)
-    assert [one.case_id for one in page.items] == [made[0].case]
-    assert market.world.ask(ShopCases(shop_id=market.other.shop_id), actor=staff).items == ()
+    page = market.world.ask(ShopCases(shop_id=market.shop.id, limit=1), actor=staff)
+    assert ([one.id for one in page.items], page.after) == ([made[2].case], made[2].case)
+    page = market.world.ask(ShopCases(shop_id=market.shop.id, limit=1, after=page.after), actor=staff)
+    assert ([(one.id, one.state) for one in page.items], page.after) == ([(made[1].case, CaseState.REFUSED)], None)
+    page = market.world.ask(ShopCases(shop_id=market.shop.id, state=CaseState.CLOSED), actor=staff)
+    assert [one.id for one in page.items] == [made[0].case]
+    assert market.world.ask(ShopCases(shop_id=market.other.id), actor=staff).items == ()
 
 
 def test_nobody_is_erased_in_the_middle_of_a_case(market: Market, buyer: Buyer) -> None:

@@ -40,7 +40,7 @@ def bought(market: Market, buyer: Buyer) -> OrderId:
     buyer.want(market.offer(5))
     placed = buyer.buy(channel(TOTAL))
     market.decide(placed.payment.redirects[0].url)
-    return placed.orders[0].order_id
+    return placed.orders[0].id
 
 
 def take(market: Market, id: OrderId, amount: int = 0, *, fee: int = 0) -> str:
@@ -89,7 +89,7 @@ def test_what_has_not_left_stays_where_it_is_until_it_is_decided(market: Market,
     """It is neither shipped nor called off nor given back; won, it ships as if nothing had been."""
     id = bought(market, buyer)
     name = take(market, id)
-    shop = market.shop.shop_id
+    shop = market.shop.id
     asks: list[tuple[Command, Actor]] = [
         (ShipOrder(shop_id=shop, order_id=id, carrier="SF Express", tracking="SF1"), market.staff("packer")),
         (CancelOrder(order_id=id), buyer.actor),
@@ -130,8 +130,8 @@ def test_an_order_that_ends_by_it_is_found_where_refunded_ones_are_and_counts_as
     decide(market, take(market, id, amount), won=False)
     for listed in (OrderState.PAID, OrderState.REFUNDED):
         mine = market.world.ask(MyOrders(state=listed), actor=buyer.actor).items
-        shops = market.world.ask(ShopOrders(shop_id=market.shop.shop_id, state=listed), actor=market.staff("packer")).items
-        assert [[order.order_id for order in found] for found in (mine, shops)] == [[id] if listed is state else []] * 2
+        shops = market.world.ask(ShopOrders(shop_id=market.shop.id, state=listed), actor=market.staff("packer")).items
+        assert [[order.id for order in found] for found in (mine, shops)] == [[id] if listed is state else []] * 2
     assert market.world.rows("SELECT sold FROM goods_standing") == [(0 if state is OrderState.REFUNDED else 1,)]
 
 
@@ -144,9 +144,9 @@ def test_what_is_lost_in_part_goes_on_with_the_rest(market: Market, buyer: Buyer
     market.ship(id)
     market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
     assert money(market, buyer, id)[0] == {"earned": TOTAL - 799, "charged_back": 799}
-    refused_ = refused(market, RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(TOTAL - 798)), market.staff())
+    refused_ = refused(market, RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(TOTAL - 798)), market.staff())
     assert refused_ == model.OrderRefusal.EXCEEDS_PAID
-    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(TOTAL - 799)), actor=market.staff())
+    market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(TOTAL - 799)), actor=market.staff())
     market.world.settle()
     assert order(market, id).state is OrderState.REFUNDED
     market.assert_balanced()
@@ -313,11 +313,11 @@ def test_what_the_marketplace_paid_of_a_price_comes_back_to_it_when_all_else_is_
     """Nobody paid for what it was given for."""
     market.set_aside(5_000)
     lines = [AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(800))]
-    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="券", funder=Funder.MARKETPLACE, amount=yuan(500))
+    discount = AgreedDiscount(shop_id=market.shop.id, title="券", funder=Funder.MARKETPLACE, amount=yuan(500))
     ask = market.agreed(buyer, lines, discount, tenders=channel(TOTAL - 500))
     placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
     market.decide(placed.payment.redirects[0].url)
-    id = placed.orders[0].order_id
+    id = placed.orders[0].id
     name = take(market, id)
     decide(market, name, won=False)
     assert (order(market, id).state, market.promotions()) == (OrderState.REFUNDED, 5_000)
@@ -329,12 +329,12 @@ def test_what_the_marketplace_has_back_already_does_not_come_back_again(market: 
     """The share of a cent that it gave went back with the first refund; the bank's decision ends the order all the same."""
     market.set_aside(5_000)
     lines = [AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(800))]
-    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="券", funder=Funder.MARKETPLACE, amount=yuan(1))
+    discount = AgreedDiscount(shop_id=market.shop.id, title="券", funder=Funder.MARKETPLACE, amount=yuan(1))
     ask = market.agreed(buyer, lines, discount, tenders=channel(TOTAL - 1))
     placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
     market.decide(placed.payment.redirects[0].url)
-    id = placed.orders[0].order_id
-    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(2_000)), actor=market.staff())
+    id = placed.orders[0].id
+    market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(2_000)), actor=market.staff())
     market.world.settle()
     assert market.promotions() == 5_000
     decide(market, take(market, id), won=False)
@@ -346,7 +346,7 @@ def test_what_of_a_refused_refund_came_by_the_bank_is_said_to_have_come_by_it(ma
     """The rest waits for the buyer's word; together it is all of it."""
     id = bought(market, buyer)
     market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000)
-    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(1_000)), actor=market.staff())
+    market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(1_000)), actor=market.staff())
     reference = charge_reference(model.payment_of(model.checkout_of(id)), 0)
     name = market.sandbox.charge_back(reference, TOTAL - 1_000 + 400)
     market.world.settle()
@@ -366,7 +366,7 @@ def test_of_a_checkout_over_two_shops_each_bears_its_part(market: Market, buyer:
     total = buyer.total()
     placed = buyer.buy((*wallet(1_000), *channel(total - 1_000)))
     market.decide(placed.payment.redirects[0].url)
-    first, second = (one.order_id for one in placed.orders)
+    first, second = (one.id for one in placed.orders)
     market.ship(first, order(market, first).shop_id)
     decide(market, take(market, first), won=False)
     assert [order(market, id).state for id in (first, second)] == [OrderState.SHIPPED, OrderState.PAID]

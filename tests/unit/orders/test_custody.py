@@ -38,7 +38,7 @@ def bought(market: Market, buyer: Buyer, *, by_wallet: int = 0) -> OrderId:
     wallet = (Tender(kind=TenderKind.WALLET, amount=yuan(by_wallet)),) if by_wallet else ()
     placed = buyer.buy((*wallet, *channel(total - by_wallet, "custodian")))
     market.decide(placed.payment.redirects[0].url)
-    return placed.orders[0].order_id
+    return placed.orders[0].id
 
 
 def money(market: Market, order: OrderId) -> MoneyOfOrder:
@@ -76,12 +76,12 @@ def test_before_the_hold_ends_what_has_left_is_the_shops_and_its_case_goes_on(ma
     assert (order_state(market, claim.order), split_of(market, claim.order)) == (OrderState.SHIPPED, [])
     market.world.pass_time(10 * MINUTE_MS)
     assert (order_state(market, claim.order), split_of(market, claim.order)) == (OrderState.RECEIVED, [("done",)])
-    assert (claim.state, market.balance(received_account(market.shop.shop_id, "CNY")) > 0) == (CaseState.ASKED, True)
+    assert (claim.state, market.balance(received_account(market.shop.id, "CNY")) > 0) == (CaseState.ASKED, True)
     claim.take(CaseEvent.AGREE, Who.SHOP)
     market.world.pass_time(5 * MINUTE_MS)
     assert (claim.state, order_state(market, claim.order)) == (CaseState.REFUNDED, OrderState.REFUNDED)
     assert market.world.rows("SELECT state FROM payment_refund") == [("done",)]
-    assert market.balance(received_account(market.shop.shop_id, "CNY")) == 0
+    assert market.balance(received_account(market.shop.id, "CNY")) == 0
 
 
 def test_a_deadline_waits_for_a_provider_that_has_yet_to_answer_and_not_for_one_that_has_refused(market: Market) -> None:
@@ -140,17 +140,17 @@ def test_what_the_marketplace_paid_of_a_price_comes_back_to_it_while_a_split_wai
     market.set_aside(500)
     buyer, earned = market.buyer(), market.commission()
     lines = [AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(SHIPPING))]
-    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="券", funder=Funder.MARKETPLACE, amount=yuan(500))
+    discount = AgreedDiscount(shop_id=market.shop.id, title="券", funder=Funder.MARKETPLACE, amount=yuan(500))
     whole = 1999 + SHIPPING
     ask = market.agreed(buyer, lines, discount, tenders=channel(whole - 500, "custodian"))
     placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
     market.decide(placed.payment.redirects[0].url)
-    order = placed.orders[0].order_id
+    order = placed.orders[0].id
     market.ship(order)
     misbehave(market, **{behaviour: 1000})
     market.world.send(ConfirmReceipt(order_id=order), actor=buyer.actor)
     market.world.pass_time(MINUTE_MS)
-    name = market.custodian.charge_back(charge_reference(placed.payment.payment_id, 0))
+    name = market.custodian.charge_back(charge_reference(placed.payment.id, 0))
     market.world.settle()
     assert name is not None
     assert market.custodian.decide_chargeback(name, won=False)
@@ -163,7 +163,7 @@ def test_what_the_marketplace_paid_of_a_price_comes_back_to_it_while_a_split_wai
     market.world.pass_time(15 * MINUTE_MS)
     assert split_of(market, order) == [("done",)]
     assert (market.world.ask(EscrowOf(order_id=order)).state, market.escrow(order)) == (EscrowState.SETTLED, 0)
-    received = market.balance(received_account(market.shop.shop_id, "CNY"))
+    received = market.balance(received_account(market.shop.id, "CNY"))
     assert (received + market.commission() - earned, market.earned()) == (whole - 500, 0)
     market.assert_balanced()
 

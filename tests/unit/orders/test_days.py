@@ -41,7 +41,7 @@ def day_of(market: Market) -> str:
 
 def mine(market: Market, day: str = "") -> Any:
     """The shop's day."""
-    return slow(market, ShopDay(shop_id=market.shop.shop_id, day=day))
+    return slow(market, ShopDay(shop_id=market.shop.id, day=day))
 
 
 def to_midnight(market: Market) -> None:
@@ -55,7 +55,7 @@ def to_midnight(market: Market) -> None:
 def bought(market: Market, buyer: Buyer, pieces: int = 1) -> OrderId:
     """A paid order of so many pieces at 19.99 and 8.00 to send."""
     buyer.want(market.offer(), pieces)
-    id = buyer.buy().orders[0].order_id
+    id = buyer.buy().orders[0].id
     market.world.settle()
     return id
 
@@ -77,9 +77,9 @@ def test_a_shops_day_has_its_orders_and_its_money(market: Market) -> None:
     assert mine(market).placed == ()
     first, second = received(market, buyer), bought(market, buyer, 2)
     market.world.send(CancelOrder(order_id=bought(market, buyer)), actor=buyer.actor)
-    back = RefundOrder(shop_id=market.shop.shop_id, order_id=second, amount=yuan(500))
+    back = RefundOrder(shop_id=market.shop.id, order_id=second, amount=yuan(500))
     market.world.send(back, actor=market.staff("finance"))
-    late = RefundOrder(shop_id=market.shop.shop_id, order_id=first, amount=yuan(1000))
+    late = RefundOrder(shop_id=market.shop.id, order_id=first, amount=yuan(1000))
     market.world.send(late, actor=market.staff("finance"))
     market.world.settle()
     day = mine(market)
@@ -128,7 +128,7 @@ def test_a_day_that_is_over_stays_as_it_was(market: Market) -> None:
 def test_what_is_due_is_the_forecast(market: Market) -> None:
     """By the shop's own plan."""
     received(market, market.buyer(10_000))
-    plan = SetPayoutPlan(shop_id=market.shop.shop_id, cycle=Cycle.DAILY, after_days=1)
+    plan = SetPayoutPlan(shop_id=market.shop.id, cycle=Cycle.DAILY, after_days=1)
     market.world.send(plan, actor=market.staff("owner"))
     (money,) = mine(market).money
     assert money.due.amount + money.later.amount == 2699
@@ -169,7 +169,7 @@ def test_a_day_is_one_of_the_calendar_that_has_begun(market: Market) -> None:
     to_midnight(market)
     tomorrow = datetime.fromtimestamp(market.world.clock.wall_ms() / 1000 + 86_400, UTC).astimezone(SHANGHAI).date().isoformat()
     for day in (tomorrow, "2026-02-30", "0000-00-00", "9999-12-31", "1969-12-31", "2026-13-01"):
-        for ask in (ShopDay(shop_id=market.shop.shop_id, day=day), MarketDay(day=day)):
+        for ask in (ShopDay(shop_id=market.shop.id, day=day), MarketDay(day=day)):
             with pytest.raises(Refused, match="no_such_day"):
                 slow(market, ask)
     assert mine(market, "1970-01-02").money == ()
@@ -263,7 +263,7 @@ def _live(market: Market, buyer: Buyer, steps: list[str]) -> None:
         elif step == "cancel" and open_orders:
             market.world.send(CancelOrder(order_id=open_orders.pop()), actor=buyer.actor)
         elif step == "refund" and open_orders:
-            back = RefundOrder(shop_id=market.shop.shop_id, order_id=open_orders[-1], amount=yuan(1))
+            back = RefundOrder(shop_id=market.shop.id, order_id=open_orders[-1], amount=yuan(1))
             market.world.send(back, actor=market.staff("finance"))
         elif step == "wait":
             market.world.pass_time(5 * HOUR_MS)
@@ -287,7 +287,7 @@ def test_a_turnover_is_of_its_time_alone(market: Market) -> None:
         (0, 0, 0),
     ]
     assert slow(market, TurnoverOf(id=commission_account("XXX"), since=0, until=at)) is None
-    assert slow(market, TurnoverOf(id=shop_account(market.shop.shop_id, "EUR"), since=0, until=at)) is None
+    assert slow(market, TurnoverOf(id=shop_account(market.shop.id, "EUR"), since=0, until=at)) is None
     for since, until in asked:
         rows = market.world.rows("SELECT count(*) FROM transfer WHERE at >= ? AND at < ?", since, until)
         assert slow(market, TurnoverWithin(since=since, until=until)).transfers == rows[0][0]

@@ -45,7 +45,7 @@ def buyer(market: Market) -> Buyer:
 def bought(market: Market, buyer: Buyer, pieces: int = 1) -> OrderId:
     """A paid order."""
     buyer.want(market.offer(5), pieces)
-    return buyer.buy().orders[0].order_id
+    return buyer.buy().orders[0].id
 
 
 def told(market: Market, kind: type) -> list[dict[str, object]]:
@@ -61,7 +61,7 @@ def wait_until(market: Market, at_ms: int) -> None:
 def send_one(market: Market, id: OrderId) -> None:
     """One piece leaves."""
     line = PieceLine(variant_id=market.variants(id)[0], quantity=1)
-    ask = ShipParcel(shop_id=market.shop.shop_id, order_id=id, carrier="SF", tracking="SF1", lines=(line,))
+    ask = ShipParcel(shop_id=market.shop.id, order_id=id, carrier="SF", tracking="SF1", lines=(line,))
     market.world.send(ask, actor=market.staff("packer"))
 
 
@@ -171,7 +171,7 @@ def test_waiting_longer_early_moves_the_first_reminder(market: Market, buyer: Bu
 def test_only_the_buyer_waits_longer_and_only_before_it_leaves(market: Market, buyer: Buyer) -> None:
     """Nobody else's order, none that is not paid, and none that has left."""
     buyer.want(market.offer(5))
-    unpaid = buyer.buy(channel(TOTAL)).orders[0].order_id
+    unpaid = buyer.buy(channel(TOTAL)).orders[0].id
     market.assert_refused("order_in_other_state", WaitLonger(order_id=unpaid), buyer.actor)
     id = bought(market, buyer)
     for actor in (market.buyer().actor, market.staff("owner"), market.operator()):
@@ -197,9 +197,9 @@ def test_what_the_marketplace_paid_whole_is_not_held_for_ever(market: Market, bu
     """Nothing of it can come back in part: what has not left is called off, and the order goes on."""
     market.set_aside(3998)
     line = AgreedLine(variant_id=market.offer(5), quantity=2, price=yuan(1999), shipping=yuan(0))
-    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="spring", funder=Funder.MARKETPLACE, amount=yuan(3998))
+    discount = AgreedDiscount(shop_id=market.shop.id, title="spring", funder=Funder.MARKETPLACE, amount=yuan(3998))
     ask = market.agreed(buyer, [line], discount, tenders=())
-    id = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True)).orders[0].order_id
+    id = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True)).orders[0].id
     send_one(market, id)
     market.assert_refused("refund_of_nothing", CancelOrder(order_id=id), buyer.actor)
     market.world.pass_time(DISPATCH_MS)
@@ -213,7 +213,7 @@ def claim(market: Market, buyer: Buyer, id: OrderId) -> CaseId:
     """The buyer wants a part of the money back for one piece."""
     lines = (CaseLine(variant_id=market.variants(id)[0], quantity=1),)
     ask = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.CHANGED_MIND, lines=lines, text="算了", amount=yuan(100))
-    return market.world.send(ask, actor=buyer.actor).case_id
+    return market.world.send(ask, actor=buyer.actor).id
 
 
 def test_a_case_about_an_order_that_never_left_ends_with_it(market: Market, buyer: Buyer) -> None:
@@ -243,7 +243,7 @@ def test_a_case_about_what_has_left_is_waited_for(market: Market, buyer: Buyer) 
 def test_what_was_given_back_in_part_comes_back_for_the_rest(market: Market, buyer: Buyer) -> None:
     """Never more than was paid."""
     id = bought(market, buyer)
-    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(999)), actor=market.staff("owner"))
+    market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(999)), actor=market.staff("owner"))
     market.world.pass_time(DISPATCH_MS)
     assert (market.state(id), buyer.money()) == ("cancelled", 100_000)
     assert [(total, back) for _, _, total, back in orders(market.world)] == [(TOTAL, TOTAL)]
@@ -256,7 +256,7 @@ def test_time_counts_from_the_payment(market: Market, buyer: Buyer) -> None:
     placed = buyer.buy(channel(TOTAL))
     market.world.pass_time(10 * MINUTE_MS)
     market.decide(placed.payment.redirects[0].url)
-    id, paid_at = placed.orders[0].order_id, market.world.clock.wall_ms()
+    id, paid_at = placed.orders[0].id, market.world.clock.wall_ms()
     wait_until(market, paid_at + DISPATCH_MS - 1)
     assert market.state(id) == "paid"
     wait_until(market, paid_at + DISPATCH_MS)
@@ -267,7 +267,7 @@ def test_an_order_of_an_import_has_dates_of_its_own(market: Market, buyer: Buyer
     """It is never called off by itself, and nobody looks for it."""
     line = AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(0))
     ask = PlaceAgreed(address_id=buyer.address, lines=(line,), tenders=wallet(1999), pay_by=0, only_by_hand=True)
-    id = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True)).orders[0].order_id
+    id = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True)).orders[0].id
     market.world.settle()
     assert market.world.rows("SELECT count(*) FROM alarm WHERE kind = 'LookForUnshipped'") == [(0,)]
     bought(market, buyer)
@@ -317,7 +317,7 @@ def test_the_shop_the_buyer_and_time_race(first: str, market: Market, buyer: Buy
     wait_until(market, paid_at + DISPATCH_MS - 1)
     system = Actor(is_system=True)
     asks = {
-        "ship": (ShipOrder(shop_id=market.shop.shop_id, order_id=id, carrier="SF", tracking="SF1"), market.staff("packer")),
+        "ship": (ShipOrder(shop_id=market.shop.id, order_id=id, carrier="SF", tracking="SF1"), market.staff("packer")),
         "overdue": (CancelUnshipped(order_id=id, due=paid_at + DISPATCH_MS), system),
         "cancel": (CancelOrder(order_id=id), buyer.actor),
         "wait": (WaitLonger(order_id=id), buyer.actor),

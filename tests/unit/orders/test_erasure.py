@@ -47,7 +47,7 @@ def bought(market: Market, buyer: Buyer, *, over_channel: bool = False) -> Order
     placed = buyer.buy(channel(PRICE) if over_channel else wallet(PRICE))
     if over_channel:
         market.decide(placed.payment.redirects[0].url)
-    return placed.orders[0].order_id
+    return placed.orders[0].id
 
 
 def test_an_order_binds_until_its_end(market: Market) -> None:
@@ -57,7 +57,7 @@ def test_an_order_binds_until_its_end(market: Market) -> None:
     placed = buyer.buy(channel(PRICE))
     assert_bound(market, buyer, "orders_open", Outstanding(orders=1, on_its_way=(yuan(PRICE),)))
     market.decide(placed.payment.redirects[0].url)
-    id = placed.orders[0].order_id
+    id = placed.orders[0].id
     assert market.state(id) == "paid"
     assert_bound(market, buyer, "orders_open", Outstanding(orders=1))
     market.ship(id)
@@ -84,8 +84,8 @@ def test_a_refund_binds_until_it_has_arrived(market: Market, how: str) -> None:
     id = bought(market, buyer, over_channel=True)
     back = {
         "cancelled": (CancelOrder(order_id=id), buyer.actor),
-        "declined": (DeclineOrder(shop_id=market.shop.shop_id, order_id=id), market.staff()),
-        "refunded": (RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(PRICE)), market.staff()),
+        "declined": (DeclineOrder(shop_id=market.shop.id, order_id=id), market.staff()),
+        "refunded": (RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(PRICE)), market.staff()),
     }
     command, actor = back[how]
     market.world.send(command, actor=actor)
@@ -103,7 +103,7 @@ def test_a_refund_that_the_channel_refuses_binds_as_money(market: Market) -> Non
     market.world.pass_time(60_000)
     assert_bound(market, buyer, "money_on_its_way", Outstanding(on_its_way=(yuan(PRICE),)))
     (owed,) = market.world.ask(UnclaimedOf(), actor=buyer.actor).items
-    market.world.send(TakeUnclaimed(unclaimed_id=owed.unclaimed_id, into=Into.WALLET), actor=buyer.actor)
+    market.world.send(TakeUnclaimed(unclaimed_id=owed.id, into=Into.WALLET), actor=buyer.actor)
     assert_bound(market, buyer, "money_in_wallet", Outstanding(in_wallet=(yuan(PRICE),)))
     last = bought(market, buyer)
     market.ship(last)

@@ -57,7 +57,7 @@ def test_goods_are_exchanged_and_the_order_goes_on(market: Market, buyer: Buyer)
     assert shelves(market, made) == ((5, 0), (3, 0))
     seen = view(market, made)
     assert seen.replacement is not None
-    assert (seen.replacement.tracking, seen.is_held, seen.instead, seen.due) == (
+    assert (seen.replacement.tracking, seen.is_held, seen.instead_id, seen.due) == (
         "OUT-1", False, made.other, market.world.clock.wall_ms() + HOME_MS
     )  # fmt: skip
     made.take(CaseEvent.RECEIVE, Who.BUYER)
@@ -75,28 +75,28 @@ def test_only_another_variant_of_the_same_goods_at_the_same_price_is_an_exchange
     for variant in (dear, cheap):
         buyer.want(variant)
     (order,) = buyer.buy().orders
-    market.ship(order.order_id)
+    market.ship(order.id)
     made = exchange(market, buyer)
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
-    market.assert_refused("exchange_does_not_fit", made.asking(kind=CaseKind.REFUND, instead=made.other), buyer.actor)
-    market.assert_refused("exchange_does_not_fit", made.asking(kind=CaseKind.EXCHANGE, instead=None), buyer.actor)
-    market.assert_refused("exchange_does_not_fit", made.asking(kind=CaseKind.EXCHANGE, instead=dear), buyer.actor)
-    market.assert_refused("variant_not_found", made.asking(kind=CaseKind.EXCHANGE, instead="var_0"), buyer.actor)
+    market.assert_refused("exchange_does_not_fit", made.asking(kind=CaseKind.REFUND, instead_id=made.other), buyer.actor)
+    market.assert_refused("exchange_does_not_fit", made.asking(kind=CaseKind.EXCHANGE, instead_id=None), buyer.actor)
+    market.assert_refused("exchange_does_not_fit", made.asking(kind=CaseKind.EXCHANGE, instead_id=dear), buyer.actor)
+    market.assert_refused("variant_not_found", made.asking(kind=CaseKind.EXCHANGE, instead_id="var_0"), buyer.actor)
     market.assert_refused("reason_does_not_fit", made.asking(kind=CaseKind.EXCHANGE, reason=Reason.NOT_ARRIVED), buyer.actor)
-    differs = made.asking(kind=CaseKind.EXCHANGE, instead=cheap)
+    differs = made.asking(kind=CaseKind.EXCHANGE, instead_id=cheap)
     differs = type(differs)(
-        order_id=order.order_id,
+        order_id=order.id,
         kind=CaseKind.EXCHANGE,
         reason=Reason.DAMAGED,
         lines=(CaseLine(variant_id=dear, quantity=1),),
-        instead=cheap,
+        instead_id=cheap,
     )
     with pytest.raises(Refused) as refused:
         market.world.send(differs, actor=buyer.actor)
     assert (refused.value.code, refused.value.figures["price"]["amount"], refused.value.figures["bought_for"]["amount"]) == (
         "exchange_price_differs", 2500, 1999
     )  # fmt: skip
-    market.world.send(made.asking(kind=CaseKind.EXCHANGE, instead=made.variant), actor=buyer.actor)
+    market.world.send(made.asking(kind=CaseKind.EXCHANGE, instead_id=made.variant), actor=buyer.actor)
 
 
 def test_what_is_not_there_is_not_promised(market: Market, buyer: Buyer) -> None:
@@ -106,11 +106,11 @@ def test_what_is_not_there_is_not_promised(market: Market, buyer: Buyer) -> None
     market.stock(made.other, 1)
     market.assert_refused("sold_out", made.asking(kind=CaseKind.EXCHANGE), buyer.actor)
     market.stock(made.other, 2)
-    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE), actor=buyer.actor).case_id
+    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE), actor=buyer.actor).id
     market.stock(made.other, 1)
     market.assert_refused("sold_out", AgreeToCase(**made.shop), market.staff("manager"))
     ((goods,),) = market.world.rows("SELECT goods_id FROM variant WHERE id = ?", made.other)
-    market.world.send(WithdrawGoods(shop_id=market.shop.shop_id, goods_id=goods))
+    market.world.send(WithdrawGoods(shop_id=market.shop.id, goods_id=goods))
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.assert_refused("goods_gone", made.asking(kind=CaseKind.EXCHANGE), buyer.actor)
 
@@ -193,7 +193,7 @@ def test_what_was_given_in_exchange_can_come_back_too(market: Market, buyer: Buy
     assert shelves(market, made) == ((4, 0), (4, 0))
     for expected in (((4, 0), (5, 0)), ((5, 0), (5, 0))):
         ask = made.asking(kind=CaseKind.RETURN, quantity=1)
-        made.case = market.world.send(ask, actor=buyer.actor).case_id
+        made.case = market.world.send(ask, actor=buyer.actor).id
         for command, actor in (
             (AgreeToCase(**made.shop), market.staff("manager")),
             (SendBack(case_id=made.case, carrier="SF Express", tracking="BACK-2"), buyer.actor),
@@ -211,7 +211,7 @@ def test_after_the_receipt_goods_are_exchanged_as_before(market: Market, buyer: 
     made = exchange(market, buyer)
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
-    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE), actor=buyer.actor).case_id
+    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE), actor=buyer.actor).id
     for event, who in (
         (CaseEvent.AGREE_TO_EXCHANGE, Who.SHOP), (CaseEvent.SEND_BACK, Who.BUYER), (CaseEvent.ARRIVE_TO_EXCHANGE, Who.SHOP)
     ):  # fmt: skip
@@ -227,15 +227,15 @@ def test_what_came_in_exchange_after_the_receipt_has_its_own_time(market: Market
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
     market.world.pass_time(6 * DAY_MS)
-    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE, quantity=1), actor=buyer.actor).case_id
+    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE, quantity=1), actor=buyer.actor).id
     for event, who in PATHS[CaseState.EXCHANGED]:
         market.world.pass_time(DAY_MS)
         made.take(event, who)
     market.world.pass_time(7 * DAY_MS)
     market.assert_refused("right_of_return_ended", made.asking(kind=CaseKind.RETURN), buyer.actor)
     opened = market.world.send(made.asking(kind=CaseKind.RETURN, quantity=1), actor=buyer.actor)
-    market.world.send(WithdrawCase(case_id=opened.case_id), actor=buyer.actor)
-    made.case = market.world.send(made.asking(quantity=1), actor=buyer.actor).case_id
+    market.world.send(WithdrawCase(case_id=opened.id), actor=buyer.actor)
+    made.case = market.world.send(made.asking(quantity=1), actor=buyer.actor).id
     made.take(CaseEvent.AGREE, Who.SHOP)
     market.assert_refused("right_of_return_ended", made.asking(quantity=1), buyer.actor)
 
@@ -245,7 +245,7 @@ def test_the_time_of_what_came_in_exchange_passes_too(market: Market, buyer: Buy
     made = exchange(market, buyer)
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
-    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE), actor=buyer.actor).case_id
+    made.case = market.world.send(made.asking(kind=CaseKind.EXCHANGE), actor=buyer.actor).id
     for event, who in PATHS[CaseState.EXCHANGED]:
         made.take(event, who)
     market.world.pass_time(7 * DAY_MS + 1)
@@ -258,7 +258,7 @@ def test_money_and_goods_race_and_one_of_them_goes(first: str, market: Market, b
     made = exchange(market, buyer, CaseState.REPLACING)
     take = (TakeRefundInstead(case_id=made.case), buyer.actor)
     send = (SendReplacement(**made.shop, carrier="SF Express", tracking="OUT-1"), market.staff("packer"))
-    whole = (RefundOrder(shop_id=market.shop.shop_id, order_id=made.order, amount=yuan(TOTAL)), market.staff("owner"))
+    whole = (RefundOrder(shop_id=market.shop.id, order_id=made.order, amount=yuan(TOTAL)), market.staff("owner"))
     asked = (take, send, whole) if first == "refund" else (send, take, whole)
     outcomes = market.world.send_all(list(asked))
     done = [not isinstance(outcome, Refused) for outcome in outcomes]
@@ -281,7 +281,7 @@ def test_who_may_send_and_who_may_receive(market: Market, buyer: Buyer) -> None:
     made = exchange(market, buyer, CaseState.REPLACING)
     send = SendReplacement(**made.shop, carrier="SF Express", tracking="OUT-1")
     market.assert_refused("case_not_found", send, market.staff("finance"))
-    market.assert_refused("case_not_found", send, market.staff("packer", shop=market.other.shop_id))
+    market.assert_refused("case_not_found", send, market.staff("packer", shop=market.other.id))
     market.assert_refused("case_not_found", TakeRefundInstead(case_id=made.case), market.buyer().actor)
     made.take(CaseEvent.REPLACE, Who.SHOP)
     market.assert_refused("case_not_found", ReceiveReplacement(case_id=made.case), market.buyer().actor)

@@ -59,13 +59,13 @@ def in_clear(folder: Path, markers: tuple[str, ...]) -> dict[str, list[str]]:
 
 def code_of(market: Market, challenge_id: str) -> str:
     """What the letter said."""
-    return next(letter.code for letter in market.world.ask(Mailbox()) if letter.letter_id == challenge_id)
+    return next(letter.code for letter in market.world.ask(Mailbox()).items if letter.id == challenge_id)
 
 
 def signed_in(market: Market, contact: str) -> Actor:
     """Sign in, as the edge sees it."""
     challenge = market.world.send(RequestCode(contact=contact, device=DEVICE_KEY), actor=Actor(origin="203.0.113.7"))
-    ask = OpenSession(challenge_id=challenge.challenge_id, code=code_of(market, challenge.challenge_id), device=DEVICE)
+    ask = OpenSession(challenge_id=challenge.id, code=code_of(market, challenge.id), device=DEVICE)
     opened = market.world.send(ask, actor=ANONYMOUS, key="sign in")
     vault = market.world.cloud.port(Vault)
     caller = market.world.ask(CallerOf(token_hash=token_hash(vault.token(opened.session_id))))
@@ -79,8 +79,8 @@ def a_whole_life(market: Market) -> Actor:
     mei = signed_in(market, PHONE)
     send(ChangeProfile(nickname=NICKNAME), actor=mei, key="nickname")
     asked = send(RequestContactCode(contact=EMAIL), actor=mei)
-    send(ConfirmContact(challenge_id=asked.challenge_id, code=code_of(market, asked.challenge_id)), actor=mei, key="contact")
-    address_id = send(AddAddress(address=ADDRESS), actor=mei, key="address").address_id
+    send(ConfirmContact(challenge_id=asked.id, code=code_of(market, asked.id)), actor=mei, key="contact")
+    address_id = send(AddAddress(address=ADDRESS), actor=mei, key="address").id
     market.decide(send(TopUpWallet(amount=yuan(PRICE), channel="sandbox"), actor=mei, key="top up").redirects[0].url)
     for n, tenders in enumerate((channel(PRICE), channel(PRICE), wallet(PRICE))):
         variant = market.offer(5)
@@ -89,7 +89,7 @@ def a_whole_life(market: Market) -> Actor:
         placed = send(buy, actor=mei, key=f"checkout {n}")
         for redirect in placed.payment.redirects:
             market.decide(redirect.url)
-        id = placed.orders[0].order_id
+        id = placed.orders[0].id
         if n == 0:
             send(CancelOrder(order_id=id), actor=mei, key="cancel")
             continue
@@ -135,4 +135,4 @@ def test_nothing_personal_of_whoever_was_erased_is_in_any_file(left: tuple[Marke
 
 def notes(market: Market, id: OrderId) -> str | None:
     """What the shop can read of an order's note."""
-    return market.world.ask(ShopOrderOf(shop_id=market.shop.shop_id, order_id=id), actor=market.staff("packer")).note
+    return market.world.ask(ShopOrderOf(shop_id=market.shop.id, order_id=id), actor=market.staff("packer")).note

@@ -55,18 +55,18 @@ def test_an_order_takes_no_more_pieces_than_one_may(market: Market) -> None:
     variants = tuple(VariantForm(sku=f"C{n}", choice=(n,), price=yuan(1999)) for n in range(2))
     limit = BuyerLimit(per_order=3)
     form = GoodsForm(title="杯", category_id=market.tea, options=(colours,), variants=variants, limit=limit)
-    made = market.world.send(CreateGoods(shop_id=market.shop.shop_id, form=form, publish=True))
+    made = market.world.send(CreateGoods(shop_id=market.shop.id, form=form, publish=True))
     red, blue = made.variant_ids
     for id in (red, blue):
         market.stock(id, 100)
     buyer = market.buyer(100_000)
     buyer.want(red, 2)
-    assert over(buyer, blue, 2) == OverLimit(goods_id=made.goods_id, left=3, again_at=0)
+    assert over(buyer, blue, 2) == OverLimit(goods_id=made.id, left=3, again_at=0)
     buyer.want(blue, 1)
     buyer.buy()
     bought(buyer, red, 3)
     assert market.world.rows("SELECT * FROM limited_purchase") == []
-    shown = page_of(market.world.ask(GoodsPage(goods_id=made.goods_id)).goods)
+    shown = page_of(market.world.ask(GoodsPage(goods_id=made.id)).goods)
     assert shown.limit == limit
 
 
@@ -106,19 +106,19 @@ def test_an_order_that_comes_to_nothing_does_not_count(market: Market) -> None:
     tea = market.offer(limit=BuyerLimit(pieces=1, days=30))
     buyer = market.buyer(100_000)
     buyer.want(tea)
-    waiting = buyer.buy(channel(1999 + SHIPPING)).orders[0].order_id
+    waiting = buyer.buy(channel(1999 + SHIPPING)).orders[0].id
     assert over(buyer, tea).left == 0
     market.world.send(CancelOrder(order_id=waiting), actor=buyer.actor)
     buyer.want(tea)
     buyer.buy(channel(1999 + SHIPPING))
     market.world.pass_time(15 * 60_000)
-    paid = bought(buyer, tea).orders[0].order_id
+    paid = bought(buyer, tea).orders[0].id
     market.world.send(CancelOrder(order_id=paid), actor=buyer.actor)
-    refunded = bought(buyer, tea).orders[0].order_id
-    whole = RefundOrder(shop_id=market.shop.shop_id, order_id=refunded, amount=yuan(1999 + SHIPPING))
+    refunded = bought(buyer, tea).orders[0].id
+    whole = RefundOrder(shop_id=market.shop.id, order_id=refunded, amount=yuan(1999 + SHIPPING))
     market.world.send(whole, actor=market.staff())
-    kept = bought(buyer, tea).orders[0].order_id
-    part = RefundOrder(shop_id=market.shop.shop_id, order_id=kept, amount=yuan(1))
+    kept = bought(buyer, tea).orders[0].id
+    part = RefundOrder(shop_id=market.shop.id, order_id=kept, amount=yuan(1))
     market.world.send(part, actor=market.staff())
     market.ship(kept)
     market.world.send(ConfirmReceipt(order_id=kept), actor=buyer.actor)
@@ -130,12 +130,12 @@ def test_an_order_that_comes_to_nothing_does_not_count(market: Market) -> None:
 def test_what_never_left_does_not_count(market: Market) -> None:
     """Of two one has left and the other was called off: one more may be bought, and no second; then the limit is reached again."""
     buyer, variant = market.buyer(50_000), market.offer(limit=BuyerLimit(pieces=2, days=30))
-    order = bought(buyer, variant, 2).orders[0].order_id
+    order = bought(buyer, variant, 2).orders[0].id
     lines = (PieceLine(variant_id=variant, quantity=1),)
-    ship = ShipParcel(shop_id=market.shop.shop_id, order_id=order, carrier="SF Express", tracking="SF1", lines=lines)
+    ship = ShipParcel(shop_id=market.shop.id, order_id=order, carrier="SF Express", tracking="SF1", lines=lines)
     market.world.send(ship, actor=market.staff("packer"))
     assert over(buyer, variant).left == 0
-    market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=order), actor=market.staff("service"))
+    market.world.send(DeclineOrder(shop_id=market.shop.id, order_id=order), actor=market.staff("service"))
     assert over(buyer, variant, 2).left == 1
     bought(buyer, variant)
     assert over(buyer, variant).left == 0
@@ -149,12 +149,12 @@ def test_of_many_who_race_each_takes_as_many_as_they_may(market: Market) -> None
         buyer.want(tea, 2)
         buyer.want(cup)
     total = 2 * 1999 + SHIPPING
-    asks = [(buyer.checkout(total, items=(tea,)), buyer.actor) for buyer in buyers]
+    asks = [(buyer.checkout(total, variant_ids=(tea,)), buyer.actor) for buyer in buyers]
     answers = market.world.send_all(asks, keys=[f"a{n}" for n in range(20)])
     assert sum(isinstance(one, Placed) for one in answers) == 20
     for buyer in buyers:
         buyer.want(tea, 1)
-    again = [(buyer.checkout(1999 + SHIPPING, items=(tea,)), buyer.actor) for buyer in buyers for _ in range(2)]
+    again = [(buyer.checkout(1999 + SHIPPING, variant_ids=(tea,)), buyer.actor) for buyer in buyers for _ in range(2)]
     refused = market.world.send_all(again, keys=[f"b{n}" for n in range(40)])
     assert [one.code for one in refused if isinstance(one, Refused)] == ["buyer_limit"] * 40
     assert market.shelf(tea) == (100, 40)
@@ -164,7 +164,7 @@ def test_of_many_who_race_each_takes_as_many_as_they_may(market: Market) -> None
 def test_a_limit_that_is_set_later_counts_from_then_on(market: Market) -> None:
     """What was bought while there was none is not remembered; what was bought under another limit is; without one nothing is refused."""
     tea = market.offer()
-    goods, shop = goods_of(market, tea), market.shop.shop_id
+    goods, shop = goods_of(market, tea), market.shop.id
     buyer = market.buyer(1_000_000)
     bought(buyer, tea, 5)
 

@@ -20,7 +20,7 @@ def interested(market: Market, buyer: Buyer, *roles: str) -> Iterator[Actor]:
     """Operators who have bought this, or work in the shop that has sold it."""
     yield Actor(person=buyer.person, operator_roles=frozenset(roles))
     yield Actor(
-        person=PersonId("per_both"), operator_roles=frozenset(roles), shop_roles={market.shop.shop_id: frozenset({"packer"})}
+        person=PersonId("per_both"), operator_roles=frozenset(roles), shop_roles={market.shop.id: frozenset({"packer"})}
     )  # fmt: skip
 
 
@@ -39,14 +39,14 @@ def test_nobody_gives_their_own_order_back(market: Market) -> None:
     """Not as an operator; whoever may give it back for the shop does that for the shop."""
     buyer = market.buyer(100_000)
     buyer.want(market.offer())
-    id = buyer.buy().orders[0].order_id
+    id = buyer.buy().orders[0].id
     market.ship(id)
     market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
-    ask = RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(100))
+    ask = RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(100))
     for actor in interested(market, buyer, "finance"):
         market.assert_refused("own_matter", ask, actor)
     both = Actor(
-        person=PersonId("per_both"), operator_roles=frozenset({"finance"}), shop_roles={market.shop.shop_id: frozenset({"manager"})}
+        person=PersonId("per_both"), operator_roles=frozenset({"finance"}), shop_roles={market.shop.id: frozenset({"manager"})}
     )  # fmt: skip
     market.world.send(ask, actor=both)
     rows = market.world.rows("SELECT body FROM fact WHERE kind = ?", OrderRefunded.__name__)
@@ -58,9 +58,9 @@ def test_nobody_judges_their_own_review(market: Market) -> None:
     buyer = market.buyer(100_000)
     variant = market.offer()
     buyer.want(variant)
-    id = buyer.buy().orders[0].order_id
+    id = buyer.buy().orders[0].id
     market.ship(id)
     market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
-    review = market.world.send(ReviewOrder(order_id=id, variant_id=variant, stars=1), actor=buyer.actor).review_id
+    review = market.world.send(ReviewOrder(order_id=id, variant_id=variant, stars=1), actor=buyer.actor).id
     for actor in interested(market, buyer, "service"):
         market.assert_refused("own_matter", JudgeReview(review_id=review, hide=True, text="不是"), actor)

@@ -29,14 +29,14 @@ def order(market: Market, buyer: Buyer, *pieces: int, **more: object) -> tuple[O
     variants = [market.offer() for _ in pieces]
     for variant, quantity in zip(variants, pieces, strict=True):
         buyer.want(variant, quantity)
-    return buyer.buy(**more).orders[0].order_id, variants
+    return buyer.buy(**more).orders[0].id, variants
 
 
 def parcel(market: Market, id: OrderId, tracking: str, variant: VariantId, quantity: int) -> None:
     """Let some of an order go."""
     lines = (PieceLine(variant_id=variant, quantity=quantity),)
     market.world.send(
-        ShipParcel(shop_id=market.shop.shop_id, order_id=id, carrier="SF Express", tracking=tracking, lines=lines),
+        ShipParcel(shop_id=market.shop.id, order_id=id, carrier="SF Express", tracking=tracking, lines=lines),
         actor=market.staff("packer"),
     )
 
@@ -48,20 +48,20 @@ def slow(market: Market, ask: Query[object], actor: Actor) -> object:
 
 def bills(market: Market, parcels: str, actor: Actor | None = None, language: Language = Language.ZH) -> tuple[Waybill, ...]:
     """The waybills, for a packer unless said otherwise."""
-    ask = ShopWaybills(shop_id=market.shop.shop_id, parcels=parcels, language=language)
+    ask = ShopWaybills(shop_id=market.shop.id, parcels=parcels, language=language)
     return slow(market, ask, actor or market.staff("packer")).items  # type: ignore[attr-defined]
 
 
 def slips(market: Market, parcels: str, actor: Actor | None = None, language: Language = Language.ZH) -> tuple[PackingSlip, ...]:
     """The packing slips likewise."""
-    ask = ShopPackingSlips(shop_id=market.shop.shop_id, parcels=parcels, language=language)
+    ask = ShopPackingSlips(shop_id=market.shop.id, parcels=parcels, language=language)
     return slow(market, ask, actor or market.staff("packer")).items  # type: ignore[attr-defined]
 
 
 def refused(market: Market, kind: type, parcels: str, actor: Actor, shop_id: ShopId | None = None) -> str:
     """By which code."""
     with pytest.raises(Refused) as no:
-        slow(market, kind(shop_id=shop_id or market.shop.shop_id, parcels=parcels), actor)
+        slow(market, kind(shop_id=shop_id or market.shop.id, parcels=parcels), actor)
     return no.value.code.value
 
 
@@ -82,7 +82,7 @@ def test_each_parcel_has_its_own_papers(market: Market, buyer: Buyer) -> None:
     tea, pot = market.offer(), market.offer()
     buyer.want(tea, 3)
     buyer.want(pot, 1)
-    id = buyer.buy(note="放门卫", line_notes=(LineNote(variant_id=pot, text=note.text),)).orders[0].order_id
+    id = buyer.buy(note="放门卫", line_notes=(LineNote(variant_id=pot, text=note.text),)).orders[0].id
     (packed,) = slips(market, id)
     assert (packed.parcel, packed.tracking, packed.shipped_on, packed.pieces, packed.elsewhere) == (0, "", "", 4, 0)
     assert [(line.quantity, line.note) for line in packed.lines] == [(3, ""), (1, "刻字")]
@@ -104,16 +104,16 @@ def test_each_parcel_has_its_own_papers(market: Market, buyer: Buyer) -> None:
 def test_a_parcel_comes_from_where_its_shop_says(market: Market, buyer: Buyer) -> None:
     """Its own location, or the first when none was named."""
     shop = market.shop
-    new = CreateLocation(shop_id=shop.shop_id, name="二仓", country="CN", region="广东省")
-    there = market.world.send(new).location_id
+    new = CreateLocation(shop_id=shop.id, name="二仓", country="CN", region="广东省")
+    there = market.world.send(new).id
     tea = market.offer(1)
     market.world.send(
-        SetStock(shop_id=shop.shop_id, variant_id=tea, location_id=there, on_hand=1, reason=StockReason.COUNTED),
+        SetStock(shop_id=shop.id, variant_id=tea, location_id=there, on_hand=1, reason=StockReason.COUNTED),
     )
     buyer.want(tea, 2)
-    id = buyer.buy().orders[0].order_id
+    id = buyer.buy().orders[0].id
     lines = (PieceLine(variant_id=tea, quantity=1),)
-    gone = ShipParcel(shop_id=shop.shop_id, order_id=id, carrier="SF Express", tracking="SF1", lines=lines, location_id=there)
+    gone = ShipParcel(shop_id=shop.id, order_id=id, carrier="SF Express", tracking="SF1", lines=lines, location_id=there)
     market.world.send(gone, actor=market.staff("packer"))
     market.ship(id)
     assert [(bill.parcel, bill.region) for bill in bills(market, id)] == [(1, "广东省"), (2, "")]
@@ -133,11 +133,11 @@ def test_who_ships_may_print_and_nobody_else(market: Market, buyer: Buyer, kind:
     id, _ = order(market, buyer, 1)
     market.ship(id)
     for role in ("owner", "manager", "packer"):
-        slow(market, kind(shop_id=market.shop.shop_id, parcels=id), market.staff(role))
-    slow(market, kind(shop_id=market.shop.shop_id, parcels=id), SYSTEM)
+        slow(market, kind(shop_id=market.shop.id, parcels=id), market.staff(role))
+    slow(market, kind(shop_id=market.shop.id, parcels=id), SYSTEM)
     for actor in (market.staff("service"), market.staff("finance"), buyer.actor, market.operator("admin"), Actor()):
         assert refused(market, kind, id, actor) == "order_not_found"
-    other = market.other.shop_id
+    other = market.other.id
     for actor in (market.staff("owner", shop=other), SYSTEM):
         assert refused(market, kind, id, actor, other) == "order_not_found"
     assert refused(market, kind, "ord_0", market.staff("packer")) == "order_not_found"

@@ -56,7 +56,7 @@ def lapsed(market: Market, placed: Placed) -> None:
     market.world.pass_time(14 * MINUTE_MS)
     approve(market, placed)
     market.world.pass_time(MINUTE_MS)
-    assert [market.state(order.order_id) for order in placed.orders] == ["cancelled"] * len(placed.orders)
+    assert [market.state(order.id) for order in placed.orders] == ["cancelled"] * len(placed.orders)
     market.sandbox.misbehaviour = Misbehaviour()
 
 
@@ -69,11 +69,11 @@ def test_a_slip_holds_stock_for_days(shared: Market) -> None:
     placed = waits(shared, buyer, tea, method="slip", mine=500)
     assert placed.pay_by == shared.world.clock.wall_ms() + 3 * DAY_MS
     shared.world.pass_time(2 * DAY_MS)
-    assert (shared.state(placed.orders[0].order_id), shared.shelf(tea), buyer.money()) == ("placed", (3, 1), 0)
+    assert (shared.state(placed.orders[0].id), shared.shelf(tea), buyer.money()) == ("placed", (3, 1), 0)
     shared.decide(placed.payment.redirects[0].url)
-    assert shared.state(placed.orders[0].order_id) == "placed"
+    assert shared.state(placed.orders[0].id) == "placed"
     shared.world.pass_time(DAY_MS)
-    assert (shared.state(placed.orders[0].order_id), shared.shelf(tea)) == ("paid", (3, 1))
+    assert (shared.state(placed.orders[0].id), shared.shelf(tea)) == ("paid", (3, 1))
     shared.assert_balanced()
 
 
@@ -82,9 +82,9 @@ def test_a_slip_that_nobody_pays_lapses_when_its_days_are_over(market: Market) -
     tea, buyer = market.offer(3), market.buyer()
     placed = waits(market, buyer, tea, method="slip")
     market.world.pass_time(3 * DAY_MS - 1)
-    assert market.state(placed.orders[0].order_id) == "placed"
+    assert market.state(placed.orders[0].id) == "placed"
     market.world.pass_time(1)
-    assert (market.state(placed.orders[0].order_id), market.shelf(tea)) == ("cancelled", (3, 0))
+    assert (market.state(placed.orders[0].id), market.shelf(tea)) == ("cancelled", (3, 0))
     market.world.pass_time(30 * DAY_MS)
     assert market.world.rows("SELECT count(*) FROM fact WHERE kind = 'OrderCancelled'") == [(1,)]
     assert market.world.rows("SELECT count(*) FROM alarm") == [(0,)]
@@ -97,9 +97,9 @@ def test_a_slip_that_was_paid_on_its_last_day_is_waited_for_longer(market: Marke
     market.world.pass_time(3 * DAY_MS - MINUTE_MS)
     market.decide(placed.payment.redirects[0].url)
     market.world.pass_time(2 * MINUTE_MS)
-    assert (market.state(placed.orders[0].order_id), market.shelf(tea)) == ("placed", (3, 1))
+    assert (market.state(placed.orders[0].id), market.shelf(tea)) == ("placed", (3, 1))
     market.world.pass_time(DAY_MS)
-    assert market.state(placed.orders[0].order_id) == "paid"
+    assert market.state(placed.orders[0].id) == "paid"
 
 
 def test_few_slips_wait_at_once(market: Market) -> None:
@@ -113,7 +113,7 @@ def test_few_slips_wait_at_once(market: Market) -> None:
         waits(market, buyer, tea)
     buyer.want(tea)
     market.assert_refused("unpaid_full", buyer.checkout(tenders=(by("card", TOTAL),)), buyer.actor)
-    market.world.send(CancelOrder(order_id=slow[0].orders[0].order_id), actor=buyer.actor)
+    market.world.send(CancelOrder(order_id=slow[0].orders[0].id), actor=buyer.actor)
     buyer.buy((by("slip", TOTAL),))
     waits(market, market.buyer(), tea, method="slip")
 
@@ -133,8 +133,8 @@ def test_another_price_is_paid_by_a_slip_within_the_same_few(market: Market) -> 
     """The checkout that is called off for it makes room for the new one."""
     tea, buyer = market.offer(50), market.buyer()
     held = [waits(market, buyer, tea, method="slip") for _ in range(SLOW_UNPAID_MAX)]
-    id = held[0].orders[0].order_id
-    offer = OfferPrice(shop_id=market.shop.shop_id, order_id=id, discount=yuan(100), shipping=yuan(SHIPPING))
+    id = held[0].orders[0].id
+    offer = OfferPrice(shop_id=market.shop.id, order_id=id, discount=yuan(100), shipping=yuan(SHIPPING))
     total = market.world.send(offer, actor=market.staff("service")).checkout_total
     placed = market.world.send(AgreePrice(order_id=id, total=total, tenders=(by("slip", total.amount),)), actor=buyer.actor)
     assert placed.pay_by == market.world.clock.wall_ms() + 3 * DAY_MS
@@ -151,19 +151,19 @@ def test_an_order_that_is_paid_late_stands_again(shared: Market) -> None:
     assert (shared.shelf(tea), buyer.money()) == ((3, 0), 1_000)
     shared.world.pass_time(10 * MINUTE_MS)
     (order,) = placed.orders
-    assert (shared.state(order.order_id), shared.shelf(tea), buyer.money(), shared.escrow(order.order_id)) == ("paid", (3, 1), 0, TOTAL)
+    assert (shared.state(order.id), shared.shelf(tea), buyer.money(), shared.escrow(order.id)) == ("paid", (3, 1), 0, TOTAL)
     (fact,) = [msgspec.json.decode(body) for (body,) in shared.world.rows("SELECT body FROM fact WHERE kind = ?", OrderPaid.__name__)]
     assert (fact["at_once"], fact["late"]) == (False, True)
     assert shared.world.rows("SELECT sold FROM goods_standing") == [(1,)]
     assert shared.world.rows("SELECT state FROM order_of_shop") == [("paid",)]
-    shared.ship(order.order_id)
+    shared.ship(order.id)
     assert shared.shelf(tea) == (2, 0)
     shared.assert_balanced()
 
 
 def sell_out(market: Market, tea: VariantId) -> None:
     """All is gone."""
-    shop, location = market.shop.shop_id, market.shop.location_id
+    shop, location = market.shop.id, market.shop.location_id
     market.world.send(AdjustStock(shop_id=shop, variant_id=tea, location_id=location, by=-3, reason=StockReason.COUNTED))
 
 
@@ -174,7 +174,7 @@ def test_an_order_that_is_paid_late_stays_off_when_something_is_missing(why: str
     ((goods_id,),) = market.world.rows("SELECT goods_id FROM variant WHERE id = ?", tea)
     placed = waits(market, buyer, tea, mine=buyer.money())
     lapsed(market, placed)
-    shop_id = market.shop.shop_id
+    shop_id = market.shop.id
     if why == "sold out":
         sell_out(market, tea)
     elif why == "off sale":
@@ -195,7 +195,7 @@ def test_an_order_that_is_paid_late_stays_off_when_something_is_missing(why: str
         market.world.clock.advance(7 * DAY_MS + 1)
     market.world.pass_time(10 * MINUTE_MS)
     (order,) = placed.orders
-    assert (market.state(order.order_id), market.shelf(tea), buyer.money(), market.escrow(order.order_id)) == ("cancelled", shelf, money, 0)
+    assert (market.state(order.id), market.shelf(tea), buyer.money(), market.escrow(order.id)) == ("cancelled", shelf, money, 0)
     assert market.world.rows("SELECT count(*) FROM fact WHERE kind = 'CaptureReturned'") == [(1,)]
     market.world.pass_time(60 * MINUTE_MS)
     market.assert_balanced()
@@ -214,7 +214,7 @@ def test_a_checkout_over_several_shops_stands_again_whole_or_not_at_all(is_gone:
         rival.want(pot)
         rival.buy()
     market.world.pass_time(10 * MINUTE_MS)
-    assert [market.state(order.order_id) for order in placed.orders] == (["cancelled"] * 2 if is_gone else ["paid"] * 2)
+    assert [market.state(order.id) for order in placed.orders] == (["cancelled"] * 2 if is_gone else ["paid"] * 2)
     assert (market.shelf(tea), market.shelf(pot)) == ((3, 0 if is_gone else 1), (1, 1))
     market.assert_balanced()
 
@@ -235,7 +235,7 @@ def test_what_one_buyer_may_have_is_asked_anew(others: int, market: Market) -> N
         buyer.want(tea)
         buyer.buy()
     market.world.pass_time(10 * MINUTE_MS)
-    assert market.state(placed.orders[0].order_id) == ("paid" if others == 1 else "cancelled")
+    assert market.state(placed.orders[0].id) == ("paid" if others == 1 else "cancelled")
     market.world.send(AddToCart(variant_id=tea, quantity=1), actor=buyer.actor)
     market.assert_refused("buyer_limit", buyer.checkout(TOTAL), buyer.actor)
     market.assert_balanced()
@@ -248,13 +248,13 @@ def test_what_was_called_off_or_placed_anew_never_stands_again(market: Market) -
     called_off, repriced = waits(market, buyer, tea), waits(market, buyer, tea)
     for placed in (called_off, repriced):
         approve(market, placed)
-    market.world.send(CancelOrder(order_id=called_off.orders[0].order_id), actor=buyer.actor)
-    id = repriced.orders[0].order_id
-    offer = OfferPrice(shop_id=market.shop.shop_id, order_id=id, discount=yuan(100), shipping=yuan(SHIPPING))
+    market.world.send(CancelOrder(order_id=called_off.orders[0].id), actor=buyer.actor)
+    id = repriced.orders[0].id
+    offer = OfferPrice(shop_id=market.shop.id, order_id=id, discount=yuan(100), shipping=yuan(SHIPPING))
     total = market.world.send(offer, actor=market.staff("service")).checkout_total
     market.world.send(AgreePrice(order_id=id, total=total, tenders=(by("card", total.amount),)), actor=buyer.actor)
     market.world.pass_time(6 * MINUTE_MS)
-    assert [market.state(placed.orders[0].order_id) for placed in (called_off, repriced)] == ["cancelled"] * 2
+    assert [market.state(placed.orders[0].id) for placed in (called_off, repriced)] == ["cancelled"] * 2
     assert market.world.rows("SELECT count(*) FROM fact WHERE kind = 'CaptureReturned'") == [(2,)]
     assert market.shelf(tea) == (9, 1)
     market.assert_balanced()
@@ -273,6 +273,6 @@ def test_late_money_and_a_rival_race_for_the_last_piece(market: Market) -> None:
         else:
             market.world.pass_time(10 * MINUTE_MS)
             market.assert_refused("sold_out", rival.checkout(TOTAL), rival.actor)
-        assert market.state(placed.orders[0].order_id) == ("cancelled" if rival_first else "paid")
+        assert market.state(placed.orders[0].id) == ("cancelled" if rival_first else "paid")
         assert market.shelf(tea) == (1, 1)
         market.assert_balanced()

@@ -27,8 +27,8 @@ def buyer(market: Market) -> Buyer:
 def sent(market: Market, made: Claim, fen: int = 1200) -> Claim:
     """The goods are on their way back, which has cost the buyer so much, as a receipt shows."""
     made.take(CaseEvent.AGREE_TO_EXCHANGE if made.is_exchange else CaseEvent.AGREE_TO_RETURN, Who.SHOP)
-    receipt = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=made.buyer.actor).picture_id
-    made.does(sending(made, fen, receipt=receipt), made.buyer.actor)
+    receipt = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=made.buyer.actor).id
+    made.does(sending(made, fen, receipt_id=receipt), made.buyer.actor)
     return made
 
 
@@ -39,14 +39,14 @@ def sending(made: Claim, fen: int, **more: object) -> SendBack:
 
 def owed(market: Market) -> int:
     """What the shop owes the marketplace."""
-    return -market.balance(receivable_account(market.shop.shop_id, "CNY"))
+    return -market.balance(receivable_account(market.shop.id, "CNY"))
 
 
 def test_a_fault_costs_the_shop_the_way_back_from_its_own_money(market: Market, buyer: Buyer) -> None:
     """One of two pieces comes back; what the shop has not, it owes, and the rest of this very order pays it off."""
     made = sent(market, Claim(market, buyer, kind=CaseKind.RETURN, quantity=1))
     seen = market.world.ask(CaseOf(case_id=made.case), actor=buyer.actor)
-    assert (seen.postage, seen.postage_paid, seen.receipt) == (yuan(1200), False, seen.pictures[0].picture_id)
+    assert (seen.postage, seen.postage_paid, seen.receipt_id) == (yuan(1200), False, seen.pictures[0].id)
     assert buyer.money() == RICH - TOTAL
     made.take(CaseEvent.ARRIVE, Who.SHOP)
     assert (buyer.money(), owed(market), market.escrow(made.order)) == (RICH - TOTAL + 1999 + 1200, 1200, TOTAL - 1999)
@@ -61,8 +61,8 @@ def test_a_change_of_mind_costs_the_buyer(market: Market, buyer: Buyer) -> None:
     """By the market's rule, which may say otherwise."""
     made = Claim(market, buyer, kind=CaseKind.RETURN, reason=Reason.CHANGED_MIND)
     made.take(CaseEvent.AGREE_TO_RETURN, Who.SHOP)
-    receipt = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=buyer.actor).picture_id
-    market.assert_refused("postage_not_due", sending(made, 1200, receipt=receipt), buyer.actor)
+    receipt = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=buyer.actor).id
+    market.assert_refused("postage_not_due", sending(made, 1200, receipt_id=receipt), buyer.actor)
     ports = market.world.cloud._ports
     ports[OrderSettings] = replace(ports[OrderSettings], return_paid_by="shop")
     made = sent(market, Claim(market, buyer, kind=CaseKind.RETURN, reason=Reason.CHANGED_MIND))
@@ -73,13 +73,13 @@ def test_it_needs_a_receipt_and_has_a_limit(market: Market, buyer: Buyer) -> Non
     """A picture that the buyer has shown in this case; nothing, too much, and another currency are refused."""
     made = Claim(market, buyer, kind=CaseKind.RETURN)
     made.take(CaseEvent.AGREE_TO_RETURN, Who.SHOP)
-    theirs = market.world.send(ShowShopPicture(**made.shop, content=picture(2)), actor=market.staff("service")).picture_id
-    mine = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=buyer.actor).picture_id
+    theirs = market.world.send(ShowShopPicture(**made.shop, content=picture(2)), actor=market.staff("service")).id
+    mine = market.world.send(ShowPicture(case_id=made.case, content=picture()), actor=buyer.actor).id
     for receipt in (None, theirs, "pic_" + "0" * 32):
-        market.assert_refused("picture_not_found", sending(made, 1200, receipt=receipt), buyer.actor)
+        market.assert_refused("picture_not_found", sending(made, 1200, receipt_id=receipt), buyer.actor)
     for postage in (yuan(0), yuan(3001), Money(amount=100, currency="USD")):
-        market.assert_refused("postage_exceeds", sending(made, 1, receipt=mine, postage=postage), buyer.actor)
-    made.does(sending(made, 3000, receipt=mine), buyer.actor)
+        market.assert_refused("postage_exceeds", sending(made, 1, receipt_id=mine, postage=postage), buyer.actor)
+    made.does(sending(made, 3000, receipt_id=mine), buyer.actor)
 
 
 def test_whatever_goes_back_is_no_more_than_was_captured_and_postage_is_not_of_it(market: Market, buyer: Buyer) -> None:
@@ -95,7 +95,7 @@ def test_after_the_receipt_it_comes_from_the_balance(market: Market, buyer: Buye
     made = Claim(market, buyer, kind=CaseKind.RETURN, quantity=1)
     made.take(CaseEvent.WITHDRAW, Who.BUYER)
     market.world.send(ConfirmReceipt(order_id=made.order), actor=buyer.actor)
-    made.case = market.world.send(made.asking(kind=CaseKind.RETURN, quantity=1), actor=buyer.actor).case_id
+    made.case = market.world.send(made.asking(kind=CaseKind.RETURN, quantity=1), actor=buyer.actor).id
     before = market.earned() + market.commission()
     sent(market, made).take(CaseEvent.ARRIVE, Who.SHOP)
     assert (market.earned() + market.commission(), owed(market)) == (before - 1999 - 1200, 0)

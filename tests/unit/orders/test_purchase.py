@@ -49,15 +49,15 @@ def test_a_purchase_from_the_wallet(market: Market) -> None:
     (order,) = placed.orders
     assert (order.state, order.total, placed.total) == (OrderState.PAID, yuan(5299), yuan(5299))
     assert (placed.payment.state, placed.payment.redirects, placed.pay_by) == (PaymentState.CAPTURED, (), 0)
-    assert (buyer.money(), market.escrow(order.order_id)) == (4701, 5299)
+    assert (buyer.money(), market.escrow(order.id)) == (4701, 5299)
     assert (market.shelf(tea), market.shelf(cup)) == ((10, 2), (5, 1))
     assert market.world.rows("SELECT lines FROM cart") == [(b"\x90",)]
     market.assert_balanced()
-    market.ship(order.order_id)
+    market.ship(order.id)
     assert (market.shelf(tea), market.shelf(cup)) == ((8, 0), (4, 0))
-    moved = market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    moved = market.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
     assert moved.state is OrderState.RECEIVED
-    assert (market.escrow(order.order_id), market.commission(), market.earned()) == (0, 225, 5074)
+    assert (market.escrow(order.id), market.commission(), market.earned()) == (0, 225, 5074)
     market.assert_balanced()
     market.world.settle()
     assert market.world.cloud.following.parked == 0
@@ -72,13 +72,13 @@ def test_a_purchase_over_the_channel(market: Market) -> None:
     (order,) = placed.orders
     assert (order.state, placed.payment.state) == (OrderState.PLACED, PaymentState.PENDING)
     assert placed.pay_by == market.world.clock.wall_ms() + 15 * MINUTE_MS
-    assert (market.state(order.order_id), market.shelf(tea), market.escrow(order.order_id)) == ("placed", (1, 1), 0)
+    assert (market.state(order.id), market.shelf(tea), market.escrow(order.id)) == ("placed", (1, 1), 0)
     market.decide(placed.payment.redirects[0].url)
-    assert (market.state(order.order_id), market.escrow(order.order_id)) == ("paid", 2799)
-    view = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
+    assert (market.state(order.id), market.escrow(order.id)) == ("paid", 2799)
+    view = market.world.ask(OrderOf(order_id=order.id), actor=buyer.actor)
     assert view.paid_at == market.world.clock.wall_ms()
     market.world.pass_time(60 * MINUTE_MS)
-    assert market.state(order.order_id) == "paid"
+    assert market.state(order.id) == "paid"
     market.assert_balanced()
 
 
@@ -92,10 +92,10 @@ def test_what_nobody_pays_is_cancelled_by_its_alarm(market: Market) -> None:
     (order,) = placed.orders
     assert (buyer.money(), market.shelf(tea)) == (0, (3, 3))
     market.world.pass_time(15 * MINUTE_MS - 1)
-    assert market.state(order.order_id) == "placed"
+    assert market.state(order.id) == "placed"
     market.world.pass_time(1)
-    assert (market.state(order.order_id), market.shelf(tea), buyer.money()) == ("cancelled", (3, 0), 1000)
-    market.world.send(PassDue(payment_id=placed.payment.payment_id, due=placed.pay_by))
+    assert (market.state(order.id), market.shelf(tea), buyer.money()) == ("cancelled", (3, 0), 1000)
+    market.world.send(PassDue(payment_id=placed.payment.id, due=placed.pay_by))
     assert market.world.rows("SELECT count(*) FROM fact WHERE kind = 'OrderCancelled'") == [(1,)]
     market.assert_balanced()
 
@@ -107,10 +107,10 @@ def test_a_capture_that_comes_too_late_goes_back_and_does_not_wake_the_order(mar
     buyer.want(tea)
     placed = buyer.buy(channel(2799))
     (order,) = placed.orders
-    market.world.send(CancelOrder(order_id=order.order_id), actor=buyer.actor)
-    assert (market.state(order.order_id), market.shelf(tea)) == ("cancelled", (1, 0))
+    market.world.send(CancelOrder(order_id=order.id), actor=buyer.actor)
+    assert (market.state(order.id), market.shelf(tea)) == ("cancelled", (1, 0))
     market.decide(placed.payment.redirects[0].url)
-    assert (market.state(order.order_id), market.shelf(tea), market.escrow(order.order_id)) == ("cancelled", (1, 0), 0)
+    assert (market.state(order.id), market.shelf(tea), market.escrow(order.id)) == ("cancelled", (1, 0), 0)
     market.assert_balanced()
 
 
@@ -122,7 +122,7 @@ def test_a_declined_payment_cancels_the_orders_of_all_shops(market: Market) -> N
     buyer.want(pot)
     placed = buyer.buy(channel(1999 + 4000 + 2 * SHIPPING))
     market.decide(placed.payment.redirects[0].url, approve=False)
-    assert [market.state(order.order_id) for order in placed.orders] == ["cancelled", "cancelled"]
+    assert [market.state(order.id) for order in placed.orders] == ["cancelled", "cancelled"]
     assert (market.shelf(tea), market.shelf(pot)) == ((2, 0), (2, 0))
     market.assert_balanced()
 
@@ -135,13 +135,13 @@ def test_several_shops_make_one_order_each(market: Market) -> None:
     buyer.want(tea)
     placed = buyer.buy()
     assert [(order.shop_id, order.total.amount) for order in placed.orders] == [
-        (market.other.shop_id, 4000 + SHIPPING),
-        (market.shop.shop_id, 1999 + SHIPPING),
+        (market.other.id, 4000 + SHIPPING),
+        (market.shop.id, 1999 + SHIPPING),
     ]
-    assert [market.escrow(order.order_id) for order in placed.orders] == [4800, 2799]
-    market.ship(placed.orders[0].order_id, market.other.shop_id)
-    market.world.send(ConfirmReceipt(order_id=placed.orders[0].order_id), actor=buyer.actor)
-    assert (market.earned(market.other.shop_id), market.earned()) == (4600, 0)
+    assert [market.escrow(order.id) for order in placed.orders] == [4800, 2799]
+    market.ship(placed.orders[0].id, market.other.id)
+    market.world.send(ConfirmReceipt(order_id=placed.orders[0].id), actor=buyer.actor)
+    assert (market.earned(market.other.id), market.earned()) == (4600, 0)
     market.assert_balanced()
 
 
@@ -163,7 +163,7 @@ def test_a_part_of_the_cart(market: Market) -> None:
     buyer = market.buyer(20_000)
     buyer.want(tea)
     buyer.want(cup)
-    placed = buyer.buy(wallet(501 + SHIPPING), total=501 + SHIPPING, items=(cup,))
+    placed = buyer.buy(wallet(501 + SHIPPING), total=501 + SHIPPING, variant_ids=(cup,))
     assert placed.total == yuan(1301)
     assert buyer.total() == 1999 + SHIPPING
 
@@ -206,13 +206,13 @@ def test_a_paid_order_is_called_off(market: Market, by: str) -> None:
     buyer = market.buyer(5000)
     buyer.want(tea, 2)
     (order,) = buyer.buy().orders
-    part = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(98))
+    part = RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(98))
     assert market.world.send(part, actor=market.staff("service")).left == yuan(4700)
     if by == "buyer":
-        market.world.send(CancelOrder(order_id=order.order_id), actor=buyer.actor)
+        market.world.send(CancelOrder(order_id=order.id), actor=buyer.actor)
     else:
-        market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=order.order_id), actor=market.staff("service"))
-    assert (market.state(order.order_id), buyer.money(), market.shelf(tea)) == ("cancelled", 5000, (2, 0))
+        market.world.send(DeclineOrder(shop_id=market.shop.id, order_id=order.id), actor=market.staff("service"))
+    assert (market.state(order.id), buyer.money(), market.shelf(tea)) == ("cancelled", 5000, (2, 0))
     market.assert_balanced()
 
 
@@ -222,12 +222,10 @@ def test_a_part_given_back_lowers_the_commission(market: Market) -> None:
     buyer = market.buyer(5000)
     buyer.want(tea)
     (order,) = buyer.buy().orders
-    market.ship(order.order_id)
-    given = market.world.send(
-        RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(1000)), actor=market.operator("finance")
-    )
-    assert (given.state, given.amount, given.left) == (OrderState.SHIPPED, yuan(1000), yuan(1799))
-    market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    market.ship(order.id)
+    given = market.world.send(RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(1000)), actor=market.operator("finance"))
+    assert (given.order_state, given.amount, given.left) == (OrderState.SHIPPED, yuan(1000), yuan(1799))
+    market.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
     assert (market.commission(), market.earned(), buyer.money()) == (64, 1735, 5000 - 1799)
     market.assert_balanced()
 
@@ -241,10 +239,10 @@ def test_all_given_back_ends_the_order(market: Market) -> None:
         buyer.want(tea)
         (order,) = buyer.buy().orders
         if shipped:
-            market.ship(order.order_id)
-        ask = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(2799))
+            market.ship(order.id)
+        ask = RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(2799))
         given = market.world.send(ask, actor=market.staff("finance"))
-        assert (given.state, given.left) == (OrderState.REFUNDED, yuan(0))
+        assert (given.order_state, given.left) == (OrderState.REFUNDED, yuan(0))
         kept.append(market.shelf(tea))
         market.assert_balanced()
     assert kept == [(5, 0), (4, 0)]
@@ -259,11 +257,11 @@ def test_what_came_to_nothing_is_not_counted_as_sold(market: Market, ending: str
     for _ in range(2):
         buyer.want(tea, 2)
         (order,) = buyer.buy().orders
-    back = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(100))
+    back = RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(100))
     market.world.send(back, actor=market.staff("finance"))
     market.world.settle()
     assert market.world.rows("SELECT sold FROM goods_standing") == [(4,)]
-    rest = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(2 * 1999 + SHIPPING - 100))
+    rest = RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(2 * 1999 + SHIPPING - 100))
     if ending == "never paid":
         buyer.want(tea, 2)
         buyer.buy(channel(2 * 1999 + SHIPPING))
@@ -271,12 +269,12 @@ def test_what_came_to_nothing_is_not_counted_as_sold(market: Market, ending: str
         assert market.world.rows("SELECT sold FROM goods_standing") == [(4,)]
         return
     if ending == "cancelled":
-        market.world.send(CancelOrder(order_id=order.order_id), actor=buyer.actor)
+        market.world.send(CancelOrder(order_id=order.id), actor=buyer.actor)
     elif ending == "declined":
-        market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=order.order_id), actor=market.staff())
+        market.world.send(DeclineOrder(shop_id=market.shop.id, order_id=order.id), actor=market.staff())
     else:
         if ending == "refunded when shipped":
-            market.ship(order.order_id)
+            market.ship(order.id)
         market.world.send(rest, actor=market.staff("finance"))
     for _ in range(2):
         market.world.settle()
@@ -290,10 +288,10 @@ def test_racing_refunds_give_back_no_more_than_was_paid(market: Market) -> None:
     buyer = market.buyer(10_000)
     buyer.want(tea)
     (order,) = buyer.buy().orders
-    ask = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(100))
+    ask = RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(100))
     answers = market.world.send_all([(ask, market.staff("finance"))] * 30, keys=[f"r{n}" for n in range(30)])
     assert [answer.code.value for answer in answers if isinstance(answer, Refused)] == ["refund_exceeds_paid"] * 3
-    assert (buyer.money(), market.escrow(order.order_id)) == (10_000 - 99, 99)
+    assert (buyer.money(), market.escrow(order.id)) == (10_000 - 99, 99)
     market.assert_balanced()
 
 
@@ -306,8 +304,8 @@ def test_two_tenders_get_back_what_each_gave(market: Market) -> None:
     placed = buyer.buy(tenders)
     market.decide(placed.payment.redirects[0].url)
     (order,) = placed.orders
-    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(500)), actor=market.staff("finance"))
-    assert (buyer.money(), market.escrow(order.order_id)) == (250, 1500)
+    market.world.send(RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(500)), actor=market.staff("finance"))
+    assert (buyer.money(), market.escrow(order.id)) == (250, 1500)
     market.assert_balanced()
 
 
@@ -321,28 +319,28 @@ def test_lists_show_an_order_before_and_after_it_is_filed(market: Market) -> Non
             who.want(tea)
             (order,) = who.buy().orders
             if who is buyer:
-                ids.append(order.order_id)
+                ids.append(order.id)
         if n == 2:
             market.world.settle()
     first = market.world.ask(MyOrders(limit=2), actor=buyer.actor)
-    assert [line.order_id for line in first.items] == [ids[4], ids[3]]
-    second = market.world.ask(MyOrders(limit=2, before=first.before), actor=buyer.actor)
-    third = market.world.ask(MyOrders(limit=2, before=second.before), actor=buyer.actor)
-    assert [line.order_id for line in second.items + third.items] == [ids[2], ids[1], ids[0]]
-    assert third.before is None
+    assert [line.id for line in first.items] == [ids[4], ids[3]]
+    second = market.world.ask(MyOrders(limit=2, after=first.after), actor=buyer.actor)
+    third = market.world.ask(MyOrders(limit=2, after=second.after), actor=buyer.actor)
+    assert [line.id for line in second.items + third.items] == [ids[2], ids[1], ids[0]]
+    assert third.after is None
     assert (first.items[0].title, first.items[0].shop_name) == ("龙井", "云茶")
-    shop = ShopOrders(shop_id=market.shop.shop_id, state=OrderState.PAID)
+    shop = ShopOrders(shop_id=market.shop.id, state=OrderState.PAID)
     assert len(market.world.ask(shop, actor=market.staff()).items) == 6
     market.world.settle()
     market.ship(ids[0])
     paid = market.world.ask(shop, actor=market.staff())
-    assert (len(paid.items), ids[0] in [line.order_id for line in paid.items]) == (9, False)
+    assert (len(paid.items), ids[0] in [line.id for line in paid.items]) == (9, False)
     market.world.settle()
     assert market.world.rows("SELECT state, count(*) FROM order_of_shop GROUP BY state") == [("paid", 9), ("shipped", 1)]
-    assert len(market.world.ask(ShopOrders(shop_id=market.shop.shop_id), actor=market.staff()).items) == 10
+    assert len(market.world.ask(ShopOrders(shop_id=market.shop.id), actor=market.staff()).items) == 10
     shipped = market.world.ask(MyOrders(state=OrderState.SHIPPED), actor=buyer.actor)
-    assert [line.order_id for line in shipped.items] == [ids[0]]
-    assert market.world.ask(ShopOrders(shop_id=market.other.shop_id), actor=market.staff()).items == ()
+    assert [line.id for line in shipped.items] == [ids[0]]
+    assert market.world.ask(ShopOrders(shop_id=market.other.id), actor=market.staff()).items == ()
 
 
 def test_the_address_is_for_the_buyer_and_for_who_ships(market: Market) -> None:
@@ -352,25 +350,25 @@ def test_the_address_is_for_the_buyer_and_for_who_ships(market: Market) -> None:
     buyer.want(tea)
     (order,) = buyer.buy(note="三楼").orders
     buyer.move_to("江苏")
-    mine = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
+    mine = market.world.ask(OrderOf(order_id=order.id), actor=buyer.actor)
     assert mine.destination is not None
     where = mine.destination
     assert (where.recipient, where.country, where.region, mine.note) == ("林美", "CN", "浙江", "三楼")
     assert mine.commission is None
-    asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=order.order_id)
+    asked = ShopOrderOf(shop_id=market.shop.id, order_id=order.id)
     for role in ("owner", "manager", "packer"):
         assert market.world.ask(asked, actor=market.staff(role)).destination == mine.destination
     for role in ("service", "finance"):
         seen = market.world.ask(asked, actor=market.staff(role))
         assert (seen.destination, seen.note) == (None, None)
         assert seen.commission == yuan(100)
-    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator()).destination is None
+    assert market.world.ask(OrderOf(order_id=order.id), actor=market.operator()).destination is None
     assert market.world.ask(OrderNumbered(number=order.number), actor=buyer.actor) == mine
     assert not market.holds("林美")
     assert not market.holds("三楼")
     assert market.holds("龙井")
-    market.ship(order.order_id)
-    market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    market.ship(order.id)
+    market.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
     market.world.send(ErasePerson(person_id=buyer.person))
     market.world.settle()
     for actor in (market.staff("owner"), market.staff("packer")):
@@ -387,20 +385,20 @@ def test_a_review_is_published_once_a_line_by_who_bought(market: Market) -> None
     buyer = market.buyer(10_000)
     buyer.want(tea)
     (order,) = buyer.buy().orders
-    ask = ReviewOrder(order_id=order.order_id, variant_id=tea, stars=4, text="清香\n好喝")
+    ask = ReviewOrder(order_id=order.id, variant_id=tea, stars=4, text="清香\n好喝")
     market.assert_refused("order_in_other_state", ask, buyer.actor)
-    market.ship(order.order_id)
-    market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    market.ship(order.id)
+    market.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
     made = market.world.send(ask, actor=buyer.actor)
     market.assert_refused("already_reviewed", ask, buyer.actor)
-    market.assert_refused("order_line_not_found", ReviewOrder(order_id=order.order_id, variant_id=market.offer(), stars=1), buyer.actor)
+    market.assert_refused("order_line_not_found", ReviewOrder(order_id=order.id, variant_id=market.offer(), stars=1), buyer.actor)
     market.world.settle()
     goods_id, stars = market.world.rows("SELECT goods_id, stars FROM review")[0]
     (seen,) = market.world.ask(ReviewsOfGoods(goods_id=goods_id)).items
-    assert (seen.review_id, seen.stars, seen.text, stars) == (made.review_id, 4, "清香\n好喝", 4)
+    assert (seen.id, seen.stars, seen.text, stars) == (made.id, 4, "清香\n好喝", 4)
     assert buyer.person not in seen.author
     assert market.world.rows("SELECT sold, reviews, stars FROM goods_standing WHERE goods_id = ?", goods_id) == [(1, 1, 4)]
-    assert market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor).reviewed == (tea,)
+    assert market.world.ask(OrderOf(order_id=order.id), actor=buyer.actor).reviewed_ids == (tea,)
     assert market.world.cloud.following.parked == 0
 
 
@@ -410,18 +408,18 @@ def test_a_tracking_number_goes_with_the_buyer(market: Market) -> None:
     buyer = market.buyer(2799)
     buyer.want(tea)
     (order,) = buyer.buy().orders
-    ship = ShipOrder(shop_id=market.shop.shop_id, order_id=order.order_id, carrier="SF Express", tracking="SF-1234567890")
+    ship = ShipOrder(shop_id=market.shop.id, order_id=order.id, carrier="SF Express", tracking="SF-1234567890")
     market.world.send(ship, actor=market.staff("packer"), key="k")
-    mine = market.world.ask(OrderOf(order_id=order.order_id), actor=buyer.actor)
+    mine = market.world.ask(OrderOf(order_id=order.id), actor=buyer.actor)
     lines = (ParcelLine(variant_id=tea, quantity=1),)
     now = market.world.clock.wall_ms()
     parcel = ParcelView(parcel=1, carrier="SF Express", tracking="SF-1234567890", shipped_at=now, arrived_at=0, lines=lines)
     assert (mine.parcels, mine.unshipped) == ((parcel,), ())
-    asked = ShopOrderOf(shop_id=market.shop.shop_id, order_id=order.order_id)
+    asked = ShopOrderOf(shop_id=market.shop.id, order_id=order.id)
     assert market.world.ask(asked, actor=market.staff("service")).parcels == mine.parcels
-    assert market.world.ask(OrderOf(order_id=order.order_id), actor=market.operator("service")).parcels == mine.parcels
+    assert market.world.ask(OrderOf(order_id=order.id), actor=market.operator("service")).parcels == mine.parcels
     assert not market.holds("1234567890")
-    market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    market.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
     market.world.send(ErasePerson(person_id=buyer.person))
     market.world.settle()
     (after,) = market.world.ask(asked, actor=market.staff("service")).parcels
@@ -435,9 +433,9 @@ def test_what_a_review_says_goes_with_its_author(market: Market) -> None:
         buyer = market.buyer(2799)
         buyer.want(tea)
         (order,) = buyer.buy().orders
-        market.ship(order.order_id)
-        market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
-        market.world.send(ReviewOrder(order_id=order.order_id, variant_id=tea, stars=4, text=said), actor=buyer.actor)
+        market.ship(order.id)
+        market.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
+        market.world.send(ReviewOrder(order_id=order.id, variant_id=tea, stars=4, text=said), actor=buyer.actor)
     market.world.settle()
     ((goods_id, author),) = market.world.rows("SELECT goods_id, author FROM review ORDER BY id LIMIT 1")
     assert [seen.text for seen in market.world.ask(ReviewsOfGoods(goods_id=goods_id)).items] == ["一般般", "清香好喝"]
@@ -458,32 +456,32 @@ def test_a_refund_can_be_followed_to_its_end(market: Market) -> None:
     placed = buyer.buy(tenders)
     market.decide(placed.payment.redirects[0].url)
     (order,) = placed.orders
-    mine, shops = OrderRefunds(order_id=order.order_id), ShopOrderRefunds(shop_id=market.shop.shop_id, order_id=order.order_id)
-    assert market.world.ask(mine, actor=buyer.actor) == RefundPage(items=(), before=None)
-    back = RefundOrder(shop_id=market.shop.shop_id, order_id=order.order_id, amount=yuan(500))
+    mine, shops = OrderRefunds(order_id=order.id), ShopOrderRefunds(shop_id=market.shop.id, order_id=order.id)
+    assert market.world.ask(mine, actor=buyer.actor) == RefundPage(items=(), after=None)
+    back = RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(500))
     first = market.world.send(back, actor=market.staff("finance"))
     wallet_piece = RefundPieceView(kind=TenderKind.WALLET, channel="", amount=yuan(250), state=PieceState.DONE)
     channel_piece = RefundPieceView(kind=TenderKind.CHANNEL, channel="sandbox", amount=yuan(250), state=PieceState.PENDING)
     seen = RefundView(
-        refund_id=first.refund_id,
+        id=first.id,
         amount=yuan(500),
         state=RefundState.PENDING,
         at=market.world.clock.wall_ms(),
         pieces=(wallet_piece, channel_piece),
     )
     for asked, actor in ((mine, buyer.actor), (mine, market.operator("service")), (shops, market.staff("packer"))):
-        assert market.world.ask(asked, actor=actor) == RefundPage(items=(seen,), before=None)
+        assert market.world.ask(asked, actor=actor) == RefundPage(items=(seen,), after=None)
     market.world.pass_time(MINUTE_MS)
     (arrived,) = market.world.ask(mine, actor=buyer.actor).items
     assert (arrived.state, arrived.pieces[1].state, arrived.at) == (RefundState.DONE, PieceState.DONE, seen.at)
     market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1000)
     second = market.world.send(back, actor=market.staff("finance"))
     market.world.pass_time(MINUTE_MS)
-    page = market.world.ask(OrderRefunds(order_id=order.order_id, limit=1), actor=buyer.actor)
-    assert ([one.refund_id for one in page.items], page.before) == ([second.refund_id], second.refund_id)
+    page = market.world.ask(OrderRefunds(order_id=order.id, limit=1), actor=buyer.actor)
+    assert ([one.id for one in page.items], page.after) == ([second.id], second.id)
     assert [piece.state for piece in page.items[0].pieces] == [PieceState.DONE, PieceState.UNCLAIMED]
     assert (page.items[0].state, buyer.money()) == (RefundState.UNCLAIMED, 250 + 250)
-    money = market.world.ask(OrderMoney(order_id=order.order_id), actor=buyer.actor)
+    money = market.world.ask(OrderMoney(order_id=order.id), actor=buyer.actor)
     assert [(part.where, part.amount.amount) for part in money.parts] == [
         (Whereabouts.HELD, 1000),
         (Whereabouts.RETURNED, 250),
@@ -492,19 +490,19 @@ def test_a_refund_can_be_followed_to_its_end(market: Market) -> None:
     ]
     assert "2.50 CNY could not go back the way it was paid: say whether you want it in your wallet or in your account." in money.says_en
     (waiting,) = market.world.ask(UnclaimedOf(), actor=buyer.actor).items
-    market.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=buyer.actor)
-    page = market.world.ask(OrderRefunds(order_id=order.order_id, limit=1), actor=buyer.actor)
+    market.world.send(TakeUnclaimed(unclaimed_id=waiting.id, into=Into.WALLET), actor=buyer.actor)
+    page = market.world.ask(OrderRefunds(order_id=order.id, limit=1), actor=buyer.actor)
     assert [piece.state for piece in page.items[0].pieces] == [PieceState.DONE, PieceState.DIVERTED]
     assert buyer.money() == 250 + 250 + 250
-    rest = market.world.ask(OrderRefunds(order_id=order.order_id, before=page.before), actor=buyer.actor)
-    assert ([one.refund_id for one in rest.items], rest.before) == ([first.refund_id], None)
-    elsewhere = ShopOrderRefunds(shop_id=market.other.shop_id, order_id=order.order_id)
+    rest = market.world.ask(OrderRefunds(order_id=order.id, after=page.after), actor=buyer.actor)
+    assert ([one.id for one in rest.items], rest.after) == ([first.id], None)
+    elsewhere = ShopOrderRefunds(shop_id=market.other.id, order_id=order.id)
     nobody = OrderId("ord_0198aa00000000010000000000")
     for asked, actor in (
         (mine, other.actor),
         (mine, market.staff("owner")),
-        (shops, market.staff("owner", shop=market.other.shop_id)),
-        (elsewhere, market.staff("owner", shop=market.other.shop_id)),
+        (shops, market.staff("owner", shop=market.other.id)),
+        (elsewhere, market.staff("owner", shop=market.other.id)),
         (OrderRefunds(order_id=nobody), market.operator("admin")),
     ):
         with pytest.raises(Refused) as no:

@@ -23,8 +23,8 @@ def shipped(market: Market, buyer: Buyer) -> OrderId:
     """An order that is on its way."""
     buyer.want(market.offer(5))
     (order,) = buyer.buy().orders
-    market.ship(order.order_id)
-    return order.order_id
+    market.ship(order.id)
+    return order.id
 
 
 def told(market: Market, kind: type) -> list[dict[str, object]]:
@@ -66,9 +66,7 @@ def test_what_goes_abroad_has_thirty_days(market: Market, buyer: Buyer) -> None:
     """Another country than the shop's, by the address that is sealed on the order."""
     rate = Rate(first_units=100, first_fee=800)
     zones = (Zone(places=(Place(country="CN"),), rate=rate), Zone(places=(Place(country="SG"),), rate=rate))
-    terms = SetShippingTemplate(
-        shop_id=market.shop.shop_id, template_id=market.shop.template_id, name="far", measure=Measure.PIECE, zones=zones
-    )
+    terms = SetShippingTemplate(shop_id=market.shop.id, id=market.shop.template_id, name="far", measure=Measure.PIECE, zones=zones)
     market.world.send(terms)
     buyer.move_to("Central", country="SG", phone="+65 6123 4567")
     id, began = shipped(market, buyer), market.world.clock.wall_ms()
@@ -101,12 +99,12 @@ def test_only_the_buyer_puts_it_off_and_only_on_the_way(market: Market, buyer: B
     """Nobody else's order, none that has not left, and none that has arrived."""
     buyer.want(market.offer(5))
     (order,) = buyer.buy().orders
-    ask = ExtendReceipt(order_id=order.order_id)
+    ask = ExtendReceipt(order_id=order.id)
     market.assert_refused("order_in_other_state", ask, buyer.actor)
-    market.ship(order.order_id)
+    market.ship(order.id)
     for actor in (market.buyer().actor, market.staff("owner"), market.operator()):
         market.assert_refused("order_not_found", ask, actor)
-    market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
+    market.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
     market.assert_refused("order_in_other_state", ask, buyer.actor)
 
 
@@ -117,7 +115,7 @@ def test_an_alarm_finds_nothing_to_do_once_the_order_has_ended(end: str, market:
     if end == "received":
         market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
     else:
-        market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(2799)), actor=market.staff("owner"))
+        market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(2799)), actor=market.staff("owner"))
     facts = market.world.cloud.writer.head.fact_seq
     wait_until(market, began + 60 * DAY_MS)
     assert market.state(id) == end
@@ -131,7 +129,7 @@ def test_an_order_of_an_import_is_never_received_by_itself(market: Market, buyer
     line = AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(0))
     ask = PlaceAgreed(address_id=buyer.address, lines=(line,), tenders=wallet(1999), pay_by=0, only_by_hand=True)
     placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
-    id = placed.orders[0].order_id
+    id = placed.orders[0].id
     market.ship(id)
     market.assert_refused("receipt_not_extendable", ExtendReceipt(order_id=id), buyer.actor)
     wait_until(market, market.world.clock.wall_ms() + 90 * DAY_MS)

@@ -45,7 +45,7 @@ def goods_of(market: Market, variant: VariantId) -> GoodsId:
 def a_paid_order(market: Market, buyer: Buyer) -> OrderId:
     """An order of one piece, 27.99."""
     buyer.want(market.offer(5))
-    return buyer.buy().orders[0].order_id
+    return buyer.buy().orders[0].id
 
 
 def test_a_changed_price_is_refused_with_the_new_figures(market: Market) -> None:
@@ -55,7 +55,7 @@ def test_a_changed_price_is_refused_with_the_new_figures(market: Market) -> None
     buyer.want(tea)
     ask = buyer.checkout()
     market.world.send(
-        SetPrice(shop_id=market.shop.shop_id, goods_id=goods_of(market, tea), variant_id=tea, price=yuan(2500)), actor=market.staff()
+        SetPrice(shop_id=market.shop.id, goods_id=goods_of(market, tea), variant_id=tea, price=yuan(2500)), actor=market.staff()
     )
     market.assert_refused("total_changed", ask, buyer.actor)
     now = figures(market, ask, buyer)
@@ -83,15 +83,15 @@ def test_goods_that_are_gone(market: Market) -> None:
     for variant in (tea, cup, pot):
         buyer.want(variant)
     ask = buyer.checkout()
-    market.world.send(WithdrawGoods(shop_id=market.shop.shop_id, goods_id=goods_of(market, cup)), actor=market.staff())
-    market.world.send(SuspendShop(shop_id=market.other.shop_id, reason="假货"), actor=market.operator("admin"))
+    market.world.send(WithdrawGoods(shop_id=market.shop.id, goods_id=goods_of(market, cup)), actor=market.staff())
+    market.world.send(SuspendShop(shop_id=market.other.id, reason="假货"), actor=market.operator("admin"))
     market.assert_refused("goods_gone", ask, buyer.actor)
     assert figures(market, ask, buyer) == {"variants": [cup, pot]}
     cart = market.world.ask(CartOf(), actor=buyer.actor)
     assert [(item.is_gone, item.available) for shop in cart.shops for item in shop.items] == [(False, 5), (True, 0), (True, 0)]
     for variant in (cup, pot):
         market.assert_refused("goods_gone", AddToCart(variant_id=variant), buyer.actor)
-    assert buyer.buy(wallet(2799), total=2799, items=(tea,)).total == yuan(2799)
+    assert buyer.buy(wallet(2799), total=2799, variant_ids=(tea,)).total == yuan(2799)
 
 
 def test_a_shop_on_holiday_sells_nothing_and_keeps_its_place_in_the_cart(market: Market) -> None:
@@ -103,10 +103,10 @@ def test_a_shop_on_holiday_sells_nothing_and_keeps_its_place_in_the_cart(market:
     for variant in (tea, pot):
         buyer.want(variant)
     ask, back_at = buyer.checkout(), market.world.clock.wall_ms() + 86_400_000
-    market.world.send(SetHoliday(shop_id=market.other.shop_id, back_at=back_at), actor=market.staff("owner", shop=market.other.shop_id))
+    market.world.send(SetHoliday(shop_id=market.other.id, back_at=back_at), actor=market.staff("owner", shop=market.other.id))
     market.assert_refused("shop_away", ask, buyer.actor)
-    assert figures(market, ask, buyer) == {"shop_id": market.other.shop_id, "back_at": back_at}
-    market.ship(bought.order_id, shop=market.other.shop_id)
+    assert figures(market, ask, buyer) == {"shop_id": market.other.id, "back_at": back_at}
+    market.ship(bought.id, shop=market.other.id)
     assert len(market.world.ask(CartOf(), actor=buyer.actor).shops) == 2
     market.world.pass_time(86_400_000)
     assert len(market.world.send(ask, actor=buyer.actor).orders) == 2
@@ -138,9 +138,7 @@ def test_a_region_that_is_not_served(market: Market, region: str) -> None:
 def test_a_region_of_a_country_without_a_list(market: Market) -> None:
     """What stands under the seal alone is opened to price shipping: one region is not served, another is."""
     zones = (Zone(places=(Place(country="GB"),), rate=Rate(first_fee=2000)), Zone(places=(Place(country="GB", region="Isle of Man"),)))
-    terms = SetShippingTemplate(
-        shop_id=market.shop.shop_id, template_id=market.shop.template_id, name="abroad", measure=Measure.PIECE, zones=zones
-    )
+    terms = SetShippingTemplate(shop_id=market.shop.id, id=market.shop.template_id, name="abroad", measure=Measure.PIECE, zones=zones)
     market.world.send(terms)
     buyer = market.buyer(10_000)
     buyer.want(market.offer(5))
@@ -181,7 +179,7 @@ def test_other_peoples_addresses_and_carts(market: Market) -> None:
     buyer.want(market.offer(5))
     market.assert_refused("address_not_found", buyer.checkout(2799, address_id=other.address), buyer.actor)
     market.assert_refused("cart_empty", buyer.checkout(2799), other.actor)
-    market.assert_refused("cart_line_not_found", buyer.checkout(2799, items=(market.offer(5),)), buyer.actor)
+    market.assert_refused("cart_line_not_found", buyer.checkout(2799, variant_ids=(market.offer(5),)), buyer.actor)
     assert market.world.ask(MyOrders(), actor=other.actor).items == ()
     assert market.world.ask(CartOf(), actor=other.actor).lines == 0
 
@@ -220,7 +218,7 @@ def test_somebody_elses_order_is_not_there(market: Market) -> None:
     """Read or changed, by another buyer, by another shop, by staff without the role, by an operator without it: not found."""
     buyer, other = market.buyer(10_000), market.buyer(10_000)
     id = a_paid_order(market, buyer)
-    here, there = market.shop.shop_id, market.other.shop_id
+    here, there = market.shop.id, market.other.id
     for order_id in (id, NOBODYS):
         for command in (CancelOrder(order_id=order_id), ConfirmReceipt(order_id=order_id)):
             market.assert_refused("order_not_found", command, other.actor)
@@ -260,7 +258,7 @@ def test_somebody_elses_order_is_not_there(market: Market) -> None:
 def test_steps_that_the_state_does_not_allow(market: Market) -> None:
     """What is too early, too late or done already is refused with where the order stands."""
     buyer = market.buyer(20_000)
-    id, shop = a_paid_order(market, buyer), market.shop.shop_id
+    id, shop = a_paid_order(market, buyer), market.shop.id
     ship = ShipOrder(shop_id=shop, order_id=id, carrier="SF", tracking="1")
     decline = DeclineOrder(shop_id=shop, order_id=id)
     receive, cancel = ConfirmReceipt(order_id=id), CancelOrder(order_id=id)
@@ -286,8 +284,8 @@ def test_an_unpaid_order_is_not_the_shops_to_touch(market: Market) -> None:
     buyer.want(market.offer(5))
     buyer.want(market.offer(5, shop=market.other))
     placed = buyer.buy(channel(2 * 2799))
-    mine, theirs = (order.order_id for order in placed.orders)
-    shop = market.shop.shop_id
+    mine, theirs = (order.id for order in placed.orders)
+    shop = market.shop.id
     for command in (
         ShipOrder(shop_id=shop, order_id=mine, carrier="SF", tracking="1"),
         DeclineOrder(shop_id=shop, order_id=mine),
@@ -301,7 +299,7 @@ def test_an_unpaid_order_is_not_the_shops_to_touch(market: Market) -> None:
 def test_refunds_that_are_none(market: Market) -> None:
     """Nothing, more than was paid, another currency."""
     buyer = market.buyer(10_000)
-    id, shop = a_paid_order(market, buyer), market.shop.shop_id
+    id, shop = a_paid_order(market, buyer), market.shop.id
     for amount, code in (
         (yuan(0), "refund_of_nothing"),
         (yuan(2800), "refund_exceeds_paid"),
@@ -321,9 +319,9 @@ def test_refunds_that_are_none(market: Market) -> None:
         (AddToCart, {"variant_id": "var_1", "quantity": "1"}),
         (AddToCart, {"variant_id": "var_1", "person": "per_2"}),
         (AddToCart, {"variant_id": "VAR 1"}),
-        (PreviewCheckout, {"items": "var_1,"}),
-        (PreviewCheckout, {"items": "var_1\n"}),
-        (PreviewCheckout, {"items": ",".join(["var_1"] * 101)}),
+        (PreviewCheckout, {"variant_ids": "var_1,"}),
+        (PreviewCheckout, {"variant_ids": "var_1\n"}),
+        (PreviewCheckout, {"variant_ids": ",".join(["var_1"] * 101)}),
         (Checkout, {"address_id": "adr_1", "total": {"amount": 1, "currency": "CNY"}, "tenders": []}),
         (Checkout, {"address_id": "adr_1", "total": {"amount": -1, "currency": "CNY"}, "tenders": [{}]}),
         (ReviewOrder, {"order_id": "ord_1", "variant_id": "var_1", "stars": 6}),

@@ -26,10 +26,10 @@ def bought(market: Market, buyer: Buyer, variant: VariantId, stars: int, text: s
     """Bought, received and reviewed."""
     buyer.want(variant)
     (order,) = buyer.buy().orders
-    market.ship(order.order_id)
-    market.world.send(ConfirmReceipt(order_id=order.order_id), actor=buyer.actor)
-    said = ReviewOrder(order_id=order.order_id, variant_id=variant, stars=stars, text=text)
-    return market.world.send(said, actor=buyer.actor).review_id
+    market.ship(order.id)
+    market.world.send(ConfirmReceipt(order_id=order.id), actor=buyer.actor)
+    said = ReviewOrder(order_id=order.id, variant_id=variant, stars=stars, text=text)
+    return market.world.send(said, actor=buyer.actor).id
 
 
 def goods_of(market: Market, variant: VariantId) -> GoodsId:
@@ -51,8 +51,8 @@ def judge(market: Market, id: ReviewId, *, hide: bool, text: str = "是广告") 
 def score(market: Market) -> tuple[int, int | None]:
     """How the shop is liked: on its page and in the operators' list alike."""
     market.world.settle()
-    page = market.world.ask(ShopPage(shop_id=market.shop.shop_id))
-    (listed,) = [one for one in market.world.ask(Shops(), actor=market.operator("admin")).items if one.shop_id == market.shop.shop_id]
+    page = market.world.ask(ShopPage(shop_id=market.shop.id))
+    (listed,) = [one for one in market.world.ask(Shops(), actor=market.operator("admin")).items if one.id == market.shop.id]
     assert (listed.reviews, listed.rating_hundredths) == (page.reviews, page.rating_hundredths)
     return page.reviews, page.rating_hundredths
 
@@ -64,7 +64,7 @@ def test_what_a_shop_scores_is_what_its_reviews_say(market: Market) -> None:
     for variant, stars in ((tea, 5), (cup, 4), (tea, 4)):
         bought(market, buyer, variant, stars)
     assert score(market) == (3, 433)
-    assert market.world.ask(ShopPage(shop_id=market.other.shop_id)).reviews == 0
+    assert market.world.ask(ShopPage(shop_id=market.other.id)).reviews == 0
 
 
 @given(stars=st.lists(st.integers(1, 5), min_size=1, max_size=50))
@@ -81,7 +81,7 @@ def test_what_is_hidden_is_not_seen_and_counts_for_nothing(market: Market) -> No
     report(market, bad, other.actor, text="是广告")
     stands = judge(market, bad, hide=True)
     assert (stands.is_hidden, stands.answered) == (True, 1)
-    assert [one.review_id for one in market.world.ask(ReviewsOfGoods(goods_id=goods)).items] == [good]
+    assert [one.id for one in market.world.ask(ReviewsOfGoods(goods_id=goods)).items] == [good]
     assert score(market) == (1, 400)
     page = market.world.ask(GoodsPage(goods_id=goods))
     assert (page.reviews, page.rating_hundredths) == (1, 400)
@@ -101,7 +101,7 @@ def test_whoever_reports_is_answered(market: Market) -> None:
     report(market, id, second.actor, reason=ReportReason.PRIVATE)
     page = market.world.ask(ReportedReviews(), actor=market.operator("service"))
     (seen,) = page.items
-    assert (seen.review_id, seen.stars, seen.text, seen.is_hidden, page.after) == (id, 1, "加微信", False, None)
+    assert (seen.id, seen.stars, seen.text, seen.is_hidden, page.after) == (id, 1, "加微信", False, None)
     assert [(one.reason, one.text) for one in seen.reports] == [(ReportReason.ADVERTISING, "是广告"), (ReportReason.PRIVATE, "")]
     assert judge(market, id, hide=False, text="不是广告").answered == 2
     assert market.world.ask(ReportedReviews(), actor=market.operator("service")).items == ()

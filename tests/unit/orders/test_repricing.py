@@ -30,7 +30,7 @@ TOTAL = PRICE + SHIPPING
 
 def offer(market: Market, id: OrderId, off: int, sent_for: int = SHIPPING, **more: Any) -> OfferPrice:
     """So much off, sent for so much."""
-    return OfferPrice(**{"shop_id": market.shop.shop_id, "order_id": id, "discount": yuan(off), "shipping": yuan(sent_for)} | more)
+    return OfferPrice(**{"shop_id": market.shop.id, "order_id": id, "discount": yuan(off), "shipping": yuan(sent_for)} | more)
 
 
 def agree(id: OrderId, total: int, tenders: tuple[Tender, ...] | None = None) -> AgreePrice:
@@ -60,7 +60,7 @@ def test_a_lower_price_is_offered_agreed_to_and_paid(market: Market, buyer: Buye
     """The old order is called off and stands as it was; the new one has the discount, the goods, address and notes."""
     variant = market.offer(5, PRICE)
     buyer.want(variant)
-    old = buyer.buy(channel(TOTAL), note="请放门卫", line_notes=(LineNote(variant_id=variant, text="刻平安"),)).orders[0].order_id
+    old = buyer.buy(channel(TOTAL), note="请放门卫", line_notes=(LineNote(variant_id=variant, text="刻平安"),)).orders[0].id
     market.world.send(RedirectOrder(order_id=old, address_id=buyer.move_to("江苏")), actor=buyer.actor)
     made = market.world.send(offer(market, old, 500), actor=market.staff("service"))
     assert (made.is_offered, made.total, made.checkout_total) == (True, yuan(TOTAL - 500), yuan(TOTAL - 500))
@@ -69,31 +69,31 @@ def test_a_lower_price_is_offered_agreed_to_and_paid(market: Market, buyer: Buye
     placed = market.world.send(agree(old, TOTAL - 500), actor=buyer.actor)
     (new,) = placed.orders
     assert (new.state.value, new.total, placed.total) == ("paid", yuan(TOTAL - 500), yuan(TOTAL - 500))
-    assert (market.state(old), market.shelf(variant), market.escrow(new.order_id)) == ("cancelled", (5, 1), TOTAL - 500)
-    view = market.world.ask(OrderOf(order_id=new.order_id), actor=buyer.actor)
+    assert (market.state(old), market.shelf(variant), market.escrow(new.id)) == ("cancelled", (5, 1), TOTAL - 500)
+    view = market.world.ask(OrderOf(order_id=new.id), actor=buyer.actor)
     assert view.destination is not None
     assert (view.destination.region, view.note, view.line_notes[0].text) == ("江苏", "请放门卫", "刻平安")
     assert [(line.title, line.funder.value, line.amount) for line in view.lines if line.__struct_config__.tag == "discount"] == [
         ("改价", "shop", yuan(500))
     ]
     assert [(fact.order_id, fact.total) for fact in told(market, PriceOffered)] == [(old, yuan(TOTAL - 500))]
-    assert [(fact.order_id, fact.placed_as, fact.total) for fact in told(market, PriceAgreed)] == [(old, new.order_id, yuan(TOTAL - 500))]
+    assert [(fact.order_id, fact.placed_as, fact.total) for fact in told(market, PriceAgreed)] == [(old, new.id, yuan(TOTAL - 500))]
     assert [(fact.order_id, fact.was_paid, fact.by) for fact in told(market, OrderCancelled)] == [(old, False, "buyer")]
     market.world.pass_time(20 * MINUTE_MS)
-    assert market.state(new.order_id) == "paid"
-    market.ship(new.order_id)
-    market.world.send(ConfirmReceipt(order_id=new.order_id), actor=buyer.actor)
+    assert market.state(new.id) == "paid"
+    market.ship(new.id)
+    market.world.send(ConfirmReceipt(order_id=new.id), actor=buyer.actor)
     assert (market.earned(), market.commission()) == (TOTAL - 500 - 75, 75)  # 5 % of 14.99, half up
     market.assert_balanced()
 
 
 def test_a_total_rises_by_its_shipping_alone(market: Market, buyer: Buyer) -> None:
     """And falls by it too."""
-    id = unpaid(market, buyer).orders[0].order_id
+    id = unpaid(market, buyer).orders[0].id
     assert market.world.send(offer(market, id, 0, 3000), actor=market.staff("owner")).total == yuan(PRICE + 3000)
     (new,) = market.world.send(agree(id, PRICE + 3000), actor=buyer.actor).orders
-    assert (new.total, market.escrow(new.order_id)) == (yuan(PRICE + 3000), PRICE + 3000)
-    other = unpaid(market, buyer).orders[0].order_id
+    assert (new.total, market.escrow(new.id)) == (yuan(PRICE + 3000), PRICE + 3000)
+    other = unpaid(market, buyer).orders[0].id
     market.world.send(offer(market, other, 100, 0), actor=market.staff("owner"))
     (new,) = market.world.send(agree(other, PRICE - 100), actor=buyer.actor).orders
     assert new.total == yuan(PRICE - 100)
@@ -103,7 +103,7 @@ def test_a_total_rises_by_its_shipping_alone(market: Market, buyer: Buyer) -> No
 def test_the_old_price_may_be_paid_until_the_new_one_is_agreed_to(market: Market, buyer: Buyer) -> None:
     """The channel's word comes first: the order is paid as it was agreed, and there is nothing more to agree to."""
     placed = unpaid(market, buyer)
-    id = placed.orders[0].order_id
+    id = placed.orders[0].id
     market.world.send(offer(market, id, 500), actor=market.staff("owner"))
     market.decide(placed.payment.redirects[0].url)
     assert (market.state(id), market.escrow(id)) == ("paid", TOTAL)
@@ -118,14 +118,14 @@ def test_what_is_paid_for_the_old_price_afterwards_goes_back(market: Market, buy
     """The agreement comes first: the channel's money goes back, the new order is paid once, the wallet's part of the old is free."""
     buyer.want(market.offer(5, PRICE))
     placed = buyer.buy((*wallet(1000), *channel(TOTAL - 1000)))
-    id, before = placed.orders[0].order_id, buyer.money()
+    id, before = placed.orders[0].id, buyer.money()
     assert before == 20_000 - 1000
     market.world.send(offer(market, id, 999), actor=market.staff("owner"))
     (new,) = market.world.send(agree(id, TOTAL - 999), actor=buyer.actor).orders
     assert buyer.money() == 20_000 - (TOTAL - 999)
     market.decide(placed.payment.redirects[0].url)
     market.world.pass_time(10 * MINUTE_MS)
-    assert (market.state(id), market.state(new.order_id), market.escrow(new.order_id)) == ("cancelled", "paid", TOTAL - 999)
+    assert (market.state(id), market.state(new.id), market.escrow(new.id)) == ("cancelled", "paid", TOTAL - 999)
     statement = market.sandbox.statement("CNY")
     assert [(line.amount, bool(line.request)) for line in statement if line.amount == yuan(TOTAL - 1000)] == [
         (yuan(TOTAL - 1000), False),
@@ -136,16 +136,16 @@ def test_what_is_paid_for_the_old_price_afterwards_goes_back(market: Market, buy
 
 def test_the_new_price_is_paid_over_a_channel_or_lapses(market: Market, buyer: Buyer) -> None:
     """The new order waits fifteen minutes from the agreement; the old one's time does not end it."""
-    id = unpaid(market, buyer).orders[0].order_id
+    id = unpaid(market, buyer).orders[0].id
     market.world.pass_time(10 * MINUTE_MS)
     market.world.send(offer(market, id, 500), actor=market.staff("owner"))
     placed = market.world.send(agree(id, TOTAL - 500, channel(TOTAL - 500)), actor=buyer.actor)
     (new,) = placed.orders
     assert (new.state.value, placed.pay_by) == ("placed", market.world.clock.wall_ms() + 15 * MINUTE_MS)
     market.world.pass_time(10 * MINUTE_MS)
-    assert market.state(new.order_id) == "placed"
+    assert market.state(new.id) == "placed"
     market.world.pass_time(5 * MINUTE_MS)
-    assert market.state(new.order_id) == "cancelled"
+    assert market.state(new.id) == "cancelled"
     assert market.world.rows("SELECT checkouts FROM order_waiting") == [(msgspec.msgpack.encode([]),)]
     market.assert_balanced()
 
@@ -154,7 +154,7 @@ def test_a_checkout_of_two_shops_is_agreed_to_as_a_whole(market: Market, buyer: 
     """The total is that of both; the shop that has offered nothing gets what it would have had."""
     buyer.want(market.offer(5, PRICE))
     buyer.want(market.offer(5, 4000, shop=market.other))
-    mine, theirs = (order.order_id for order in buyer.buy(channel(TOTAL + 4000 + SHIPPING)).orders)
+    mine, theirs = (order.id for order in buyer.buy(channel(TOTAL + 4000 + SHIPPING)).orders)
     made = market.world.send(offer(market, mine, 999), actor=market.staff("owner"))
     assert (made.total, made.checkout_total) == (yuan(TOTAL - 999), yuan(TOTAL - 999 + 4800))
     with pytest.raises(Refused) as no:
@@ -169,7 +169,7 @@ def test_a_checkout_of_two_shops_is_agreed_to_as_a_whole(market: Market, buyer: 
 
 def test_what_was_agreed_takes_an_offer_back_whatever_taxes_are_by_now(market: Market, buyer: Buyer) -> None:
     """At a new tax the agreed price would be another total: the order costs what it did, and its buyer hears that, once."""
-    id = unpaid(market, buyer).orders[0].order_id
+    id = unpaid(market, buyer).orders[0].id
     market.world.send(offer(market, id, 500), actor=market.staff("owner"))
     entry = TaxEntry(tax_class=TaxedClass.STANDARD, rate_ppm=200_000)
     market.world.send(SetTaxes(country="CN", included=False, taxes=(entry,)), actor=market.operator("finance"))
@@ -184,7 +184,7 @@ def test_what_was_agreed_takes_an_offer_back_whatever_taxes_are_by_now(market: M
 
 def test_a_later_offer_takes_the_place_of_the_one_before(market: Market, buyer: Buyer) -> None:
     """An old one is not agreed to; what is as it was takes it back; and what was placed anew may be offered once more."""
-    id = unpaid(market, buyer).orders[0].order_id
+    id = unpaid(market, buyer).orders[0].id
     owner = market.staff("owner")
     market.world.send(offer(market, id, 500), actor=owner)
     market.world.send(offer(market, id, 300), actor=owner)
@@ -193,7 +193,7 @@ def test_a_later_offer_takes_the_place_of_the_one_before(market: Market, buyer: 
     market.assert_refused("no_price_offered", agree(id, TOTAL), buyer.actor)
     market.world.send(offer(market, id, 500), actor=owner)
     (new,) = market.world.send(agree(id, TOTAL - 500, channel(TOTAL - 500)), actor=buyer.actor).orders
-    assert market.world.send(offer(market, new.order_id, 200), actor=owner).total == yuan(TOTAL - 200)
+    assert market.world.send(offer(market, new.id, 200), actor=owner).total == yuan(TOTAL - 200)
     market.assert_balanced()
 
 
@@ -201,14 +201,14 @@ def test_what_the_marketplace_pays_stays_in_the_price(market: Market, buyer: Buy
     """Set aside for the old order, freed, and set aside for the new one."""
     market.set_aside(700)
     line = AgreedLine(variant_id=market.offer(5, PRICE), quantity=1, price=yuan(PRICE), shipping=yuan(SHIPPING))
-    spring = AgreedDiscount(shop_id=market.shop.shop_id, title="spring", funder=Funder.MARKETPLACE, amount=yuan(700))
+    spring = AgreedDiscount(shop_id=market.shop.id, title="spring", funder=Funder.MARKETPLACE, amount=yuan(700))
     ask = market.agreed(buyer, [line], spring, tenders=channel(TOTAL - 700))
-    id = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True)).orders[0].order_id
+    id = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True)).orders[0].id
     assert market.promotions() == 0
     market.world.send(offer(market, id, 299), actor=market.staff("owner"))
     (new,) = market.world.send(agree(id, TOTAL - 999), actor=buyer.actor).orders
-    assert (market.escrow(new.order_id), market.promotions()) == (TOTAL - 299, 0)
-    assert promoted_left(next(one for one in kept(market.world) if one.id == new.order_id)) == 700
+    assert (market.escrow(new.id), market.promotions()) == (TOTAL - 299, 0)
+    assert promoted_left(next(one for one in kept(market.world) if one.id == new.id)) == 700
     market.assert_balanced()
 
 
@@ -216,7 +216,7 @@ def test_what_one_buyer_may_have_is_counted_once(market: Market, buyer: Buyer) -
     """Two pieces a buyer: an order that was placed anew takes the place of the one before, not more and not less."""
     tea = market.offer(9, PRICE, limit=BuyerLimit(pieces=2, days=30))
     buyer.want(tea)
-    old = buyer.buy(channel(TOTAL)).orders[0].order_id
+    old = buyer.buy(channel(TOTAL)).orders[0].id
     market.world.send(offer(market, old, 500), actor=market.staff("owner"))
     market.world.send(agree(old, TOTAL - 500), actor=buyer.actor)
     buyer.want(tea)
@@ -227,8 +227,8 @@ def test_what_one_buyer_may_have_is_counted_once(market: Market, buyer: Buyer) -
 
 def test_offers_that_are_refused(market: Market, buyer: Buyer) -> None:
     """More off than there is, nothing to pay, another currency, whoever does not serve, another shop, an order that waits for nothing."""
-    id = unpaid(market, buyer).orders[0].order_id
-    service, other = market.staff("service"), market.other.shop_id
+    id = unpaid(market, buyer).orders[0].id
+    service, other = market.staff("service"), market.other.id
     market.assert_refused("new_price_out_of_range", offer(market, id, PRICE + 1), service)
     market.assert_refused("new_price_out_of_range", offer(market, id, PRICE, 0), service)
     market.assert_refused("mixed_currencies", offer(market, id, 1, shipping=Money(amount=1, currency="EUR")), service)

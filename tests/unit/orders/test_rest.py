@@ -27,7 +27,7 @@ class Bought:
         for variant, quantity in pieces:
             self.buyer.want(variant, quantity)
         self.total = self.buyer.total()
-        self.id: OrderId = self.buyer.buy().orders[0].order_id
+        self.id: OrderId = self.buyer.buy().orders[0].id
         for variant, quantity in ships:
             self.ship(variant, quantity)
 
@@ -39,7 +39,7 @@ class Bought:
     def ship(self, variant: VariantId, quantity: int) -> None:
         """In a parcel of their own."""
         lines = (PieceLine(variant_id=variant, quantity=quantity),)
-        ask = ShipParcel(shop_id=self.market.shop.shop_id, order_id=self.id, carrier="SF Express", tracking="SF1", lines=lines)
+        ask = ShipParcel(shop_id=self.market.shop.id, order_id=self.id, carrier="SF Express", tracking="SF1", lines=lines)
         self.market.world.send(ask, actor=self.market.staff("packer"))
 
     def asking(self, reason: Reason, variant: VariantId, quantity: int = 1) -> OpenCase:
@@ -49,13 +49,13 @@ class Bought:
 
     def claim(self, reason: Reason, variant: VariantId, quantity: int = 1) -> None:
         """Ask for money for some pieces, and have it."""
-        case: CaseId = self.market.world.send(self.asking(reason, variant, quantity), actor=self.buyer.actor).case_id
-        stands = self.market.world.send(AgreeToCase(shop_id=self.market.shop.shop_id, case_id=case), actor=self.market.staff("manager"))
+        case: CaseId = self.market.world.send(self.asking(reason, variant, quantity), actor=self.buyer.actor).id
+        stands = self.market.world.send(AgreeToCase(shop_id=self.market.shop.id, case_id=case), actor=self.market.staff("manager"))
         assert stands.state is CaseState.REFUNDED
 
     def decline(self) -> OrderState:
         """Call the rest off."""
-        ask = DeclineOrder(shop_id=self.market.shop.shop_id, order_id=self.id)
+        ask = DeclineOrder(shop_id=self.market.shop.id, order_id=self.id)
         return self.market.world.send(ask, actor=self.market.staff("service")).state
 
 
@@ -87,7 +87,7 @@ def test_a_gift_by_hand_takes_nothing_from_the_rest(market: Market) -> None:
     one, other = market.offer(5, 5000), market.offer(5, 5000)
     for by_hand, back in ((5000, 10_000), (9000, 10_800)):
         order = Bought(market, (one, 1), (other, 1), ships=[(one, 1)])
-        ask = RefundOrder(shop_id=market.shop.shop_id, order_id=order.id, amount=yuan(by_hand))
+        ask = RefundOrder(shop_id=market.shop.id, order_id=order.id, amount=yuan(by_hand))
         market.world.send(ask, actor=market.staff("manager"))
         market.world.send(CancelOrder(order_id=order.id), actor=order.buyer.actor)
         assert order.back == back
@@ -136,8 +136,8 @@ def test_a_case_that_came_to_less_leaves_the_difference(market: Market) -> None:
     """The shop gave 10.00 for being late with what costs 50.00; when it never leaves, the other 40.00 come back too."""
     one, other = market.offer(5, 5000), market.offer(5, 5000)
     order = Bought(market, (one, 1), (other, 1), ships=[(one, 1)])
-    case = market.world.send(order.asking(Reason.NOT_ARRIVED, other), actor=order.buyer.actor).case_id
-    market.world.send(OfferInCase(shop_id=market.shop.shop_id, case_id=case, amount=yuan(1000)), actor=market.staff("manager"))
+    case = market.world.send(order.asking(Reason.NOT_ARRIVED, other), actor=order.buyer.actor).id
+    market.world.send(OfferInCase(shop_id=market.shop.id, case_id=case, amount=yuan(1000)), actor=market.staff("manager"))
     market.world.send(AcceptOffer(case_id=case), actor=order.buyer.actor)
     assert (order.decline(), order.back) == (OrderState.SHIPPED, 5000)
 
@@ -146,8 +146,8 @@ def heard(market: Market, order: Bought, *variants: VariantId, reason: Reason = 
     """A case about some pieces that waits for an operator."""
     lines = tuple([CaseLine(variant_id=variant, quantity=1) for variant in variants])
     ask = OpenCase(order_id=order.id, kind=CaseKind.REFUND, reason=reason, lines=lines)
-    case = market.world.send(ask, actor=order.buyer.actor).case_id
-    market.world.send(RefuseCase(shop_id=market.shop.shop_id, case_id=case, text="没有问题"), actor=market.staff("service"))
+    case = market.world.send(ask, actor=order.buyer.actor).id
+    market.world.send(RefuseCase(shop_id=market.shop.id, case_id=case, text="没有问题"), actor=market.staff("service"))
     market.world.send(CallOperator(case_id=case, text="请评理"), actor=order.buyer.actor)
     market.world.pass_time(3 * DAY_MS)
     return case

@@ -23,11 +23,11 @@ class Reviewed:
         self.variant: VariantId = market.offer(5)
         self.buyer.want(self.variant)
         (order,) = self.buyer.buy().orders
-        self.order: OrderId = order.order_id
+        self.order: OrderId = order.id
         market.ship(self.order)
         market.world.send(ConfirmReceipt(order_id=self.order), actor=self.buyer.actor)
         said = ReviewOrder(order_id=self.order, variant_id=self.variant, stars=4, text="清香")
-        self.review: ReviewId = market.world.send(said, actor=self.buyer.actor).review_id
+        self.review: ReviewId = market.world.send(said, actor=self.buyer.actor).id
         ((self.goods,),) = market.world.rows("SELECT goods_id FROM review")
 
     def seen(self) -> ReviewView:
@@ -41,7 +41,7 @@ class Reviewed:
 
     def answer(self, review: ReviewId | None = None) -> AnswerReview:
         """The shop's command."""
-        return AnswerReview(shop_id=self.market.shop.shop_id, review_id=review or self.review, text="谢谢惠顾")
+        return AnswerReview(shop_id=self.market.shop.id, review_id=review or self.review, text="谢谢惠顾")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_only_who_bought_and_who_sold(reviewed: Reviewed, market: Market) -> Non
     market.assert_refused("order_not_found", reviewed.follow_up(), stranger.actor)
     unsaid = FollowUpReview(order_id=reviewed.order, variant_id=market.offer(1), text="x")
     market.assert_refused("review_not_found", unsaid, reviewed.buyer.actor)
-    other = market.other.shop_id
+    other = market.other.id
     elsewhere = AnswerReview(shop_id=other, review_id=reviewed.review, text="x")
     market.assert_refused("review_not_found", elsewhere, market.staff("owner", shop=other))
     market.assert_refused("review_not_found", reviewed.answer(), market.staff("packer"))

@@ -31,8 +31,8 @@ class Chain:
 
     def __init__(self, market: Market) -> None:
         """Add the second."""
-        self.market, self.world, self.shop = market, market.world, market.shop.shop_id
-        second = self.world.send(CreateLocation(shop_id=self.shop, name="二仓", country="CN")).location_id
+        self.market, self.world, self.shop = market, market.world, market.shop.id
+        second = self.world.send(CreateLocation(shop_id=self.shop, name="二仓", country="CN")).id
         self.places: tuple[LocationId, LocationId] = (market.shop.location_id, second)
         self.buyer: Buyer = market.buyer(WEALTH)
         self.staff, self.packer = market.staff("manager"), market.staff("packer")
@@ -56,7 +56,7 @@ class Chain:
         """A paid order of these."""
         for id, pieces in wanted:
             self.buyer.want(id, pieces)
-        return self.buyer.buy().orders[0].order_id
+        return self.buyer.buy().orders[0].id
 
     def leaves(self, order: OrderId) -> list[tuple[VariantId, int, int]]:
         """(variant, which location, pieces) as the packer sees what has not left."""
@@ -148,7 +148,7 @@ def test_a_shop_that_does_not_split_says_so_before_the_buyer_pays(chain: Chain) 
         chain.buyer.total()
     assert chain.world.ask(PreviewCheckout(), actor=chain.buyer.actor).total == yuan(2 * 1999)
     chain.market.assert_refused("not_from_one_location", chain.buyer.checkout(2 * 1999 + 800), chain.buyer.actor)
-    assert chain.buyer.buy(items=(tea,), total=1999 + 800, tenders=channel(1999 + 800)).total == yuan(1999 + 800)
+    assert chain.buyer.buy(variant_ids=(tea,), total=1999 + 800, tenders=channel(1999 + 800)).total == yuan(1999 + 800)
     assert chain.lies(tea) == [(5, 1), (0, 0)]
     chain.assert_right()
 
@@ -168,7 +168,7 @@ def test_an_order_leaves_from_where_its_place_is_served(chain: Chain) -> None:
         chain.buyer.total()
     chain.market.assert_refused("region_not_served", chain.buyer.checkout(2 * 1999 + 800), chain.buyer.actor)
     chain.buyer.move_to("广东")
-    assert chain.leaves(chain.buyer.buy().orders[0].order_id) == [(tea, 0, 2)]
+    assert chain.leaves(chain.buyer.buy().orders[0].id) == [(tea, 0, 2)]
     chain.assert_right()
 
 
@@ -192,13 +192,13 @@ def test_another_price_is_held_for_where_the_order_goes(chain: Chain) -> None:
     tea = chain.goods(3, 3)
     chain.say(("广东",), ("浙江",))
     chain.buyer.want(tea, 2)
-    order = chain.buyer.buy(channel(2 * 1999 + 800)).orders[0].order_id
+    order = chain.buyer.buy(channel(2 * 1999 + 800)).orders[0].id
     assert chain.held(order) == [(tea, 1, 2)]
     chain.world.send(RedirectOrder(order_id=order, address_id=chain.buyer.move_to("广东")), actor=chain.buyer.actor)
     offer = OfferPrice(shop_id=chain.shop, order_id=order, discount=yuan(98), shipping=yuan(800))
     total = chain.world.send(offer, actor=chain.staff).total
     placed = chain.world.send(AgreePrice(order_id=order, total=total, tenders=channel(total.amount)), actor=chain.buyer.actor)
-    assert chain.held(placed.orders[0].order_id) == [(tea, 0, 2)]
+    assert chain.held(placed.orders[0].id) == [(tea, 0, 2)]
     assert chain.lies(tea) == [(3, 2), (3, 0)]
     chain.assert_right()
 
@@ -207,7 +207,7 @@ def returned(chain: Chain, order: OrderId, id: VariantId, pieces: int) -> dict[s
     """The buyer has sent pieces back; what the shop confirms."""
     lines = (CaseLine(variant_id=id, quantity=pieces),)
     ask = OpenCase(order_id=order, kind=CaseKind.RETURN, reason=Reason.DAMAGED, lines=lines)
-    case = chain.world.send(ask, actor=chain.buyer.actor).case_id
+    case = chain.world.send(ask, actor=chain.buyer.actor).id
     chain.world.send(AgreeToCase(shop_id=chain.shop, case_id=case), actor=chain.staff)
     chain.world.send(SendBack(case_id=case, carrier="SF Express", tracking="SF9"), actor=chain.buyer.actor)
     return {"shop_id": chain.shop, "case_id": case}

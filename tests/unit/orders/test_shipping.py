@@ -30,12 +30,12 @@ class Ordered:
         self.buyer.want(self.tea, 3)
         self.buyer.want(self.cup, 2)
         (order,) = self.buyer.buy().orders
-        self.id: OrderId = order.order_id
+        self.id: OrderId = order.id
 
     def parcel(self, *lines: tuple[VariantId, int], shop: ShopId | None = None) -> ShipParcel:
         """The command that lets these go."""
         return ShipParcel(
-            shop_id=shop or self.market.shop.shop_id,
+            shop_id=shop or self.market.shop.id,
             order_id=self.id,
             carrier="SF Express",
             tracking="SF-42",
@@ -122,7 +122,7 @@ def test_parcels_that_are_refused(ordered: Ordered, market: Market) -> None:
     ordered.ship((ordered.tea, 2))
     market.assert_refused("more_than_is_left_to_ship", ordered.parcel((ordered.tea, 2)), packer)
     market.assert_refused("order_line_not_found", ordered.parcel((strange, 1)), packer)
-    other = market.other.shop_id
+    other = market.other.id
     for command, actor in (
         (ordered.parcel((ordered.tea, 1), shop=other), market.staff("owner", shop=other)),
         (ordered.parcel((ordered.tea, 1)), market.staff("owner", shop=other)),
@@ -144,13 +144,13 @@ def test_the_last_parcel_that_there_may_be_takes_all_that_is_left(market: Market
 
     def one(pieces: int) -> ShipParcel:
         lines = (PieceLine(variant_id=tea, quantity=pieces),)
-        return ShipParcel(shop_id=market.shop.shop_id, order_id=order.order_id, carrier="SF", tracking="1", lines=lines)
+        return ShipParcel(shop_id=market.shop.id, order_id=order.id, carrier="SF", tracking="1", lines=lines)
 
     for _ in range(PARCELS_MAX - 1):
         market.world.send(one(1), actor=packer)
     market.assert_refused("parcels_full", one(2), packer)
     assert market.world.send(one(3), actor=packer).parcel == PARCELS_MAX
-    assert market.state(order.order_id) == "shipped"
+    assert market.state(order.id) == "shipped"
 
 
 @pytest.mark.parametrize("by", ["buyer", "shop"])
@@ -164,7 +164,7 @@ def test_what_has_not_left_is_called_off(by: str, ordered: Ordered, market: Mark
     if by == "buyer":
         moved = market.world.send(CancelOrder(order_id=ordered.id), actor=ordered.buyer.actor)
     else:
-        moved = market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=ordered.id), actor=market.staff("service"))
+        moved = market.world.send(DeclineOrder(shop_id=market.shop.id, order_id=ordered.id), actor=market.staff("service"))
     assert moved.state is OrderState.SHIPPED
     assert ordered.buyer.money() == 1000 + 2 * 500
     assert (market.shelf(ordered.tea), market.shelf(ordered.cup)) == ((8, 0), (10, 0))
@@ -196,7 +196,7 @@ def test_what_has_not_left_is_called_off(by: str, ordered: Ordered, market: Mark
 def test_a_refund_by_hand_takes_nothing_from_what_is_called_off(ordered: Ordered, market: Market) -> None:
     """Half of the order's money has come back, whatever for: all that was paid for the rest comes back as well, as far as it is there."""
     ordered.ship((ordered.tea, 2))
-    finance, shop_id = market.staff("finance"), market.shop.shop_id
+    finance, shop_id = market.staff("finance"), market.shop.id
     market.world.send(RefundOrder(shop_id=shop_id, order_id=ordered.id, amount=yuan(TOTAL // 2)), actor=finance)
     market.world.send(DeclineOrder(shop_id=shop_id, order_id=ordered.id), actor=market.staff("service"))
     assert ordered.buyer.money() == TOTAL // 2 + 2000
@@ -211,13 +211,11 @@ def test_the_whole_order_ends_when_all_that_is_left_comes_back(market: Market) -
     buyer.want(tea)
     total = buyer.total()
     (order,) = buyer.buy().orders
-    shop_id = market.shop.shop_id
+    shop_id = market.shop.id
     lines = (PieceLine(variant_id=gift, quantity=1),)
-    market.world.send(
-        ShipParcel(shop_id=shop_id, order_id=order.order_id, carrier="SF", tracking="1", lines=lines), actor=market.staff("packer")
-    )
-    market.world.send(RefundOrder(shop_id=shop_id, order_id=order.order_id, amount=yuan(total - 1)), actor=market.staff("finance"))
-    moved = market.world.send(CancelOrder(order_id=order.order_id), actor=buyer.actor)
+    market.world.send(ShipParcel(shop_id=shop_id, order_id=order.id, carrier="SF", tracking="1", lines=lines), actor=market.staff("packer"))
+    market.world.send(RefundOrder(shop_id=shop_id, order_id=order.id, amount=yuan(total - 1)), actor=market.staff("finance"))
+    moved = market.world.send(CancelOrder(order_id=order.id), actor=buyer.actor)
     assert (moved.state, buyer.money()) == (OrderState.REFUNDED, 5000)
     assert (market.shelf(gift), market.shelf(tea)) == ((4, 0), (5, 0))
     market.world.settle()
@@ -229,8 +227,8 @@ def test_the_whole_order_ends_when_all_that_is_left_comes_back(market: Market) -
 def test_a_refund_of_everything_ends_it_and_frees_what_has_not_left(ordered: Ordered, market: Market) -> None:
     """What has left has left; the buyer has all of the money."""
     ordered.ship((ordered.tea, 2))
-    ask = RefundOrder(shop_id=market.shop.shop_id, order_id=ordered.id, amount=yuan(TOTAL))
-    assert market.world.send(ask, actor=market.operator("finance")).state is OrderState.REFUNDED
+    ask = RefundOrder(shop_id=market.shop.id, order_id=ordered.id, amount=yuan(TOTAL))
+    assert market.world.send(ask, actor=market.operator("finance")).order_state is OrderState.REFUNDED
     assert (market.shelf(ordered.tea), market.shelf(ordered.cup)) == ((8, 0), (10, 0))
     assert (ordered.filed(), ordered.buyer.money()) == (["refunded"], TOTAL)
     assert market.world.rows("SELECT DISTINCT sold FROM goods_standing") == [(0,)]
@@ -255,8 +253,8 @@ def test_the_shops_list_names_what_is_partly_shipped(ordered: Ordered, market: M
     """A packer finds what waits for its next parcel."""
     ordered.ship((ordered.tea, 1))
     market.world.settle()
-    ask = ShopOrders(shop_id=market.shop.shop_id, state=OrderState.PARTLY_SHIPPED)
-    assert [line.order_id for line in market.world.ask(ask, actor=market.staff("packer")).items] == [ordered.id]
+    ask = ShopOrders(shop_id=market.shop.id, state=OrderState.PARTLY_SHIPPED)
+    assert [line.id for line in market.world.ask(ask, actor=market.staff("packer")).items] == [ordered.id]
 
 
 def test_an_order_shipped_before_there_were_parcels_has_one() -> None:

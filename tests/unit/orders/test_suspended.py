@@ -9,17 +9,17 @@ from yunduan.domains.orders.receiving import ConfirmReceipt
 
 def test_open_orders_go_on_while_a_shop_is_suspended(market: Market) -> None:
     """One is paid only now; one is received and reviewed; one is called off by its buyer, one by the shop; one is given back."""
-    tea, shop = market.offer(fen=1999), market.shop.shop_id
+    tea, shop = market.offer(fen=1999), market.shop.id
     buyer = market.buyer(5 * (1999 + SHIPPING))
     bought = []
     for _ in range(4):
         buyer.want(tea)
-        bought.append(buyer.buy().orders[0].order_id)
+        bought.append(buyer.buy().orders[0].id)
     buyer.want(tea)
     waiting = buyer.buy(channel(1999 + SHIPPING))
     market.world.send(SuspendShop(shop_id=shop, reason="资质过期"), actor=market.operator("risk"))
     market.decide(waiting.payment.redirects[0].url)
-    assert market.state(waiting.orders[0].order_id) == "paid"
+    assert market.state(waiting.orders[0].id) == "paid"
     market.ship(bought[0])
     market.world.send(ConfirmReceipt(order_id=bought[0]), actor=buyer.actor)
     market.world.send(ReviewOrder(order_id=bought[0], variant_id=tea, stars=5), actor=buyer.actor)
@@ -33,7 +33,7 @@ def test_open_orders_go_on_while_a_shop_is_suspended(market: Market) -> None:
 
 def test_goods_of_a_suspended_shop_are_not_to_be_had_until_it_is_reopened(market: Market) -> None:
     """What is in a cart says that it is gone; a checkout and a cart refuse it and nothing has changed; reopened, it is sold again."""
-    tea, shop = market.offer(), market.shop.shop_id
+    tea, shop = market.offer(), market.shop.id
     buyer = market.buyer(10_000)
     buyer.want(tea)
     ask = buyer.checkout()

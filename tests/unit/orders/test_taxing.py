@@ -56,12 +56,12 @@ def test_what_is_bought_is_taxed_by_the_table_of_its_time_and_keeps_it(market: M
     assert shown(market, buyer) == [("", 130_000, 230), ("", 130_000, 92)]
     (first,) = buyer.buy().orders
     set_(market, tax(100_000, "VAT"))
-    assert frozen(market, buyer, first.order_id) == [("", 130_000, 230), ("", 130_000, 92)]
+    assert frozen(market, buyer, first.id) == [("", 130_000, 230), ("", 130_000, 92)]
     buyer.want(market.offer(100))
     assert shown(market, buyer) == [("VAT", 100_000, 182), ("VAT", 100_000, 73)]
     (second,) = buyer.buy().orders
     set_(market)
-    assert frozen(market, buyer, second.order_id) == [("VAT", 100_000, 182), ("VAT", 100_000, 73)]
+    assert frozen(market, buyer, second.id) == [("VAT", 100_000, 182), ("VAT", 100_000, 73)]
     buyer.want(market.offer(100))
     assert shown(market, buyer) == []
 
@@ -74,7 +74,7 @@ def test_added_taxes_make_the_total_larger_and_a_stale_total_is_refused(market: 
     market.assert_refused("total_changed", stale, buyer.actor)
     assert buyer.total() == before + 100 + 140 + 40 + 56
     (placed,) = buyer.buy().orders
-    assert frozen(market, buyer, placed.order_id) == [("GST", 50_000, 100), ("PST", 70_000, 140), ("GST", 50_000, 40), ("PST", 70_000, 56)]
+    assert frozen(market, buyer, placed.id) == [("GST", 50_000, 100), ("PST", 70_000, 140), ("GST", 50_000, 40), ("PST", 70_000, 56)]
     assert placed.total.amount == before + 336
     market.assert_balanced()
 
@@ -104,7 +104,7 @@ def test_a_tax_holds_from_its_first_moment_until_its_last(market: Market, buyer:
     market.world.pass_time(1)
     assert [rate for _, rate, _ in shown(market, buyer)] == [200_000, 200_000]
     (placed,) = buyer.buy().orders
-    assert [rate for _, rate, _ in frozen(market, buyer, placed.order_id)] == [200_000, 200_000]
+    assert [rate for _, rate, _ in frozen(market, buyer, placed.id)] == [200_000, 200_000]
 
 
 @pytest.mark.parametrize(("rounding", "amounts"), [(Rounding.HALF_UP, [182, 73]), (Rounding.DOWN, [181, 72]), (Rounding.UP, [182, 73])])

@@ -44,7 +44,7 @@ FIRST_DAY, FOURTH_DAY = "SB0", "SB2"
 def placed(market: Market, buyer: Buyer, pieces: int = 1) -> OrderId:
     """A paid order of some pieces."""
     buyer.want(market.offer(10), pieces)
-    return buyer.buy().orders[0].order_id
+    return buyer.buy().orders[0].id
 
 
 def ship(order_id: OrderId, tracking: str, shop: ShopId) -> ShipOrder:
@@ -55,14 +55,14 @@ def ship(order_id: OrderId, tracking: str, shop: ShopId) -> ShipOrder:
 def shipped(market: Market, buyer: Buyer, tracking: str) -> OrderId:
     """An order on its way by the carrier that can be asked."""
     id = placed(market, buyer)
-    market.world.send(ship(id, tracking, market.shop.shop_id), actor=market.staff("packer"))
+    market.world.send(ship(id, tracking, market.shop.id), actor=market.staff("packer"))
     return id
 
 
 def pack(market: Market, id: OrderId, pieces: int, tracking: str) -> None:
     """Some pieces leave."""
     lines = (PieceLine(variant_id=market.variants(id)[0], quantity=pieces),)
-    ask = ShipParcel(shop_id=market.shop.shop_id, order_id=id, carrier="sandbox", tracking=tracking, lines=lines)
+    ask = ShipParcel(shop_id=market.shop.id, order_id=id, carrier="sandbox", tracking=tracking, lines=lines)
     market.world.send(ask, actor=market.staff("packer"))
 
 
@@ -104,7 +104,7 @@ def test_a_parcel_is_followed_and_its_delivery_brings_the_receipt(market: Market
     id = shipped(market, buyer, FIRST_DAY)
     assert market.world.ask(OrderOf(order_id=id), actor=buyer.actor).receive_by == began + HOME_MS
     wait_until(market, began + 3 * DAY_MS)
-    (mine,) = market.world.ask(OrderTracking(order_id=id), actor=buyer.actor)
+    (mine,) = market.world.ask(OrderTracking(order_id=id), actor=buyer.actor).items
     assert [(scan.kind.value, scan.at - began, scan.place) for scan in mine.scans] == [
         ("collected", 2 * HOUR_MS, "揽收网点"),
         ("in_transit", 10 * HOUR_MS, "转运中心"),
@@ -112,13 +112,13 @@ def test_a_parcel_is_followed_and_its_delivery_brings_the_receipt(market: Market
         ("delivered", DAY_MS, "收件地址"),
     ]
     assert (mine.parcel, mine.carrier, mine.told, mine.arrived_at) == (1, "sandbox", True, began + DAY_MS)
-    asked = ShopOrderTracking(shop_id=market.shop.shop_id, order_id=id)
-    assert market.world.ask(asked, actor=market.staff("service")) == market.world.ask(asked, actor=market.staff("owner")) == (mine,)
-    (theirs,) = market.world.ask(asked, actor=market.staff("finance"))
+    asked = ShopOrderTracking(shop_id=market.shop.id, order_id=id)
+    assert [market.world.ask(asked, actor=market.staff(role)).items for role in ("service", "owner")] == [(mine,), (mine,)]
+    (theirs,) = market.world.ask(asked, actor=market.staff("finance")).items
     assert theirs == replace(mine, scans=tuple([replace(scan, place=None) for scan in mine.scans]))
-    shown = market.world.ask(ShopOrderOf(shop_id=market.shop.shop_id, order_id=id), actor=market.staff("finance"))
+    shown = market.world.ask(ShopOrderOf(shop_id=market.shop.id, order_id=id), actor=market.staff("finance"))
     assert [(one.carrier, one.tracking) for one in shown.parcels] == [("sandbox", None)]
-    assert market.world.ask(OrderTracking(order_id=id), actor=market.operator("service")) == (mine,)
+    assert market.world.ask(OrderTracking(order_id=id), actor=market.operator("service")).items == (mine,)
     with pytest.raises(Refused, match="order_not_found"):
         market.world.ask(OrderTracking(order_id=id), actor=market.operator("analyst"))
     assert [(fact.parcel, fact.scan) for fact in told(market, ParcelScanned)] == [(1, scan.kind.value) for scan in mine.scans]
@@ -197,7 +197,7 @@ def test_a_delivery_heard_of_while_a_case_is_open_is_not_forgotten(market: Marke
     wait_until(market, began + 8 * DAY_MS)
     line = CaseLine(variant_id=market.variants(id)[0], quantity=1)
     ask = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=(line,), amount=yuan(100))
-    case = market.world.send(ask, actor=buyer.actor).case_id
+    case = market.world.send(ask, actor=buyer.actor).id
     wait_until(market, began + 9 * DAY_MS)
     ((asked,),) = market.world.rows("SELECT asked FROM parcel_watch")
     market.world.send(report(id, asked, saying("1", ScanKind.DELIVERED, began + 9 * DAY_MS)))
@@ -218,7 +218,7 @@ def test_a_delivery_after_the_alarm_has_rung_into_a_case_is_not_forgotten(market
     wait_until(market, began + 8 * DAY_MS)
     line = CaseLine(variant_id=market.variants(id)[0], quantity=1)
     ask = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.DAMAGED, lines=(line,), amount=yuan(100))
-    case = market.world.send(ask, actor=buyer.actor).case_id
+    case = market.world.send(ask, actor=buyer.actor).id
     wait_until(market, began + 11 * DAY_MS - 1)
     ((asked,),) = market.world.rows("SELECT asked FROM parcel_watch")
     market.world.send(report(id, asked, saying("1", ScanKind.DELIVERED, market.world.clock.wall_ms())))
@@ -255,7 +255,7 @@ def test_what_has_arrived_before_the_rest_is_called_off_begins_the_week(market: 
     id, began = placed(market, buyer, 2), market.world.clock.wall_ms()
     pack(market, id, 1, FIRST_DAY)
     wait_until(market, began + 3 * DAY_MS)
-    market.world.send(DeclineOrder(shop_id=market.shop.shop_id, order_id=id), actor=market.staff("service"))
+    market.world.send(DeclineOrder(shop_id=market.shop.id, order_id=id), actor=market.staff("service"))
     assert market.world.ask(OrderOf(order_id=id), actor=buyer.actor).receive_by == began + DAY_MS + AFTER_SCAN_MS
     market.assert_balanced()
 
@@ -272,7 +272,7 @@ def test_answers_that_come_twice_or_in_another_order_change_nothing(market: Mark
     market.world.send(report(id, 0, saying("z", ScanKind.DELIVERED, began)))
     assert [row for row in market.everything() if row] == before
     market.world.send(report(id, 1, *reversed(ours), saying("c", ScanKind.ATTEMPTED, began + 90 * 60_000)))
-    (mine,) = market.world.ask(OrderTracking(order_id=id), actor=buyer.actor)
+    (mine,) = market.world.ask(OrderTracking(order_id=id), actor=buyer.actor).items
     assert [scan.kind.value for scan in mine.scans] == ["collected", "attempted", "in_transit"]
     assert [fact.scan for fact in told(market, ParcelScanned)] == ["collected", "in_transit", "attempted"]
     assert mine.arrived_at == 0
@@ -286,12 +286,12 @@ def test_a_number_of_another_shops_parcel_is_refused(market: Market, buyer: Buye
     shipped(market, buyer, "SB777")
     packer, neighbour = market.staff("packer"), market.buyer(10_000)
     theirs = placed(market, neighbour)
-    market.assert_refused("tracking_number_taken", ship(theirs, "SB777", market.shop.shop_id), packer)
+    market.assert_refused("tracking_number_taken", ship(theirs, "SB777", market.shop.id), packer)
     lines = (PieceLine(variant_id=market.variants(theirs)[0], quantity=1),)
-    parcel = ShipParcel(shop_id=market.shop.shop_id, order_id=theirs, carrier="sandbox", tracking="SB777", lines=lines)
+    parcel = ShipParcel(shop_id=market.shop.id, order_id=theirs, carrier="sandbox", tracking="SB777", lines=lines)
     market.assert_refused("tracking_number_taken", parcel, packer)
     buyer.want(market.offer(5, shop=market.other))
-    elsewhere, other = buyer.buy().orders[0].order_id, market.other.shop_id
+    elsewhere, other = buyer.buy().orders[0].id, market.other.id
     market.assert_refused("tracking_number_taken", ship(elsewhere, "SB777", other), market.staff("packer", shop=other))
     assert market.state(shipped(market, buyer, "SB777")) == "shipped"
     market.world.send(
@@ -304,23 +304,23 @@ def test_a_carrier_that_nobody_can_ask_is_not_asked(market: Market, buyer: Buyer
     id = placed(market, buyer)
     market.ship(id)
     assert market.world.rows("SELECT count(*) FROM parcel_watch") == [(0,)]
-    (mine,) = market.world.ask(OrderTracking(order_id=id), actor=buyer.actor)
+    (mine,) = market.world.ask(OrderTracking(order_id=id), actor=buyer.actor).items
     assert (mine.told, mine.arrived_at, mine.scans) == (False, 0, ())
 
 
 def test_who_may_not_sees_nothing(market: Market, buyer: Buyer) -> None:
     """Another buyer, another shop, and nobody but the cloud reports or asks what is to be asked."""
-    id, other = shipped(market, buyer, FIRST_DAY), market.other.shop_id
+    id, other = shipped(market, buyer, FIRST_DAY), market.other.id
     for ask, actor in (
         (OrderTracking(order_id=id), market.buyer().actor),
         (OrderTracking(order_id=id), market.staff("owner")),
         (ShopOrderTracking(shop_id=other, order_id=id), market.staff("owner", shop=other)),
-        (ShopOrderTracking(shop_id=market.shop.shop_id, order_id=id), market.staff("owner", shop=other)),
+        (ShopOrderTracking(shop_id=market.shop.id, order_id=id), market.staff("owner", shop=other)),
     ):
         with pytest.raises(Refused) as no:
             market.world.ask(ask, actor=actor)  # type: ignore[arg-type] # either query
         assert no.value.code.value == "order_not_found"
-    assert market.world.ask(OrderTracking(order_id=id), actor=market.operator("service"))[0].carrier == "sandbox"
+    assert market.world.ask(OrderTracking(order_id=id), actor=market.operator("service")).items[0].carrier == "sandbox"
     before = market.everything()
     for actor in (buyer.actor, market.staff("owner")):
         with pytest.raises(BrokenError):
@@ -337,7 +337,7 @@ def test_the_carrier_is_asked_no_more_once_the_order_has_ended(end: str, market:
     if end == "received":
         market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
     else:
-        market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(2799)), actor=market.staff("owner"))
+        market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(2799)), actor=market.staff("owner"))
     market.world.settle()
     facts = market.world.cloud.writer.head.fact_seq
     market.world.pass_time(ASK_EVERY_MS)
@@ -353,7 +353,7 @@ def test_a_parcel_that_is_lost_is_not_asked_about_for_ever(market: Market, buyer
     pack(market, line, 1, "BACK2")
     market.world.send(ExtendReceipt(order_id=line), actor=buyer.actor)
     market.world.pass_time(5 * DAY_MS)
-    lost, back = market.world.ask(OrderTracking(order_id=line), actor=buyer.actor)
+    lost, back = market.world.ask(OrderTracking(order_id=line), actor=buyer.actor).items
     assert ([scan.kind.value for scan in lost.scans], [scan.kind.value for scan in back.scans]) == (
         ["collected", "in_transit"],
         ["collected", "in_transit", "returned"],
@@ -397,13 +397,13 @@ def test_what_has_gone_back_is_waited_for_again_once_it_is_settled(by: str, mark
     id = came_back(market, buyer)
     if by == "refunded":
         for amount, due in ((1998, 0), (1, market.world.clock.wall_ms() + HOME_MS)):
-            ask = RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(amount))
+            ask = RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(amount))
             market.world.send(ask, actor=market.staff("owner"))
             assert market.world.ask(OrderOf(order_id=id), actor=buyer.actor).receive_by == due
     else:
         lines = (CaseLine(variant_id=market.variants(id)[0], quantity=1),)
         opened = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.NOT_ARRIVED, lines=lines)
-        case = market.world.send(opened, actor=buyer.actor).case_id
+        case = market.world.send(opened, actor=buyer.actor).id
         if by == "agreed":
             market.world.pass_time(3 * DAY_MS)
         else:
@@ -423,7 +423,7 @@ def test_a_case_from_before_does_not_speak_for_what_has_gone_back_since(market: 
     pack(market, id, 1, "BACK1")
     lines = (CaseLine(variant_id=market.variants(id)[0], quantity=1),)
     opened = OpenCase(order_id=id, kind=CaseKind.REFUND, reason=Reason.NOT_ARRIVED, lines=lines)
-    case = market.world.send(opened, actor=buyer.actor).case_id
+    case = market.world.send(opened, actor=buyer.actor).id
     market.world.pass_time(2 * DAY_MS + ASK_EVERY_MS)
     pack(market, id, 1, FIRST_DAY)
     market.world.send(WithdrawCase(case_id=case), actor=buyer.actor)
@@ -439,8 +439,8 @@ def test_what_a_carrier_told_goes_with_the_buyer(market: Market) -> None:
     market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
     market.world.send(ErasePerson(person_id=buyer.person))
     market.world.settle()
-    asked = ShopOrderTracking(shop_id=market.shop.shop_id, order_id=id)
-    (after,) = market.world.ask(asked, actor=market.staff("service"))
+    asked = ShopOrderTracking(shop_id=market.shop.id, order_id=id)
+    (after,) = market.world.ask(asked, actor=market.staff("service")).items
     assert [(scan.kind.value, scan.place) for scan in after.scans][-1] == ("delivered", None)
 
 
@@ -482,7 +482,7 @@ def test_a_carrier_at_its_worst_is_asked_again(market: Market, buyer: Buyer) -> 
         assert market.world.run(couriers.run_once()) == 0
         market.world.clock.advance(ASK_AGAIN_MS)
     assert market.world.run(couriers.run_once()) == 1
-    (mine,) = market.world.ask(OrderTracking(order_id=id), actor=buyer.actor)
+    (mine,) = market.world.ask(OrderTracking(order_id=id), actor=buyer.actor).items
     assert [(scan.kind.value, scan.place) for scan in mine.scans] == [("collected", "杭" * 100)]
     gone = Couriers(market.world.cloud, market.world.cloud.behind, Carriers({}))
     market.world.clock.advance(ASK_EVERY_MS)

@@ -14,7 +14,7 @@ def wait(market: Market, buyer: Buyer) -> tuple[OrderId, str]:
     """A checkout that waits for its payment, and where that is decided."""
     buyer.want(market.offer(5))
     placed = buyer.buy(channel(TOTAL))
-    return placed.orders[0].order_id, placed.payment.redirects[0].url
+    return placed.orders[0].id, placed.payment.redirects[0].url
 
 
 def waiting(market: Market) -> int:
@@ -56,6 +56,6 @@ def test_a_checkout_over_several_shops_waits_once(market: Market) -> None:
         buyer.want(market.offer(5, shop=market.other))
         placed = buyer.buy(channel(2 * TOTAL))
         assert len(placed.orders) == 2
-        market.world.send(CancelOrder(order_id=placed.orders[1].order_id), actor=buyer.actor)
+        market.world.send(CancelOrder(order_id=placed.orders[1].id), actor=buyer.actor)
     assert waiting(market) == 0
     assert market.world.rows("SELECT length(checkouts) FROM order_waiting") == [(1,)], "an empty list"

@@ -29,7 +29,7 @@ def bought(market: Market, buyer: Buyer, *, over_channel: bool = False) -> tuple
     buyer.want(market.offer(5))
     placed = buyer.buy(channel(TOTAL) if over_channel else None)
     redirects = placed.payment.redirects
-    return placed.orders[0].order_id, redirects[0].url if redirects else ""
+    return placed.orders[0].id, redirects[0].url if redirects else ""
 
 
 def told(market: Market, buyer: Buyer, id: OrderId) -> MoneyOfOrder:
@@ -74,7 +74,7 @@ def test_what_is_given_back_is_followed_to_its_end(market: Market, buyer: Buyer)
     """A part of it while the rest is held; on its way over the channel, then back."""
     id, url = bought(market, buyer, over_channel=True)
     market.decide(url, approve=True)
-    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(1000)), actor=market.staff("owner"))
+    market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(1000)), actor=market.staff("owner"))
     found = told(market, buyer, id)
     assert parts(found) == {"held": TOTAL - 1000, "returning": 1000}
     assert found.says_en.endswith("10.00 CNY is on its way back.")
@@ -114,9 +114,9 @@ def test_what_is_paid_in_part_says_what_is_missing_and_what_is_set_aside(market:
     buyer.want(market.offer(5, shop=market.other))
     tenders = (*wallet(1_001), *channel(2 * TOTAL - 1_001))
     placed = buyer.buy(tenders)
-    id = placed.orders[0].order_id
+    id = placed.orders[0].id
     found = told(market, buyer, id)
-    shares = [parts(told(market, buyer, order.order_id)) for order in placed.orders]
+    shares = [parts(told(market, buyer, order.id)) for order in placed.orders]
     assert shares[0] == {"unpaid": TOTAL - 501, "set_aside": 501}
     assert shares[1] == {"unpaid": TOTAL - 500, "set_aside": 500}
     assert found.says_en == (
@@ -149,17 +149,17 @@ def test_an_order_that_costs_nothing_says_so(market: Market, buyer: Buyer) -> No
     """The marketplace pays all of it, as a discount."""
     market.set_aside(1999)
     line = AgreedLine(variant_id=market.offer(5), quantity=1, price=yuan(1999), shipping=yuan(0))
-    discount = AgreedDiscount(shop_id=market.shop.shop_id, title="spring", funder=Funder.MARKETPLACE, amount=yuan(1999))
+    discount = AgreedDiscount(shop_id=market.shop.id, title="spring", funder=Funder.MARKETPLACE, amount=yuan(1999))
     ask = market.agreed(buyer, [line], discount, tenders=())
     placed = market.world.send(ask, actor=Actor(person=buyer.person, is_system=True))
-    found = market.world.ask(OrderMoney(order_id=placed.orders[0].order_id), actor=buyer.actor)
+    found = market.world.ask(OrderMoney(order_id=placed.orders[0].id), actor=buyer.actor)
     assert (found.parts, found.total.amount, found.says, found.says_en) == ((), 0, "无需付款。", "There is nothing to pay.")
 
 
 def test_each_movement_can_be_proved_and_is_for_its_owners(market: Market, buyer: Buyer) -> None:
     """The buyer sees what they paid and got back; the shop and operators also what was made of it."""
     id, _ = bought(market, buyer)
-    market.world.send(RefundOrder(shop_id=market.shop.shop_id, order_id=id, amount=yuan(100)), actor=market.staff("owner"))
+    market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(100)), actor=market.staff("owner"))
     market.ship(id)
     market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
     mine = told(market, buyer, id).movements
@@ -167,7 +167,7 @@ def test_each_movement_can_be_proved_and_is_for_its_owners(market: Market, buyer
     for move in mine:
         proof = market.world.ask(ReceiptOf(transfer_id=move.id), actor=buyer.actor)
         assert (proof.what, proof.amount) == (move.what, move.amount)
-    asked = ShopOrderMoney(shop_id=market.shop.shop_id, order_id=id)
+    asked = ShopOrderMoney(shop_id=market.shop.id, order_id=id)
     theirs = market.world.ask(asked, actor=market.staff("finance")).movements
     assert {move.what for move in theirs} == {"refund", "fund", "settle"}
     assert sum(move.change for move in theirs) == 0
@@ -180,6 +180,6 @@ def test_nobody_else_is_told(market: Market, buyer: Buyer) -> None:
     other = market.buyer()
     with pytest.raises(Refused, match="order_not_found"):
         market.world.ask(OrderMoney(order_id=id), actor=other.actor)
-    asked = ShopOrderMoney(shop_id=market.other.shop_id, order_id=id)
+    asked = ShopOrderMoney(shop_id=market.other.id, order_id=id)
     with pytest.raises(Refused, match="order_not_found"):
-        market.world.ask(asked, actor=market.staff("owner", shop=market.other.shop_id))
+        market.world.ask(asked, actor=market.staff("owner", shop=market.other.id))

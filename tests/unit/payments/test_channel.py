@@ -237,20 +237,20 @@ def test_what_is_genuine_and_does_not_match_pays_nothing_and_is_not_forgotten(ma
     taken = [market.world.send(signed(market, event(**said))) for _ in range(2)]
     assert [answer.believed for answer in taken] == [False, False]
     assert [row for row in market.everything() if row[0] not in ("payment_alert", "facts")] == before
-    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    (alert,) = market.world.ask(OpenAlertsOf()).items
     assert alert.reason is reason
     assert market.facts("NotificationMismatched") == 1
     assert market.payment(1).state is PaymentState.PENDING
     assert market.listener.heard == []
     assert market.world.send(ResolveAlert(alert_id=alert.id)).resolved_at > 0
-    assert market.world.ask(OpenAlertsOf()).alerts == ()
+    assert market.world.ask(OpenAlertsOf()).items == ()
 
 
 def test_a_genuine_notification_of_another_channel_pays_nothing(market: Market) -> None:
     """Its key is right for its own charges alone."""
     pending(market)
     assert market.world.send(signed(market, event(), "second")).believed is False
-    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    (alert,) = market.world.ask(OpenAlertsOf()).items
     assert (alert.reason, alert.channel) == (Mismatch.CHANNEL_DIFFERS, "second")
     assert market.payment(1).state is PaymentState.PENDING
 
@@ -271,7 +271,7 @@ def test_a_decline_after_a_capture_is_a_contradiction(market: Market) -> None:
     market.tell()
     assert market.world.send(signed(market, event(outcome=Said.DECLINED))).believed is False
     assert market.payment(1).state is PaymentState.CAPTURED
-    assert market.world.ask(OpenAlertsOf()).alerts[0].reason is Mismatch.CONTRADICTS
+    assert market.world.ask(OpenAlertsOf()).items[0].reason is Mismatch.CONTRADICTS
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
@@ -283,11 +283,11 @@ def test_a_page_of_alerts_is_promised_only_when_there_is_one(market: Market, lim
     seen, after = [], ""
     while True:
         page = market.world.ask(OpenAlertsOf(after=after, limit=limit))
-        assert 0 < len(page.alerts) <= limit
-        seen += [alert.id for alert in page.alerts]
-        if page.next is None:
+        assert 0 < len(page.items) <= limit
+        seen += [alert.id for alert in page.items]
+        if page.after is None:
             break
-        after = page.next
+        after = page.after
     assert seen == sorted(set(seen))
     assert len(seen) == 4
 
@@ -464,7 +464,7 @@ def test_an_imported_payment_above_its_orders_books_the_difference(market: Marke
     dollars = msgspec.structs.replace(book, amount=Money(amount=27, currency="USD"))
     assert market.world.refusal(dollars) == "tenders_do_not_match"
     assert market.everything() == before
-    named = {account.name: account.balance for account in market.world.ask(PlatformAccountsOf(currency="CNY")).accounts}
+    named = {account.name: account.balance for account in market.world.ask(PlatformAccountsOf(currency="CNY")).items}
     assert named["difference"] == 27
     assert named["channel sandbox"] == -1_027
     assert market.reconciles()

@@ -111,7 +111,7 @@ def refused(market: Market, command: Command, actor: Actor = SELLER) -> PaymentR
 
 def alerts(market: Market) -> list[Mismatch]:
     """Why channels were not believed."""
-    return [alert.reason for alert in market.world.ask(OpenAlertsOf()).alerts]
+    return [alert.reason for alert in market.world.ask(OpenAlertsOf()).items]
 
 
 def agree(market: Market) -> bool:
@@ -234,8 +234,8 @@ def test_a_checkout_over_several_shops_bears_it_in_proportion(market: Market) ->
         (order(11), SECOND_SHOP, cny(270)),
     ]
     assert [market.escrow(number).held for number in (10, 11)] == [cny(70), cny(30)]
-    (line,) = market.world.ask(ChargebacksOfShop(shop_id=SECOND_SHOP), actor=SELLER).chargebacks
-    assert (line.amount, [one.order_id for one in line.orders]) == (cny(270), [order(11)])
+    (line,) = market.world.ask(ChargebacksOfShop(shop_id=SECOND_SHOP), actor=SELLER).items
+    assert (line.amount, [one.id for one in line.orders]) == (cny(270), [order(11)])
     decide(market, name, won=False)
     assert [market.escrow(number).state for number in (10, 11)] == [EscrowState.HELD] * 2
     assert market.balance(drawing.receivable_account(SHOP, "CNY")) == -11  # 10.5, by the largest remainder
@@ -344,7 +344,7 @@ def test_more_than_is_left_of_a_charge_is_not_believed(market: Market) -> None:
     say(market, event)
     assert alerts(market) == []  # the other may have been won
     market.pass_time(2 * MINUTE)
-    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    (alert,) = market.world.ask(OpenAlertsOf()).items
     assert (alert.reason, alert.outcome, alert.reference) == (Mismatch.EXCEEDS_CAPTURED, "unknown", reference)
     assert refused(market, BearChargeback(alert_id=alert.id, reason="x")) is PaymentRefusal.NOTHING_TO_BEAR
     say(market, replace(event, chargeback="dsp8", amount=cny(301), event="too much however that ends"))
@@ -416,19 +416,19 @@ def test_an_operator_has_it_taken_all_the_same_and_the_loss_says_what_nobody_has
         "INSERT INTO chargeback VALUES ('dsp9', ?, 500, ?, 'charged_back', ?)", (reference, FEE, market.world.clock.wall_ms() + DAY)
     ).fetchall()
     say(market, next(one for one in market.sandbox.chargebacks() if one.chargeback == "dsp9"))
-    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    (alert,) = market.world.ask(OpenAlertsOf()).items
     assert (alert.reason, alert.name, alert.fee, alert.our_amount) == (Mismatch.EXCEEDS_CAPTURED, "dsp9", cny(FEE), None)
     bear = BearChargeback(alert_id=alert.id, reason="银行来函，以其为准")
     assert refused(market, replace(bear, alert_id="alr_" + "0" * 26)) is PaymentRefusal.ALERT_NOT_FOUND
     stands = market.world.send(bear, actor=OPERATORS[0])
     kept = found(market, "dsp9")
-    assert (stands.chargeback_id, kept.borne, [share.amount for share in kept.shares]) == (kept.id, cny(100), [cny(400)])
+    assert (stands.id, kept.borne, [share.amount for share in kept.shares]) == (kept.id, cny(100), [cny(400)])
     assert books(market) == before | {"channel": -900, "losses": -100, "fees": -FEE, "charged": FEE}
     assert (alerts(market), agree(market)) == ([], True)
     assert refused(market, bear) is PaymentRefusal.NOTHING_TO_BEAR
     file: ChargebackFile = market.world.ask(ChargebackOf(chargeback_id=kept.id))
     at = market.world.clock.wall_ms()
-    assert file.beyond == ClosedBy(by=OPERATORS[0].person, reason="银行来函，以其为准", at=at)
+    assert file.beyond == ClosedBy(by_id=OPERATORS[0].person, reason="银行来函，以其为准", at=at)
     assert market.world.ask(ChargebackOfShop(shop_id=SHOP, chargeback_id=kept.id)).beyond is None
     assert "银行来函" not in repr(market.everything())
     decide(market, "dsp9", won=won)
@@ -444,7 +444,7 @@ def test_what_was_decided_before_an_operator_has_it_taken_is_heard_of_then(marke
     market.pass_time(MINUTE)
     market.sandbox._books.execute("INSERT INTO chargeback VALUES ('dsp9', ?, 500, 0, 'chargeback_lost', 1)", (reference,)).fetchall()
     say(market, market.sandbox.chargebacks()[0])
-    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    (alert,) = market.world.ask(OpenAlertsOf()).items
     market.world.send(BearChargeback(alert_id=alert.id, reason="x"), actor=OPERATORS[0])
     market.pass_time(MINUTE)
     assert (found(market, "dsp9").state, agree(market)) == (ChargebackState.LOST, True)
@@ -472,7 +472,7 @@ def test_only_what_a_bank_has_taken_of_a_charge_of_ours_can_be_borne(market: Mar
     say(market, replace(genuine, reference="chg_ffff00"))
     say(market, replace(genuine, merchant="somebody"))
     say(market, replace(genuine, outcome="captured", chargeback="", amount=cny(7)))
-    open_now = market.world.ask(OpenAlertsOf()).alerts
+    open_now = market.world.ask(OpenAlertsOf()).items
     assert len(open_now) == 4
     for alert in open_now:
         assert refused(market, BearChargeback(alert_id=alert.id, reason="x")) is PaymentRefusal.NOTHING_TO_BEAR
@@ -559,7 +559,7 @@ def test_of_a_refused_refund_only_what_the_bank_has_not_paid_is_owed_and_said_to
     decide(market, name, won=False)
     assert market.world.ask(MoneyOf(person_id=BUYER)).on_its_way == (cny(200),)
     (waiting,) = owed(market)
-    market.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=ME)
+    market.world.send(TakeUnclaimed(unclaimed_id=waiting.id, into=Into.WALLET), actor=ME)
     (piece,) = market.world.ask(RefundOf(refund_id=REFUND.format(1))).pieces
     assert (piece.state, piece.amount, piece.rest, piece.from_bank) == (PieceState.DIVERTED, cny(400), cny(200), 200)
     assert [one["diverted"]["amount"] for one in told(market, "RefundFinished")] == [200]
@@ -573,7 +573,7 @@ def refuse(market: Market, amount: int = 400, *, of: int = 1_000) -> tuple[str, 
     market.refund(1, 10, amount)
     market.pass_time(MINUTE)
     (waiting,) = owed(market)
-    return reference, waiting.unclaimed_id
+    return reference, waiting.id
 
 
 def owed(market: Market) -> tuple[UnclaimedNow, ...]:
@@ -654,8 +654,8 @@ def test_what_is_on_its_way_to_an_account_is_set_off_when_it_comes_back(market: 
     reference, id = refuse(market, 6_000, of=10_000)
     market.name_payee(BUYER)
     market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.ACCOUNT), actor=ME)
-    (line,) = market.world.ask(Withdrawals(), actor=ME).payouts
-    approve = ApprovePayout(payout_id=line.payout_id)
+    (line,) = market.world.ask(Withdrawals(), actor=ME).items
+    approve = ApprovePayout(payout_id=line.id)
     name = ""
     for step in order_of.split(", "):
         if step == "take":
@@ -667,7 +667,7 @@ def test_what_is_on_its_way_to_an_account_is_set_off_when_it_comes_back(market: 
         elif step == "lost":
             decide(market, name, won=False)
         elif step == "declined":
-            market.world.send(DeclinePayout(payout_id=line.payout_id), actor=OPERATORS[0])
+            market.world.send(DeclinePayout(payout_id=line.id), actor=OPERATORS[0])
         elif step == "approved":
             for operator in OPERATORS:
                 market.world.send(approve, actor=operator)
@@ -687,12 +687,12 @@ def test_late_money_that_waits_is_taken_by_the_bank_as_any_other(market: Market)
     """No order has a part in it."""
     market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000)
     started = market.pay(1, [part(10, 1_000)], [by_channel(1_000)])
-    market.world.send(AbandonPayment(payment_id=started.payment_id))
+    market.world.send(AbandonPayment(payment_id=started.id))
     market.decide(started)
     market.pass_time(2 * MINUTE)
     (waiting,) = owed(market)
     name = take(market, market.payment(1).charges[0].reference, 300)
-    take_it = TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET)
+    take_it = TakeUnclaimed(unclaimed_id=waiting.id, into=Into.WALLET)
     assert refused(market, take_it, ME) is PaymentRefusal.CHARGED_BACK
     decide(market, name, won=False)
     (charge,) = market.payment(1).charges
@@ -711,7 +711,7 @@ def test_of_late_money_that_goes_back_to_nobody_only_the_rest_is_owed(market: Ma
     """The bank has taken a part of it before the channel has refused to return it."""
     market.sandbox.misbehaviour = Misbehaviour(refuses_refunds=1_000, doubles=1_000)
     started = market.pay(1, [part(10, 1_000)], [by_channel(1_000)])
-    market.world.send(AbandonPayment(payment_id=started.payment_id))
+    market.world.send(AbandonPayment(payment_id=started.id))
     market.decide(started)
     market.tell()
     market.run_errands()
@@ -838,7 +838,7 @@ def test_an_operator_concedes_and_money_moves_when_the_channel_has_decided(marke
     market.tell()
     assert found(market, name).state is ChargebackState.LOST
     page = market.world.ask(AllChargebacks(limit=1))
-    assert ([line.state for line in page.chargebacks], page.next) == ([ChargebackState.LOST], None)
+    assert ([line.state for line in page.items], page.after) == ([ChargebackState.LOST], None)
     assert agree(market)
 
 
@@ -854,7 +854,7 @@ def test_a_decision_with_other_figures_is_an_alert_with_both_and_waits_for_an_op
     name = take(market, paid(market), 400)
     before = books(market)
     accept = decide_otherwise(market, name, won=False, amount=300, fee=FEE + 5)
-    (alert,) = market.world.ask(OpenAlertsOf()).alerts
+    (alert,) = market.world.ask(OpenAlertsOf()).items
     assert (alert.reason, alert.chargeback_id) == (Mismatch.AMOUNT_DIFFERS, accept.chargeback_id)
     assert (alert.amount, alert.fee, alert.our_amount, alert.our_fee) == (cny(300), cny(FEE + 5), cny(400), cny(FEE))
     assert (books(market), found(market, name).is_decided) == (before, False)
@@ -901,7 +901,7 @@ def test_what_the_marketplace_bore_comes_back_first_when_a_bank_keeps_less(marke
     market.decide(started)
     market.tell()
     market.pay(2, [part(2, 700)], [by_wallet(700)])
-    reference = market.world.ask(PaymentOf(payment_id=started.payment_id), actor=ME).charges[0].reference
+    reference = market.world.ask(PaymentOf(payment_id=started.id), actor=ME).charges[0].reference
     name = take(market, reference, 900)
     assert (found(market, name).of_wallet, found(market, name).borne) == (cny(300), cny(600))
     market.world.send(decide_otherwise(market, name, won=False, amount=200), actor=SELLER)
@@ -942,7 +942,7 @@ def test_an_operator_ends_by_our_figures_what_a_bank_has_decided_by_mistake(mark
     assert [refused(market, again) for again in (close, accept)] == [PaymentRefusal.CHARGEBACK_OTHER_STATE] * 2
     assert (found(market, name).fee, market.escrow(10).held) == (cny(FEE), cny(1_000 if won else 600))
     closed = market.world.ask(ChargebackOf(chargeback_id=id)).closed
-    assert closed == ClosedBy(by=KEEPER, reason="银行来函作废", at=market.world.clock.wall_ms())
+    assert closed == ClosedBy(by_id=KEEPER, reason="银行来函作废", at=market.world.clock.wall_ms())
     assert "作废".encode() not in market.world.rows("SELECT body FROM payment_chargeback")[0][0]
     assert market.world.ask(ChargebackOfShop(shop_id=SHOP, chargeback_id=id)).closed is None
     assert market.balanced()
@@ -965,6 +965,6 @@ def test_lists_go_on_where_they_ended(market: Market) -> None:
         names.append(take(market, reference, 10))
         market.world.pass_time(1_000)
     first = market.world.ask(ChargebacksOfShop(shop_id=SHOP, limit=2))
-    second = market.world.ask(ChargebacksOfShop(shop_id=SHOP, limit=2, before=first.next or ""))
-    assert [line.name for line in (*first.chargebacks, *second.chargebacks)] == names[::-1]
-    assert second.next is None
+    second = market.world.ask(ChargebacksOfShop(shop_id=SHOP, limit=2, after=first.after or ""))
+    assert [line.name for line in (*first.items, *second.items)] == names[::-1]
+    assert second.after is None

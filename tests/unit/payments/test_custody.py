@@ -185,7 +185,7 @@ def test_no_wallet_is_filled_by_it_and_nothing_is_paid_out_over_it(market: Marke
         (NamePayee(channel="custodian", account=account), Actor(person=BUYER)),
         (NameShopPayee(shop_id=SHOP, channel="custodian", account=account), Actor(person=KEEPER)),
     )
-    offered = {it.channel: it.custody for it in market.world.ask(PaymentMethods())}
+    offered = {it.channel: it.custody for it in market.world.ask(PaymentMethods()).items}
     assert offered == {"sandbox": Custody.PLATFORM, "second": Custody.PLATFORM, "custodian": Custody.PROVIDER}
     before = market.everything()
     assert [market.world.refusal(ask, actor=actor) for ask, actor in asks] == ["kept_by_provider"] * 3

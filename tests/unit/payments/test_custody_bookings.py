@@ -53,7 +53,7 @@ def test_our_own_money_that_comes_to_a_provider_or_leaves_it_is_booked_as_its_st
     assert not market.reconciles("custodian")
     first = BookOwnMoney(channel="custodian", name="in-1", amount=cny(300), is_paid_in=True, reason="补足自有资金")
     at = market.world.clock.wall_ms()
-    told = BookedNow(name="in-1", kind=BookingKind.PAID_IN, amount=cny(300), of_shop=0, by=KEEPER, reason="补足自有资金", at=at)
+    told = BookedNow(name="in-1", kind=BookingKind.PAID_IN, amount=cny(300), of_shop=0, by_id=KEEPER, reason="补足自有资金", at=at)
     assert market.world.send(first, actor=OPERATOR) == told
     assert refused(market, first) == PaymentRefusal.BOOKED_ALREADY
     second = BookOwnMoney(channel="custodian", name="out-1", amount=cny(120), is_paid_in=False, reason="x")
@@ -62,12 +62,12 @@ def test_our_own_money_that_comes_to_a_provider_or_leaves_it_is_booked_as_its_st
     assert market.balance(model.bank_account("custodian", "CNY")) == 180
     assert (market.reconciles("custodian"), market.balanced()) == (True, True)
     page = market.world.ask(BookingsOf(channel="custodian", limit=1))
-    assert (page.items, page.next) == ((told,), "in-1")
+    assert (page.items, page.after) == ((told,), "in-1")
     assert [one.name for one in market.world.ask(BookingsOf(channel="custodian", after="in-1")).items] == ["out-1"]
     assert "补足" not in repr(market.everything())
     market.pass_time(2 * DAY, step=DAY // 4)
     days = market.world.ask(StatementsOf(channel="custodian")).items
-    assert ({day.state for day in days}, market.world.ask(OpenAlertsOf()).alerts) == ({"agrees"}, ())
+    assert ({day.state for day in days}, market.world.ask(OpenAlertsOf()).items) == ({"agrees"}, ())
 
 
 @pytest.mark.parametrize("how", [{"amount": cny(301)}, {"is_paid_in": False}, {"name": "in-2"}])
@@ -102,7 +102,7 @@ def test_a_split_that_was_refused_and_that_the_provider_has_done_by_itself_is_bo
     ask = BookSplit(split_id=model.split_id(order(1), int(bool(wallet))), name="manual-7", reason="机构手工分账", **ours)
     assert refused(market, msgspec.structs.replace(ask, split_id=model.split_id(order(9), 0))) == PaymentRefusal.SPLIT_NOT_FOUND
     assert refused(market, msgspec.structs.replace(ask, to_shop=cny(1))) == PaymentRefusal.AMOUNT_OUT_OF_RANGE
-    assert market.world.send(ask, actor=OPERATOR) == SplitStands(split_id=ask.split_id, state=SplitState.DONE, amount=cny(whole))
+    assert market.world.send(ask, actor=OPERATOR) == SplitStands(id=ask.split_id, state=SplitState.DONE, amount=cny(whole))
     assert refused(market, ask) == PaymentRefusal.SPLIT_NOT_REFUSED
     here = 50 * wallet // 1_000
     assert market.escrow(1).state is EscrowState.SETTLED
@@ -114,5 +114,5 @@ def test_a_split_that_was_refused_and_that_the_provider_has_done_by_itself_is_bo
     market.pass_time(5 * MINUTE)
     assert (kept(market), market.balance(model.commission_account("CNY"))) == (KeptBalances(held=0, given=0, own=0), 0)
     market.pass_time(2 * DAY, step=DAY // 4)
-    assert (market.reconciles("custodian"), market.world.ask(OpenAlertsOf()).alerts) == (True, ())
+    assert (market.reconciles("custodian"), market.world.ask(OpenAlertsOf()).items) == (True, ())
     assert [one.kind for one in market.world.ask(BookingsOf(channel="custodian")).items] == [BookingKind.SPLIT]

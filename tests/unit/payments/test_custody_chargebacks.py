@@ -198,7 +198,7 @@ def test_what_a_provider_has_given_back_after_a_bank_returned_it_is_there_no_mor
     misbehave(market, refuses_refunds=0)
     market.name_payee(BUYER)
     (waits,) = market.world.ask(UnclaimedOf(), actor=ME).items
-    market.world.send(TakeUnclaimed(unclaimed_id=waits.unclaimed_id, into=Into.ACCOUNT), actor=ME)
+    market.world.send(TakeUnclaimed(unclaimed_id=waits.id, into=Into.ACCOUNT), actor=ME)
     market.pass_time(5 * MINUTE)
     assert say(market, msgspec.structs.replace(event, reference=second, chargeback="dsp8", event="8")) == ["exceeds_captured"] * 2
     assert market.reconciles("custodian")
@@ -208,7 +208,7 @@ def say(market: Market, event: object) -> list[str]:
     """The provider says something of its own accord; the alerts that are open then."""
     body = msgspec.json.encode(event)
     market.world.run(market._deliver("custodian", body, market.custodian.signed(body)))
-    return [alert.reason for alert in market.world.ask(OpenAlertsOf()).alerts]
+    return [alert.reason for alert in market.world.ask(OpenAlertsOf()).items]
 
 
 def test_what_makes_up_for_it_is_asked_for_every_day_until_the_provider_does(market: Market) -> None:

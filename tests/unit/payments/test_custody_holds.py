@@ -147,7 +147,7 @@ def test_what_waits_for_its_payer_there_is_told_of_as_well_and_they_are_asked_tw
         market.world.pass_time(WARNED - MINUTE + taken_on * DAY)
     market.custodian.misbehaviour = msgspec.structs.replace(market.custodian.misbehaviour, refuses_refunds=0)
     (waits,) = market.world.ask(UnclaimedOf(), actor=Actor(person=BUYER)).items
-    market.world.send(TakeUnclaimed(unclaimed_id=waits.unclaimed_id, into=Into.ACCOUNT), actor=Actor(person=BUYER))
+    market.world.send(TakeUnclaimed(unclaimed_id=waits.id, into=Into.ACCOUNT), actor=Actor(person=BUYER))
     market.pass_time(5 * MINUTE)
     market.world.pass_time(200 * DAY)
     assert kept_told(market) == told[: {-1: 0, 0: 1, 6: 2, 9: 5}[taken_on]]

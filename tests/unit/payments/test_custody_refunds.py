@@ -103,7 +103,7 @@ def test_what_the_shop_has_no_more_is_drawn_by_rule_and_its_payer_says_where_it_
     assert (drawn.amount, drawn.drawn.owed, drawn.drawn.commission) == (cny(760), cny(760), cny(40))
     waits = market.world.ask(UnclaimedOf(), actor=ME).items[0]
     assert waits.kept_by == ""
-    market.world.send(TakeUnclaimed(unclaimed_id=waits.unclaimed_id, into=Into.WALLET), actor=ME)
+    market.world.send(TakeUnclaimed(unclaimed_id=waits.id, into=Into.WALLET), actor=ME)
     assert (market.wallet(), piece(market)) == (1_000, (RefundState.DONE, PieceState.DIVERTED))
     assert (market.reconciles("custodian"), market.balanced()) == (True, True)
 
@@ -118,7 +118,7 @@ def test_what_a_provider_keeps_and_could_not_give_back_is_paid_by_it_to_the_paye
     market.pass_time(5 * MINUTE)
     waits = market.world.ask(UnclaimedOf(), actor=ME).items[0]
     assert (waits.amount, waits.kept_by, kept(market).held) == (cny(400), "custodian", 1_000)
-    take = TakeUnclaimed(unclaimed_id=waits.unclaimed_id, into=Into.WALLET)
+    take = TakeUnclaimed(unclaimed_id=waits.id, into=Into.WALLET)
     before = market.everything()
     assert market.world.refusal(take, actor=ME) == "kept_by_provider"
     assert market.everything() == before
@@ -140,7 +140,7 @@ def test_what_was_given_to_a_shop_there_is_not_paid_out_here(market: Market) -> 
     market.pass_time(5 * MINUTE)
     (balance,) = market.world.ask(ShopBalanceOf(shop_id=SHOP)).balances
     assert (balance.available, balance.received) == (cny(0), cny(855))
-    lines = market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY", account=ShopAccount.RECEIVED)).lines
+    lines = market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY", account=ShopAccount.RECEIVED)).items
     assert [(line.what, line.change) for line in lines] == [("take_back", -95), ("split", 950)]
     market.name_payee(SHOP)
     ask = PayOutShop(shop_id=SHOP, amount=cny(1))

@@ -56,7 +56,7 @@ def days(market: Market) -> tuple[StatementNow, ...]:
 
 def alerts(market: Market) -> list[tuple[str, str, int]]:
     """What was alerted of statements: why, about what, and how much."""
-    found = market.world.ask(OpenAlertsOf()).alerts
+    found = market.world.ask(OpenAlertsOf()).items
     return sorted((one.reason.value, one.outcome or one.reference, one.amount.amount) for one in found)
 
 
@@ -196,7 +196,7 @@ def test_what_was_collected_and_not_told_is_asked_about(market: Market) -> None:
     started = market.pay(1, [part(1, 1_000)], [by_channel(1_000, "custodian", method="slip")])
     misbehave(market, loses=1000)
     market.decide(started)
-    market.world.send(AbandonPayment(payment_id=started.payment_id))
+    market.world.send(AbandonPayment(payment_id=started.id))
     market.custodian._books.execute("UPDATE underway SET arrives_at = arrives_at - ?", (20 * HOUR - 40 * MINUTE,))
     market.pass_time(30 * MINUTE)
     to_the_end_of_the_day(market)
@@ -217,7 +217,7 @@ def test_what_a_bank_has_done_and_was_not_told_is_asked_about(market: Market) ->
     market.pass_time(3 * DAY, step=DAY // 4)
     rows = market.world.rows("SELECT state FROM payment_chargeback ORDER BY state")
     assert (rows, bool(second)) == ([("open",), ("won",)], True)
-    assert market.world.ask(OpenAlertsOf()).alerts == ()
+    assert market.world.ask(OpenAlertsOf()).items == ()
     assert {day.state for day in market.world.ask(StatementsOf(channel="custodian")).items[:2]} == {"agrees"}
 
 
@@ -269,7 +269,7 @@ def test_statements_that_are_asked_for_late_are_not_missing_for_that(market: Mar
 
 def missing(market: Market) -> list[tuple[str, str]]:
     """What was alerted of statements that do not come."""
-    found = [(one.reason.value, one.event) for one in market.world.ask(OpenAlertsOf()).alerts]
+    found = [(one.reason.value, one.event) for one in market.world.ask(OpenAlertsOf()).items]
     return sorted(one for one in found if one[0] == "statement_missing")
 
 

@@ -36,7 +36,7 @@ def test_a_deposit_is_set_aside_and_released(market: Market) -> None:
     answered = market.world.send(ReleaseDeposit(shop_id=SHOP, amount=cny(250)))
     assert answered == ShopMoney(shop_id=SHOP, available=cny(650), deposit=cny(350))
     statement = market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY", account=ShopAccount.DEPOSIT))
-    assert [(line.what, line.change, line.balance) for line in statement.lines] == [("release_deposit", -250, 350), ("pledge", 600, 600)]
+    assert [(line.what, line.change, line.balance) for line in statement.items] == [("release_deposit", -250, 350), ("pledge", 600, 600)]
     assert (market.facts("DepositPledged"), market.facts("DepositReleased")) == (1, 1)
     assert market.balanced()
 

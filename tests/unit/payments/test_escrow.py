@@ -74,8 +74,8 @@ def test_settling_gives_the_shop_what_the_commission_leaves(market: Market) -> N
     assert (market.escrow(1).state, market.escrow(1).held) == (EscrowState.SETTLED, cny(0))
     assert market.world.ask(ShopBalanceOf(shop_id=SHOP)).balances[0].available == cny(950)
     statement = market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY"))
-    assert [(line.what, line.change) for line in statement.lines] == [("settle", 950)]
-    assert market.world.ask(StatementOfShop(shop_id=SECOND_SHOP, currency="CNY")).lines == ()
+    assert [(line.what, line.change) for line in statement.items] == [("settle", 950)]
+    assert market.world.ask(StatementOfShop(shop_id=SECOND_SHOP, currency="CNY")).items == ()
     assert market.facts("EscrowSettled") == 1
     assert market.balanced()
 

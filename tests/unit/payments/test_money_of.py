@@ -78,5 +78,5 @@ def test_a_refund_that_the_channel_refuses_is_on_its_way_until_it_is_taken(marke
     market.pass_time(MINUTE)
     assert _of(market, on_its_way=1_000)
     (waiting,) = market.world.ask(UnclaimedOf(), actor=Actor(person=BUYER)).items
-    market.world.send(TakeUnclaimed(unclaimed_id=waiting.unclaimed_id, into=Into.WALLET), actor=Actor(person=BUYER))
+    market.world.send(TakeUnclaimed(unclaimed_id=waiting.id, into=Into.WALLET), actor=Actor(person=BUYER))
     assert _of(market, in_wallet=1_000)

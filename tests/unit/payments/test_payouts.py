@@ -58,7 +58,7 @@ def withdraw(market: Market, amount: int, person: PersonId = BUYER) -> PayoutMov
 
 def states(market: Market, person: PersonId = BUYER) -> list[str]:
     """Where somebody's payouts stand, the latest first."""
-    return [line.state.value for line in market.world.ask(Withdrawals(), actor=Actor(person=person)).payouts]
+    return [line.state.value for line in market.world.ask(Withdrawals(), actor=Actor(person=person)).items]
 
 
 def sold(market: Market, number: int, amount: int) -> None:
@@ -81,11 +81,11 @@ def test_a_wallet_is_paid_out_to_its_owners_account(market: Market) -> None:
     market.pass_time(MINUTE)
     assert (market.wallet(), market.leaving(), market.paid_out()) == (400, 0, 600)
     assert market.world.ask(MoneyOf(person_id=BUYER)).on_its_way == ()
-    (line,) = market.world.ask(Withdrawals(), actor=ME).payouts
-    assert (line.payout_id, line.state, line.amount) == (asked.payout_id, PayoutState.PAID, cny(600))
+    (line,) = market.world.ask(Withdrawals(), actor=ME).items
+    assert (line.id, line.state, line.amount) == (asked.id, PayoutState.PAID, cny(600))
     assert line.at < line.ended_at
     statement = market.world.ask(StatementOfWallet(currency="CNY"), actor=ME)
-    assert [(line.what, line.change) for line in statement.lines] == [("pay_out", -600), ("top_up", 1_000)]
+    assert [(line.what, line.change) for line in statement.items] == [("pay_out", -600), ("top_up", 1_000)]
     assert (market.facts("PayoutBegun"), market.facts("PayoutEnded"), market.facts("PayeeChecked")) == (1, 1, 1)
     assert market.balanced()
     assert market.reconciles()
@@ -100,7 +100,7 @@ def test_a_shop_is_paid_out_to_its_account(market: Market) -> None:
     market.pass_time(MINUTE)
     assert (market.balance(model.shop_account(SHOP, "CNY")), market.leaving(), market.paid_out()) == (0, 0, 1_000)
     seen = market.world.ask(PayoutsOfShop(shop_id=SHOP))
-    assert [(line.state, line.amount) for line in seen.payouts] == [(PayoutState.PAID, cny(1_000))]
+    assert [(line.state, line.amount) for line in seen.items] == [(PayoutState.PAID, cny(1_000))]
     assert seen.payee is not None
     assert (seen.payee.state, seen.payee.bank, seen.payee.number) == (PayeeState.VERIFIED, "中国工商银行", "**** 5670")
     assert market.world.ask(PayoutsOfShop(shop_id=SECOND_SHOP)).payee is None
@@ -205,7 +205,7 @@ def test_a_channel_that_cannot_be_reached_is_asked_again(market: Market) -> None
     assert (market.leaving(), states(market)) == (600, ["sent"])
     misbehave(market, unreachable=0)
     for _ in range(3):
-        assert market.world.run(market.sandbox.pay_out(asked.payout_id, ACCOUNT, cny(600))) == "accepted"
+        assert market.world.run(market.sandbox.pay_out(asked.id, ACCOUNT, cny(600))) == "accepted"
     market.pass_time(10 * MINUTE)
     assert (market.wallet(), market.leaving(), market.paid_out(), states(market)) == (400, 0, 600, ["paid"])
     assert market.reconciles()
@@ -236,7 +236,7 @@ def test_a_report_or_a_notification_that_comes_twice_changes_nothing(market: Mar
     before = market.everything()
     for tries in range(4):
         for said in ("accepted", "refused", "unreachable"):
-            market.world.send(ReportOutgoing(outgoing_id=asked.payout_id, tries=tries, asked=said))
+            market.world.send(ReportOutgoing(outgoing_id=asked.id, tries=tries, asked=said))
     assert market.everything() == before
 
 
@@ -291,25 +291,25 @@ def test_above_the_limit_two_operators_agree(market: Market) -> None:
     asked = above(market)
     assert asked.state is PayoutState.AWAITED
     assert (market.wallet(), market.leaving()) == (4_999, 5_001)
-    (waiting,) = market.world.ask(AwaitedPayoutsOf()).payouts
-    assert (waiting.payout_id, waiting.owner, waiting.asked_by, waiting.approvals) == (asked.payout_id, BUYER, BUYER, ())
+    (waiting,) = market.world.ask(AwaitedPayoutsOf()).items
+    assert (waiting.id, waiting.owner_id, waiting.asked_by_id, waiting.approver_ids) == (asked.id, BUYER, BUYER, ())
     market.pass_time(MINUTE)
-    once = market.world.send(ApprovePayout(payout_id=asked.payout_id), actor=FIRST)
+    once = market.world.send(ApprovePayout(payout_id=asked.id), actor=FIRST)
     assert (once.state, once.approvals) == (PayoutState.AWAITED, 1)
     market.pass_time(MINUTE)
     assert market.paid_out() == 0
-    twice = market.world.send(ApprovePayout(payout_id=asked.payout_id), actor=SECOND)
+    twice = market.world.send(ApprovePayout(payout_id=asked.id), actor=SECOND)
     assert (twice.state, twice.approvals) == (PayoutState.SENT, 2)
     market.run_errands()
     market.pass_time(MINUTE)
-    assert (market.paid_out(), states(market), market.world.ask(AwaitedPayoutsOf()).payouts) == (5_001, ["paid"], ())
+    assert (market.paid_out(), states(market), market.world.ask(AwaitedPayoutsOf()).items) == (5_001, ["paid"], ())
     assert market.reconciles()
 
 
 def test_nobody_approves_twice_or_what_they_asked_for(market: Market) -> None:
     """Not the cloud either, and not whose account it goes to; nothing changes."""
     asked = above(market)
-    ask = ApprovePayout(payout_id=asked.payout_id)
+    ask = ApprovePayout(payout_id=asked.id)
     market.world.send(ask, actor=FIRST)
     before = market.everything()
     asker = msgspec.structs.replace(FIRST, person=BUYER)
@@ -322,19 +322,19 @@ def test_nobody_approves_twice_or_what_they_asked_for(market: Market) -> None:
     before = market.everything()
     third = msgspec.structs.replace(FIRST, person=OTHER)
     assert market.world.refusal(ask, actor=third) == "payout_not_awaited"
-    assert market.world.refusal(DeclinePayout(payout_id=asked.payout_id), actor=third) == "payout_not_awaited"
+    assert market.world.refusal(DeclinePayout(payout_id=asked.id), actor=third) == "payout_not_awaited"
     assert market.everything() == before
 
 
 def test_what_is_declined_goes_back_whole(market: Market) -> None:
     """One operator is enough, also after another has approved."""
     asked = above(market)
-    market.world.send(ApprovePayout(payout_id=asked.payout_id), actor=FIRST)
-    declined = market.world.send(DeclinePayout(payout_id=asked.payout_id), actor=FIRST)
+    market.world.send(ApprovePayout(payout_id=asked.id), actor=FIRST)
+    declined = market.world.send(DeclinePayout(payout_id=asked.id), actor=FIRST)
     assert declined.state is PayoutState.DECLINED
     market.pass_time(MINUTE)
     assert (market.wallet(), market.leaving(), market.paid_out(), states(market)) == (10_000, 0, 0, ["declined"])
-    assert market.world.ask(AwaitedPayoutsOf()).payouts == ()
+    assert market.world.ask(AwaitedPayoutsOf()).items == ()
 
 
 # Shops that owe
@@ -376,16 +376,16 @@ def test_pages_of_payouts_go_on_where_they_ended(market: Market) -> None:
     """The latest first, for their owner; the longest waiting first, for operators."""
     market.fill(BUYER, 100_000)
     market.name_payee(BUYER)
-    asked = [withdraw(market, APPROVE_ABOVE + number).payout_id for number in range(1, 6)]
+    asked = [withdraw(market, APPROVE_ABOVE + number).id for number in range(1, 6)]
     first = market.world.ask(Withdrawals(limit=2), actor=ME)
-    second = market.world.ask(Withdrawals(limit=2, before=first.next), actor=ME)
-    third = market.world.ask(Withdrawals(limit=2, before=second.next), actor=ME)
-    assert [line.payout_id for page in (first, second, third) for line in page.payouts] == asked[::-1]
-    assert third.next is None
+    second = market.world.ask(Withdrawals(limit=2, after=first.after), actor=ME)
+    third = market.world.ask(Withdrawals(limit=2, after=second.after), actor=ME)
+    assert [line.id for page in (first, second, third) for line in page.items] == asked[::-1]
+    assert third.after is None
     waiting = market.world.ask(AwaitedPayoutsOf(limit=3))
-    more = market.world.ask(AwaitedPayoutsOf(limit=3, after=waiting.next))
-    assert [line.payout_id for page in (waiting, more) for line in page.payouts] == asked
-    assert (more.next, market.world.ask(Withdrawals(), actor=Actor(person=OTHER)).payouts) == (None, ())
+    more = market.world.ask(AwaitedPayoutsOf(limit=3, after=waiting.after))
+    assert [line.id for page in (waiting, more) for line in page.items] == asked
+    assert (more.after, market.world.ask(Withdrawals(), actor=Actor(person=OTHER)).items) == (None, ())
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ def test_the_marketplace_pays_its_part_into_escrow(market: Market) -> None:
     )
     assert market.settle(1, 50).to_shop == cny(950)
     statement = market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY"))
-    assert [(line.what, line.change) for line in statement.lines] == [("settle", 950)]
-    platform = {account.name: account.balance for account in market.world.ask(PlatformAccountsOf(currency="CNY")).accounts}
+    assert [(line.what, line.change) for line in statement.items] == [("settle", 950)]
+    platform = {account.name: account.balance for account in market.world.ask(PlatformAccountsOf(currency="CNY")).items}
     assert (platform["promotions"], platform["commission"]) == (770, 50)
     assert market.balanced()
 

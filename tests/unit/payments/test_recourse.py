@@ -136,15 +136,15 @@ def test_what_the_shop_cannot_pay_it_owes_and_its_next_money_pays_it_off(market:
     assert shop_has(market) == (190, 0, 0)
     assert market.facts("ClaimPaidOff") == 2
     statement = market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY", account=ShopAccount.RECEIVABLE))
-    assert [(line.what, line.change, line.balance) for line in statement.lines] == [
+    assert [(line.what, line.change, line.balance) for line in statement.items] == [
         ("pay_off", 160, 0),
         ("pay_off", 90, -160),
         ("draw", -250, -250),
     ]
-    proof = market.world.ask(ReceiptOfShop(shop_id=SHOP, transfer_id=statement.lines[0].id))
+    proof = market.world.ask(ReceiptOfShop(shop_id=SHOP, transfer_id=statement.items[0].id))
     assert proof.transfer is not None
     with pytest.raises(Refused):
-        market.world.ask(ReceiptOfShop(shop_id=SECOND_SHOP, transfer_id=statement.lines[0].id))
+        market.world.ask(ReceiptOfShop(shop_id=SECOND_SHOP, transfer_id=statement.items[0].id))
     assert market.balanced()
 
 
@@ -160,7 +160,7 @@ def test_commission_that_has_been_spent_is_made_up_for_before_more_is_set_aside(
     sold(market, 1, 1_000, fee=200)
     market.world.send(SetAsideForPromotions(promotion_id="prm_1", amount=cny(150)))
     assert back(market, 1, of=1, amount=1_000).drawn == drawn(800, 0, 0, 50, 150)
-    accounts = {account.name: account.balance for account in market.world.ask(PlatformAccountsOf(currency="CNY")).accounts}
+    accounts = {account.name: account.balance for account in market.world.ask(PlatformAccountsOf(currency="CNY")).items}
     assert (accounts["commission"], accounts["shortfall"], accounts["promotions"]) == (0, -150, 150)
     sold(market, 2, 500, fee=100)
     before = market.everything()

@@ -34,5 +34,5 @@ def test_a_top_up_is_begun_once_for_a_key(market: Market) -> None:
     top_up = TopUpWallet(amount=cny(500), channel="sandbox")
     first = market.world.send(top_up, actor=Actor(person=BUYER), key="k")
     assert market.world.send(top_up, actor=Actor(person=BUYER), key="k") == first
-    assert market.world.send(top_up, actor=Actor(person=OTHER), key="k").payment_id != first.payment_id
+    assert market.world.send(top_up, actor=Actor(person=OTHER), key="k").id != first.id
     assert market.world.rows("SELECT CAST(count(*) AS INTEGER) FROM payment") == [(2,)]

@@ -44,7 +44,7 @@ def days(market: Market, count: int = 1) -> None:
 
 def paid(market: Market) -> list[int]:
     """What the shop has been paid, the first first."""
-    lines = market.world.ask(PayoutsOfShop(shop_id=SHOP)).payouts
+    lines = market.world.ask(PayoutsOfShop(shop_id=SHOP)).items
     assert {line.state.value for line in lines} <= {"paid"}
     return [line.amount.amount for line in reversed(lines)]
 
@@ -59,7 +59,7 @@ def test_a_forecast_has_no_page_that_begins_elsewhere(market: Market) -> None:
     """Whatever number is asked for: it is told so."""
     earn(market, 1, 1_000, fee=50)
     with pytest.raises(Refused, match="page_not_found"):
-        market.world.run(market.world.cloud.ask_slow(PayoutForecast(shop_id=SHOP, currency="CNY", start=2**41)))
+        market.world.run(market.world.cloud.ask_slow(PayoutForecast(shop_id=SHOP, currency="CNY", after=2**41)))
     assert LedgerRefusal.PAGE_NOT_FOUND in PayoutForecast.refuses
 
 
@@ -163,7 +163,7 @@ def test_above_the_limit_it_is_approved_like_any_other(market: Market) -> None:
     plan(market, Cycle.DAILY)
     earn(market, 1, 6_000)
     days(market)
-    (line,) = market.world.ask(PayoutsOfShop(shop_id=SHOP)).payouts
+    (line,) = market.world.ask(PayoutsOfShop(shop_id=SHOP)).items
     assert line.state.value == "awaited"
 
 
@@ -178,23 +178,23 @@ def test_the_forecast_names_a_transfer_for_all_that_was_taken_off(market: Market
     market.world.send(PledgeDeposit(shop_id=SHOP, amount=cny(70)))
     ask = PayoutForecast(shop_id=SHOP, currency="CNY")
     found = market.world.run(market.world.cloud.ask_slow(ask))
-    assert [(line.what, line.change, line.order_id) for line in found.lines] == [
+    assert [(line.what, line.change, line.order_id) for line in found.items] == [
         ("pledge", -70, None),
         ("draw", -380, None),
         ("settle", 950, order(2)),
     ]
-    assert [line.commission for line in found.lines[:2]] == [None, None]
-    fee = found.lines[2].commission
+    assert [line.commission for line in found.items[:2]] == [None, None]
+    fee = found.items[2].commission
     assert fee is not None
-    assert fee == Deduction(transfer_id=fee.transfer_id, what="commission", amount=cny(50))
+    assert fee == Deduction(id=fee.id, what="commission", amount=cny(50))
     book = dict(market.world.rows("SELECT id, amount FROM transfer"))
-    for line in found.lines:
-        assert book[line.transfer_id] == abs(line.change)
-        assert line.commission is None or book[line.commission.transfer_id] == line.commission.amount.amount
-    assert found.due.amount == sum(line.change for line in found.lines) == 500
-    assert (found.owed, found.later, found.next) == (cny(0), cny(0), None)
+    for line in found.items:
+        assert book[line.id] == abs(line.change)
+        assert line.commission is None or book[line.commission.id] == line.commission.amount.amount
+    assert found.due.amount == sum(line.change for line in found.items) == 500
+    assert (found.owed, found.later, found.after) == (cny(0), cny(0), None)
     nothing = market.world.run(market.world.cloud.ask_slow(PayoutForecast(shop_id=SECOND_SHOP, currency="CNY")))
-    assert (nothing.due, nothing.lines, nothing.next_at) == (cny(0), (), 0)
+    assert (nothing.due, nothing.items, nothing.next_at) == (cny(0), (), 0)
 
 
 @given(

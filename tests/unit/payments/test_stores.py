@@ -71,14 +71,14 @@ def told(market: Market) -> dict[str, Any]:
         "refused": [outcome.code.value for outcome in outcomes if isinstance(outcome, Refused)],
         "wallets": [market.wallet(BUYER), market.wallet(OTHER)],
         "shop": market.world.ask(ShopBalanceOf(shop_id=SHOP)).balances[0].available.amount,
-        "statement": [(line.what, line.change) for line in market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY")).lines],
+        "statement": [(line.what, line.change) for line in market.world.ask(StatementOfShop(shop_id=SHOP, currency="CNY")).items],
         "purses": len(market.world.ask(WalletOf(), actor=Actor(person=BUYER)).balances),
         "channels": [market.clearing(name) for name in OURS],
         "returning": [market.returning(name) for name in OURS],
         "difference": market.balance(model.difference_account("CNY")),
         "held": [market.escrow(number).held.amount for number in (2, 3, 4)],
         "heard": [verdict for verdict, _ in market.listener.heard],
-        "alerts": len(market.world.ask(OpenAlertsOf()).alerts),
+        "alerts": len(market.world.ask(OpenAlertsOf()).items),
         "payouts": market.world.rows("SELECT state FROM payment_payout"),
         "errands": sorted(market.world.rows("SELECT state FROM channel_errand")),
         "balanced": trial.balanced,
@@ -125,7 +125,7 @@ def test_a_story_of_a_provider_ends_the_same_on_every_store(place: Place, tmp_pa
         refused = market.world.ask(RefusedSplits()).items
         assert [(one.order_id, one.to_shop + one.to_marketplace) for one in refused] == [(order(3), refused[0].to_shop + cny(25))]
         market.custodian.misbehaviour = Misbehaviour()
-        market.world.send(AskSplitAgain(split_id=refused[0].split_id))
+        market.world.send(AskSplitAgain(split_id=refused[0].id))
         market.pass_time(MINUTE)
         assert market.world.ask(RefusedSplits()).items == ()
         states = market.world.rows("SELECT state FROM escrow ORDER BY order_id")

@@ -106,8 +106,8 @@ def of_unclaimed(market: Market, id: str, event: UnclaimedEvent) -> Sent:
 
 def payout(market: Market) -> str:
     """By which it leaves; an id that there is not when it does not."""
-    lines = market.world.ask(Withdrawals(), actor=ME).payouts
-    return lines[0].payout_id if lines else "pyo_0"
+    lines = market.world.ask(Withdrawals(), actor=ME).items
+    return lines[0].id if lines else "pyo_0"
 
 
 def where(market: Market) -> UnclaimedState:

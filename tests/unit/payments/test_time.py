@@ -51,7 +51,7 @@ def in_flight(market: Market) -> PaymentStarted:
 
 def test_a_channel_tells_its_methods_and_how_long_each_is_waited_for(market: Market) -> None:
     """The usual one first; a slip is slow."""
-    found = [it for it in market.world.ask(PaymentMethods()) if it.channel == "sandbox"]
+    found = [it for it in market.world.ask(PaymentMethods()).items if it.channel == "sandbox"]
     assert [(it.method, it.hold_ms, it.extension_ms, it.is_slow) for it in found] == [
         ("card", 15 * MINUTE, 30 * MINUTE, False),
         ("slip", 3 * DAY, 2 * DAY, True),
@@ -62,7 +62,7 @@ def test_the_market_may_hold_stock_another_time(market: Market) -> None:
     """What the settings say stands in the place of the channel's own."""
     channels = market.world.cloud.port(model.Channels)
     market.world.cloud._ports[model.Channels] = msgspec.structs.replace(channels, waits={("sandbox", "slip"): (DAY, 0)})
-    (slip,) = [it for it in market.world.ask(PaymentMethods()) if (it.channel, it.method) == ("sandbox", "slip")]
+    (slip,) = [it for it in market.world.ask(PaymentMethods()).items if (it.channel, it.method) == ("sandbox", "slip")]
     assert (slip.hold_ms, slip.extension_ms) == (DAY, 0)
 
 
@@ -199,7 +199,7 @@ def test_a_check_never_ends_a_payment_whatever_the_clock_of_the_books_says(marke
     """The wall has leapt a day ahead, something was committed, and it was set right: the payment has all of its time left."""
     pending(market)
     market.world.clock.jump(DAY)
-    market.world.send(AbandonPayment(payment_id=market.top_up(BUYER, 100).payment_id))
+    market.world.send(AbandonPayment(payment_id=market.top_up(BUYER, 100).id))
     market.world.clock.jump(-DAY)
 
     async def confirm() -> None:

@@ -37,7 +37,7 @@ def refused(market: Market, amount: int = 250, *, of: int = 10_000, number: int 
     market.run_errands()
     market.pass_time(MINUTE)
     misbehave(market, refuses_refunds=0)
-    return market.world.ask(UnclaimedOf(), actor=ME).items[0].unclaimed_id
+    return market.world.ask(UnclaimedOf(), actor=ME).items[0].id
 
 
 def owed(market: Market) -> int:
@@ -134,14 +134,14 @@ def test_much_of_it_is_approved_like_any_payout(approved: bool, market: Market) 
     id = refused(market, 6_000)
     market.name_payee(BUYER)
     take(market, id, Into.ACCOUNT)
-    (line,) = market.world.ask(Withdrawals(), actor=ME).payouts
+    (line,) = market.world.ask(Withdrawals(), actor=ME).items
     if approved:
         for operator in (FIRST, SECOND):
-            market.world.send(ApprovePayout(payout_id=line.payout_id), actor=operator)
+            market.world.send(ApprovePayout(payout_id=line.id), actor=operator)
         market.pass_time(2 * MINUTE)
         assert (state(market)[1], market.paid_out()) == (PieceState.PAID_OUT, 6_000)
     else:
-        market.world.send(DeclinePayout(payout_id=line.payout_id), actor=FIRST)
+        market.world.send(DeclinePayout(payout_id=line.id), actor=FIRST)
         assert (state(market)[1], owed(market)) == (PieceState.UNCLAIMED, 6_000)
     assert market.balanced()
 
@@ -168,7 +168,7 @@ def test_whoever_says_nothing_is_told_again_and_at_last_operators_are(market: Ma
         market.world.pass_time(1)
         assert told(market)[number:] == [(250, number == len(REMINDED_MS))]
     (late,) = market.world.ask(LateUnclaimedOf()).items
-    assert (late.unclaimed_id, late.payer, late.amount, late.channel) == (id, BUYER, cny(250), "sandbox")
+    assert (late.id, late.payer_id, late.amount, late.channel) == (id, BUYER, cny(250), "sandbox")
     market.world.pass_time(400 * DAY)
     assert len(told(market)) == 1 + len(REMINDED_MS)
     assert market.world.rows("SELECT count(*) FROM alarm") == [(0,)]
@@ -189,7 +189,7 @@ def test_a_payment_that_came_too_late_waits_in_the_same_way(market: Market) -> N
     assert (line.amount, line.order_id, owed(market)) == (cny(1_000), None, 1_000)
     assert market.payment(1).charges[0].state is ChargeState.UNCLAIMED
     assert market.world.ask(MoneyOf(person_id=BUYER)).on_its_way == (cny(1_000),)
-    take(market, line.unclaimed_id, Into.WALLET)
+    take(market, line.id, Into.WALLET)
     assert (market.payment(1).charges[0].state, market.wallet()) == (ChargeState.DIVERTED, 1_000)
     assert market.reconciles()
 
@@ -205,7 +205,7 @@ def test_lists_of_it_go_by_time_whatever_it_was(market: Market) -> None:
     refused(market, 251, number=0x201)
     assert [one.amount.amount for one in market.world.ask(UnclaimedOf(), actor=ME).items] == [251, 250, 1_000]
     first = market.world.ask(UnclaimedOf(limit=2), actor=ME)
-    rest = market.world.ask(UnclaimedOf(limit=2, before=first.next), actor=ME)
+    rest = market.world.ask(UnclaimedOf(limit=2, after=first.after), actor=ME)
     assert [one.amount.amount for one in rest.items] == [1_000]
 
 

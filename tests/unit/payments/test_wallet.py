@@ -64,7 +64,7 @@ def test_a_top_up_that_is_declined_brings_nothing(market: Market) -> None:
     started = market.top_up(BUYER, 5_000)
     market.decide(started, approve=False)
     market.tell()
-    assert market.world.ask(PaymentOf(payment_id=started.payment_id)).state is PaymentState.FAILED
+    assert market.world.ask(PaymentOf(payment_id=started.id)).state is PaymentState.FAILED
     assert (market.wallet(), market.clearing(), market.listener.heard) == (0, 0, [])
 
 
@@ -72,7 +72,7 @@ def test_the_wallet_pays_every_order_at_once(market: Market) -> None:
     """Each order has an escrow of its own, and the answer says so without the listener."""
     market.fill(BUYER, 10_000)
     started = market.pay(1, [part(1, 2_500), part(2, 3_999, SECOND_SHOP)], [by_wallet(6_499)])
-    assert (started.payment_id, started.state, started.redirects) == (payment_of(1), PaymentState.CAPTURED, ())
+    assert (started.id, started.state, started.redirects) == (payment_of(1), PaymentState.CAPTURED, ())
     assert (market.wallet(), market.balance(model.escrow_account(order(1))), market.balance(model.escrow_account(order(2)))) == (
         3_501,
         2_500,
@@ -192,13 +192,13 @@ def test_a_wallet_statement_names_what_each_movement_was(market: Market) -> None
     market.pay(1, [part(1, 300), part(2, 200)], [by_wallet(500)])
     market.refund(1, of=1, amount=120)
     statement = market.world.ask(StatementOfWallet(currency="CNY"), actor=ME)
-    assert [(line.what, line.change, line.balance) for line in statement.lines] == [
+    assert [(line.what, line.change, line.balance) for line in statement.items] == [
         ("refund", 120, 620),
         ("fund", -200, 500),
         ("fund", -300, 700),
         ("top_up", 1_000, 1_000),
     ]
-    assert market.world.ask(StatementOfWallet(currency="CNY"), actor=Actor(person=OTHER)).lines == ()
+    assert market.world.ask(StatementOfWallet(currency="CNY"), actor=Actor(person=OTHER)).items == ()
 
 
 def test_a_held_wallet_shows_what_is_set_aside(market: Market) -> None:

@@ -37,7 +37,7 @@ class LicenceDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     kind: DocumentKind
     text: Annotated[Reason, Meta(description="Its number, who has issued it, until when it holds.", examples=["91330106MA2CFXXX0X"])]
-    picture: PictureId | None = None
+    picture_id: PictureId | None = None
 
 
 class ApplicationForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,7 +55,7 @@ class ApplicationForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def pictures(self) -> frozenset[PictureId]:
         """Those that its documents name."""
-        return frozenset([picture for document in self.documents if (picture := document.picture)])
+        return frozenset([picture for document in self.documents if (picture := document.picture_id)])
 
 
 class ApplicationState(StrEnum):

@@ -10,7 +10,7 @@ from yunduan.domains.catalog.model import CatalogRefusal
 from yunduan.domains.catalog.queries import PageSize
 from yunduan.domains.catalog.rulings import Ruled
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.kernel.ids import ApplicationId, GoodsId, PersonId, ShopId
+from yunduan.kernel.ids import AnyId, ApplicationId, GoodsId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import Refused
 from yunduan.runtime.registry import answers
@@ -23,8 +23,8 @@ DECIDES = (OperatorRole.ADMIN, OperatorRole.RISK)
 class ApplicationLine(Struct, frozen=True, kw_only=True):
     """An application in a list; `name` is nothing once the applicant has been erased."""
 
-    application_id: ApplicationId
-    applicant: PersonId
+    id: ApplicationId
+    applicant_id: PersonId
     state: ApplicationState
     name: str | None
     at: int
@@ -34,8 +34,8 @@ class ApplicationLine(Struct, frozen=True, kw_only=True):
 class ApplicationView(Struct, frozen=True, kw_only=True):
     """An application with everything that was handed in; times are milliseconds since 1970, 0 for not yet."""
 
-    application_id: ApplicationId
-    applicant: PersonId
+    id: ApplicationId
+    applicant_id: PersonId
     state: ApplicationState
     form: ApplicationForm | None
     """Nothing once the applicant has been erased."""
@@ -81,24 +81,24 @@ class RulingView(Struct, frozen=True, kw_only=True):
     """One decision about a shop or goods of it; `reason` is nothing once whoever owned the shop then has been erased."""
 
     seq: int
-    subject: str
+    subject_id: AnyId
     ruled: Ruled
     reason: str | None
     at: int
 
 
 class RulingList(Struct, frozen=True, kw_only=True):
-    """One page of rulings, the latest first; `before` asks for the next, nothing when there is none."""
+    """One page of rulings, the latest first; `after` asks for the next, nothing when there is none."""
 
     items: tuple[RulingView, ...]
-    before: int | None
+    after: int | None
 
 
 class RulingsOnShop(Query[RulingList], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
     """What operators have decided about a shop and its goods, and why."""
 
     shop_id: ShopId
-    before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    after: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     limit: PageSize = 20
 
 
@@ -107,7 +107,7 @@ class GoodsWaiting(Struct, frozen=True, kw_only=True):
 
     place: int
     shop_id: ShopId
-    goods_id: GoodsId
+    id: GoodsId
     version: int
     title: str
     since: int
@@ -146,8 +146,8 @@ def application_of(at: Asking, ask: ApplicationOf) -> ApplicationView:
     """Whom it is shown to is asked first."""
     found = application_seen(at, ask.application_id)
     return ApplicationView(
-        application_id=found.id,
-        applicant=found.applicant,
+        id=found.id,
+        applicant_id=found.applicant,
         state=found.state,
         form=store_rulings.form_of(at, found),
         at=found.at,
@@ -162,14 +162,14 @@ def applications(at: Asking, ask: Applications) -> ApplicationList:
     """One more than asked for tells whether there is a next page; each name is opened by itself."""
     found = store_rulings.applications_in(at, ask.state, ask.after or "", ask.limit + 1)
     items = tuple(_line(at, one) for one in found[: ask.limit])
-    return ApplicationList(items=items, after=items[-1].application_id if len(found) > ask.limit else None)
+    return ApplicationList(items=items, after=items[-1].id if len(found) > ask.limit else None)
 
 
 def _line(at: Asking, found: Application) -> ApplicationLine:
     form = store_rulings.form_of(at, found)
     return ApplicationLine(
-        application_id=found.id,
-        applicant=found.applicant,
+        id=found.id,
+        applicant_id=found.applicant,
         state=found.state,
         name=form.name if form else None,
         at=found.at,
@@ -182,12 +182,12 @@ def rulings_on_shop(at: Asking, ask: RulingsOnShop) -> RulingList:
     """One page by the index of the shop's rulings."""
     store.shop(at, ask.shop_id)
     vault = store_rulings.vault(at)
-    found = store_rulings.rulings(at, ask.shop_id, before=ask.before, limit=ask.limit + 1)
+    found = store_rulings.rulings(at, ask.shop_id, before=ask.after, limit=ask.limit + 1)
     items = tuple(
-        RulingView(seq=seq, subject=one.subject, ruled=one.ruled, reason=vault.unseal(one.person, one.reason), at=one.at)
+        RulingView(seq=seq, subject_id=one.subject, ruled=one.ruled, reason=vault.unseal(one.person, one.reason), at=one.at)
         for seq, one in found[: ask.limit]
     )
-    return RulingList(items=items, before=items[-1].seq if len(found) > ask.limit else None)
+    return RulingList(items=items, after=items[-1].seq if len(found) > ask.limit else None)
 
 
 @answers(GoodsInReview)
@@ -195,7 +195,7 @@ def goods_in_review(at: Asking, ask: GoodsInReview) -> ReviewQueue:
     """One more than asked for tells whether there is a next page."""
     found = store_rulings.in_review(at, ask.after or 0, ask.limit + 1)
     items = tuple(
-        GoodsWaiting(place=seq, shop_id=goods.shop_id, goods_id=goods.id, version=goods.version, title=goods.form.title, since=since)
+        GoodsWaiting(place=seq, shop_id=goods.shop_id, id=goods.id, version=goods.version, title=goods.form.title, since=since)
         for seq, since, goods in found[: ask.limit]
     )
     return ReviewQueue(items=items, after=items[-1].place if len(found) > ask.limit else None)

@@ -47,7 +47,7 @@ def goods_filtered(at: Asking, ask: GoodsFiltered) -> CardList:
     """One statement that goes through the category in its order; a cursor is of these filters in this order of theirs."""
     category = store.category(at, ask.category_id)
     wanted = wanted_of(ask.filters, store_attributes.attributes_of(at, category))
-    scope = f"category{len(category.path)} {ask.filters}"
+    scope = f"category{len(category.path_ids)} {ask.filters}"
     after = lists.place(ask.after, scope=scope, id=category.id, sort=ask.sort) if ask.after else None
     rows = store_attributes.filtered(at, category, wanted, sort=ask.sort, after=after, limit=ask.limit + 1)
     return lists.page(rows, scope=scope, id=category.id, sort=ask.sort, limit=ask.limit)

@@ -23,7 +23,7 @@ from yunduan.runtime.transaction import Asking, Tx
 class LicenceKept(Struct, frozen=True, kw_only=True):
     """What a document of an application names the picture by."""
 
-    picture_id: PictureId
+    id: PictureId
 
 
 class KeepLicencePicture(Command[LicenceKept], refuses={CatalogRefusal.LICENCE_PICTURES_FULL, ImageRefusal.UNREADABLE}):
@@ -42,7 +42,7 @@ class ForgetLicencePicture(Command[None]):
 class LicenceContent(Struct, frozen=True, kw_only=True):
     """A picture itself, in base64: for a `data:` address."""
 
-    picture_id: PictureId
+    id: PictureId
     media_type: str
     content: str | None
 
@@ -67,7 +67,7 @@ def keep_licence_picture(tx: Tx, ask: KeepLicencePicture) -> LicenceKept:
         content = store_rulings.vault(tx).seal(person, b64encode(picture).decode())
         store_licences.keep(tx, person, name, store_licences.Licence(media_type, content))
         tx.at(tx.now + PICTURE_KEPT_MS, ForgetLicencePicture(person_id=person, picture_id=name))
-    return LicenceKept(picture_id=name)
+    return LicenceKept(id=name)
 
 
 @handles(ForgetLicencePicture)
@@ -92,4 +92,4 @@ def licence_picture(at: Asking, ask: LicencePicture) -> LicenceContent:
     if licence is None:
         raise Refused(CatalogRefusal.LICENCE_PICTURE_NOT_FOUND)
     content = store_rulings.vault(at).unseal(found.applicant, licence.content)
-    return LicenceContent(picture_id=ask.picture_id, media_type=licence.media_type, content=content)
+    return LicenceContent(id=ask.picture_id, media_type=licence.media_type, content=content)

@@ -96,7 +96,7 @@ class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: GoodsId
     shop_id: ShopId
-    category_path: tuple[CategoryId, ...]
+    category_path_ids: tuple[CategoryId, ...]
     title: str
     title_en: str
     description: str

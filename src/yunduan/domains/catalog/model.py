@@ -174,7 +174,7 @@ class Shop(Struct, frozen=True, kw_only=True, gc=False):
     """A seller on the marketplace. Orders leave from its locations in their order; a template applies where goods name none."""
 
     id: ShopId
-    owner: PersonId
+    owner_id: PersonId
     name: str
     name_en: str
     about: str = ""
@@ -261,18 +261,18 @@ class Category(Struct, frozen=True, kw_only=True):
     """A node of the tree; `path` leads from the root to this one, itself included."""
 
     id: CategoryId
-    parent: CategoryId | None
+    parent_id: CategoryId | None
     name: str
     name_en: str
-    path: tuple[CategoryId, ...]
+    path_ids: tuple[CategoryId, ...]
 
 
 def below(parent: Category | None, *, id: CategoryId, name: str, name_en: str) -> Category:
     """A new category under another, or at the root; refuses to grow deeper than `DEPTH_MAX`."""
-    path = (*(parent.path if parent else ()), id)
+    path = (*(parent.path_ids if parent else ()), id)
     if len(path) > DEPTH_MAX:
         raise Refused(CatalogRefusal.CATEGORY_TOO_DEEP, f"{DEPTH_MAX} levels are the most")
-    return Category(id=id, parent=parent.id if parent else None, name=name, name_en=name_en, path=path)
+    return Category(id=id, parent_id=parent.id if parent else None, name=name, name_en=name_en, path_ids=path)
 
 
 # Goods

@@ -24,7 +24,7 @@ class PriceCurve(Struct, frozen=True, kw_only=True):
     """What a variant has cost in the last thirty days, up to now; `lowest` is the lowest price of that time, today's included."""
 
     variant_id: VariantId
-    steps: tuple[PriceStep, ...]
+    items: tuple[PriceStep, ...]
     lowest: Money
 
 
@@ -51,4 +51,4 @@ def prices_of(at: Asking, ask: PricesOf) -> PriceCurve:
         for point in curve(points, since=since)
     ]
     lowest = min([span.amount for span in spans(points, at.now) if span.until > since] + [variant.price.amount])
-    return PriceCurve(variant_id=variant.id, steps=tuple(steps), lowest=Money(amount=lowest, currency=currency))
+    return PriceCurve(variant_id=variant.id, items=tuple(steps), lowest=Money(amount=lowest, currency=currency))

@@ -25,10 +25,11 @@ from yunduan.domains.catalog.model import (
     ShopTerms,
     Stock,
     Variant,
+    option_pictures,
     shipping_cost,
     totals,
 )
-from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, ShippingTemplateId, ShopId, VariantId
+from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
@@ -199,12 +200,22 @@ class ShopPage(Query[ShopSeen], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
 
 
 class DeskLine(Struct, frozen=True, kw_only=True):
-    """Goods in the list of their own shop."""
+    """Goods in the list of their own shop.
+
+    `price` is the lowest of the variants' prices, `price_to` the highest; of all locations together `on_hand` lie there, and `available` of
+    them are promised to nobody. `picture` is empty where there is none.
+    """
 
     id: GoodsId
     state: GoodsState
     version: int
     title: str
+    title_en: str
+    picture: str
+    price: Money
+    price_to: Money
+    on_hand: int
+    available: int
 
 
 class DeskList(Struct, frozen=True, kw_only=True):
@@ -267,14 +278,14 @@ class StockChange(Struct, frozen=True, kw_only=True):
     on_hand_before: int
     on_hand_after: int
     reason: str
-    person_id: str
+    person_id: PersonId | None
     at: int
 
 
 class ShopListed(Struct, frozen=True, kw_only=True):
     """A shop as operators see it."""
 
-    shop_id: ShopId
+    id: ShopId
     name: str
     name_en: str
     country: str
@@ -299,12 +310,19 @@ class Shops(Query[ShopList]):
     limit: PageSize = 50
 
 
-class StockChanges(Query[list[StockChange]], refuses={CatalogRefusal.VARIANT_NOT_FOUND}):
-    """The changes of a variant's stock made by hand, the latest first; `before` asks for those before a number."""
+class StockChangePage(Struct, frozen=True, kw_only=True):
+    """One page of them; `after` asks for the next, nothing when there is none."""
+
+    items: list[StockChange]
+    after: int | None
+
+
+class StockChanges(Query[StockChangePage], refuses={CatalogRefusal.VARIANT_NOT_FOUND}):
+    """The changes of a variant's stock made by hand, the latest first."""
 
     shop_id: ShopId
     variant_id: VariantId
-    before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    after: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     limit: PageSize = 20
 
 
@@ -445,7 +463,7 @@ def location_of(at: Asking, ask: LocationOf) -> Location:
 def categories_of(at: Asking, ask: CategoriesOf) -> dict[GoodsId, tuple[CategoryId, ...]]:
     """Read the goods and their categories."""
     found = [store.goods_if_any(at, id) for id in ask.goods_ids]
-    return {goods.id: store.category(at, goods.form.category_id).path for goods in found if goods is not None}
+    return {goods.id: store.category(at, goods.form.category_id).path_ids for goods in found if goods is not None}
 
 
 @answers(HoldOf)
@@ -508,7 +526,7 @@ def goods_in_shop(at: Asking, ask: GoodsInShop) -> CardList:
 def goods_in_category(at: Asking, ask: GoodsInCategory) -> CardList:
     """One statement, after a look how deep the category is."""
     category = store.category(at, ask.category_id)
-    return _list(at, ask, scope=f"category{len(category.path)}", id=category.id)
+    return _list(at, ask, scope=f"category{len(category.path_ids)}", id=category.id)
 
 
 def _list(at: Asking, ask: NewestGoods | GoodsInShop | GoodsInCategory, *, scope: str, id: str) -> CardList:
@@ -545,8 +563,26 @@ def desk_goods(at: Asking, ask: DeskGoods) -> DeskList:
     """One page by the index of the shop's goods."""
     store.shop(at, ask.shop_id)
     goods = store.goods_of_shop(at, ask.shop_id, before=ask.after, limit=ask.limit + 1)
-    items = [DeskLine(id=one.id, state=one.state, version=one.version, title=one.form.title) for one in goods[: ask.limit]]
+    stock = store.stock_of_each(at, [one.id for one in goods[: ask.limit]])
+    items = [_desk_line(one, *stock.get(one.id, (0, 0))) for one in goods[: ask.limit]]
     return DeskList(items=items, after=items[-1].id if len(goods) > ask.limit else None)
+
+
+def _desk_line(goods: Goods, on_hand: int, held: int) -> DeskLine:
+    form = goods.form
+    prices = sorted([variant.price for variant in form.variants], key=lambda price: price.amount)
+    return DeskLine(
+        id=goods.id,
+        state=goods.state,
+        version=goods.version,
+        title=form.title,
+        title_en=form.title_en,
+        picture=next(iter((*form.pictures, *option_pictures(form.options))), ""),
+        price=prices[0],
+        price_to=prices[-1],
+        on_hand=on_hand,
+        available=on_hand - held,
+    )
 
 
 @answers(GoodsOnDesk)
@@ -573,13 +609,15 @@ def settings_of(at: Asking, ask: SettingsOf) -> ShopSettings:
 
 
 @answers(StockChanges)
-def stock_changes(at: Asking, ask: StockChanges) -> list[StockChange]:
+def stock_changes(at: Asking, ask: StockChanges) -> StockChangePage:
     """One page by the index of the variant's changes; another shop's variant is not found."""
     store.variant(at, ask.variant_id, shop_id=ask.shop_id)
-    return [
-        StockChange(seq=seq, location_id=place, on_hand_before=old, on_hand_after=new, reason=reason, person_id=person, at=moment)
-        for seq, place, old, new, reason, person, moment in store.stock_changes(at, ask.variant_id, before=ask.before, limit=ask.limit)
+    found = store.stock_changes(at, ask.variant_id, before=ask.after, limit=ask.limit + 1)
+    items = [
+        StockChange(seq=seq, location_id=place, on_hand_before=old, on_hand_after=new, reason=reason, person_id=person or None, at=moment)
+        for seq, place, old, new, reason, person, moment in found[: ask.limit]
     ]
+    return StockChangePage(items=items, after=items[-1].seq if len(found) > ask.limit else None)
 
 
 @answers(Shops)
@@ -589,7 +627,7 @@ def shops(at: Asking, ask: Shops) -> ShopList:
     scores = {shop.id: store.score(at, shop.id) for shop in found[: ask.limit]}
     items = tuple(
         ShopListed(
-            shop_id=shop.id,
+            id=shop.id,
             name=shop.name,
             name_en=shop.name_en,
             country=shop.country,
@@ -601,7 +639,7 @@ def shops(at: Asking, ask: Shops) -> ShopList:
         )
         for shop in found[: ask.limit]
     )
-    return ShopList(items=items, after=items[-1].shop_id if len(found) > ask.limit else None)
+    return ShopList(items=items, after=items[-1].id if len(found) > ask.limit else None)
 
 
 class KnownShops:

@@ -142,7 +142,7 @@ ROUTES = (
         queries.StockChanges,
         "shop:read",
         _COUNTERS,
-        ("before", "limit"),
+        ("after", "limit"),
         "Who changed the stock by hand, and why",
     ),
     Route(
@@ -187,7 +187,7 @@ ROUTES = (
         commands.SetShippingTemplate,
         "catalog:write",
         _KEEPERS,
-        ("template_id", "name", "measure", "zones", "elsewhere"),
+        ("id", "name", "measure", "zones", "elsewhere"),
         "Make or change a shipping template",
     ),
     Route(
@@ -196,7 +196,7 @@ ROUTES = (
         commands.CreateShop,
         "operate",
         _ADMIN,
-        ("owner", "name", "name_en", "about", "about_en", "picture", "country", "region", "currency", "commission_ppm"),
+        ("owner_id", "name", "name_en", "about", "about_en", "picture", "country", "region", "currency", "commission_ppm"),
         "Open a shop for its owner",
     ),
     Route(
@@ -236,7 +236,13 @@ ROUTES = (
         "Every shop, open or not",
     ),
     Route(
-        "GET", "/shops/{shop_id}/rulings", deciding.RulingsOnShop, "shop:read", _STAFF, ("before", "limit"), "What operators have decided"
+        "GET",
+        "/shops/{shop_id}/rulings",
+        deciding.RulingsOnShop,
+        "shop:read",
+        _STAFF,
+        ("after", "limit"),
+        "What operators have decided about the shop",
     ),
     Route(
         "GET",
@@ -244,7 +250,7 @@ ROUTES = (
         deciding.RulingsOnShop,
         "operate",
         Owner.operator(OperatorRole.ADMIN, OperatorRole.SERVICE, OperatorRole.RISK),
-        ("before", "limit"),
+        ("after", "limit"),
         "What was decided about a shop, and why",
     ),
     Route(
@@ -368,7 +374,7 @@ ROUTES = (
         ("attributes",),
         "Say what goods of a category tell of themselves",
     ),
-    Route("POST", "/categories", commands.CreateCategory, "operate", _ADMIN, ("name", "name_en", "parent"), "Grow the category tree"),
+    Route("POST", "/categories", commands.CreateCategory, "operate", _ADMIN, ("name", "name_en", "parent_id"), "Grow the category tree"),
     Route(
         "PUT", "/categories/{category_id}", commands.ChangeCategory, "operate", _ADMIN, ("name", "name_en"), "Give a category other names"
     ),

@@ -172,6 +172,11 @@ _STOCK_OF_GOODS = (
     "SELECT stock.variant_id, stock.location_id, stock.on_hand, stock.held FROM variant JOIN stock ON stock.variant_id = variant.id"
     " WHERE variant.goods_id = ? AND variant.retired = 0 ORDER BY stock.variant_id, stock.location_id"
 )
+_STOCK_OF_EACH = (
+    "SELECT variant.goods_id, CAST(sum(stock.on_hand) AS INTEGER), CAST(sum(stock.held) AS INTEGER)"
+    " FROM variant JOIN stock ON stock.variant_id = variant.id"
+    " WHERE variant.goods_id IN ({}) AND variant.retired = 0 GROUP BY variant.goods_id"
+)
 _STOCK_AT = "SELECT variant_id, on_hand, held FROM stock WHERE location_id = ? AND variant_id > ? ORDER BY variant_id LIMIT ?"
 _SHOPS = "SELECT id FROM shop WHERE id > ? ORDER BY id LIMIT ?"
 _CARD = "SELECT body FROM card WHERE goods_id = ?"
@@ -465,6 +470,13 @@ def note_stock(tx: Tx, *, before: Stock, after: Stock, reason: str, person: Pers
 def stock_of_goods(at: Asking, id: GoodsId) -> list[Row]:
     """(variant, location, on hand, held) of goods."""
     return at.rows(_STOCK_OF_GOODS, (id,))
+
+
+def stock_of_each(at: Asking, ids: Sequence[GoodsId]) -> dict[GoodsId, tuple[int, int]]:
+    """What lies on hand of goods at all locations together, and what of it is held; goods without any stock are left out."""
+    if not ids:
+        return {}
+    return {row[0]: (row[1], row[2]) for row in at.rows(_STOCK_OF_EACH.format(", ".join("?" * len(ids))), tuple(ids))}
 
 
 def stock_at(at: Asking, location_id: LocationId, *, after: str, limit: int) -> list[Row]:

@@ -46,9 +46,9 @@ _LISTS = {
 
 def attributes_of(at: Asking, category: Category) -> dict[str, Attribute]:
     """What is asked of goods of a category, by those above it and by itself; what is asked above counts."""
-    found = at.get_many(ATTRIBUTES, category.path)
+    found = at.get_many(ATTRIBUTES, category.path_ids)
     asked: dict[str, Attribute] = {}
-    for id in category.path:
+    for id in category.path_ids:
         for attribute in found[id].attributes if id in found else ():
             asked.setdefault(attribute.key, attribute)
     return asked
@@ -67,4 +67,4 @@ def filtered(
     """(card, value it is sorted by, goods) of a category's goods that have all that is wanted, from after a place on."""
     said: list[object] = [part for one in wanted for part in (one.key, one.low, one.high)]
     arguments = (category.id, *(after or ()), *said, limit)
-    return at.rows(_LISTS[len(category.path), sort, after is None, len(wanted)], arguments)
+    return at.rows(_LISTS[len(category.path_ids), sort, after is None, len(wanted)], arguments)

@@ -91,9 +91,9 @@ def form_of(at: Asking, application: Application) -> ApplicationForm | None:
 def _form(opened: str) -> ApplicationForm:
     """As it was kept: before pictures of licences were private, a document may have named one that lies open."""
     kept = msgspec.json.decode(opened)
-    pictures = [document.pop("picture", None) for document in kept["documents"]]
+    pictures = [document.pop("picture", None) or document.pop("picture_id", None) for document in kept["documents"]]
     form = msgspec.convert(kept, ApplicationForm)
-    return replace(form, documents=tuple([replace(one, picture=name) for one, name in zip(form.documents, pictures, strict=True)]))
+    return replace(form, documents=tuple([replace(one, picture_id=name) for one, name in zip(form.documents, pictures, strict=True)]))
 
 
 def rule(tx: Tx, ruling: Ruling) -> None:

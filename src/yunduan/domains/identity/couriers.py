@@ -28,7 +28,7 @@ class Couriers(Carrying[Letter]):
 
     def due(self) -> Sequence[tuple[str, Letter]]:
         """A letter is taken as soon as it waits, and again when time has passed."""
-        return [(letter.letter_id, letter) for letter in self._office.ask(LettersDue(most=AT_ONCE), actor=SYSTEM)]
+        return [(letter.id, letter) for letter in self._office.ask(LettersDue(most=AT_ONCE), actor=SYSTEM)]
 
     async def carry(self, item: Letter) -> None:
         """Opened, in its language."""

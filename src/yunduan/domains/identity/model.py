@@ -227,7 +227,7 @@ class IdentitySettings(Struct, frozen=True, kw_only=True):
 class Challenge(Struct, frozen=True, kw_only=True):
     """A code is on its way to a contact, if there is one: the answer is the same whether or not somebody has it."""
 
-    challenge_id: ChallengeId
+    id: ChallengeId
     expires_at: int
 
 
@@ -246,7 +246,7 @@ class SessionToken(Struct, frozen=True, kw_only=True):
     """What the device keeps: `token` is shown once and stored nowhere."""
 
     token: str
-    session_id: SessionId
+    id: SessionId
     person_id: PersonId
     expires_at: int
     is_new: bool
@@ -280,14 +280,14 @@ class Registered(Struct, frozen=True, kw_only=True):
 class AddressKept(Struct, frozen=True, kw_only=True):
     """An address is kept under this id."""
 
-    address_id: AddressId
+    id: AddressId
 
 
 class RolesHeld(Struct, frozen=True, kw_only=True):
-    """What a person does in one shop, or (with an empty shop) for the marketplace."""
+    """What a person does in one shop, or (with no shop) for the marketplace."""
 
     person_id: PersonId
-    shop_id: str
+    shop_id: ShopId | None
     roles: tuple[str, ...]
 
 
@@ -344,7 +344,7 @@ class Postal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Address(Struct, frozen=True, kw_only=True):
     """One entry of a person's address book, opened for its owner."""
 
-    address_id: AddressId
+    id: AddressId
     is_default: bool
     address: Postal
 
@@ -364,7 +364,7 @@ class SealedAddress(Struct, frozen=True, kw_only=True):
 class Profile(Struct, frozen=True, kw_only=True):
     """What the cloud knows of a person, for that person."""
 
-    person_id: PersonId
+    id: PersonId
     nickname: str
     phone: str
     email: str
@@ -377,7 +377,7 @@ class Profile(Struct, frozen=True, kw_only=True):
 class Device(Struct, frozen=True, kw_only=True):
     """One signed-in device; `seen_at` is coarse, a day at most behind."""
 
-    session_id: SessionId
+    id: SessionId
     device: str
     opened_at: int
     seen_at: int
@@ -397,7 +397,7 @@ class StaffMember(Struct, frozen=True, kw_only=True):
 class Letter(Struct, frozen=True, kw_only=True):
     """A message on its way to a contact, opened; `code` is the one that it tells, if it tells one."""
 
-    letter_id: LetterId
+    id: LetterId
     contact: str
     text: str
     code: str

@@ -57,7 +57,13 @@ class SealedAddressOf(Query[SealedAddress], refuses=(IdentityRefusal.ADDRESS_NOT
     address_id: AddressId
 
 
-class AddressesOf(Query[tuple[Address, ...]]):
+class AddressBook(Struct, frozen=True, kw_only=True):
+    """Somebody's addresses, the default first, then the newest."""
+
+    items: tuple[Address, ...]
+
+
+class AddressesOf(Query[AddressBook]):
     """One's own addresses, the default first, then the newest."""
 
 
@@ -69,7 +75,13 @@ class MyLanguage(Query[Language]):
     """What whoever asks is written to in."""
 
 
-class MySessions(Query[tuple[Device, ...]]):
+class Devices(Struct, frozen=True, kw_only=True):
+    """Signed-in devices, the newest first."""
+
+    items: tuple[Device, ...]
+
+
+class MySessions(Query[Devices]):
     """One's own signed-in devices, the newest first."""
 
 
@@ -79,17 +91,29 @@ class NicknamesOf(Query[dict[PersonId, str]]):
     person_ids: Annotated[tuple[PersonId, ...], Meta(max_length=_PEOPLE_AT_ONCE)]
 
 
-class StaffOf(Query[tuple[StaffMember, ...]], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+class Staff(Struct, frozen=True, kw_only=True):
+    """Who works for a shop, or for the marketplace."""
+
+    items: tuple[StaffMember, ...]
+
+
+class StaffOf(Query[Staff], refuses=(IdentityRefusal.NOT_ALLOWED,)):
     """Who works in a shop, contacts masked: for its owner and managers."""
 
     shop_id: ShopId
 
 
-class Operators(Query[tuple[StaffMember, ...]], refuses=(IdentityRefusal.NOT_ALLOWED,)):
+class Operators(Query[Staff], refuses=(IdentityRefusal.NOT_ALLOWED,)):
     """Who works for the marketplace, contacts masked: for admins."""
 
 
-class Mailbox(Query[tuple[Letter, ...]], refuses=(IdentityRefusal.MAILBOX_NOT_FOUND,)):
+class Letters(Struct, frozen=True, kw_only=True):
+    """Letters, the newest first."""
+
+    items: tuple[Letter, ...]
+
+
+class Mailbox(Query[Letters], refuses=(IdentityRefusal.MAILBOX_NOT_FOUND,)):
     """The last letters, opened, the newest first: where the settings say that this is a place for development."""
 
 
@@ -208,16 +232,16 @@ def _region_under_seal(at: Asking, address: KeptAddress) -> str:
 
 
 @answers(AddressesOf)
-def addresses_of(at: Asking, _ask: AddressesOf) -> tuple[Address, ...]:
+def addresses_of(at: Asking, _ask: AddressesOf) -> AddressBook:
     """Opened one by one; at most fifty."""
     if not at.actor.person:
-        return ()
+        return AddressBook(items=())
     vault = store.vault(at)
     kept = at.get_many(ADDRESSES, store.addresses_of(at, at.actor.person))
     opened = [(address, vault.unseal(address.person_id, address.sealed)) for address in kept.values()]
     book = [store.postal(address, text) for address, text in opened if text is not None]
-    book.sort(key=lambda it: it.address_id, reverse=True)
-    return tuple(sorted(book, key=lambda it: not it.is_default))
+    book.sort(key=lambda it: it.id, reverse=True)
+    return AddressBook(items=tuple(sorted(book, key=lambda it: not it.is_default)))
 
 
 def _details(at: Asking, person: Person) -> Details:
@@ -237,7 +261,7 @@ def my_profile(at: Asking, _ask: MyProfile) -> Profile:
     for held in store.roles_of(at, person.id):
         shops[held.shop_id] = (*shops.get(held.shop_id, ()), held.role)
     return Profile(
-        person_id=person.id,
+        id=person.id,
         nickname=details.nickname,
         phone=details.phone,
         email=details.email,
@@ -256,15 +280,15 @@ def my_language(at: Asking, _ask: MyLanguage) -> Language:
 
 
 @answers(MySessions)
-def my_sessions(at: Asking, _ask: MySessions) -> tuple[Device, ...]:
+def my_sessions(at: Asking, _ask: MySessions) -> Devices:
     """With the one that asks marked."""
     if not at.actor.person:
-        return ()
+        return Devices(items=())
     vault = store.vault(at)
     sessions = at.get_many(SESSIONS, store.sessions_of(at, at.actor.person)).values()
     devices = [
         Device(
-            session_id=session.id,
+            id=session.id,
             device=vault.unseal(session.person_id, session.device) or "",
             opened_at=session.at,
             seen_at=session.seen_at,
@@ -274,7 +298,7 @@ def my_sessions(at: Asking, _ask: MySessions) -> tuple[Device, ...]:
         for session in sessions
         if session.expires_at > at.now
     ]
-    return tuple(sorted(devices, key=lambda it: it.session_id, reverse=True))
+    return Devices(items=tuple(sorted(devices, key=lambda it: it.id, reverse=True)))
 
 
 @answers(NicknamesOf)
@@ -286,7 +310,7 @@ def nicknames_of(at: Asking, ask: NicknamesOf) -> dict[PersonId, str]:
 
 
 @answers(StaffOf)
-def staff_of(at: Asking, ask: StaffOf) -> tuple[StaffMember, ...]:
+def staff_of(at: Asking, ask: StaffOf) -> Staff:
     """The edge has checked the role; so does this, for whoever comes another way."""
     if not at.actor.is_system and not at.actor.serves(ask.shop_id, ShopRole.OWNER, ShopRole.MANAGER):
         raise Refused(IdentityRefusal.NOT_ALLOWED)
@@ -294,14 +318,14 @@ def staff_of(at: Asking, ask: StaffOf) -> tuple[StaffMember, ...]:
 
 
 @answers(Operators)
-def operators(at: Asking, _ask: Operators) -> tuple[StaffMember, ...]:
+def operators(at: Asking, _ask: Operators) -> Staff:
     """Likewise for the marketplace."""
     if not at.actor.is_system and not at.actor.operates(OperatorRole.ADMIN):
         raise Refused(IdentityRefusal.NOT_ALLOWED)
     return _staff(at, "")
 
 
-def _staff(at: Asking, shop_id: str) -> tuple[StaffMember, ...]:
+def _staff(at: Asking, shop_id: str) -> Staff:
     roles = store.staff_of(at, shop_id, model.STAFF_MAX)
     people = at.get_many(PEOPLE, list(roles))
     members = []
@@ -309,15 +333,15 @@ def _staff(at: Asking, shop_id: str) -> tuple[StaffMember, ...]:
         details = _details(at, people[id])
         contact = model.masked(details.phone, details.email)
         members.append(StaffMember(person_id=id, nickname=details.nickname, contact=contact, roles=tuple(held)))
-    return tuple(members)
+    return Staff(items=tuple(members))
 
 
 @answers(Mailbox)
-def mailbox(at: Asking, _ask: Mailbox) -> tuple[Letter, ...]:
+def mailbox(at: Asking, _ask: Mailbox) -> Letters:
     """Closed, it is as if it were not there."""
     if not at.actor.is_system and not at.port(IdentitySettings).mailbox_is_open:
         raise Refused(IdentityRefusal.MAILBOX_NOT_FOUND)
-    return _letters(at, store.newest_letters(at, model.LETTERS_SHOWN))
+    return Letters(items=_letters(at, store.newest_letters(at, model.LETTERS_SHOWN)))
 
 
 @answers(LettersDue)
@@ -339,7 +363,7 @@ def _letters(at: Asking, ids: list[LetterId]) -> tuple[Letter, ...]:
             body = store.letter_body(text)
             letters.append(
                 Letter(
-                    letter_id=id,
+                    id=id,
                     contact=body.contact,
                     text=body.text,
                     code=body.code,

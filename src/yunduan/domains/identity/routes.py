@@ -29,9 +29,7 @@ def reveal_session(answer: SessionOpened, port: Callable[[type], Any]) -> Sessio
     invariant(answer.session_id is not None and answer.person_id is not None, "an open session is somebody's")
     session, person = answer.session_id or SessionId(""), answer.person_id or PersonId("")
     vault: Vault = port(Vault)
-    return SessionToken(
-        token=vault.token(session), session_id=session, person_id=person, expires_at=answer.expires_at, is_new=answer.is_new
-    )
+    return SessionToken(token=vault.token(session), id=session, person_id=person, expires_at=answer.expires_at, is_new=answer.is_new)
 
 
 def reveal_contact(answer: ContactAnswered, _port: Callable[[type], Any]) -> ContactAnswered:
@@ -128,8 +126,12 @@ ROUTES = (
         summary="Take a role in a shop back, or lay down one's own",
     ),
     Route("GET", "/operators", queries.Operators, "operate", _ADMIN, summary="Who works for the marketplace"),
-    Route("POST", "/operators", commands.GrantRole, "operate", _ADMIN, client=("person_id", "role"), summary="Give a role"),
-    Route("DELETE", "/operators/{person_id}/{role}", commands.WithdrawRole, "operate", _ADMIN, summary="Take a role back"),
+    Route(
+        "POST", "/operators", commands.GrantRole, "operate", _ADMIN, client=("person_id", "role"), summary="Give a role of the marketplace"
+    ),
+    Route(
+        "DELETE", "/operators/{person_id}/{role}", commands.WithdrawRole, "operate", _ADMIN, summary="Take a role of the marketplace back"
+    ),
     Route("POST", "/owners", commands.AppointOwner, "operate", _ADMIN, client=("shop_id", "person_id"), summary="Make somebody own a shop"),
-    Route("DELETE", "/people/{person_id}", commands.ErasePerson, "operate", _ADMIN, summary="Forget somebody"),
+    Route("DELETE", "/people/{person_id}", commands.ErasePerson, "operate", _ADMIN, summary="Forget a person"),
 )

@@ -150,7 +150,7 @@ def written(value: Struct) -> str:
 
 def postal(address: KeptAddress, text: str) -> Address:
     """An address that was unsealed."""
-    return Address(address_id=address.id, is_default=bool(address.is_default), address=_postal(text))
+    return Address(id=address.id, is_default=bool(address.is_default), address=_postal(text))
 
 
 def details(text: str | None) -> Details:

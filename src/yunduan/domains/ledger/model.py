@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import IntFlag, StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from yunduan.domains.ledger import chain
 from yunduan.kernel.ids import AccountId, TransferId
@@ -223,13 +223,13 @@ class TransferRecord(Struct, frozen=True, gc=False):
 
     id: TransferId
     seq: int
-    debit: AccountId
-    credit: AccountId
+    debit: AccountId = field(name="debit_id")
+    credit: AccountId = field(name="credit_id")
     amount: int
     currency: str
     code: int
     kind: Kind
-    pending_ref: TransferId | None
+    pending_ref: TransferId | None = field(name="pending_id")
     due: int | None
     at: int
     effective_at: int

@@ -16,10 +16,10 @@ from yunduan.runtime.transaction import Asking
 LINES_MAX = 100
 
 
-class Balance(Struct, frozen=True, kw_only=True):
+class BalanceThen(Struct, frozen=True, kw_only=True):
     """Credits less debits, posted, in minor units, after the transfer numbered `seq` (0: before the first)."""
 
-    account: AccountId
+    account_id: AccountId
     currency: str
     balance: int
     seq: int
@@ -31,23 +31,23 @@ class Line(Struct, frozen=True, kw_only=True):
 
     seq: int
     id: TransferId
-    other: AccountId
+    other_id: AccountId
     kind: Kind
     code: int
     amount: Money
     change: int
     balance: int
-    pending: TransferId | None
+    pending_id: TransferId | None
     at: int
     effective_at: int
 
 
 class Statement(Struct, frozen=True, kw_only=True):
-    """A page of an account's transfers, newest first; `next` is where the following page starts."""
+    """A page of an account's transfers, newest first; `after` asks for the following page."""
 
-    account: AccountId
-    lines: tuple[Line, ...]
-    next: int | None
+    account_id: AccountId
+    items: tuple[Line, ...]
+    after: int | None
 
 
 class TrialLine(Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ class AccountOf(Query[Account | None]):
 class AccountShown(Query[Account], refuses=(LedgerRefusal.ACCOUNT_NOT_FOUND,)):
     """An account as it stands, for operators."""
 
-    id: AccountId
+    account_id: AccountId
 
 
 class BalanceOf(Query[Money], refuses=(LedgerRefusal.ACCOUNT_NOT_FOUND,)):
@@ -94,23 +94,23 @@ class BalanceOf(Query[Money], refuses=(LedgerRefusal.ACCOUNT_NOT_FOUND,)):
     id: AccountId
 
 
-class BalanceAt(Query[Balance], refuses=(LedgerRefusal.ACCOUNT_NOT_FOUND,)):
+class BalanceAt(Query[BalanceThen], refuses=(LedgerRefusal.ACCOUNT_NOT_FOUND,)):
     """What the posted balance was at the end of a millisecond; by when transfers were written, not by their effective date."""
 
-    id: AccountId
+    account_id: AccountId
     at: Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class StatementOf(Query[Statement], refuses=(LedgerRefusal.ACCOUNT_NOT_FOUND, LedgerRefusal.PAGE_NOT_FOUND)):
-    """The transfers of an account, newest first; `start` is the `next` of the page before."""
+    """The transfers of an account, newest first; `after` is that of the page before."""
 
-    id: AccountId
-    start: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    account_id: AccountId
+    after: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     limit: Annotated[int, Meta(ge=1, le=LINES_MAX)] = 50
 
 
 class ProofOf(Query[Proof], refuses=(LedgerRefusal.TRANSFER_NOT_FOUND,)):
-    """A transfer, its block and the path between them: see `model.verify`."""
+    """A transfer, its block and the path between them: what SHA-256 and JSON need to prove that it is in the book."""
 
     transfer_id: TransferId
 
@@ -138,7 +138,7 @@ def account_of(at: Asking, ask: AccountOf) -> Account | None:
 @answers(AccountShown)
 def account_shown(at: Asking, ask: AccountShown) -> Account:
     """Find it by its id."""
-    return _account(at, ask.id)
+    return _account(at, ask.account_id)
 
 
 @answers(BalanceOf)
@@ -148,29 +148,29 @@ def balance_of(at: Asking, ask: BalanceOf) -> Money:
 
 
 @answers(BalanceAt)
-def balance_at(at: Asking, ask: BalanceAt) -> Balance:
+def balance_at(at: Asking, ask: BalanceAt) -> BalanceThen:
     """Walk back from the next milestone."""
-    account = _account(at, ask.id)
+    account = _account(at, ask.account_id)
     entry = store.entry_at(at, account, ask.at)
     if entry is None:
-        return Balance(account=ask.id, currency=account.currency, balance=0, seq=0, at=ask.at)
-    balance = entry.debit_balance_after if entry.debit == ask.id else entry.credit_balance_after
-    return Balance(account=ask.id, currency=account.currency, balance=balance, seq=entry.seq, at=ask.at)
+        return BalanceThen(account_id=ask.account_id, currency=account.currency, balance=0, seq=0, at=ask.at)
+    balance = entry.debit_balance_after if entry.debit == ask.account_id else entry.credit_balance_after
+    return BalanceThen(account_id=ask.account_id, currency=account.currency, balance=balance, seq=entry.seq, at=ask.at)
 
 
 @answers(StatementOf)
 def statement_of(at: Asking, ask: StatementOf) -> Statement:
     """Walk back along the account's own links."""
-    account = _account(at, ask.id)
-    start = account.last_seq if ask.start is None else ask.start
-    records = store.statement(at, ask.id, start=start, limit=ask.limit)
+    account = _account(at, ask.account_id)
+    start = account.last_seq if ask.after is None else ask.after
+    records = store.statement(at, ask.account_id, start=start, limit=ask.limit)
     if not records:
-        if ask.start is not None:
+        if ask.after is not None:
             raise Refused(LedgerRefusal.PAGE_NOT_FOUND)
-        return Statement(account=ask.id, lines=(), next=None)
+        return Statement(account_id=ask.account_id, items=(), after=None)
     last = records[-1]
-    following = last.debit_prev_seq if last.debit == ask.id else last.credit_prev_seq
-    return Statement(account=ask.id, lines=tuple(_line(ask.id, record) for record in records), next=following or None)
+    following = last.debit_prev_seq if last.debit == ask.account_id else last.credit_prev_seq
+    return Statement(account_id=ask.account_id, items=tuple(_line(ask.account_id, record) for record in records), after=following or None)
 
 
 @answers(ProofOf)
@@ -231,13 +231,13 @@ def _line(account: AccountId, record: TransferRecord) -> Line:
     return Line(
         seq=record.seq,
         id=record.id,
-        other=record.credit if debited else record.debit,
+        other_id=record.credit if debited else record.debit,
         kind=record.kind,
         code=record.code,
         amount=Money(amount=record.amount, currency=record.currency),
         change=-moves if debited else moves,
         balance=record.debit_balance_after if debited else record.credit_balance_after,
-        pending=record.pending_ref,
+        pending_id=record.pending_ref,
         at=record.at,
         effective_at=record.effective_at,
     )

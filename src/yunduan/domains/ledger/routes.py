@@ -7,19 +7,19 @@ _READERS = Owner.operator("admin", "finance", "analyst")
 
 ROUTES = (
     Route("GET", "/ledger/trial-balance", TrialBalance, "ledger:read", _READERS, summary="All accounts added up"),
-    Route("GET", "/ledger/accounts/{id}", AccountShown, "ledger:read", _READERS, summary="An account as it stands"),
+    Route("GET", "/ledger/accounts/{account_id}", AccountShown, "ledger:read", _READERS, summary="An account as it stands"),
     Route(
         "GET",
-        "/ledger/accounts/{id}/statement",
+        "/ledger/accounts/{account_id}/statement",
         StatementOf,
         "ledger:read",
         _READERS,
-        client=("start", "limit"),
+        client=("after", "limit"),
         summary="An account's transfers, newest first",
     ),
     Route(
         "GET",
-        "/ledger/accounts/{id}/balance",
+        "/ledger/accounts/{account_id}/balance",
         BalanceAt,
         "ledger:read",
         _READERS,

@@ -29,7 +29,7 @@ class NoticeCouriers(Carrying[NoticeLetter]):
 
     def due(self) -> Sequence[tuple[str, NoticeLetter]]:
         """With the contacts that people have today."""
-        return [(letter.letter_id, letter) for letter in self._office.ask(NoticeLettersDue(most=AT_ONCE), actor=SYSTEM)]
+        return [(letter.id, letter) for letter in self._office.ask(NoticeLettersDue(most=AT_ONCE), actor=SYSTEM)]
 
     def next_due(self) -> int | None:
         """When quiet hours end, or it is time to try again."""
@@ -40,7 +40,7 @@ class NoticeCouriers(Carrying[NoticeLetter]):
         if item.contact:
             await self._senders[item.way].send(item)
         else:
-            self._unreachable.add(item.letter_id)
+            self._unreachable.add(item.id)
 
     async def note(self, name: str, *, is_sent: bool) -> None:
         """In the background."""

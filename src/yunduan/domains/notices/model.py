@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from yunduan.domains.identity.model import DAY_MS, HOUR_MS, MINUTE_MS, Language
 from yunduan.kernel.ids import (
+    AnyId,
     ApplicationId,
     CaseId,
     GoodsId,
@@ -241,7 +242,7 @@ class About(Struct, frozen=True, kw_only=True, omit_defaults=True):
     payment_id: PaymentId | None = None
     application_id: ApplicationId | None = None
     case_id: CaseId | None = None
-    payout_id: str | None = None
+    payout_id: AnyId | None = None
     amount: Money | None = None
     number: int | None = None
     """Stars of a review, pieces that are left, how many devices, or which parcel of its order."""
@@ -291,7 +292,7 @@ class NoticeSettings(Struct, frozen=True, kw_only=True):
 class NoticeLetter(Struct, frozen=True, kw_only=True):
     """A notice on its way to a contact, in words; `contact` is empty once the person has no such contact any more."""
 
-    letter_id: NoticeLetterId
+    id: NoticeLetterId
     way: Way
     contact: str
     language: Language
@@ -301,7 +302,7 @@ class NoticeLetter(Struct, frozen=True, kw_only=True):
 
 
 class NoticeSender(Protocol):
-    """Carries letters by one way: an e-mail or a text message. `letter_id` is the same when a letter is given a second time."""
+    """Carries letters by one way: an e-mail or a text message. Its `id` is the same when a letter is given a second time."""
 
     async def send(self, letter: NoticeLetter) -> None:
         """Return when the carrier has taken it; any error means that it is tried again later."""

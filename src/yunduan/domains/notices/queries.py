@@ -36,10 +36,10 @@ class NoticeView(Struct, frozen=True, kw_only=True):
 
 
 class NoticePage(Struct, frozen=True, kw_only=True):
-    """One page of notices, the latest first; `before` asks for the next, nothing when there is none."""
+    """One page of notices, the latest first; `after` asks for the next, nothing when there is none."""
 
     items: tuple[NoticeView, ...]
-    before: int | None
+    after: int | None
     unread: int
     last: int
     """The number of the last notice of all: what is told from now on comes after it."""
@@ -48,15 +48,15 @@ class NoticePage(Struct, frozen=True, kw_only=True):
 class MyNotices(Query[NoticePage]):
     """What whoever asks was told."""
 
-    before: Number | None = None
+    after: Number | None = None
     limit: PageSize = 20
 
 
 class NewNotices(Struct, frozen=True, kw_only=True):
-    """What somebody was told since a notice, in order; `last` is what to ask after next."""
+    """What somebody was told since a notice, in order; `after` is what to ask after next: there is always more to come."""
 
     items: tuple[NoticeView, ...]
-    last: int
+    after: int
 
 
 class NoticesAfter(Query[NewNotices]):
@@ -91,7 +91,7 @@ class KindPreference(Struct, frozen=True, kw_only=True):
 class PreferencesView(Struct, frozen=True, kw_only=True):
     """How somebody is told things: every kind, and when no letter leaves."""
 
-    kinds: tuple[KindPreference, ...]
+    items: tuple[KindPreference, ...]
     quiet: QuietHours
     time_zone: str
 
@@ -110,7 +110,13 @@ class NextLetter(Query[int | None], refuses=(IdentityRefusal.NOT_ALLOWED,)):
     """When the next letter may leave; for the cloud itself."""
 
 
-class NoticeMailbox(Query[tuple[NoticeLetter, ...]], refuses=(IdentityRefusal.MAILBOX_NOT_FOUND,)):
+class NoticeLetters(Struct, frozen=True, kw_only=True):
+    """Letters about notices, the newest first."""
+
+    items: tuple[NoticeLetter, ...]
+
+
+class NoticeMailbox(Query[NoticeLetters], refuses=(IdentityRefusal.MAILBOX_NOT_FOUND,)):
     """The last letters about notices, the newest first: for the cloud itself, and where this is a place for development."""
 
 
@@ -119,10 +125,10 @@ def my_notices(at: Asking, ask: MyNotices) -> NoticePage:
     """One page by the index of people."""
     person = at.actor.person
     box = store.box_of(at, person)
-    found = store.page_of(at, person, store.NEWEST if ask.before is None else ask.before, ask.limit + 1)
+    found = store.page_of(at, person, store.NEWEST if ask.after is None else ask.after, ask.limit + 1)
     items = _shown(at, found[: ask.limit], box)
-    before = items[-1].number if len(found) > ask.limit else None
-    return NoticePage(items=items, before=before, unread=store.unread(at, box), last=box.last)
+    after = items[-1].number if len(found) > ask.limit else None
+    return NoticePage(items=items, after=after, unread=store.unread(at, box), last=box.last)
 
 
 @answers(NoticesAfter)
@@ -131,7 +137,7 @@ def notices_after(at: Asking, ask: NoticesAfter) -> NewNotices:
     box = store.box_of(at, at.actor.person)
     after = box.last if ask.after is None else min(ask.after, box.last)
     found = _shown(at, store.after(at, at.actor.person, after, ask.limit) if after < box.last else [], box)
-    return NewNotices(items=found, last=found[-1].number if found else after)
+    return NewNotices(items=found, after=found[-1].number if found else after)
 
 
 def _shown(at: Asking, notices: list[store.Notice], box: store.Box) -> tuple[NoticeView, ...]:
@@ -171,7 +177,7 @@ def my_preferences(at: Asking, _ask: MyPreferences) -> PreferencesView:
     """What was chosen, and what is usual for the rest."""
     preferences = store.preferences_of(at, at.actor.person)
     return PreferencesView(
-        kinds=tuple(
+        items=tuple(
             KindPreference(kind=kind, ways=preferences.ways(kind), always=USUAL_WAYS[kind] if kind in SAFETY else ()) for kind in NoticeKind
         ),
         quiet=preferences.quiet,
@@ -194,11 +200,11 @@ def next_letter(at: Asking, _ask: NextLetter) -> int | None:
 
 
 @answers(NoticeMailbox)
-def notice_mailbox(at: Asking, _ask: NoticeMailbox) -> tuple[NoticeLetter, ...]:
+def notice_mailbox(at: Asking, _ask: NoticeMailbox) -> NoticeLetters:
     """Closed, it is as if it were not there."""
     if not at.actor.is_system and not at.port(IdentitySettings).mailbox_is_open:
         raise Refused(IdentityRefusal.MAILBOX_NOT_FOUND)
-    return _letters(at, store.newest_letters(at, LETTERS_SHOWN))
+    return NoticeLetters(items=_letters(at, store.newest_letters(at, LETTERS_SHOWN)))
 
 
 def _letters(at: Asking, letters: list[store.Letter]) -> tuple[NoticeLetter, ...]:
@@ -213,9 +219,7 @@ def _letters(at: Asking, letters: list[store.Letter]) -> tuple[NoticeLetter, ...
         contact = (reached.email if letter.way is Way.EMAIL else reached.phone) if reached else ""
         words = names.told(letter, language)
         found.append(
-            NoticeLetter(
-                letter_id=letter.id, way=letter.way, contact=contact, language=language, title=words.title, text=words.text, at=letter.at
-            )
+            NoticeLetter(id=letter.id, way=letter.way, contact=contact, language=language, title=words.title, text=words.text, at=letter.at)
         )
     return tuple(found)
 

@@ -6,7 +6,7 @@ from yunduan.runtime.registry import ANYONE, SELF, Route
 _READ, _WRITE = "notices:read", "notices:write"
 
 ROUTES = (
-    Route("GET", "/me/notices", queries.MyNotices, _READ, SELF, ("before", "limit"), "What I was told"),
+    Route("GET", "/me/notices", queries.MyNotices, _READ, SELF, ("after", "limit"), "What I was told"),
     Route("POST", "/me/notices/read", commands.ReadNotices, _WRITE, SELF, ("through",), "Have read them up to one"),
     Route("GET", "/me/notices/preferences", queries.MyPreferences, _READ, SELF, summary="How I am told things"),
     Route("PUT", "/me/notices/preferences/{kind}", commands.ChooseWays, _WRITE, SELF, ("ways",), "Be told things of one kind otherwise"),

@@ -7,7 +7,8 @@ from msgspec import Struct
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.orders import cases, queries, store
 from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said, Shown
-from yunduan.domains.orders.model import OrderRefusal, Who
+from yunduan.domains.orders.model import Order, OrderRefusal, Who
+from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries.paging import PageSize, paged
 from yunduan.domains.orders.queries.seeing import is_shown
 from yunduan.kernel.ids import LAST, CaseId, OrderId, PersonId, ShopId, VariantId
@@ -31,7 +32,7 @@ class StatementView(Struct, frozen=True, kw_only=True):
 class PictureView(Struct, frozen=True, kw_only=True):
     """A picture that was shown, and the word to it, nothing once the speaker has been erased; `CasePicture` has the picture itself."""
 
-    picture_id: PictureId
+    id: PictureId
     who: Who
     text: str | None
     media_type: str
@@ -53,7 +54,7 @@ class CaseView(Struct, frozen=True, kw_only=True):
     what was given back.
     """
 
-    case_id: CaseId
+    id: CaseId
     order_id: OrderId
     shop_id: ShopId
     kind: CaseKind
@@ -72,10 +73,10 @@ class CaseView(Struct, frozen=True, kw_only=True):
     postage: Money | None
     """What the buyer has paid for it and asks the shop for; `postage_paid` when they have it."""
     postage_paid: bool
-    receipt: PictureId | None
+    receipt_id: PictureId | None
     shipment: CaseParcel | None
     """How they travel."""
-    instead: VariantId | None
+    instead_id: VariantId | None
     """What is wanted in exchange; `is_held` from the agreement until it leaves."""
     is_held: bool
     replacement: CaseParcel | None
@@ -87,10 +88,14 @@ class CaseView(Struct, frozen=True, kw_only=True):
 
 
 class CaseLineView(Struct, frozen=True, kw_only=True):
-    """A case in a list."""
+    """A case in a list, with what its order is called: its number, and its first line's title and picture."""
 
-    case_id: CaseId
+    id: CaseId
     order_id: OrderId
+    order_number: str
+    title: str
+    title_en: str
+    picture: str
     shop_id: ShopId
     kind: CaseKind
     reason: Reason
@@ -101,10 +106,16 @@ class CaseLineView(Struct, frozen=True, kw_only=True):
 
 
 class CasePage(Struct, frozen=True, kw_only=True):
-    """One page of cases, those of the latest orders first; `before` asks for the next, nothing when there is none."""
+    """One page of cases, those of the latest orders first; `after` asks for the next, nothing when there is none."""
 
     items: tuple[CaseLineView, ...]
-    before: CaseId | None
+    after: CaseId | None
+
+
+class OrderCases(Struct, frozen=True, kw_only=True):
+    """Every case about an order, the latest first."""
+
+    items: tuple[CaseLineView, ...]
 
 
 class CaseOf(Query[CaseView], refuses={CaseRefusal.NOT_FOUND}):
@@ -120,7 +131,7 @@ class ShopCaseOf(Query[CaseView], refuses={CaseRefusal.NOT_FOUND}):
     case_id: CaseId
 
 
-class CasesOfOrder(Query[CasePage], refuses={OrderRefusal.NOT_FOUND}):
+class CasesOfOrder(Query[OrderCases], refuses={OrderRefusal.NOT_FOUND}):
     """Every case that there has been about an order, the latest first, for its buyer and for operators."""
 
     order_id: OrderId
@@ -131,7 +142,7 @@ class ShopCases(Query[CasePage]):
 
     shop_id: ShopId
     state: CaseState | None = None
-    before: CaseId | None = None
+    after: CaseId | None = None
     limit: PageSize = 20
 
 
@@ -139,7 +150,7 @@ class Disputes(Query[CasePage]):
     """Cases of every shop: those that wait for a ruling, or those in a state."""
 
     state: CaseState = CaseState.HEARD
-    before: CaseId | None = None
+    after: CaseId | None = None
     limit: PageSize = 20
 
 
@@ -162,37 +173,43 @@ def shop_case_of(at: Asking, ask: ShopCaseOf) -> CaseView:
 
 
 @answers(CasesOfOrder)
-def cases_of_order(at: Asking, ask: CasesOfOrder) -> CasePage:
+def cases_of_order(at: Asking, ask: CasesOfOrder) -> OrderCases:
     """All of them: there are few."""
     order = queries.seen(at, at.get(store.ORDER, ask.order_id))
     ids = [cases.case_id_of(order.id, number) for number in reversed(range(order.progress.cases))]
-    return _page(at, ids, len(ids))
+    return OrderCases(items=_page(at, ids, len(ids)).items)
 
 
 @answers(ShopCases)
 def shop_cases(at: Asking, ask: ShopCases) -> CasePage:
     """One page by the index of shops and states."""
     states = (ask.state,) if ask.state else tuple(cases.DEADLINES_MS)
-    return _page(at, store.cases_of_shop(at, ask.shop_id, states, ask.before or LAST, ask.limit + 1), ask.limit)
+    return _page(at, store.cases_of_shop(at, ask.shop_id, states, ask.after or LAST, ask.limit + 1), ask.limit)
 
 
 @answers(Disputes)
 def disputes(at: Asking, ask: Disputes) -> CasePage:
     """One page by the index of states."""
-    return _page(at, store.cases_in(at, (ask.state,), ask.before or LAST, ask.limit + 1), ask.limit)
+    return _page(at, store.cases_in(at, (ask.state,), ask.after or LAST, ask.limit + 1), ask.limit)
 
 
 def _page(at: Asking, found: Sequence[CaseId], limit: int) -> CasePage:
-    shown, before = paged(found, limit)
+    shown, after = paged(found, limit)
     there = at.get_many(store.CASE, shown)
-    return CasePage(items=tuple([_line(there[id]) for id in shown]), before=before)
+    orders, numbering = at.get_many(store.ORDER, [there[id].order_id for id in shown]), at.port(Numbering)
+    items = tuple([_line(there[id], orders[there[id].order_id], numbering) for id in shown])
+    return CasePage(items=items, after=after)
 
 
-def _line(case: Case) -> CaseLineView:
-    details = case.details
+def _line(case: Case, order: Order, numbering: Numbering) -> CaseLineView:
+    details, first = case.details, store.terms(order).items[0]
     return CaseLineView(
-        case_id=case.id,
+        id=case.id,
         order_id=case.order_id,
+        order_number=numbering.number_of(order.seq),
+        title=first.title,
+        title_en=first.title_en,
+        picture=first.picture,
         shop_id=case.shop_id,
         kind=details.kind,
         reason=details.reason,
@@ -207,7 +224,7 @@ def _view(at: Asking, case: Case, who: Who) -> CaseView:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     details = case.details
     return CaseView(
-        case_id=case.id,
+        id=case.id,
         order_id=case.order_id,
         shop_id=case.shop_id,
         kind=details.kind,
@@ -223,9 +240,9 @@ def _view(at: Asking, case: Case, who: Who) -> CaseView:
         way_back=details.way_back,
         postage=case.money(details.postage) if details.postage else None,
         postage_paid=details.postage_paid,
-        receipt=details.receipt or None,
+        receipt_id=details.receipt or None,
         shipment=_parcel(vault, case.buyer, details.carrier, details.tracking, details.sent_at),
-        instead=details.instead,
+        instead_id=details.instead,
         is_held=details.held,
         replacement=_parcel(vault, case.buyer, details.carrier_out, details.tracking_out, details.replaced_at),
         opened_at=details.opened_at,
@@ -237,7 +254,7 @@ def _view(at: Asking, case: Case, who: Who) -> CaseView:
 
 def _picture(vault: Vault, one: Shown) -> PictureView:
     text = vault.unseal(one.speaker, one.sealed) if one.sealed else ""
-    return PictureView(picture_id=one.picture, who=one.who, text=text, media_type=one.media_type, at=one.at)
+    return PictureView(id=one.picture, who=one.who, text=text, media_type=one.media_type, at=one.at)
 
 
 def _parcel(vault: Vault, buyer: PersonId, carrier: str, tracking: bytes, sent_at: int) -> CaseParcel | None:

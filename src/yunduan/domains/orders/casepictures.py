@@ -30,7 +30,7 @@ class PictureShown(Struct, frozen=True, kw_only=True):
     """The picture is a part of the case."""
 
     case_id: CaseId
-    picture_id: PictureId
+    id: PictureId
 
 
 class ShowPicture(Command[PictureShown], refuses=_REFUSALS):
@@ -53,7 +53,7 @@ class ShowShopPicture(Command[PictureShown], refuses=_REFUSALS):
 class PictureContent(Struct, frozen=True, kw_only=True):
     """A picture itself, in base64: for a `data:` address; nothing once whoever showed it has been erased."""
 
-    picture_id: PictureId
+    id: PictureId
     media_type: str
     content: str | None
 
@@ -96,7 +96,7 @@ def _shown(tx: Tx, case: Case, who: Who, content: bytes, text: str) -> PictureSh
         one = Shown(case.id, len(there), name, who, media_type, speaker, sealed(tx, speaker, text), tx.now)
         store.keep_picture(tx, one, sealed(tx, speaker, b64encode(picture).decode()))
         casework.stepped(tx, case, CaseEvent.SHOW_PICTURE, who)
-    return PictureShown(case_id=case.id, picture_id=name)
+    return PictureShown(case_id=case.id, id=name)
 
 
 @answers(CasePicture)
@@ -123,7 +123,7 @@ def _content(at: Asking, case: Case, picture: str) -> PictureContent:
         raise Refused(CaseRefusal.PICTURE_NOT_FOUND)
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     content = vault.unseal(one.speaker, store.picture_content(at, case.id, one.number))
-    return PictureContent(picture_id=one.picture, media_type=one.media_type, content=content)
+    return PictureContent(id=one.picture, media_type=one.media_type, content=content)
 
 
 def check_receipt(tx: Tx, case: Case, picture: str | None) -> None:

@@ -29,7 +29,7 @@ SPOKEN_REFUSALS = frozenset({*CASE_REFUSALS, CaseRefusal.STATEMENTS_FULL})
 class CaseStands(Struct, frozen=True, kw_only=True):
     """Where a case stands now, and until when somebody else may answer (milliseconds since 1970; 0 once it is closed)."""
 
-    case_id: CaseId
+    id: CaseId
     order_id: OrderId
     state: CaseState
     due: int
@@ -37,7 +37,7 @@ class CaseStands(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, case: Case) -> "CaseStands":
         """Of this one."""
-        return cls(case_id=case.id, order_id=case.order_id, state=case.state, due=case.due)
+        return cls(id=case.id, order_id=case.order_id, state=case.state, due=case.due)
 
 
 class PassDeadline(Command[None], refuses={*GIVING_BACK_REFUSALS, *HoldStock.refuses}):

@@ -102,7 +102,7 @@ def sum_of(lines: Iterable[Charge]) -> int:
 class ShopPreview(Struct, frozen=True, kw_only=True):
     """What one shop's part would cost."""
 
-    shop_id: ShopId
+    id: ShopId
     name: str
     name_en: str
     lines: tuple[Charge, ...]

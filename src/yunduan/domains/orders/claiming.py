@@ -72,7 +72,7 @@ class OpenCase(
     lines: Annotated[tuple[CaseLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
     text: Statement = ""
     amount: Money | None = None
-    instead: VariantId | None = None
+    instead_id: VariantId | None = None
 
 
 class AgreeToCase(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS, *HoldStock.refuses}, spends_key=True):
@@ -128,7 +128,7 @@ class SendBack(
     carrier: Carrier
     tracking: Tracking
     postage: Money | None = None
-    receipt: PictureId | None = None
+    receipt_id: PictureId | None = None
 
 
 class ConfirmReturn(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS, *ReturnStock.refuses}, spends_key=True):
@@ -158,17 +158,17 @@ def open_case(tx: Tx, ask: OpenCase) -> CaseStands:
         raise Refused(CaseRefusal.FULL, f"{CASES_MAX} of an order")
     if ask.kind is not CaseKind.REFUND and ask.reason in NEVER_CAME:
         raise Refused(CaseRefusal.REASON)
-    if (ask.kind is CaseKind.EXCHANGE) != bool(ask.instead):
+    if (ask.kind is CaseKind.EXCHANGE) != bool(ask.instead_id):
         raise Refused(CaseRefusal.EXCHANGE)
     lines = cases.lines_of(ask.lines)
     asked = _askable(tx, order, ask, lines)
     _see_right_of_return(tx, order, ask.reason, lines)
-    if ask.instead:
-        exchanging.check_wanted(tx, order, lines, ask.instead)
+    if ask.instead_id:
+        exchanging.check_wanted(tx, order, lines, ask.instead_id)
     id, due = cases.case_id_of(order.id, number), tx.now + cases.DEADLINES_MS[CaseState.ASKED]
     fault = ask.reason is not Reason.CHANGED_MIND
     way_back = Payer.SHOP if fault else Payer(tx.port(OrderSettings).return_paid_by)
-    details = Details(ask.kind, ask.reason, lines, asked.amount, way_back, tx.now, tx.now, instead=ask.instead)
+    details = Details(ask.kind, ask.reason, lines, asked.amount, way_back, tx.now, tx.now, instead=ask.instead_id)
     case = Case(id, order.id, order.buyer, order.shop_id, CaseState.ASKED, due, order.currency, details)
     case = casework.said(tx, case, Who.BUYER, None, ask.text)
     tx.add(store.CASE, id, case)
@@ -233,8 +233,8 @@ def send_back(tx: Tx, ask: SendBack) -> CaseStands:
     changes: dict[str, Any] = {"carrier": ask.carrier, "sent_at": tx.now}
     if ask.postage is not None:
         cases.check_postage(case, ask.postage, tx.port(OrderSettings).return_postage_max)
-        casepictures.check_receipt(tx, case, ask.receipt)
-        changes |= {"postage": ask.postage.amount, "receipt": ask.receipt}
+        casepictures.check_receipt(tx, case, ask.receipt_id)
+        changes |= {"postage": ask.postage.amount, "receipt": ask.receipt_id}
     changes["tracking"] = sealed(tx, case.buyer, ask.tracking)
     return CaseStands.of(casework.stepped(tx, case, CaseEvent.SEND_BACK, Who.BUYER, **changes))
 

@@ -175,7 +175,7 @@ def _signed_in(tx: Tx) -> PersonId:
 class PlacedOrder(Struct, frozen=True, kw_only=True):
     """One of the orders that a checkout made."""
 
-    order_id: OrderId
+    id: OrderId
     number: str
     shop_id: ShopId
     state: OrderState
@@ -185,7 +185,7 @@ class PlacedOrder(Struct, frozen=True, kw_only=True):
 class Placed(Struct, frozen=True, kw_only=True):
     """What a checkout came to: its orders, and where to go to pay when it is not paid already."""
 
-    checkout_id: CheckoutId
+    id: CheckoutId
     orders: tuple[PlacedOrder, ...]
     total: Money
     payment: PaymentStarted
@@ -210,15 +210,15 @@ class Checkout(
     address_id: AddressId
     total: Money
     tenders: Annotated[tuple[Tender, ...], Meta(min_length=1, max_length=8)]
-    items: Annotated[tuple[VariantId, ...], Meta(max_length=CART_LINES_MAX)] = ()
+    variant_ids: Annotated[tuple[VariantId, ...], Meta(max_length=CART_LINES_MAX)] = ()
     note: Note = ""
     line_notes: Annotated[tuple[LineNote, ...], Meta(max_length=CART_LINES_MAX)] = ()
 
 
 def _wanted_by_checkout(ask: Checkout, actor: Actor, tx: Tx) -> Iterator[Wanted]:
     wallets = [wallet_account(actor.person, tender.amount.currency) for tender in ask.tenders if tender.kind is TenderKind.WALLET]
-    yield (store.CART, actor.person), wanted_address(ask.address_id), *wanted_offers(ask.items), *wanted(wallets)
-    variants = ask.items
+    yield (store.CART, actor.person), wanted_address(ask.address_id), *wanted_offers(ask.variant_ids), *wanted(wallets)
+    variants = ask.variant_ids
     if not variants:
         cart = tx.get(store.CART, actor.person)
         variants = tuple([line.variant_id for line in cart.lines]) if cart else ()
@@ -231,7 +231,7 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     """Price everything anew and agree on the total; then hold the stock, take the money and write the orders."""
     buyer = _signed_in(tx)
     cart = tx.get(store.CART, buyer) or Cart(buyer)
-    wanted = model.selected(cart.lines, ask.items)
+    wanted = model.selected(cart.lines, ask.variant_ids)
     model.selected(wanted, [said.variant_id for said in ask.line_notes])
     address = tx.ask(SealedAddressOf(person_id=buyer, address_id=ask.address_id))
     quotes = queries.quote(tx, wanted, address)
@@ -239,7 +239,7 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     placed = place(tx, quotes, address, tenders=ask.tenders, pay_by=deadline(tx, ask.tenders), note=ask.note, line_notes=ask.line_notes)
     for order, quote in zip(placed.orders, quotes, strict=True):
         if quote.limited:
-            limiting.note(tx, order.order_id, quote)
+            limiting.note(tx, order.id, quote)
     store.keep_cart(tx, cart, model.without(cart.lines, [line.variant_id for line in wanted]))
     return placed
 
@@ -294,11 +294,11 @@ def place_kept(
         _tell_placed(tx, order, quote, total, checkout_id)
     numbering = tx.port(Numbering)
     placed = [
-        PlacedOrder(order_id=order.id, number=numbering.number_of(order.seq), shop_id=order.shop_id, state=order.state, total=total)
+        PlacedOrder(id=order.id, number=numbering.number_of(order.seq), shop_id=order.shop_id, state=order.state, total=total)
         for order, total in zip(orders, totals, strict=True)
     ]
     whole = sum(totals[1:], totals[0])
-    return Placed(checkout_id=checkout_id, orders=tuple(placed), total=whole, payment=payment, pay_by=0 if paid else pay_by)
+    return Placed(id=checkout_id, orders=tuple(placed), total=whole, payment=payment, pay_by=0 if paid else pay_by)
 
 
 def _part(id: OrderId, quote: Priced, total: Money) -> PartOfPayment:
@@ -409,8 +409,8 @@ class OrderGivenBack(Struct, frozen=True, kw_only=True):
     """What a refund came to; `left` can still be given back."""
 
     order_id: OrderId
-    state: OrderState
-    refund_id: RefundId
+    order_state: OrderState
+    id: RefundId
     amount: Money
     left: Money
 
@@ -548,9 +548,9 @@ def cancel_order(tx: Tx, ask: CancelOrder) -> OrderMoved:
         checkout_id = model.checkout_of(order.id)
         call_off(tx, orders_of(tx, checkout_id), Step.CANCEL, Who.BUYER)
         tx.send(AbandonPayment(payment_id=model.payment_of(checkout_id)))
-        return OrderMoved(order_id=order.id, state=OrderState.CANCELLED)
+        return OrderMoved(id=order.id, state=OrderState.CANCELLED)
     ended = call_off_unshipped(tx, order, Who.BUYER)
-    return OrderMoved(order_id=order.id, state=ended.state)
+    return OrderMoved(id=order.id, state=ended.state)
 
 
 @handles(DeclineOrder)
@@ -558,7 +558,7 @@ def decline_order(tx: Tx, ask: DeclineOrder) -> OrderMoved:
     """Undo what was done so far."""
     order = of_shop(tx, ask.shop_id, ask.order_id, *SERVES)
     ended = call_off_unshipped(tx, order, Who.SHOP)
-    return OrderMoved(order_id=ended.id, state=ended.state)
+    return OrderMoved(id=ended.id, state=ended.state)
 
 
 @handles(RefundOrder)
@@ -572,7 +572,7 @@ def refund_order(tx: Tx, ask: RefundOrder) -> OrderGivenBack:
     id = RefundId(tx.id("rfd"))
     after = give_back(tx, order, ask.amount, who, refund_id=id)
     left = Money(amount=after.left, currency=order.currency)
-    return OrderGivenBack(order_id=order.id, state=after.state, refund_id=id, amount=ask.amount, left=left)
+    return OrderGivenBack(order_id=order.id, order_state=after.state, id=id, amount=ask.amount, left=left)
 
 
 def _for_refund(tx: Tx, ask: RefundOrder) -> tuple[Order, Who]:
@@ -608,7 +608,7 @@ def _refundable(order: Order, amount: Money) -> bool:
 class Reviewed(Struct, frozen=True, kw_only=True):
     """A review is published under this id."""
 
-    review_id: ReviewId
+    id: ReviewId
 
 
 class ReviewOrder(Command[Reviewed], refuses={*STEP_REFUSALS, OrderRefusal.ITEM_NOT_FOUND, OrderRefusal.REVIEWED}):
@@ -650,4 +650,4 @@ def review_order(tx: Tx, ask: ReviewOrder) -> Reviewed:
             stars=ask.stars,
         )
     )
-    return Reviewed(review_id=id)
+    return Reviewed(id=id)

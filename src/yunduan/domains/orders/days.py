@@ -31,7 +31,7 @@ Day = Annotated[
 ]
 
 
-class Placed(Struct, frozen=True, kw_only=True):
+class PlacedThatDay(Struct, frozen=True, kw_only=True):
     """The orders that were placed on a day and have come so far by now."""
 
     state: OrderState
@@ -52,7 +52,7 @@ class ShopDayView(Struct, frozen=True, kw_only=True):
     since: int
     until: int
     over: bool
-    placed: tuple[Placed, ...]
+    placed: tuple[PlacedThatDay, ...]
     to_ship: int
     cases: int
     money: tuple[ShopDayMoney, ...]
@@ -123,7 +123,7 @@ def shop_day(at: Asking, ask: ShopDay) -> ShopDayView:
     found = _bounds(at, ask.day)
     book = at.ask(MoneyOfShopDay(shop_id=ask.shop_id, since=found.since, until=found.until))
     placed = [
-        Placed(
+        PlacedThatDay(
             state=OrderState(state),
             orders=count,
             total=Money(amount=total, currency=currency),

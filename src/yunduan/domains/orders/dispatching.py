@@ -50,7 +50,7 @@ class CancelUnshipped(Command[None], refuses=UNSHIPPED_REFUSALS):
 class DispatchPutOff(Struct, frozen=True, kw_only=True):
     """Until when the order has to leave now (milliseconds since 1970)."""
 
-    order_id: OrderId
+    id: OrderId
     dispatch_by: int
 
 
@@ -156,4 +156,4 @@ def wait_longer(tx: Tx, ask: WaitLonger) -> DispatchPutOff:
     after = moved(tx, order, Step.WAIT_LONGER, Who.BUYER, dispatch_by=due - order.progress.stood_ms)
     await_dispatch(tx, after, now=tx.now)
     tx.tell(DispatchExtended(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, dispatch_by=due))
-    return DispatchPutOff(order_id=order.id, dispatch_by=due)
+    return DispatchPutOff(id=order.id, dispatch_by=due)

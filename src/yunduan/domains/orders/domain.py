@@ -94,6 +94,8 @@ DOMAIN = Domain(
         queries.shop_orders,
         queries.reviews_of_goods,
         queries.orders_by_state,
+        queries.my_orders_by_state,
+        queries.shop_orders_by_state,
         queries.names_of,
         reporting.reported_reviews,
         reporting.my_reports,

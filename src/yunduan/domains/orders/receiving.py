@@ -40,7 +40,7 @@ class ReceiveUnasked(Command[None], refuses=SettleEscrow.refuses):
 class ReceiptPutOff(Struct, frozen=True, kw_only=True):
     """When the order counts as received now, unless the buyer says otherwise (milliseconds since 1970)."""
 
-    order_id: OrderId
+    id: OrderId
     receive_by: int
 
 
@@ -113,7 +113,7 @@ def confirm_receipt(tx: Tx, ask: ConfirmReceipt) -> OrderMoved:
     if order.progress.in_case:
         raise Refused(CaseRefusal.OPEN)
     received = receive(tx, order, Who.BUYER)
-    return OrderMoved(order_id=received.id, state=received.state)
+    return OrderMoved(id=received.id, state=received.state)
 
 
 @handles(ReceiveUnasked)
@@ -144,7 +144,7 @@ def extend_receipt(tx: Tx, ask: ExtendReceipt) -> ReceiptPutOff:
     receive_by = order.progress.receive_by + EXTENSION_MS
     moved(tx, order, Step.EXTEND, Who.BUYER, receive_by=receive_by, extended=True)
     tx.tell(ReceiptExtended(order_id=order.id, buyer=order.buyer, shop_id=order.shop_id, receive_by=receive_by))
-    return ReceiptPutOff(order_id=order.id, receive_by=receive_by)
+    return ReceiptPutOff(id=order.id, receive_by=receive_by)
 
 
 def receive(tx: Tx, order: Order, who: Who) -> Order:

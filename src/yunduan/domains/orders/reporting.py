@@ -42,7 +42,7 @@ class ReportReview(Command[ReportKept], refuses={OrderRefusal.REVIEW_NOT_FOUND, 
 class ReviewStands(Struct, frozen=True, kw_only=True):
     """Whether a review is shown now, and how many who had reported it are told so."""
 
-    review_id: ReviewId
+    id: ReviewId
     is_hidden: bool
     answered: int
 
@@ -69,7 +69,7 @@ class ReportView(Struct, frozen=True, kw_only=True):
 class ReportedReview(Struct, frozen=True, kw_only=True):
     """A review of which reports wait, as operators see it."""
 
-    review_id: ReviewId
+    id: ReviewId
     shop_id: ShopId
     goods_id: GoodsId
     stars: int
@@ -107,16 +107,16 @@ class MyReport(Struct, frozen=True, kw_only=True):
 
 
 class MyReportsPage(Struct, frozen=True, kw_only=True):
-    """One page of them, of the latest reviews first; `before` asks for the next."""
+    """One page of them, of the latest reviews first; `after` asks for the next."""
 
     items: tuple[MyReport, ...]
-    before: ReviewId | None
+    after: ReviewId | None
 
 
 class MyReports(Query[MyReportsPage]):
     """The reviews that the caller has reported, and what became of that."""
 
-    before: ReviewId | None = None
+    after: ReviewId | None = None
     limit: PageSize = 20
 
 
@@ -165,7 +165,7 @@ def judge_review(tx: Tx, ask: JudgeReview) -> ReviewStands:
             reporters=tuple(waiting),
         )
     )
-    return ReviewStands(review_id=review.id, is_hidden=ask.hide, answered=len(waiting))
+    return ReviewStands(id=review.id, is_hidden=ask.hide, answered=len(waiting))
 
 
 @answers(ReportedReviews)
@@ -187,7 +187,7 @@ def _reported(at: Asking, reviews: Sequence[Review]) -> tuple[ReportedReview, ..
     return tuple(
         [
             ReportedReview(
-                review_id=review.id,
+                id=review.id,
                 shop_id=review.shop_id,
                 goods_id=review.goods_id,
                 stars=review.stars,
@@ -216,7 +216,7 @@ def my_reports(at: Asking, ask: MyReports) -> MyReportsPage:
     """One page by the index of reporters."""
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     person = at.actor.person
-    shown, before = paged(store.reports_of(at, person, ask.before or LAST, ask.limit + 1), ask.limit)
+    shown, after = paged(store.reports_of(at, person, ask.after or LAST, ask.limit + 1), ask.limit)
     found = at.get_many(store.REPORT, [(id, person) for id in shown])
     items = tuple(
         [
@@ -231,4 +231,4 @@ def my_reports(at: Asking, ask: MyReports) -> MyReportsPage:
             for one in (found[id, person] for id in shown)
         ]
     )
-    return MyReportsPage(items=items, before=before)
+    return MyReportsPage(items=items, after=after)

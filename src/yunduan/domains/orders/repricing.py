@@ -141,9 +141,9 @@ def agree_price(tx: Tx, ask: AgreePrice) -> Placed:
         only_by_hand=order.progress.only_by_hand,
     )
     for one, new in zip(before, placed.orders, strict=True):
-        limiting.follow(tx, one, new.order_id)
+        limiting.follow(tx, one, new.id)
         if one.progress.offer is not None:
-            tx.tell(PriceAgreed(order_id=one.id, placed_as=new.order_id, buyer=one.buyer, shop_id=one.shop_id, total=new.total))
+            tx.tell(PriceAgreed(order_id=one.id, placed_as=new.id, buyer=one.buyer, shop_id=one.shop_id, total=new.total))
     return placed
 
 

@@ -21,7 +21,7 @@ Words = Annotated[commands.Opinion, Meta(min_length=1, examples=["好茶"])]
 class ReviewSaid(Struct, frozen=True, kw_only=True):
     """What was said about it is public now."""
 
-    review_id: ReviewId
+    id: ReviewId
 
 
 class FollowUpReview(Command[ReviewSaid], refuses={OrderRefusal.NOT_FOUND, OrderRefusal.REVIEW_NOT_FOUND, OrderRefusal.SAID}):
@@ -64,4 +64,4 @@ def _say(tx: Tx, review: Review | None, kind: WordKind, text: str) -> ReviewSaid
         raise Refused(OrderRefusal.SAID)
     tx.add(store.WORD, place, Word(review.id, kind, writer, sealed(tx, writer, text), tx.now))
     tx.tell(ReviewAddedTo(review_id=review.id, goods_id=review.goods_id, shop_id=review.shop_id, author=review.author, kind=kind.value))
-    return ReviewSaid(review_id=review.id)
+    return ReviewSaid(id=review.id)

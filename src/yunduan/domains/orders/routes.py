@@ -27,7 +27,7 @@ from yunduan.kernel.images import BODY_BYTES_MAX
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
 
 _STAFF = Owner.shop("owner", "manager", "service", "packer", "finance")
-_PAGE = ("state", "before", "limit")
+_PAGE = ("state", "after", "limit")
 _SAYS = ("text",)
 _CASE, _SHOP_CASE = "/cases/{case_id}", "/shops/{shop_id}/cases/{case_id}"
 _TAXES = Owner.operator(OperatorRole.ADMIN, OperatorRole.FINANCE)
@@ -38,23 +38,40 @@ ROUTES = (
     Route("POST", "/cart/lines", commands.AddToCart, "cart:write", SELF, ("variant_id", "quantity"), "Put something into the cart"),
     Route("PUT", "/cart/lines/{variant_id}", commands.ChangeCartLine, "cart:write", SELF, ("quantity",), "Change a quantity"),
     Route("DELETE", "/cart/lines/{variant_id}", commands.RemoveFromCart, "cart:write", SELF, summary="Take something out of the cart"),
-    Route("GET", "/checkouts/preview", queries.PreviewCheckout, "cart:read", SELF, ("items", "address_id"), "What a checkout would cost"),
+    Route(
+        "GET",
+        "/checkouts/preview",
+        queries.PreviewCheckout,
+        "cart:read",
+        SELF,
+        ("variant_ids", "address_id"),
+        "What a checkout would cost",
+    ),
     Route(
         "POST",
         "/checkouts",
         commands.Checkout,
         "orders:write",
         SELF,
-        ("items", "address_id", "total", "tenders", "note", "line_notes"),
+        ("variant_ids", "address_id", "total", "tenders", "note", "line_notes"),
         "Buy what is in the cart",
     ),
     Route("GET", "/orders", queries.MyOrders, "orders:read", SELF, _PAGE, "The caller's orders"),
+    Route("GET", "/orders/states", queries.MyOrdersByState, "orders:read", SELF, summary="How many of the caller's orders stand where"),
     Route("GET", "/orders/{order_id}", queries.OrderOf, "orders:read", RECORD, summary="One order"),
     Route("GET", "/order-numbers/{number}", queries.OrderNumbered, "orders:read", RECORD, summary="One order by its number"),
-    Route("GET", "/orders/{order_id}/refunds", queries.OrderRefunds, "orders:read", RECORD, ("before", "limit"), "Where its refunds are"),
-    Route("GET", "/orders/{order_id}/money", whereabouts.OrderMoney, "orders:read", RECORD, summary="Where is my money"),
-    Route("GET", "/orders/{order_id}/tracking", tracking.OrderTracking, "orders:read", RECORD, summary="Where its parcels are"),
-    Route("GET", "/orders/{order_id}/price", repricing.OfferedPrice, "orders:read", RECORD, summary="What its shop offers it for"),
+    Route(
+        "GET",
+        "/orders/{order_id}/refunds",
+        queries.OrderRefunds,
+        "orders:read",
+        RECORD,
+        ("after", "limit"),
+        "Where the refunds of an order are",
+    ),
+    Route("GET", "/orders/{order_id}/money", whereabouts.OrderMoney, "orders:read", RECORD, summary="Where the money of an order is"),
+    Route("GET", "/orders/{order_id}/tracking", tracking.OrderTracking, "orders:read", RECORD, summary="Where the parcels of an order are"),
+    Route("GET", "/orders/{order_id}/price", repricing.OfferedPrice, "orders:read", RECORD, summary="What its shop offers an order for"),
     Route(
         "POST",
         "/orders/{order_id}/price",
@@ -71,7 +88,7 @@ ROUTES = (
         "orders:write",
         RECORD,
         ("address_id",),
-        "Have it sent to another address",
+        "Have an order sent to another address",
     ),
     Route("POST", "/orders/{order_id}/cancel", commands.CancelOrder, "orders:write", RECORD, summary="Call off an order"),
     Route(
@@ -127,7 +144,7 @@ ROUTES = (
         ("reason", "text"),
         "Report a review",
     ),
-    Route("GET", "/me/review-reports", reporting.MyReports, "orders:read", SELF, ("before", "limit"), "What became of one's reports"),
+    Route("GET", "/me/review-reports", reporting.MyReports, "orders:read", SELF, ("after", "limit"), "What became of one's reports"),
     Route(
         "GET",
         "/operator/reported-reviews",
@@ -146,8 +163,16 @@ ROUTES = (
         ("hide", "text"),
         "Hide a review, or show it",
     ),
-    Route("GET", "/goods/{goods_id}/reviews", queries.ReviewsOfGoods, None, ANYONE, ("before", "limit"), "What buyers say of goods"),
+    Route("GET", "/goods/{goods_id}/reviews", queries.ReviewsOfGoods, None, ANYONE, ("after", "limit"), "What buyers say of goods"),
     Route("GET", "/shops/{shop_id}/orders", queries.ShopOrders, "shop:read", _STAFF, _PAGE, "A shop's orders"),
+    Route(
+        "GET",
+        "/shops/{shop_id}/orders/states",
+        queries.ShopOrdersByState,
+        "shop:read",
+        _STAFF,
+        summary="How many of a shop's orders stand where",
+    ),
     Route("GET", "/shops/{shop_id}/orders/{order_id}", queries.ShopOrderOf, "shop:read", _STAFF, summary="One order of a shop"),
     Route(
         "GET",
@@ -171,7 +196,7 @@ ROUTES = (
         queries.ShopOrderRefunds,
         "shop:read",
         _STAFF,
-        ("before", "limit"),
+        ("after", "limit"),
         "Where the refunds of an order are",
     ),
     Route(
@@ -219,7 +244,7 @@ ROUTES = (
         "shop:write",
         Owner.shop(*SERVES),
         ("discount", "shipping"),
-        "Offer another price",
+        "Offer another price for an order",
     ),
     Route(
         "PUT",
@@ -245,7 +270,7 @@ ROUTES = (
         "shop:write",
         Owner.shop(*GIVES_BACK),
         ("amount",),
-        "Give money back",
+        "Give money of an order back",
     ),
     Route(
         "GET",
@@ -280,7 +305,7 @@ ROUTES = (
         "operate",
         Owner.operator(*RULES),
         ("amount",),
-        "Give money back for a shop",
+        "Give money of an order back for its shop",
     ),
     # After the sale
     Route(
@@ -289,26 +314,33 @@ ROUTES = (
         claiming.OpenCase,
         "orders:write",
         RECORD,
-        ("kind", "reason", "lines", "text", "amount", "instead"),
+        ("kind", "reason", "lines", "text", "amount", "instead_id"),
         "Ask for money back, or for other goods",
     ),
     Route("GET", "/orders/{order_id}/cases", caselists.CasesOfOrder, "orders:read", RECORD, summary="The cases about an order"),
     Route("GET", _CASE, caselists.CaseOf, "orders:read", RECORD, summary="One case"),
-    Route("POST", f"{_CASE}/acceptance", claiming.AcceptOffer, "orders:write", RECORD, summary="Take what the shop offers"),
-    Route("POST", f"{_CASE}/withdrawal", claiming.WithdrawCase, "orders:write", RECORD, summary="Want nothing any more"),
+    Route("POST", f"{_CASE}/acceptance", claiming.AcceptOffer, "orders:write", RECORD, summary="Take what the shop offers in a case"),
+    Route("POST", f"{_CASE}/withdrawal", claiming.WithdrawCase, "orders:write", RECORD, summary="Withdraw a case: want nothing any more"),
     Route(
         "POST",
         f"{_CASE}/shipment",
         claiming.SendBack,
         "orders:write",
         RECORD,
-        ("carrier", "tracking", "postage", "receipt"),
-        "The goods are on their way back",
+        ("carrier", "tracking", "postage", "receipt_id"),
+        "The goods of a case are on their way back",
     ),
     Route("POST", f"{_CASE}/receipt", exchanging.ReceiveReplacement, "orders:write", RECORD, summary="What was given in exchange has come"),
-    Route("POST", f"{_CASE}/refund", exchanging.TakeRefundInstead, "orders:write", RECORD, summary="Have the money instead"),
-    Route("POST", f"{_CASE}/dispute", disputes.CallOperator, "orders:write", RECORD, _SAYS, "Call the operator"),
-    Route("POST", f"{_CASE}/evidence", disputes.GiveEvidence, "orders:write", RECORD, _SAYS, "Give evidence"),
+    Route(
+        "POST",
+        f"{_CASE}/refund",
+        exchanging.TakeRefundInstead,
+        "orders:write",
+        RECORD,
+        summary="Have the money instead of goods in exchange",
+    ),
+    Route("POST", f"{_CASE}/dispute", disputes.CallOperator, "orders:write", RECORD, _SAYS, "Have an operator decide a case"),
+    Route("POST", f"{_CASE}/evidence", disputes.GiveEvidence, "orders:write", RECORD, _SAYS, "Give evidence in a case"),
     Route(
         "POST",
         f"{_CASE}/pictures",
@@ -316,14 +348,16 @@ ROUTES = (
         "orders:write",
         RECORD,
         ("content", "text"),
-        "Show a picture",
+        "Show a picture in a case",
         body_bytes_max=BODY_BYTES_MAX,
     ),
     Route("GET", f"{_CASE}/pictures/{{picture_id}}", casepictures.CasePicture, "orders:read", RECORD, summary="A picture of a case"),
     Route("GET", "/shops/{shop_id}/cases", caselists.ShopCases, "shop:read", _STAFF, _PAGE, "The cases about a shop's orders"),
     Route("GET", _SHOP_CASE, caselists.ShopCaseOf, "shop:read", _STAFF, summary="One case about an order of a shop"),
-    Route("POST", f"{_SHOP_CASE}/agreement", claiming.AgreeToCase, "shop:write", _GIVES_BACK, summary="Give what is asked"),
-    Route("POST", f"{_SHOP_CASE}/refusal", claiming.RefuseCase, "shop:write", _SERVES, _SAYS, "Give nothing"),
+    Route(
+        "POST", f"{_SHOP_CASE}/agreement", claiming.AgreeToCase, "shop:write", _GIVES_BACK, summary="Agree to a case: give what is asked"
+    ),
+    Route("POST", f"{_SHOP_CASE}/refusal", claiming.RefuseCase, "shop:write", _SERVES, _SAYS, "Refuse a case: give nothing"),
     Route(
         "POST",
         f"{_SHOP_CASE}/offer",
@@ -331,7 +365,7 @@ ROUTES = (
         "shop:write",
         _GIVES_BACK,
         ("amount", "returns", "text"),
-        "Propose something else",
+        "Propose something else in a case",
     ),
     Route(
         "POST",
@@ -340,7 +374,7 @@ ROUTES = (
         "shop:write",
         _SERVES,
         ("restock", "location_id"),
-        "The goods have come back",
+        "The goods of a case have come back",
     ),
     Route(
         "POST",
@@ -352,7 +386,9 @@ ROUTES = (
         "What is given in exchange has left",
     ),
     Route("POST", f"{_SHOP_CASE}/dispute", disputes.ContestReturn, "shop:write", _SERVES, _SAYS, "Call the operator about what came back"),
-    Route("POST", f"{_SHOP_CASE}/evidence", disputes.GiveShopEvidence, "shop:write", _SERVES, _SAYS, "Give evidence for the shop"),
+    Route(
+        "POST", f"{_SHOP_CASE}/evidence", disputes.GiveShopEvidence, "shop:write", _SERVES, _SAYS, "Give evidence in a case, for the shop"
+    ),
     Route(
         "POST",
         f"{_SHOP_CASE}/pictures",
@@ -360,7 +396,7 @@ ROUTES = (
         "shop:write",
         _SERVES,
         ("content", "text"),
-        "Show a picture for the shop",
+        "Show a picture in a case, for the shop",
         body_bytes_max=BODY_BYTES_MAX,
     ),
     Route(
@@ -387,7 +423,7 @@ ROUTES = (
         "operate",
         Owner.operator(*RULES),
         ("to_buyer", "text", "postage"),
-        "Rule",
+        "Rule on a disputed case",
     ),
     Route("GET", "/operator/taxes/{country}", taxing.TaxesOf, "operate", _TAXES, (), "What is taxed in a country and its regions"),
     Route(

@@ -97,7 +97,7 @@ def ship_order(tx: Tx, ask: ShipOrder) -> OrderMoved:
     lines = tuple([PackedLine(id, pieces) for id, pieces in rest.items()])
     watch(tx, order, parcel=len(order.progress.parcels) + 1, carrier=ask.carrier, tracking=ask.tracking)
     shipped = _all_gone(tx, order, _parcel(tx, order, ask, lines))
-    return OrderMoved(order_id=order.id, state=shipped.state)
+    return OrderMoved(id=order.id, state=shipped.state)
 
 
 @handles(ShipParcel)

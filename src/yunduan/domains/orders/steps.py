@@ -18,7 +18,7 @@ STEP_REFUSALS = frozenset({OrderRefusal.NOT_FOUND, OrderRefusal.OTHER_STATE})
 class OrderMoved(Struct, frozen=True, kw_only=True):
     """Where an order stands now."""
 
-    order_id: OrderId
+    id: OrderId
     state: OrderState
 
 

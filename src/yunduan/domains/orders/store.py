@@ -1,5 +1,6 @@
 """The rows of orders."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from yunduan.domains.orders.model import (
 )
 from yunduan.domains.orders.parcels import Scan, ScanKind, Watch
 from yunduan.domains.orders.taxes import TaxTable
-from yunduan.kernel.ids import CaseId, CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShopId, VariantId
+from yunduan.kernel.ids import LAST, CaseId, CheckoutId, GoodsId, OrderId, PersonId, ReviewId, ShopId, VariantId
 from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.transaction import Asking, Tx
 
@@ -245,6 +246,14 @@ _BUYER_PAGE_IN = (
     " WHERE f.buyer = ? AND f.order_id < ? AND o.state = ? ORDER BY f.order_id DESC LIMIT ?"
 )
 _SHOP_PAGE = "SELECT order_id FROM order_of_shop WHERE shop_id = ? AND state = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
+_SHOP_STATES = " UNION ALL ".join(
+    f"SELECT '{state}', CAST(count(*) AS INTEGER)"  # noqa: S608 - names from code
+    f" FROM (SELECT 1 FROM order_of_shop WHERE shop_id = ? AND state = '{state}' LIMIT ?) AS few"
+    for state in OrderState
+)
+_BUYER_STATES = (
+    "SELECT o.id, o.state FROM order_of_buyer f JOIN orders o ON o.id = f.order_id WHERE f.buyer = ? ORDER BY f.order_id DESC LIMIT ?"
+)
 _OPEN_FILED = (
     "SELECT f.order_id FROM order_of_buyer f JOIN orders o ON o.id = f.order_id"
     " WHERE f.buyer = ? AND o.state IN ('placed', 'paid', 'partly_shipped', 'shipped')"
@@ -359,6 +368,20 @@ def page_of_shop(at: Asking, shop_id: ShopId, states: Sequence[OrderState], befo
     """A shop's orders in some states, the latest first."""
     rows = [row for state in states for row in at.rows(_SHOP_PAGE, (shop_id, state, before, limit))]
     return sorted({row[0] for row in rows}, reverse=True)[:limit]
+
+
+def states_of_shop(at: Asking, shop_id: ShopId, most: int) -> dict[OrderState, int]:
+    """How many orders of a shop are filed under each state, so many of each at most."""
+    return {OrderState(row[0]): row[1] for row in at.rows(_SHOP_STATES, (shop_id, most) * len(OrderState))}
+
+
+def states_of_buyer(at: Asking, buyer: PersonId, most: int) -> tuple[Counter[OrderState], bool]:
+    """How many of a person's latest orders are in each state, those that are not filed yet included; and whether there are more."""
+    filed, through = at.rows(_BUYER_STATES, (buyer, most + 1)), at.row(_THROUGH)
+    new = at.rows(_NEW, (through[0] if through else "", NEW_ORDERS_MAX, buyer, LAST))
+    states = {id: OrderState(state) for id, state in filed}
+    states |= {order.id: order.state for order in at.get_many(ORDER, [row[0] for row in new]).values()}
+    return Counter(states[id] for id in sorted(states, reverse=True)[:most]), len(states) > most
 
 
 def id_of_seq(at: Asking, seq: int) -> OrderId | None:

@@ -223,13 +223,19 @@ class Journey(Struct, frozen=True, kw_only=True):
     scans: tuple[ScanView, ...]
 
 
-class OrderTracking(Query[tuple[Journey, ...]], refuses={OrderRefusal.NOT_FOUND}):
+class Journeys(Struct, frozen=True, kw_only=True):
+    """The ways of an order's parcels, by their numbers."""
+
+    items: tuple[Journey, ...]
+
+
+class OrderTracking(Query[Journeys], refuses={OrderRefusal.NOT_FOUND}):
     """Where the parcels of an order are, for its buyer and for operators."""
 
     order_id: OrderId
 
 
-class ShopOrderTracking(Query[tuple[Journey, ...]], refuses={OrderRefusal.NOT_FOUND}):
+class ShopOrderTracking(Query[Journeys], refuses={OrderRefusal.NOT_FOUND}):
     """Where the parcels of an order are, for the staff of its shop."""
 
     shop_id: ShopId
@@ -237,13 +243,13 @@ class ShopOrderTracking(Query[tuple[Journey, ...]], refuses={OrderRefusal.NOT_FO
 
 
 @answers(OrderTracking)
-def order_tracking(at: Asking, ask: OrderTracking) -> tuple[Journey, ...]:
+def order_tracking(at: Asking, ask: OrderTracking) -> Journeys:
     """Somebody else's order is as unknown as one that is not there."""
     return _journeys(at, queries.seen(at, at.get(store.ORDER, ask.order_id)))
 
 
 @answers(ShopOrderTracking)
-def shop_order_tracking(at: Asking, ask: ShopOrderTracking) -> tuple[Journey, ...]:
+def shop_order_tracking(at: Asking, ask: ShopOrderTracking) -> Journeys:
     """Of an order of this very shop."""
     return _journeys(at, queries.of_shop(at, ask.shop_id, ask.order_id))
 
@@ -252,24 +258,26 @@ def _place(vault: Vault, order: Order, sealed: bytes) -> str | None:
     return vault.unseal(order.buyer, sealed) if sealed else ""
 
 
-def _journeys(at: Asking, order: Order) -> tuple[Journey, ...]:
+def _journeys(at: Asking, order: Order) -> Journeys:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     gone, led = parcels.parcels_of(order), is_led(at, order)
     watched = at.get_many(store.WATCH, [(order.id, number) for number in range(1, len(gone) + 1)])
-    return tuple(
-        [
-            Journey(
-                parcel=number,
-                carrier=parcel.carrier,
-                told=(order.id, number) in watched,
-                arrived_at=parcel.arrived_at,
-                scans=tuple(
-                    [
-                        ScanView(kind=scan.kind, at=scan.at, place=_place(vault, order, scan.sealed) if led else None)
-                        for scan in store.scans_of(at, order.id, number)
-                    ]
-                ),
-            )
-            for number, parcel in enumerate(gone, 1)
-        ]
+    return Journeys(
+        items=tuple(
+            [
+                Journey(
+                    parcel=number,
+                    carrier=parcel.carrier,
+                    told=(order.id, number) in watched,
+                    arrived_at=parcel.arrived_at,
+                    scans=tuple(
+                        [
+                            ScanView(kind=scan.kind, at=scan.at, place=_place(vault, order, scan.sealed) if led else None)
+                            for scan in store.scans_of(at, order.id, number)
+                        ]
+                    ),
+                )
+                for number, parcel in enumerate(gone, 1)
+            ]
+        )
     )

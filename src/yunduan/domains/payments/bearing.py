@@ -46,7 +46,7 @@ def bear_chargeback(tx: Tx, ask: BearChargeback) -> ChargebackStands:
     found = chargebacks.borne(tx, alert, payment, charge, beyond)
     hearing_again.ask(tx, found.channel, found.name, found.id)
     tx.put(ALERTS, alert.id, replace(alert, resolved_at=alert.resolved_at or tx.now))
-    return ChargebackStands(chargeback_id=found.id, state=found.state, due=found.due)
+    return ChargebackStands(id=found.id, state=found.state, due=found.due)
 
 
 def _is_of_bank(alert: Alert) -> bool:

@@ -34,7 +34,7 @@ class BookedNow(Struct, frozen=True, kw_only=True):
     kind: BookingKind
     amount: Money
     of_shop: int
-    by: PersonId
+    by_id: PersonId
     reason: str
     at: int
 
@@ -79,17 +79,17 @@ class BookSplit(
 
 
 class BookingPage(Struct, frozen=True, kw_only=True):
-    """A page of it; `next` is where it goes on."""
+    """A page of it; `after` asks for the next."""
 
     items: tuple[BookedNow, ...]
-    next: str | None
+    after: str | None
 
 
 class BookingsOf(Query[BookingPage], refuses=(PaymentRefusal.CHANNEL_UNKNOWN,)):
     """What operators have booked of a provider's statements, by the names of its lines."""
 
     channel: model.ChannelName
-    after: Annotated[str, Meta(max_length=64, description="The `next` of the page before.")] = ""
+    after: Annotated[str, Meta(max_length=64, description="The `after` of the page before.")] = ""
     limit: Annotated[int, Meta(ge=1, le=BOOKINGS_MAX)] = 50
 
 
@@ -141,7 +141,7 @@ def book_split(tx: Tx, ask: BookSplit) -> SplitStands:
     )
     tx.add(OUTGOING, errand.id, errand)
     splits.done(tx, errand)
-    return SplitStands(split_id=split.id, state=SplitState.DONE, amount=split.whole)
+    return SplitStands(id=split.id, state=SplitState.DONE, amount=split.whole)
 
 
 def _booked(tx: Tx, channel: str, name: str, kind: BookingKind, amount: Money, reason: str) -> Booking:
@@ -157,7 +157,7 @@ def _now(at: Asking, booked: Booking) -> BookedNow:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
     reason = vault.unseal(booked.by, booked.reason) or ""
     return BookedNow(
-        name=booked.name, kind=booked.state, amount=booked.amount, of_shop=booked.of_shop, by=booked.by, reason=reason, at=booked.at
+        name=booked.name, kind=booked.state, amount=booked.amount, of_shop=booked.of_shop, by_id=booked.by, reason=reason, at=booked.at
     )
 
 
@@ -167,4 +167,4 @@ def bookings_of(at: Asking, ask: BookingsOf) -> BookingPage:
     at.port(Channels).named(ask.channel)
     found = store.bookings_of(at, ask.channel, booking_id(ask.channel, ask.after), ask.limit + 1)
     items = tuple([_now(at, one) for one in found[: ask.limit]])
-    return BookingPage(items=items, next=items[-1].name if len(found) > ask.limit else None)
+    return BookingPage(items=items, after=items[-1].name if len(found) > ask.limit else None)

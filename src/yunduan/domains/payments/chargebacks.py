@@ -72,7 +72,7 @@ _encode = msgspec.json.Encoder().encode
 class ChargebackStands(Struct, frozen=True, kw_only=True):
     """Where a chargeback stands now, and until when evidence is heard (milliseconds since 1970)."""
 
-    chargeback_id: ChargebackId
+    id: ChargebackId
     state: ChargebackState
     due: int
 
@@ -218,7 +218,7 @@ def _moved(tx: Tx, chargeback: Chargeback, event: ChargebackEvent, who: By) -> C
             shops=tuple(sorted({share.shop_id for share in chargeback.shares})),
         )
     )
-    return ChargebackStands(chargeback_id=chargeback.id, state=chargeback.state, due=chargeback.due)
+    return ChargebackStands(id=chargeback.id, state=chargeback.state, due=chargeback.due)
 
 
 @handles(WatchChargeback)

@@ -18,13 +18,13 @@ from yunduan.runtime.transaction import Asking
 
 CHARGEBACKS_MAX = 100
 _Limit = Annotated[int, Meta(ge=1, le=CHARGEBACKS_MAX)]
-Before = Annotated[str, Meta(pattern=r"^([0-9a-f]{11}cbk_[0-9a-f]{26})?(?![\s\S])", description="The `next` of the page before.")]
+After = Annotated[str, Meta(pattern=r"^([0-9a-f]{11}cbk_[0-9a-f]{26})?(?![\s\S])", description="The `after` of the page before.")]
 
 
 class ContestedOrder(Struct, frozen=True, kw_only=True):
     """What a chargeback takes of one order; `is_held` when that was held, else it was drawn from the shop."""
 
-    order_id: OrderId
+    id: OrderId
     shop_id: ShopId
     amount: Money
     is_held: bool
@@ -33,7 +33,7 @@ class ContestedOrder(Struct, frozen=True, kw_only=True):
 class ChargebackLine(Struct, frozen=True, kw_only=True):
     """One chargeback; times in milliseconds since 1970, `decided_at` 0 until it is. `amount` is that of the orders that are shown."""
 
-    chargeback_id: ChargebackId
+    id: ChargebackId
     state: ChargebackState
     channel: str
     name: str
@@ -47,17 +47,17 @@ class ChargebackLine(Struct, frozen=True, kw_only=True):
 
 
 class Chargebacks(Struct, frozen=True, kw_only=True):
-    """A page of chargebacks, the latest first; `next` is where it goes on."""
+    """A page of chargebacks, the latest first; `after` asks for the next."""
 
-    chargebacks: tuple[ChargebackLine, ...]
-    next: str | None
+    items: tuple[ChargebackLine, ...]
+    after: str | None
 
 
 class GivenEvidence(Struct, frozen=True, kw_only=True):
     """What a shop has given in evidence; empty words when who said it has been forgotten."""
 
     shop_id: ShopId
-    speaker: PersonId
+    speaker_id: PersonId
     text: str
     references: tuple[str, ...]
     at: int
@@ -67,7 +67,7 @@ class GivenEvidence(Struct, frozen=True, kw_only=True):
 class ClosedBy(Struct, frozen=True, kw_only=True):
     """Which operator has ended a chargeback, or had it taken, and why; no words when they have been forgotten."""
 
-    by: PersonId
+    by_id: PersonId
     reason: str
     at: int
 
@@ -81,7 +81,7 @@ class ChargebackFile(Struct, frozen=True, kw_only=True):
     `conceded` is whether the channel has taken it that it is not contested; nothing when nobody has said so.
     """
 
-    line: ChargebackLine
+    chargeback: ChargebackLine
     evidence: tuple[GivenEvidence, ...]
     borne: Money
     conceded: Delivery | None
@@ -94,7 +94,7 @@ class ChargebacksOfShop(Query[Chargebacks]):
     """Chargebacks about a shop's orders, the latest first."""
 
     shop_id: ShopId
-    before: Before = ""
+    after: After = ""
     limit: _Limit = 50
 
 
@@ -108,7 +108,7 @@ class ChargebackOfShop(Query[ChargebackFile], refuses=(PaymentRefusal.CHARGEBACK
 class AllChargebacks(Query[Chargebacks]):
     """Every chargeback, the latest first, for operators."""
 
-    before: Before = ""
+    after: After = ""
     limit: _Limit = 50
 
 
@@ -121,13 +121,13 @@ class ChargebackOf(Query[ChargebackFile], refuses=(PaymentRefusal.CHARGEBACK_NOT
 @answers(ChargebacksOfShop)
 def chargebacks_of_shop(at: Asking, ask: ChargebacksOfShop) -> Chargebacks:
     """The edge has looked at the caller's role in this shop."""
-    return _page(at, ask.shop_id, ask.before, ask.limit)
+    return _page(at, ask.shop_id, ask.after, ask.limit)
 
 
 @answers(AllChargebacks)
 def all_chargebacks(at: Asking, ask: AllChargebacks) -> Chargebacks:
     """The edge has looked at the caller's role."""
-    return _page(at, "", ask.before, ask.limit)
+    return _page(at, "", ask.after, ask.limit)
 
 
 def _page(at: Asking, owner: str, before: str, limit: int) -> Chargebacks:
@@ -135,7 +135,7 @@ def _page(at: Asking, owner: str, before: str, limit: int) -> Chargebacks:
     found = at.get_many(CHARGEBACKS, ids)
     page = [found[id] for id in ids[:limit]]
     lines = tuple(_line(chargeback, owner) for chargeback in page)
-    return Chargebacks(chargebacks=lines, next=store.place_of(page[-1]) if len(ids) > limit else None)
+    return Chargebacks(items=lines, after=store.place_of(page[-1]) if len(ids) > limit else None)
 
 
 def _line(chargeback: Chargeback, owner: str) -> ChargebackLine:
@@ -143,7 +143,7 @@ def _line(chargeback: Chargeback, owner: str) -> ChargebackLine:
     shares = chargeback.of_shop(ShopId(owner)) if owner else chargeback.shares
     currency = chargeback.amount.currency
     return ChargebackLine(
-        chargeback_id=chargeback.id,
+        id=chargeback.id,
         state=chargeback.state,
         channel=chargeback.channel,
         name=chargeback.name,
@@ -153,8 +153,7 @@ def _line(chargeback: Chargeback, owner: str) -> ChargebackLine:
         opened_at=chargeback.opened_at,
         decided_at=chargeback.decided_at,
         orders=tuple(
-            ContestedOrder(order_id=share.order_id, shop_id=share.shop_id, amount=share.amount, is_held=share.drawn is None)
-            for share in shares
+            ContestedOrder(id=share.order_id, shop_id=share.shop_id, amount=share.amount, is_held=share.drawn is None) for share in shares
         ),
     )
 
@@ -186,7 +185,7 @@ def _file(at: Asking, chargeback: Chargeback, owner: str) -> ChargebackFile:
             given.append(
                 GivenEvidence(
                     shop_id=stated.shop_id,
-                    speaker=stated.speaker,
+                    speaker_id=stated.speaker,
                     text=said.text if said else "",
                     references=said.references if said else (),
                     at=stated.at,
@@ -195,7 +194,7 @@ def _file(at: Asking, chargeback: Chargeback, owner: str) -> ChargebackFile:
             )
     borne = zero(chargeback.amount.currency) if owner else chargeback.borne
     return ChargebackFile(
-        line=_line(chargeback, owner),
+        chargeback=_line(chargeback, owner),
         evidence=tuple(given),
         borne=borne,
         conceded=chargebacks.conceded(at, chargeback),
@@ -206,4 +205,4 @@ def _file(at: Asking, chargeback: Chargeback, owner: str) -> ChargebackFile:
 
 
 def _closed_by(vault: Vault, closed: Closed | None) -> ClosedBy | None:
-    return ClosedBy(by=closed.by, reason=vault.unseal(closed.by, closed.reason) or "", at=closed.at) if closed is not None else None
+    return ClosedBy(by_id=closed.by, reason=vault.unseal(closed.by, closed.reason) or "", at=closed.at) if closed is not None else None

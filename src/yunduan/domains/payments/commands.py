@@ -264,7 +264,7 @@ class SetAsideForPromotions(Command[None], refuses=POSTING_REFUSALS):
 class ResolveAlert(Command[Alert], refuses=(PaymentRefusal.ALERT_NOT_FOUND,)):
     """Say that somebody has dealt with a notification that did not match."""
 
-    alert_id: Annotated[str, Meta(pattern=r"^alr_[0-9a-f]{26}(?![\s\S])")]
+    alert_id: model.AlertId
 
 
 # Paying
@@ -301,7 +301,7 @@ def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
         tx.send(postings.fund_at_once(captured, shares).command())
     tx.add(PAYMENTS, captured.id, captured)
     _open_escrows(tx, captured, ask.checkout_id, shares)
-    return PaymentStarted(payment_id=captured.id, state=captured.state)
+    return PaymentStarted(id=captured.id, state=captured.state)
 
 
 def _check_promotions(tx: Tx, parts: tuple[PartOfPayment, ...], currency: str) -> None:
@@ -356,7 +356,7 @@ def _wait(tx: Tx, payment: Payment) -> PaymentStarted:
     store.file_payment(tx, payment)
     tx.at(payment.due, PassDue(payment_id=payment.id, due=payment.due))
     _look_again(tx, payment)
-    return PaymentStarted(payment_id=payment.id, state=payment.state, redirects=redirects)
+    return PaymentStarted(id=payment.id, state=payment.state, redirects=redirects)
 
 
 def _look_again(tx: Tx, payment: Payment) -> None:

@@ -136,13 +136,13 @@ def money_of_market_day(at: Asking, ask: MoneyOfMarketDay) -> MarketDayBook:
         accounts=tuple([line for currency in currencies for line in _own(at, currency, ask)]),
         balanced=trial.balanced,
         block=book.block,
-        payouts=len(at.ask(AwaitedPayoutsOf(limit=PAYOUTS_MAX)).payouts),
-        alerts=len(at.ask(OpenAlertsOf(limit=ALERTS_MAX)).alerts),
+        payouts=len(at.ask(AwaitedPayoutsOf(limit=PAYOUTS_MAX)).items),
+        alerts=len(at.ask(OpenAlertsOf(limit=ALERTS_MAX)).items),
     )
 
 
 def _own(at: Asking, currency: str, ask: MoneyOfMarketDay) -> list[AccountDay]:
-    accounts = at.ask(PlatformAccountsOf(currency=currency)).accounts
+    accounts = at.ask(PlatformAccountsOf(currency=currency)).items
     found = [(one.name, _balance(at, one.id, ask.since - 1), _balance(at, one.id, ask.until - 1)) for one in accounts]
     return [AccountDay(name=name, currency=currency, opening=opening, closing=closing) for name, opening, closing in found]
 
@@ -150,7 +150,7 @@ def _own(at: Asking, currency: str, ask: MoneyOfMarketDay) -> list[AccountDay]:
 def _balance(at: Asking, id: AccountId, moment: int) -> int:
     """What an account stood at after a moment; one that has never been used at nothing."""
     try:
-        return at.ask(BalanceAt(id=id, at=max(0, moment))).balance
+        return at.ask(BalanceAt(account_id=id, at=max(0, moment))).balance
     except Refused as refused:
         if refused.code is LedgerRefusal.ACCOUNT_NOT_FOUND:
             return 0

@@ -29,7 +29,13 @@ class MethodView(Struct, frozen=True, kw_only=True):
     custody: Custody
 
 
-class PaymentMethods(Query[tuple[MethodView, ...]]):
+class Methods(Struct, frozen=True, kw_only=True):
+    """Methods of payment; of each channel its usual one comes first."""
+
+    items: tuple[MethodView, ...]
+
+
+class PaymentMethods(Query[Methods]):
     """What can be paid with besides the wallet; of each channel its usual method comes first."""
 
 
@@ -46,7 +52,7 @@ def slow_among(at: Asking, ask: SlowAmong) -> int:
 
 
 @answers(PaymentMethods)
-def payment_methods(at: Asking, _: PaymentMethods) -> tuple[MethodView, ...]:
+def payment_methods(at: Asking, _: PaymentMethods) -> Methods:
     """Channel by channel, in the order in which they were joined."""
     channels, found = at.port(Channels), []
     for name, channel in channels.by_name.items():
@@ -62,7 +68,7 @@ def payment_methods(at: Asking, _: PaymentMethods) -> tuple[MethodView, ...]:
                     custody=channels.custody(name),
                 )
             )
-    return tuple(found)
+    return Methods(items=tuple(found))
 
 
 def hold_ms(at: Asking, tenders: Iterable[Tender]) -> int:

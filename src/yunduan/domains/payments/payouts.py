@@ -27,7 +27,7 @@ _decode = msgspec.json.Decoder(BankAccount).decode
 class PayeeAsked(msgspec.Struct, frozen=True, kw_only=True):
     """An account has been named; the channel is asked whether it is its holder's, and nothing is paid out to it before `usable_at`."""
 
-    payee_id: PayeeId
+    id: PayeeId
     state: PayeeState
     usable_at: int
 
@@ -35,7 +35,7 @@ class PayeeAsked(msgspec.Struct, frozen=True, kw_only=True):
 class PayoutMoved(msgspec.Struct, frozen=True, kw_only=True):
     """Where a payout stands now."""
 
-    payout_id: PayoutId
+    id: PayoutId
     amount: Money
     state: PayoutState
     approvals: int
@@ -131,7 +131,7 @@ def _name(tx: Tx, owner: str, channel: str, account: BankAccount) -> PayeeAsked:
     _have_asked(tx, OutgoingKind.VERIFY, id=id, channel=channel, amount=zero("CNY"), cause=owner, reference=id)
     usable_at = payee.usable_at(tx.port(PaymentSettings))
     tx.tell(PayeeNamed(owner=owner, by=person, usable_at=usable_at))
-    return PayeeAsked(payee_id=payee.id, state=payee.state, usable_at=usable_at)
+    return PayeeAsked(id=payee.id, state=payee.state, usable_at=usable_at)
 
 
 def usable(tx: Tx, owner: str) -> Payee:
@@ -187,7 +187,7 @@ def _send(tx: Tx, payout: Payout) -> None:
 
 
 def _moved(payout: Payout) -> PayoutMoved:
-    return PayoutMoved(payout_id=payout.id, amount=payout.amount, state=payout.state, approvals=len(payout.approvals))
+    return PayoutMoved(id=payout.id, amount=payout.amount, state=payout.state, approvals=len(payout.approvals))
 
 
 @handles(ApprovePayout)

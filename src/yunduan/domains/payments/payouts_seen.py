@@ -8,7 +8,7 @@ from yunduan.domains.identity.model import Vault
 from yunduan.domains.payments import payees, payouts, store
 from yunduan.domains.payments.payees import PayeeId, PayeeState, PaymentSettings, Payout, PayoutId, PayoutState
 from yunduan.domains.payments.store import PAYEES
-from yunduan.kernel.ids import PersonId, ShopId
+from yunduan.kernel.ids import AnyId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.runtime.registry import answers
@@ -26,7 +26,7 @@ class PayeeSeen(Struct, frozen=True, kw_only=True):
     Nothing is paid out to it before `usable_at` (milliseconds since 1970).
     """
 
-    payee_id: PayeeId
+    id: PayeeId
     state: PayeeState
     usable_at: int
     channel: str
@@ -37,7 +37,7 @@ class PayeeSeen(Struct, frozen=True, kw_only=True):
 class PayoutLine(Struct, frozen=True, kw_only=True):
     """One payout, as its owner sees it; `ended_at` is 0 while it is on its way."""
 
-    payout_id: PayoutId
+    id: PayoutId
     amount: Money
     state: PayoutState
     at: int
@@ -45,17 +45,17 @@ class PayoutLine(Struct, frozen=True, kw_only=True):
 
 
 class Payouts(Struct, frozen=True, kw_only=True):
-    """The account that is paid out to, if one has been named, and a page of payouts, the latest first; `next` is where it goes on."""
+    """The account that is paid out to, if one has been named, and a page of payouts, the latest first; `after` asks for the next."""
 
     payee: PayeeSeen | None
-    payouts: tuple[PayoutLine, ...]
-    next: PayoutId | None
+    items: tuple[PayoutLine, ...]
+    after: PayoutId | None
 
 
 class Withdrawals(Query[Payouts]):
     """What the caller has had paid out of the wallet, and to which account."""
 
-    before: PayoutId | None = None
+    after: PayoutId | None = None
     limit: _Limit = 50
 
 
@@ -63,26 +63,26 @@ class PayoutsOfShop(Query[Payouts]):
     """What a shop has had paid out, and to which account."""
 
     shop_id: ShopId
-    before: PayoutId | None = None
+    after: PayoutId | None = None
     limit: _Limit = 50
 
 
 class AwaitedPayout(Struct, frozen=True, kw_only=True):
     """A payout that operators have to approve."""
 
-    payout_id: PayoutId
-    owner: str
-    asked_by: PersonId
+    id: PayoutId
+    owner_id: AnyId
+    asked_by_id: PersonId
     amount: Money
     at: int
-    approvals: tuple[PersonId, ...]
+    approver_ids: tuple[PersonId, ...]
 
 
 class AwaitedPayouts(Struct, frozen=True, kw_only=True):
-    """A page of payouts that have to be approved, the longest waiting first; `next` is where it goes on."""
+    """A page of payouts that have to be approved, the longest waiting first; `after` asks for the next."""
 
-    payouts: tuple[AwaitedPayout, ...]
-    next: PayoutId | None
+    items: tuple[AwaitedPayout, ...]
+    after: PayoutId | None
 
 
 class AwaitedPayoutsOf(Query[AwaitedPayouts]):
@@ -95,25 +95,25 @@ class AwaitedPayoutsOf(Query[AwaitedPayouts]):
 @answers(Withdrawals)
 def withdrawals(at: Asking, ask: Withdrawals) -> Payouts:
     """Whoever asks sees their own."""
-    return _page(at, at.actor.person, ask.before, ask.limit)
+    return _page(at, at.actor.person, ask.after, ask.limit)
 
 
 @answers(PayoutsOfShop)
 def payouts_of_shop(at: Asking, ask: PayoutsOfShop) -> Payouts:
     """The edge has looked at the caller's role in this shop."""
-    return _page(at, ask.shop_id, ask.before, ask.limit)
+    return _page(at, ask.shop_id, ask.after, ask.limit)
 
 
 def _page(at: Asking, owner: str, before: PayoutId | None, limit: int) -> Payouts:
     found = store.payouts_of(at, owner, before or LAST, limit + 1)
     page = found[:limit]
     return Payouts(
-        payee=_payee(at, owner), payouts=tuple(_line(payout) for payout in page), next=page[-1].id if len(found) > limit else None
+        payee=_payee(at, owner), items=tuple(_line(payout) for payout in page), after=page[-1].id if len(found) > limit else None
     )
 
 
 def _line(payout: Payout) -> PayoutLine:
-    return PayoutLine(payout_id=payout.id, amount=payout.amount, state=payout.state, at=payout.at, ended_at=payout.ended_at)
+    return PayoutLine(id=payout.id, amount=payout.amount, state=payout.state, at=payout.at, ended_at=payout.ended_at)
 
 
 def _payee(at: Asking, owner: str) -> PayeeSeen | None:
@@ -124,7 +124,7 @@ def _payee(at: Asking, owner: str) -> PayeeSeen | None:
     account = payouts.opened(vault, kept.person, kept.sealed)
     bank, number = (account.bank, payees.masked(account.number)) if account else ("", "")
     usable_at = kept.usable_at(at.port(PaymentSettings))
-    return PayeeSeen(payee_id=kept.id, state=kept.state, usable_at=usable_at, channel=kept.channel, bank=bank, number=number)
+    return PayeeSeen(id=kept.id, state=kept.state, usable_at=usable_at, channel=kept.channel, bank=bank, number=number)
 
 
 @answers(AwaitedPayoutsOf)
@@ -134,13 +134,13 @@ def awaited_payouts_of(at: Asking, ask: AwaitedPayoutsOf) -> AwaitedPayouts:
     page = found[: ask.limit]
     lines = tuple(
         AwaitedPayout(
-            payout_id=payout.id,
-            owner=payout.owner,
-            asked_by=payout.asked_by,
+            id=payout.id,
+            owner_id=payout.owner,
+            asked_by_id=payout.asked_by,
             amount=payout.amount,
             at=payout.at,
-            approvals=payout.approvals,
+            approver_ids=payout.approvals,
         )
         for payout in page
     )
-    return AwaitedPayouts(payouts=lines, next=page[-1].id if len(found) > ask.limit else None)
+    return AwaitedPayouts(items=lines, after=page[-1].id if len(found) > ask.limit else None)

@@ -61,7 +61,7 @@ class MoneyLine(Struct, frozen=True, kw_only=True):
     id: TransferId
     what: str
     kind: Kind
-    other: AccountId
+    other_id: AccountId
     amount: Money
     change: int
     balance: int
@@ -69,13 +69,13 @@ class MoneyLine(Struct, frozen=True, kw_only=True):
 
 
 class MoneyStatement(Struct, frozen=True, kw_only=True):
-    """A page of movements, newest first; `next` is where the following page starts."""
+    """A page of movements, newest first; `after` asks for the following page."""
 
-    lines: tuple[MoneyLine, ...]
-    next: int | None
+    items: tuple[MoneyLine, ...]
+    after: int | None
 
 
-Start = Annotated[int, Meta(ge=1, le=2**53, description="The `next` of the page before.")]
+After = Annotated[int, Meta(ge=1, le=2**53, description="The `after` of the page before.")]
 Limit = Annotated[int, Meta(ge=1, le=LINES_MAX)]
 
 
@@ -87,7 +87,7 @@ class StatementOfWallet(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_F
     """The movements of the caller's wallet in one currency."""
 
     currency: Currency
-    start: Start | None = None
+    after: After | None = None
     limit: Limit = 50
 
 
@@ -226,7 +226,7 @@ class StatementOfShop(Query[MoneyStatement], refuses=(LedgerRefusal.PAGE_NOT_FOU
     shop_id: ShopId
     currency: Currency
     account: ShopAccount = ShopAccount.BALANCE
-    start: Start | None = None
+    after: After | None = None
     limit: Limit = 50
 
 
@@ -273,7 +273,7 @@ class PlatformAccounts(Struct, frozen=True, kw_only=True):
     """The marketplace's own accounts in one currency: a channel's balance is below zero by what it owes us."""
 
     currency: str
-    accounts: tuple[PlatformAccount, ...]
+    items: tuple[PlatformAccount, ...]
 
 
 class PlatformAccountsOf(Query[PlatformAccounts]):
@@ -305,10 +305,10 @@ class MoneyByPurpose(Query[tuple[Purpose, ...]], slow=True):
 
 
 class OpenAlerts(Struct, frozen=True, kw_only=True):
-    """Alerts that nobody has dealt with; `next` is where the following page starts, nothing when there is none."""
+    """Alerts that nobody has dealt with; `after` asks for the following page, nothing when there is none."""
 
-    alerts: tuple[Alert, ...]
-    next: str | None
+    items: tuple[Alert, ...]
+    after: str | None
 
 
 class OpenAlertsOf(Query[OpenAlerts]):
@@ -414,13 +414,13 @@ def _balance(account: Account) -> Balance:
 @answers(StatementOfWallet)
 def statement_of_wallet(at: Asking, ask: StatementOfWallet) -> MoneyStatement:
     """Whoever asks sees their own."""
-    return _statement(at, model.wallet_account(at.actor.person, ask.currency), start=ask.start, limit=ask.limit)
+    return _statement(at, model.wallet_account(at.actor.person, ask.currency), start=ask.after, limit=ask.limit)
 
 
 @answers(StatementOfShop)
 def statement_of_shop(at: Asking, ask: StatementOfShop) -> MoneyStatement:
     """The edge has looked at the caller's role in this shop."""
-    return _statement(at, _ACCOUNTS[ask.account](ask.shop_id, ask.currency), start=ask.start, limit=ask.limit)
+    return _statement(at, _ACCOUNTS[ask.account](ask.shop_id, ask.currency), start=ask.after, limit=ask.limit)
 
 
 _ACCOUNTS = {
@@ -433,9 +433,9 @@ _ACCOUNTS = {
 
 def _statement(at: Asking, account: AccountId, *, start: int | None, limit: int) -> MoneyStatement:
     if at.ask(AccountOf(id=account)) is None:
-        return MoneyStatement(lines=(), next=None)
-    page = at.ask(StatementOf(id=account, start=start, limit=limit))
-    return MoneyStatement(lines=tuple(_line(line) for line in page.lines), next=page.next)
+        return MoneyStatement(items=(), after=None)
+    page = at.ask(StatementOf(account_id=account, after=start, limit=limit))
+    return MoneyStatement(items=tuple(_line(line) for line in page.items), after=page.after)
 
 
 _NAMES = {template.code: template.name for template in postings.TEMPLATES}
@@ -446,7 +446,7 @@ def _line(line: Line) -> MoneyLine:
         id=line.id,
         what=_NAMES.get(line.code, "other"),
         kind=line.kind,
-        other=line.other,
+        other_id=line.other_id,
         amount=line.amount,
         change=line.change,
         balance=line.balance,
@@ -582,7 +582,7 @@ def movements_of(at: Asking, ask: MovementsOf) -> tuple[MoneyLine, ...]:
     drawn = [refund for refund in store.refunds_of(at, ask.order_id, LAST, LINES_MAX) if refund.drawn is not None]
     latest = sorted(drawn, key=lambda refund: refund.at, reverse=True)
     accounts = [*(drawing.drawing_account(refund.id) for refund in latest), model.escrow_account(ask.order_id)]
-    lines = [line for account in accounts for line in _statement(at, account, start=None, limit=LINES_MAX).lines]
+    lines = [line for account in accounts for line in _statement(at, account, start=None, limit=LINES_MAX).items]
     return tuple(lines[:LINES_MAX])
 
 
@@ -623,7 +623,7 @@ def platform_accounts_of(at: Asking, ask: PlatformAccountsOf) -> PlatformAccount
         named.append((f"bank {provider}", model.bank_account(provider, ask.currency)))
     named += [("fees", model.fees_account(ask.currency)), ("losses", model.losses_account(ask.currency))]
     accounts = tuple(PlatformAccount(id=id, name=name, balance=_posted(at, id)) for name, id in named)
-    return PlatformAccounts(currency=ask.currency, accounts=accounts)
+    return PlatformAccounts(currency=ask.currency, items=accounts)
 
 
 def _posted(at: Asking, id: AccountId) -> int:
@@ -636,7 +636,7 @@ def open_alerts_of(at: Asking, ask: OpenAlertsOf) -> OpenAlerts:
     """In the order of their ids; one more than asked for tells whether there is a next page."""
     found = store.open_alerts(at, ask.after, ask.limit + 1)
     alerts = tuple(found[: ask.limit])
-    return OpenAlerts(alerts=alerts, next=alerts[-1].id if len(found) > ask.limit else None)
+    return OpenAlerts(items=alerts, after=alerts[-1].id if len(found) > ask.limit else None)
 
 
 @answers(MoneyByPurpose)

@@ -134,8 +134,8 @@ def commission_here(tx: Tx, before: Escrow, after: Escrow) -> Money:
 def _settled_here(tx: Tx, escrow: Escrow) -> tuple[Money, Money]:
     """The commission, and all that was settled of what no provider kept."""
     currency = escrow.held.currency
-    last = tx.ask(StatementOf(id=escrow.account, limit=2)).lines
-    settled = {line.other: line.amount for line in last if line.code == postings.SETTLE.code}
+    last = tx.ask(StatementOf(account_id=escrow.account, limit=2)).items
+    settled = {line.other_id: line.amount for line in last if line.code == postings.SETTLE.code}
     invariant(bool(settled), "a settled escrow ends with its settlement")
     return settled.get(model.commission_account(currency), Money(amount=0, currency=currency)), model.total(
         currency, list(settled.values())

@@ -65,7 +65,7 @@ ROUTES = (
         StatementOfWallet,
         "payments:read",
         SELF,
-        client=("currency", "start", "limit"),
+        client=("currency", "after", "limit"),
         summary="The movements of the caller's wallet, newest first",
     ),
     Route(
@@ -100,7 +100,7 @@ ROUTES = (
         Withdrawals,
         "payments:read",
         SELF,
-        client=("before", "limit"),
+        client=("after", "limit"),
         summary="What the caller has had paid out, the latest first, and to which account",
     ),
     Route(
@@ -109,7 +109,7 @@ ROUTES = (
         UnclaimedOf,
         "payments:read",
         SELF,
-        client=("before", "limit"),
+        client=("after", "limit"),
         summary="What a channel would not give back to the caller, and where it is",
     ),
     Route(
@@ -166,7 +166,7 @@ ROUTES = (
         PayoutsOfShop,
         "shop:read",
         _EARNS,
-        client=("before", "limit"),
+        client=("after", "limit"),
         summary="What a shop has had paid out, the latest first, and to which account",
     ),
     Route(
@@ -184,7 +184,7 @@ ROUTES = (
         PayoutForecast,
         "shop:read",
         _EARNS,
-        client=("currency", "start", "limit"),
+        client=("currency", "after", "limit"),
         summary="What a shop will be paid out next, and every transfer that makes it so much",
     ),
     Route(
@@ -236,7 +236,7 @@ ROUTES = (
         StatementOfShop,
         "shop:read",
         _EARNS,
-        client=("currency", "account", "start", "limit"),
+        client=("currency", "account", "after", "limit"),
         summary="The movements of a shop's balance, its deposit or what it owes, newest first",
     ),
     Route(
@@ -296,7 +296,7 @@ ROUTES = (
         StatementsOf,
         "operate",
         _BOOKS,
-        client=("before", "limit"),
+        client=("after", "limit"),
         summary="A provider's statements, day by day, and whether they agree with our books",
     ),
     Route(
@@ -340,7 +340,7 @@ ROUTES = (
         ChargebacksOfShop,
         "shop:read",
         _ANSWERS,
-        client=("before", "limit"),
+        client=("after", "limit"),
         summary="What banks have taken back of a shop's orders, the latest first",
     ),
     Route(
@@ -366,7 +366,7 @@ ROUTES = (
         AllChargebacks,
         "operate",
         _RISK,
-        client=("before", "limit"),
+        client=("after", "limit"),
         summary="What banks have taken back, the latest first",
     ),
     Route(

@@ -119,7 +119,7 @@ def _pay_out(tx: Tx, plan: Plan, amount: Money) -> None:
 class Deduction(Struct, frozen=True, kw_only=True):
     """What was taken off, and the transfer that took it."""
 
-    transfer_id: TransferId
+    id: TransferId
     what: str
     amount: Money
 
@@ -130,7 +130,7 @@ class ForecastLine(Struct, frozen=True, kw_only=True):
     Of an order that was settled, `commission` is what the marketplace has kept of it before.
     """
 
-    transfer_id: TransferId
+    id: TransferId
     what: str
     change: int
     at: int
@@ -141,7 +141,7 @@ class ForecastLine(Struct, frozen=True, kw_only=True):
 class Forecast(Struct, frozen=True, kw_only=True):
     """What a shop will be paid in one currency, as things stand: `due` at `next_at`, `later` after that, `owed` before any of it.
 
-    `lines` are the movements since the last payout, the latest first; `next` is where the following page starts.
+    `items` are the movements since the last payout, the latest first; `after` asks for the following page.
     """
 
     currency: str
@@ -149,8 +149,8 @@ class Forecast(Struct, frozen=True, kw_only=True):
     due: Money
     later: Money
     owed: Money
-    lines: tuple[ForecastLine, ...]
-    next: int | None
+    items: tuple[ForecastLine, ...]
+    after: int | None
 
 
 class PayoutForecast(Query[Forecast], refuses=(LedgerRefusal.PAGE_NOT_FOUND,), slow=True):
@@ -158,7 +158,7 @@ class PayoutForecast(Query[Forecast], refuses=(LedgerRefusal.PAGE_NOT_FOUND,), s
 
     shop_id: ShopId
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}(?![\s\S])", examples=["CNY"])]
-    start: Annotated[int, Meta(ge=1, le=2**53, description="The `next` of the page before.")] | None = None
+    after: Annotated[int, Meta(ge=1, le=2**53, description="The `after` of the page before.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=LINES_MAX)] = 50
 
 
@@ -182,26 +182,26 @@ def payout_forecast(at: Asking, ask: PayoutForecast) -> Forecast:
         due=due_money,
         later=standing.available - due_money,
         owed=standing.owed,
-        lines=lines,
-        next=following,
+        items=lines,
+        after=following,
     )
 
 
 def _lines(at: Asking, ask: PayoutForecast) -> tuple[tuple[ForecastLine, ...], int | None]:
-    page = at.ask(StatementOf(id=model.shop_account(ask.shop_id, ask.currency), start=ask.start, limit=ask.limit))
+    page = at.ask(StatementOf(account_id=model.shop_account(ask.shop_id, ask.currency), after=ask.after, limit=ask.limit))
     found: list[ForecastLine] = []
-    for line in page.lines:
+    for line in page.items:
         if line.code == postings.PAY_OUT.code:
             return tuple(found), None
         found.append(_line(at, line))
-    return tuple(found), page.next
+    return tuple(found), page.after
 
 
 def _line(at: Asking, line: Line) -> ForecastLine:
-    order_id = model.order_of_escrow(line.other) if line.code == postings.SETTLE.code else None
+    order_id = model.order_of_escrow(line.other_id) if line.code == postings.SETTLE.code else None
     names = {template.code: template.name for template in postings.TEMPLATES}
     return ForecastLine(
-        transfer_id=line.id,
+        id=line.id,
         what=names.get(line.code, "other"),
         change=line.change,
         at=line.at,
@@ -213,6 +213,6 @@ def _line(at: Asking, line: Line) -> ForecastLine:
 def _commission(at: Asking, line: Line) -> Deduction | None:
     """What the marketplace has kept of an order: the other transfer of its settlement."""
     fee = model.commission_account(line.amount.currency)
-    last = at.ask(StatementOf(id=line.other, limit=2)).lines
-    found = [other for other in last if other.other == fee and other.code == postings.SETTLE.code]
-    return Deduction(transfer_id=found[0].id, what="commission", amount=found[0].amount) if found else None
+    last = at.ask(StatementOf(account_id=line.other_id, limit=2)).items
+    found = [other for other in last if other.other_id == fee and other.code == postings.SETTLE.code]
+    return Deduction(id=found[0].id, what="commission", amount=found[0].amount) if found else None

@@ -18,7 +18,7 @@ from yunduan.runtime.transaction import Tx
 class SplitStands(Struct, frozen=True, kw_only=True):
     """Where a split stands now."""
 
-    split_id: model.SplitId
+    id: model.SplitId
     state: SplitState
     amount: Money
 
@@ -133,4 +133,4 @@ def ask_split_again(tx: Tx, ask: AskSplitAgain) -> SplitStands:
     split = replace(split, state=SplitState.ASKED, serial=split.serial + 1)
     tx.put(SPLITS, split.id, split)
     _have_asked(tx, split)
-    return SplitStands(split_id=split.id, state=split.state, amount=split.whole)
+    return SplitStands(id=split.id, state=split.state, amount=split.whole)

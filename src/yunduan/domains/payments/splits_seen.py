@@ -18,7 +18,7 @@ SPLITS_MAX = 100
 class SplitNow(Struct, frozen=True, kw_only=True):
     """What a provider was asked to divide of an order; `serial` counts how often it was asked anew since."""
 
-    split_id: SplitId
+    id: SplitId
     order_id: OrderId
     shop_id: ShopId
     channel: str
@@ -31,10 +31,10 @@ class SplitNow(Struct, frozen=True, kw_only=True):
 
 
 class SplitPage(Struct, frozen=True, kw_only=True):
-    """A page of it; `next` is where it goes on."""
+    """A page of it; `after` asks for the next."""
 
     items: tuple[SplitNow, ...]
-    next: SplitId | None
+    after: SplitId | None
 
 
 class RefusedSplits(Query[SplitPage]):
@@ -51,7 +51,7 @@ def refused_splits(at: Asking, ask: RefusedSplits) -> SplitPage:
     items = tuple(
         [
             SplitNow(
-                split_id=one.id,
+                id=one.id,
                 order_id=one.order_id,
                 shop_id=one.shop_id,
                 channel=one.channel,
@@ -65,4 +65,4 @@ def refused_splits(at: Asking, ask: RefusedSplits) -> SplitPage:
             for one in found[: ask.limit]
         ]
     )
-    return SplitPage(items=items, next=items[-1].split_id if len(found) > ask.limit else None)
+    return SplitPage(items=items, after=items[-1].id if len(found) > ask.limit else None)

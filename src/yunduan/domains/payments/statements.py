@@ -183,7 +183,7 @@ def _at_the_end(at: Asking, day: StatementDay, currency: str) -> KeptBalances:
 def _balance(at: Asking, id: AccountId, moment: int) -> int:
     """What an account stood at after a moment; one that has never been used at nothing."""
     try:
-        return at.ask(BalanceAt(id=id, at=moment)).balance
+        return at.ask(BalanceAt(account_id=id, at=moment)).balance
     except Refused as refused:
         if refused.code is LedgerRefusal.ACCOUNT_NOT_FOUND:
             return 0
@@ -209,17 +209,17 @@ class StatementNow(Struct, frozen=True, kw_only=True):
 
 
 class StatementsPage(Struct, frozen=True, kw_only=True):
-    """A page of a provider's statements, the latest first; `next` is where it goes on."""
+    """A page of a provider's statements, the latest first; `after` asks for the next."""
 
     items: tuple[StatementNow, ...]
-    next: int | None
+    after: int | None
 
 
 class StatementsOf(Query[StatementsPage], refuses=(PaymentRefusal.CHANNEL_UNKNOWN,)):
     """The statements of a provider, day by day, and whether they agree with our books."""
 
     channel: model.ChannelName
-    before: Annotated[int, Meta(ge=0, le=2**43, description="The `next` of the page before.")] | None = None
+    after: Annotated[int, Meta(ge=0, le=2**43, description="The `after` of the page before.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 31
 
 
@@ -227,7 +227,7 @@ class StatementsOf(Query[StatementsPage], refuses=(PaymentRefusal.CHANNEL_UNKNOW
 def statements_of(at: Asking, ask: StatementsOf) -> StatementsPage:
     """By the days on which they began."""
     at.port(Channels).named(ask.channel)
-    before = model.statement_id(ask.channel, ask.before) if ask.before is not None else f"{ask.channel}{LAST}"
+    before = model.statement_id(ask.channel, ask.after) if ask.after is not None else f"{ask.channel}{LAST}"
     found = store.statements_of(at, ask.channel, before, ask.limit + 1)
     items = tuple(
         [
@@ -237,4 +237,4 @@ def statements_of(at: Asking, ask: StatementsOf) -> StatementsPage:
             for one in found[: ask.limit]
         ]
     )
-    return StatementsPage(items=items, next=items[-1].since if len(found) > ask.limit else None)
+    return StatementsPage(items=items, after=items[-1].since if len(found) > ask.limit else None)

@@ -23,7 +23,7 @@ _Limit = Annotated[int, Meta(ge=1, le=UNCLAIMED_MAX)]
 class UnclaimedNow(Struct, frozen=True, kw_only=True):
     """Money that is owed to somebody, and where it is; `order_id` is nothing for a payment that came too late."""
 
-    unclaimed_id: UnclaimedId
+    id: UnclaimedId
     amount: Money
     state: UnclaimedState
     at: int
@@ -58,24 +58,24 @@ class TakeUnclaimed(
 
 
 class UnclaimedPage(Struct, frozen=True, kw_only=True):
-    """A page of what waits, or has waited, for the caller, the latest first; `next` is where it goes on."""
+    """A page of what waits, or has waited, for the caller, the latest first; `after` asks for the next."""
 
     items: tuple[UnclaimedNow, ...]
-    next: UnclaimedId | None
+    after: UnclaimedId | None
 
 
 class UnclaimedOf(Query[UnclaimedPage]):
     """What channels would not give back to the caller, and where it is."""
 
-    before: UnclaimedId | None = None
+    after: UnclaimedId | None = None
     limit: _Limit = 50
 
 
 class LateUnclaimed(Struct, frozen=True, kw_only=True):
     """Money that has waited for its owner for long."""
 
-    unclaimed_id: UnclaimedId
-    payer: PersonId
+    id: UnclaimedId
+    payer_id: PersonId
     amount: Money
     channel: str
     at: int
@@ -83,10 +83,10 @@ class LateUnclaimed(Struct, frozen=True, kw_only=True):
 
 
 class LateUnclaimedPage(Struct, frozen=True, kw_only=True):
-    """A page of it; `next` is where it goes on."""
+    """A page of it; `after` asks for the next."""
 
     items: tuple[LateUnclaimed, ...]
-    next: UnclaimedId | None
+    after: UnclaimedId | None
 
 
 class LateUnclaimedOf(Query[LateUnclaimedPage]):
@@ -114,17 +114,15 @@ def take_unclaimed(tx: Tx, ask: TakeUnclaimed) -> UnclaimedNow:
 
 def _now(found: Unclaimed) -> UnclaimedNow:
     kept_by = found.channel if found.custody is Custody.PROVIDER else ""
-    return UnclaimedNow(
-        unclaimed_id=found.id, amount=found.amount, state=found.state, at=found.at, order_id=found.order_id, kept_by=kept_by
-    )
+    return UnclaimedNow(id=found.id, amount=found.amount, state=found.state, at=found.at, order_id=found.order_id, kept_by=kept_by)
 
 
 @answers(UnclaimedOf)
 def unclaimed_of(at: Asking, ask: UnclaimedOf) -> UnclaimedPage:
     """Whoever asks sees their own."""
-    found = store.unclaimed_of(at, at.actor.person, ask.before or LAST, ask.limit + 1)
+    found = store.unclaimed_of(at, at.actor.person, ask.after or LAST, ask.limit + 1)
     items = tuple([_now(one) for one in found[: ask.limit]])
-    return UnclaimedPage(items=items, next=items[-1].unclaimed_id if len(found) > ask.limit else None)
+    return UnclaimedPage(items=items, after=items[-1].id if len(found) > ask.limit else None)
 
 
 @answers(LateUnclaimedOf)
@@ -133,8 +131,8 @@ def late_unclaimed_of(at: Asking, ask: LateUnclaimedOf) -> LateUnclaimedPage:
     found = store.late_unclaimed(at, ask.after or "", ask.limit + 1)
     items = tuple(
         [
-            LateUnclaimed(unclaimed_id=one.id, payer=one.payer, amount=one.amount, channel=one.channel, at=one.at, order_id=one.order_id)
+            LateUnclaimed(id=one.id, payer_id=one.payer, amount=one.amount, channel=one.channel, at=one.at, order_id=one.order_id)
             for one in found[: ask.limit]
         ]
     )
-    return LateUnclaimedPage(items=items, next=items[-1].unclaimed_id if len(found) > ask.limit else None)
+    return LateUnclaimedPage(items=items, after=items[-1].id if len(found) > ask.limit else None)

@@ -66,7 +66,7 @@ def code(contact: Contact, data: DataFolder = None) -> None:
     """Print the last code that was sent to a contact, for signing in while nothing carries letters."""
     settings = settings_of(data)
     kept = _as_kept(contact, region=settings.phone.region)
-    letters = with_operator(settings, lambda operator: operator.ask(Mailbox()))
+    letters = with_operator(settings, lambda operator: operator.ask(Mailbox())).items
     found = next((letter.code for letter in letters if letter.contact == kept and letter.code), None)
     if found is None:
         errors.print(BAD, f"no letter to {contact} lies in the mailbox")
@@ -86,7 +86,7 @@ def mailbox(data: DataFolder = None) -> None:
 
 
 async def _both(operator: Operator) -> tuple[tuple[Letter, ...], tuple[NoticeLetter, ...]]:
-    return await operator.ask(Mailbox()), await operator.ask(NoticeMailbox())
+    return (await operator.ask(Mailbox())).items, (await operator.ask(NoticeMailbox())).items
 
 
 def _as_kept(contact: str, *, region: str) -> str:

@@ -33,7 +33,7 @@ def create(
     """Open a shop for its owner, in the market's country and currency."""
     settings = settings_of(data)
     ask = CreateShop(
-        owner=person_named(owner, data),
+        owner_id=person_named(owner, data),
         name=name,
         name_en=name_en,
         country=settings.market.country,
@@ -41,7 +41,7 @@ def create(
         commission_ppm=commission_ppm,
     )
     made = with_operator(settings, lambda operator: operator.send(ask))
-    console.print(f"shop {made.shop_id}, location {made.location_id}, shipping template {made.template_id}")
+    console.print(f"shop {made.id}, location {made.location_id}, shipping template {made.template_id}")
 
 
 @app.command()
@@ -99,5 +99,5 @@ def list_shops(data: DataFolder = None) -> None:
         return found
 
     for shop in with_operator(settings_of(data), every):
-        table.add_row(shop.shop_id, shop.name, shop.name_en, shop.currency, f"{shop.commission_ppm / 10_000:g} %", shop.state)
+        table.add_row(shop.id, shop.name, shop.name_en, shop.currency, f"{shop.commission_ppm / 10_000:g} %", shop.state)
     console.print(table)

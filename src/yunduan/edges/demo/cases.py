@@ -56,7 +56,7 @@ class Claims:
         kind, reason = _ASKED[course]
         line = bought.lines[0]
         ask = OpenCase(
-            order_id=bought.order.order_id,
+            order_id=bought.order.id,
             kind=kind,
             reason=reason,
             lines=(CaseLine(variant_id=line.variant_id, quantity=line.quantity),),
@@ -65,7 +65,7 @@ class Claims:
         )
         case: CaseStands = await self._send(ask, bought.buyer.actor)
         if course is not Course.SILENT:
-            self._at_work(ANSWERS_AFTER_MS, partial(self._answer, bought, course, case.case_id))
+            self._at_work(ANSWERS_AFTER_MS, partial(self._answer, bought, course, case.id))
 
     async def _answer(self, bought: Bought, course: Course, case_id: CaseId) -> None:
         shop_id, service = bought.order.shop_id, bought.shop.service

@@ -314,10 +314,10 @@ class Living:
             self._at(working(self._chance, paid_at + become.ships_after_ms), partial(self._ship, bought))
 
     async def _cancel(self, bought: Bought) -> None:
-        await self._send(CancelOrder(order_id=bought.order.order_id), bought.buyer)
+        await self._send(CancelOrder(order_id=bought.order.id), bought.buyer)
 
     async def _decline(self, bought: Bought) -> None:
-        ask = DeclineOrder(shop_id=bought.order.shop_id, order_id=bought.order.order_id)
+        ask = DeclineOrder(shop_id=bought.order.shop_id, order_id=bought.order.id)
         await self._cloud.send(ask, actor=bought.shop.owner)
 
     async def _ship(self, bought: Bought) -> None:
@@ -329,14 +329,14 @@ class Living:
         first, order = bought.lines[0], bought.order
         lines = (PieceLine(variant_id=first.variant_id, quantity=first.quantity),)
         carrier, tracking = self._travels(bought)
-        ask = ShipParcel(shop_id=order.shop_id, order_id=order.order_id, carrier=carrier, tracking=tracking, lines=lines)
+        ask = ShipParcel(shop_id=order.shop_id, order_id=order.id, carrier=carrier, tracking=tracking, lines=lines)
         await self._cloud.send(ask, actor=bought.shop.packer)
         self._at(working(self._chance, self._clock.wall_ms() + after), partial(self._ship_rest, bought))
 
     async def _ship_rest(self, bought: Bought) -> None:
         order, become, now = bought.order, bought.fate, self._clock.wall_ms()
         carrier, tracking = self._travels(bought)
-        ask = ShipOrder(shop_id=order.shop_id, order_id=order.order_id, carrier=carrier, tracking=tracking)
+        ask = ShipOrder(shop_id=order.shop_id, order_id=order.id, carrier=carrier, tracking=tracking)
         await self._cloud.send(ask, actor=bought.shop.packer)
         if become.case is not None:
             self._at(now + become.case_after_ms, partial(self._claims.open, bought, become.case))
@@ -355,17 +355,17 @@ class Living:
         """A part, after which the goods are received, or all of it."""
         order, percent = bought.order, bought.fate.gives_back_percent
         amount = order.total.amount if percent == 100 else max(1, order.total.amount * percent // 100)
-        ask = RefundOrder(shop_id=order.shop_id, order_id=order.order_id, amount=yuan(amount))
+        ask = RefundOrder(shop_id=order.shop_id, order_id=order.id, amount=yuan(amount))
         await self._cloud.send(ask, actor=bought.shop.service)
         if percent < 100:
             self._at(self._clock.wall_ms() + 5 * HOUR_MS, partial(self._receive, bought))
 
     async def _extend(self, bought: Bought) -> None:
-        await self._send(ExtendReceipt(order_id=bought.order.order_id), bought.buyer)
+        await self._send(ExtendReceipt(order_id=bought.order.id), bought.buyer)
         self._at(self._clock.wall_ms() + 4 * DAY_MS, partial(self._receive, bought))
 
     async def _receive(self, bought: Bought) -> None:
-        await self._send(ConfirmReceipt(order_id=bought.order.order_id), bought.buyer)
+        await self._send(ConfirmReceipt(order_id=bought.order.id), bought.buyer)
         after = bought.fate.reviews_after_ms
         if after is not None:
             for wish in bought.lines:
@@ -379,7 +379,7 @@ class Living:
         opinions = self._content.reviews[wish.listed.text.category]
         words = self._chance.choices((0, 1, 2), (15, 55, 30) if given > 3 else (15, 85, 0))[0]
         text = self._said_at_once(opinions.of(given), bought.buyer, words)
-        ask = ReviewOrder(order_id=bought.order.order_id, variant_id=wish.variant_id, stars=given, text=text)
+        ask = ReviewOrder(order_id=bought.order.id, variant_id=wish.variant_id, stars=given, text=text)
         made = await self._send(ask, bought.buyer)
         self.reviews += 1
         now = self._clock.wall_ms()
@@ -387,11 +387,11 @@ class Living:
             self._at(now + self._chance.randrange(4 * DAY_MS, 15 * DAY_MS), partial(self._follow_up, bought, wish))
         if self._chance.random() < (0.9 if given < 3 else 0.3):
             at_ms = working(self._chance, now + self._chance.randrange(30 * MINUTE_MS, 20 * HOUR_MS))
-            self._at(at_ms, partial(self._answer, bought, made.review_id, is_poor=given < 3))
+            self._at(at_ms, partial(self._answer, bought, made.id, is_poor=given < 3))
 
     async def _follow_up(self, bought: Bought, wish: Wish) -> None:
         text = self._said(self._content.reviews[wish.listed.text.category].later, bought.buyer)
-        await self._send(FollowUpReview(order_id=bought.order.order_id, variant_id=wish.variant_id, text=text), bought.buyer)
+        await self._send(FollowUpReview(order_id=bought.order.id, variant_id=wish.variant_id, text=text), bought.buyer)
 
     async def _answer(self, bought: Bought, review_id: ReviewId, *, is_poor: bool) -> None:
         people = self._content.people

@@ -64,7 +64,7 @@ async def make(
         await cloud.settle()
         await cloud.send(AdvanceImport(source=SOURCE, done=1), actor=SYSTEM)
         await cloud.send(EndImport(source=SOURCE), actor=SYSTEM)
-        states = await cloud.ask_slow(OrdersByState(), actor=SYSTEM)
+        states = (await cloud.ask_slow(OrdersByState(), actor=SYSTEM)).items
         orders = {state.state: state.orders for state in states}
         return Made(shops=living.shops, goods=living.goods, people=size.people, orders=orders, reviews=living.reviews)
     finally:

@@ -83,8 +83,8 @@ async def plant(cloud: Cloud, content: Content, operator: Actor) -> dict[str, Ca
     for branch in content.categories.values():
         above = await cloud.send(CreateCategory(name=branch.name, name_en=branch.name_en), actor=operator)
         for key, name, name_en in branch.below:
-            made = await cloud.send(CreateCategory(name=name, name_en=name_en, parent=above.category_id), actor=operator)
-            leaves[key] = made.category_id
+            made = await cloud.send(CreateCategory(name=name, name_en=name_en, parent_id=above.id), actor=operator)
+            leaves[key] = made.id
     return leaves
 
 
@@ -92,7 +92,7 @@ async def open_shop(cloud: Cloud, text: ShopText, operator: Actor) -> Opened:
     """Open a shop for its owner, who says what shipping costs and takes on a packer and somebody for service."""
     owner_id = (await cloud.send(RegisterPerson(email=f"{text.key}@{CONTACTS}", nickname=text.owner), actor=SYSTEM)).person_id
     ask = CreateShop(
-        owner=owner_id,
+        owner_id=owner_id,
         name=text.name,
         name_en=text.name_en,
         about=text.about,
@@ -104,10 +104,10 @@ async def open_shop(cloud: Cloud, text: ShopText, operator: Actor) -> Opened:
         commission_ppm=text.commission_ppm,
     )
     made = await cloud.send(ask, actor=operator)
-    owner = _staff(owner_id, made.shop_id, ShopRole.OWNER)
+    owner = _staff(owner_id, made.id, ShopRole.OWNER)
     template = SetShippingTemplate(
-        shop_id=made.shop_id,
-        template_id=made.template_id,
+        shop_id=made.id,
+        id=made.template_id,
         name="国内配送",
         measure=Measure(text.shipping.measure),
         zones=_zones(text.shipping),
@@ -117,9 +117,9 @@ async def open_shop(cloud: Cloud, text: ShopText, operator: Actor) -> Opened:
     for role, called in ((ShopRole.PACKER, "打包"), (ShopRole.SERVICE, "客服")):
         contact = f"{text.key}-{role.value}@{CONTACTS}"
         person_id = (await cloud.send(RegisterPerson(email=contact, nickname=f"{text.name}{called}"), actor=SYSTEM)).person_id
-        await cloud.send(GrantShopRole(shop_id=made.shop_id, person_id=person_id, role=role), actor=owner)
-        staff.append(_staff(person_id, made.shop_id, role))
-    return Opened(text=text, shop_id=made.shop_id, location_id=made.location_id, owner=owner, packer=staff[0], service=staff[1])
+        await cloud.send(GrantShopRole(shop_id=made.id, person_id=person_id, role=role), actor=owner)
+        staff.append(_staff(person_id, made.id, role))
+    return Opened(text=text, shop_id=made.id, location_id=made.location_id, owner=owner, packer=staff[0], service=staff[1])
 
 
 async def put_on_sale(cloud: Cloud, chance: random.Random, shop: Opened, text: GoodsText, category: CategoryId) -> Listed:
@@ -141,7 +141,7 @@ async def put_on_sale(cloud: Cloud, chance: random.Random, shop: Opened, text: G
     return Listed(
         text=text,
         shop=shop,
-        goods_id=made.goods_id,
+        goods_id=made.id,
         variant_ids=made.variant_ids,
         pull=min(PULL_MAX, chance.paretovariate(1.3)) * (6_000 / (cheapest + 1_000)) ** 0.5,
         is_weak=chance.random() < 0.15,

@@ -43,7 +43,7 @@ async def join(cloud: Cloud, chance: random.Random, people: People, *, number: i
     address = await cloud.send(AddAddress(address=_home(chance, people, reads, name, is_first=is_first)), actor=actor)
     return Buyer(
         actor=actor,
-        address_id=address.address_id,
+        address_id=address.id,
         reads=reads,
         has_wallet=is_first or chance.randrange(100) < WALLET_PERCENT,
         pull=chance.paretovariate(1.4),

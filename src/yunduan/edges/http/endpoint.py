@@ -204,10 +204,10 @@ def _is_whole(kind: Any) -> bool:
     return inner is int or {plain(part) for part in get_args(inner)} == {int, NoneType}
 
 
-def forms(route: Route, number: str = "") -> tuple[type[Struct], type[Struct]]:
+def forms(route: Route, apart: str = "") -> tuple[type[Struct], type[Struct]]:
     """The path's fields as a struct, and the client's; without a path the message is the client's form itself.
 
-    `number` tells the forms of a message's second route from those of its first.
+    `apart` tells the forms of a message's second route from those of its first.
     """
     in_path = route.in_path()
     hints = get_type_hints(route.message, include_extras=True)
@@ -224,7 +224,7 @@ def forms(route: Route, number: str = "") -> tuple[type[Struct], type[Struct]]:
             else:
                 made.append((name, hints[name]))
         return msgspec.defstruct(
-            route.message.__name__ + suffix + number,
+            route.message.__name__ + suffix + apart,
             made,
             kw_only=True,
             frozen=True,

@@ -16,7 +16,7 @@ import structlog
 from yunduan.domains.notices.queries import NoticesAfter, NoticeView, ToldAfter
 from yunduan.edges.access import Access
 from yunduan.edges.http.endpoint import PREFIX, Admits, Endpoint
-from yunduan.edges.http.problems import Place, ProblemError
+from yunduan.edges.http.problems import PlaceInRequest, ProblemError
 from yunduan.edges.http.reading import Receive, Request, Send
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import PersonId
@@ -129,7 +129,7 @@ class Streams:
             log.warning("events_unavailable", error=str(fault))
             stream.end()
             return b""
-        stream.last = new.last
+        stream.last = new.after
         return b"".join(map(_event, new.items))
 
     def _is_admitted(self, stream: _Stream) -> bool:
@@ -142,7 +142,7 @@ class Streams:
         if self._following is None:
             self._through = self._cloud.ask(ToldAfter(), actor=SYSTEM).through
         new = self._cloud.ask(since, actor=stream.actor)
-        stream.last = new.last - len(new.items)
+        stream.last = new.after - len(new.items)
         if self._following is None:
             self._following = asyncio.create_task(again_and_again(self))
         streams = self._open.setdefault(stream.actor.person, [])
@@ -191,7 +191,9 @@ def _begin(request: Request, message: NoticesAfter) -> NoticesAfter:
     if not named or named == [b""]:
         return NoticesAfter(after=message.after, limit=1)
     if len(named) > 1 or not named[0].isdigit() or len(named[0]) > 15:
-        raise ProblemError("invalid_request", "this is no event", place=Place(detail="not the id of an event", header="Last-Event-ID"))
+        raise ProblemError(
+            "invalid_request", "this is no event", place=PlaceInRequest(detail="not the id of an event", header="Last-Event-ID")
+        )
     return NoticesAfter(after=int(named[0]), limit=1)
 
 

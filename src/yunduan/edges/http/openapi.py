@@ -14,7 +14,7 @@ from yunduan.edges.http.problems import MEANINGS, Problem, problem, status_of
 from yunduan.edges.http.reading import KEY_LENGTH_MAX
 from yunduan.edges.http.samples import Samples
 from yunduan.kernel.messages import Command
-from yunduan.kernel.refusals import KeyRefusal, RefusalCode
+from yunduan.kernel.refusals import KeyRefusal, RefusalCode, invariant
 from yunduan.runtime.registry import Domain, Ownership, Registry, Route
 
 _REF = "#/components/schemas/{name}"
@@ -26,6 +26,10 @@ Everything is JSON over HTTP under `/v1`.
 
 - **Money** is whole minor units with a currency: `{"amount": 1999, "currency": "CNY"}` is 19.99 yuan.
 - **Ids** are prefixed and sort by time: `ord_…`. Somebody else's record is answered like an absent one, with 404.
+- **A record's own id** is `id`; another record's is `order_id`, `shop_id`, `payer_id`. \
+A change answers with the record that it has made or changed.
+- **Lists** are `{"items": […]}`. One in pages takes `limit` and answers with `after`: send that to go on; \
+it is `null` at the end.
 - **Times** are milliseconds since 1970, UTC.
 - **Changes** take the header `Idempotency-Key` (a UUIDv7 of your own). Sent again with the same key, a change is answered as the \
 first time and happens once; refusals are kept too, but for those that end by themselves (403, 429). The same key with other content is \
@@ -57,7 +61,7 @@ def openapi_document(registry: Registry, *, public_url: str = "") -> dict[str, A
     hidden: set[str] = set()
     samples = Samples(components)
     paths: dict[str, dict[str, Any]] = {}
-    names: dict[str, int] = {}
+    names: set[str] = set()
     for place, it in enumerate(described):
         path_schema, body_schema, answer_schema = schemas[3 * place : 3 * place + 3]
         hidden.add(_name(path_schema))
@@ -65,9 +69,10 @@ def openapi_document(registry: Registry, *, public_url: str = "") -> dict[str, A
             hidden.add(_name(body_schema))
         builder = _Operation(it, components, samples)
         operation = builder.build(path_schema, body_schema, answer_schema)
-        names[operation["operationId"]] = names.get(operation["operationId"], 0) + 1
-        if names[operation["operationId"]] > 1:
-            operation["operationId"] += str(names[operation["operationId"]])
+        if operation["operationId"] in names:  # its second route is for operators
+            operation["operationId"] += "ByOperator"
+        invariant(operation["operationId"] not in names, f"{operation['operationId']} is one operation")
+        names.add(operation["operationId"])
         paths.setdefault(PREFIX + it.route.path, {})[it.route.method.lower()] = operation
     document: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -120,7 +125,7 @@ def _described(registry: Registry) -> Iterator[_Described]:
     for domain in registry.domains:
         for route in domain.routes:
             number = seen[route.message] = seen.get(route.message, 0) + 1
-            yield _Described(domain, route, *forms(route, str(number) if number > 1 else ""))
+            yield _Described(domain, route, *forms(route, "ByOperator" if number > 1 else ""))
 
 
 class _Operation:

@@ -39,7 +39,7 @@ def mailbox_pages(cloud: Access) -> list[Any]:
     def mailbox() -> Response[Any]:
         """The newest first."""
         try:
-            letters = (*cloud.ask(Mailbox()), *map(_as_letter, cloud.ask(NoticeMailbox())))
+            letters = (*cloud.ask(Mailbox()).items, *map(_as_letter, cloud.ask(NoticeMailbox()).items))
         except Refused as refused:
             return absent_page("No mailbox", refused.code.meaning)
         return page_response("Mailbox", _letters(sorted(letters, key=lambda letter: letter.at, reverse=True)))
@@ -98,7 +98,7 @@ def _as_letter(letter: NoticeLetter) -> Letter:
     """A letter about a notice, as codes are shown."""
     text = f"{letter.title}\n{letter.text}"
     return Letter(
-        letter_id=LetterId(letter.letter_id),
+        id=LetterId(letter.id),
         contact=letter.contact,
         text=text,
         code="",

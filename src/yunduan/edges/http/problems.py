@@ -54,7 +54,7 @@ MEANINGS: dict[str, str] = {
 """What that means."""
 
 
-class Place(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PlaceInRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What in a request does not fit, and where: in the body (a JSON pointer), the query, the path or a header."""
 
     detail: str
@@ -72,7 +72,7 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     detail: str = ""
     figures: Any = None
-    errors: tuple[Place, ...] = ()
+    errors: tuple[PlaceInRequest, ...] = ()
     request_id: str = ""
 
 
@@ -88,7 +88,7 @@ class Reply(Struct, frozen=True, gc=False):
 class ProblemError(Exception):
     """Ends a request with a problem."""
 
-    def __init__(self, code: str, detail: str = "", *, place: Place | None = None, headers: Headers = ()) -> None:
+    def __init__(self, code: str, detail: str = "", *, place: PlaceInRequest | None = None, headers: Headers = ()) -> None:
         """Say no by one of the edge's own codes."""
         super().__init__(code, detail)
         self.reply = problem(code, detail, errors=(place,) if place else (), headers=headers)
@@ -106,7 +106,13 @@ def status_of(code: str) -> int:
 
 
 def problem(
-    code: str, detail: str = "", *, figures: Any = None, errors: tuple[Place, ...] = (), request_id: str = "", headers: Headers = ()
+    code: str,
+    detail: str = "",
+    *,
+    figures: Any = None,
+    errors: tuple[PlaceInRequest, ...] = (),
+    request_id: str = "",
+    headers: Headers = (),
 ) -> Reply:
     """A no as a reply."""
     status = status_of(code)

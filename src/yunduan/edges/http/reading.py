@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from yunduan.edges.http.problems import Place, ProblemError
+from yunduan.edges.http.problems import PlaceInRequest, ProblemError
 from yunduan.edges.http.wording import plainly
 
 Scope = MutableMapping[str, Any]
@@ -141,16 +141,18 @@ def decoded_body(decode: Callable[[bytes], Any], raw: bytes) -> Any:
         if raw.count(b":") > 1 and not _is_terse(raw):
             _unambiguous(raw.decode())
     except _TwiceError as error:
-        place = Place(detail="given twice", pointer=f"/{error.args[0][:64]}")
+        place = PlaceInRequest(detail="given twice", pointer=f"/{error.args[0][:64]}")
         raise ProblemError("invalid_request", "a name is given twice", place=place) from error
     except msgspec.ValidationError as error:
         raise invalid(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProblemError("invalid_request", f"the body is not JSON: {error}", place=Place(detail="not JSON", pointer="")) from error
+        raise ProblemError(
+            "invalid_request", f"the body is not JSON: {error}", place=PlaceInRequest(detail="not JSON", pointer="")
+        ) from error
     except RecursionError as error:
-        raise ProblemError("invalid_request", "the body is too deep", place=Place(detail="too deep", pointer="")) from error
+        raise ProblemError("invalid_request", "the body is too deep", place=PlaceInRequest(detail="too deep", pointer="")) from error
     if b"\\u0000" in raw and _holds_nul(json.loads(raw)):
-        raise ProblemError("invalid_request", "a text holds a NUL", place=Place(detail="a text holds a NUL", pointer=""))
+        raise ProblemError("invalid_request", "a text holds a NUL", place=PlaceInRequest(detail="a text holds a NUL", pointer=""))
     return body
 
 
@@ -166,7 +168,9 @@ def decoded_query(query: bytes, lists: frozenset[str]) -> dict[str, Any]:
         raw_name, _, raw_value = part.partition(b"=")
         name, value = _text(raw_name), _text(raw_value)
         if name in found:
-            raise ProblemError("invalid_request", "a parameter is given twice", place=Place(detail="given twice", parameter=name[:64]))
+            raise ProblemError(
+                "invalid_request", "a parameter is given twice", place=PlaceInRequest(detail="given twice", parameter=name[:64])
+            )
         found[name] = value.split(",") if name in lists else value
     return found
 
@@ -175,7 +179,9 @@ def decoded_parameters(given: Mapping[str, Any], form: Any, whole: frozenset[str
     """Texts from the path or the query in their form, limits included; those in `whole` are written in digits alone, not `1e3`."""
     for name in whole:
         if name in given and not _WHOLE.fullmatch(given[name]):
-            raise ProblemError("invalid_request", "a whole number is expected", place=Place(detail="not a whole number", parameter=name))
+            raise ProblemError(
+                "invalid_request", "a whole number is expected", place=PlaceInRequest(detail="not a whole number", parameter=name)
+            )
     try:
         return msgspec.convert(given, form, strict=False)
     except msgspec.ValidationError as error:
@@ -188,14 +194,14 @@ def checked_key(key: bytes | None) -> str:
         raise ProblemError(
             "idempotency_key_missing",
             "a change needs the header Idempotency-Key, so that it can be sent again safely",
-            place=Place(detail="missing", header="Idempotency-Key"),
+            place=PlaceInRequest(detail="missing", header="Idempotency-Key"),
         )
     text = key.decode("latin-1")
     if not _KEY.fullmatch(text):
         raise ProblemError(
             "idempotency_key_malformed",
             f"1 to {KEY_LENGTH_MAX} printable ASCII characters without spaces",
-            place=Place(detail="malformed", header="Idempotency-Key"),
+            place=PlaceInRequest(detail="malformed", header="Idempotency-Key"),
         )
     return text
 
@@ -209,9 +215,9 @@ def invalid(error: msgspec.ValidationError, *, in_body: bool = True) -> ProblemE
         steps.append(field[1])
     says = plainly(says, next((step for step in reversed(steps) if not step.isdigit()), ""))
     if in_body:
-        place = Place(detail=says, pointer="".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)[:256])
+        place = PlaceInRequest(detail=says, pointer="".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)[:256])
     else:
-        place = Place(detail=says, parameter=".".join(steps)[:64])
+        place = PlaceInRequest(detail=says, parameter=".".join(steps)[:64])
     return ProblemError("invalid_request", says, place=place)
 
 

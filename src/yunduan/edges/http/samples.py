@@ -33,7 +33,7 @@ class Samples:
         if reference := schema.get("$ref"):
             return self._component(reference.rpartition("/")[2], name, depth)
         if is_id(schema):
-            return story.id_of(story.prefix_of(name) or "obj")
+            return story.id_of(story.prefix_of(name, form) or "obj")
         if schema.get("examples"):
             return schema["examples"][0]
         if "const" in schema:

@@ -139,14 +139,14 @@ class Replay:
     async def _open(self) -> None:
         for key, name, name_en in self._plan.categories:
             made = await self._bring("category", key, CreateCategory(name=name, name_en=name_en))
-            self._categories[key] = made.category_id
+            self._categories[key] = made.id
         locations: dict[str, LocationId] = {}
 
         async def shop(shop: Shop) -> None:
             owner = await self._bring("keeper", shop.seller, RegisterPerson(language=Language.EN))
             name = f"{shop.city.title()} {shop.seller[:6]}"
             ask = CreateShop(
-                owner=owner.person_id,
+                owner_id=owner.person_id,
                 name=name,
                 name_en=name,
                 country="BR",
@@ -155,9 +155,9 @@ class Replay:
                 commission_ppm=COMMISSION_PPM,
             )
             made = await self._bring("shop", shop.seller, ask)
-            self._shops[shop.seller], locations[shop.seller] = made.shop_id, made.location_id
-            roles = {made.shop_id: frozenset({ShopRole.OWNER.value})}
-            self._keepers[made.shop_id] = Keeper(shop.seller, Actor(person=owner.person_id, shop_roles=roles, is_system=True))
+            self._shops[shop.seller], locations[shop.seller] = made.id, made.location_id
+            roles = {made.id: frozenset({ShopRole.OWNER.value})}
+            self._keepers[made.id] = Keeper(shop.seller, Actor(person=owner.person_id, shop_roles=roles, is_system=True))
 
         async def good(good: Good) -> None:
             variant = VariantForm(sku=good.product, price=_reais(good.price), weight_g=good.weight_g)
@@ -185,7 +185,7 @@ class Replay:
             (buyer, (code, city, state)), purchase = home
             postal = Postal(recipient="Olist", phone=PHONE, country="BR", region=state, city=city, lines=(f"CEP {code}",), postal_code=code)
             made = await self._bring("address", purchase, AddAddress(address=postal), actor=self._buyers[buyer])
-            self._addresses[buyer, (code, city, state)] = made.address_id
+            self._addresses[buyer, (code, city, state)] = made.id
 
         await self._all("people", self._plan.buyers, buyer)
         await self._all("addresses", [*homes(self._plan).items()], address)
@@ -222,7 +222,7 @@ class Replay:
                 only_by_hand=True,  # when it was received, if ever, stands in the tables
             )
             placed = await self._bring("checkout", purchase.id, ask, actor=buyer)
-            payment_id = PaymentId(sibling(placed.checkout_id, "pay"))
+            payment_id = PaymentId(sibling(placed.id, "pay"))
             redirects = tuple(redirect.url for redirect in placed.payment.redirects)
             self._bought[number] = Bought(buyer, payment_id, placed.orders, redirects)
         return self._bought[number]
@@ -241,23 +241,23 @@ class Replay:
     async def _ship(self, step: Step) -> None:
         purchase, bought = self._plan.purchases[step.purchase], await self._placed(step.purchase)
         for order in bought.orders:
-            ask = ShipOrder(shop_id=order.shop_id, order_id=order.order_id, carrier="Correios", tracking=f"BR{purchase.id[:12]}")
+            ask = ShipOrder(shop_id=order.shop_id, order_id=order.id, carrier="Correios", tracking=f"BR{purchase.id[:12]}")
             await self._for_shop("shipment", purchase, order, ask)
 
     async def _receive(self, step: Step) -> None:
         purchase, bought = self._plan.purchases[step.purchase], await self._placed(step.purchase)
         for order in bought.orders:
             name = self._name_of(purchase, order)
-            await self._bring("receipt", name, ConfirmReceipt(order_id=order.order_id), actor=bought.buyer)
+            await self._bring("receipt", name, ConfirmReceipt(order_id=order.id), actor=bought.buyer)
 
     async def _cancel(self, step: Step) -> None:
         purchase, bought = self._plan.purchases[step.purchase], await self._placed(step.purchase)
         for order in bought.orders:
             if step.purchase in self._shipped:
-                refund = RefundOrder(shop_id=order.shop_id, order_id=order.order_id, amount=order.total)
+                refund = RefundOrder(shop_id=order.shop_id, order_id=order.id, amount=order.total)
                 await self._for_shop("refund", purchase, order, refund)
             else:
-                decline = DeclineOrder(shop_id=order.shop_id, order_id=order.order_id)
+                decline = DeclineOrder(shop_id=order.shop_id, order_id=order.id)
                 await self._for_shop("cancellation", purchase, order, decline)
 
     async def _review(self, step: Step) -> None:
@@ -269,7 +269,7 @@ class Replay:
             for line in purchase.lines:
                 sold = self._sold[line.good]
                 if sold.shop_id == order.shop_id:
-                    ask = ReviewOrder(order_id=order.order_id, variant_id=sold.variant_id, stars=review.review_score, text=text)
+                    ask = ReviewOrder(order_id=order.id, variant_id=sold.variant_id, stars=review.review_score, text=text)
                     await self._bring("review", f"{self._name_of(purchase, order)}/{line.good[0]}", ask, actor=bought.buyer)
 
     # How things are sent

@@ -59,7 +59,7 @@ def outcome(cloud: Cloud) -> Outcome:
     theirs = tuple(TheirLine(reference=line.reference, amount=line.amount, request=line.request) for line in sandbox.statement(CURRENCY))
     return Outcome(
         brought=cloud.ask(KindsImported(source=SOURCE), actor=SYSTEM),
-        states={total.state: total for total in cloud.ask(OrdersByState(), actor=SYSTEM)},
+        states={total.state: total for total in cloud.ask(OrdersByState(), actor=SYSTEM).items},
         money={purpose.name: purpose for purpose in cloud.ask(MoneyByPurpose(currency=CURRENCY), actor=SYSTEM)},
         charges=sum(1 for line in theirs if not line.request),
         returns=sum(1 for line in theirs if line.request),

@@ -43,7 +43,7 @@ class TradeAuditor:
         """Nothing has happened and nobody has been answered."""
         self._clock = clock
         self._sandbox = sandbox
-        self._shop = market().shop.shop_id
+        self._shop = market().shop.id
         self._wanted_at: dict[str, int] = {}
         self._laws = Laws()
         self._papers = Papers()
@@ -104,7 +104,7 @@ class TradeAuditor:
         if not answered.accepted:
             claim(asked.key not in self._roots, f"{asked.name} was refused and took effect all the same")
         elif isinstance(asked.command, Checkout | AgreePrice):
-            placed = [order.order_id for order in msgspec.json.decode(answered.body, type=Placed).orders]
+            placed = [order.id for order in msgspec.json.decode(answered.body, type=Placed).orders]
             claim(self._placed(asked.key) == placed, f"{asked.name} was answered {placed}, the facts say {self._placed(asked.key)}")
 
     def _placed(self, root: str) -> list[OrderId]:

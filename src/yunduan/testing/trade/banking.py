@@ -41,7 +41,7 @@ def _take(it: Shoppers) -> Drawn:
         waiting = it.cloud.ask(UnclaimedOf(), actor=actor).items
     except (Refused, FaultError):
         return None
-    return (TakeUnclaimed(unclaimed_id=it.chance.choice(waiting).unclaimed_id, into=into), actor) if waiting else None
+    return (TakeUnclaimed(unclaimed_id=it.chance.choice(waiting).id, into=into), actor) if waiting else None
 
 
 def _learn_pages(it: Shoppers, _: Asked, answered: Answered) -> None:
@@ -50,7 +50,7 @@ def _learn_pages(it: Shoppers, _: Asked, answered: Answered) -> None:
 
 def learn_payout(it: Shoppers, _: Asked, answered: Answered) -> None:
     """Whoever is told of a payout may tell those who have to agree to it."""
-    it.payouts.append(msgspec.json.decode(answered.body, type=PayoutMoved).payout_id)
+    it.payouts.append(msgspec.json.decode(answered.body, type=PayoutMoved).id)
 
 
 BANKING: Draws = ((_top_up, 5), (_name_account, 2), (_withdraw, 4), (_take, 3))

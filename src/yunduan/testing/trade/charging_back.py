@@ -37,7 +37,7 @@ def _contest(it: Shoppers) -> Drawn:
     if not names:
         return None
     id = chargeback_id(*it.chance.choice(names))
-    return ContestChargeback(shop_id=it.market.shop.shop_id, chargeback_id=id, text="签收单为证"), it.staff
+    return ContestChargeback(shop_id=it.market.shop.id, chargeback_id=id, text="签收单为证"), it.staff
 
 
 def _concede(it: Shoppers) -> Drawn:

@@ -52,7 +52,7 @@ def _claim(it: Shoppers) -> Drawn:
         instead, amount = next(one for one in it.market.twins if one != goods.variant_id), None
     else:
         instead = it.chance.choice(it.market.variants)
-    return OpenCase(order_id=order.id, kind=kind, reason=reason, lines=lines, text="坏了", amount=amount, instead=instead), order.buyer
+    return OpenCase(order_id=order.id, kind=kind, reason=reason, lines=lines, text="坏了", amount=amount, instead_id=instead), order.buyer
 
 
 def _answer(it: Shoppers) -> Drawn:
@@ -71,7 +71,7 @@ def _anywhere(it: Shoppers) -> LocationId | None:
 
 
 def _by_shop(it: Shoppers, command: type[Command[Any]], case: Disputed, **more: Any) -> Drawn:
-    return command(shop_id=it.market.shop.shop_id, case_id=case.id, **more), it.staff
+    return command(shop_id=it.market.shop.id, case_id=case.id, **more), it.staff
 
 
 def _offer(it: Shoppers, case: Disputed) -> Drawn:
@@ -87,8 +87,8 @@ def _rule(it: Shoppers, case: Disputed) -> Drawn:
 def _learn_stand(it: Shoppers, _: Asked, answered: Answered) -> None:
     """Where a case stands now; one that has ended is remembered too, for those who ask too late."""
     stands = msgspec.json.decode(answered.body, type=CaseStands)
-    order = next(order for order in it.orders if order.id == order_of(stands.case_id))
-    it.cases[stands.case_id] = Disputed(stands.case_id, order.buyer, order.total, stands.state)
+    order = next(order for order in it.orders if order.id == order_of(stands.id))
+    it.cases[stands.id] = Disputed(stands.id, order.buyer, order.total, stands.state)
 
 
 ABOUT = (OrderState.PAID, OrderState.SHIPPED, OrderState.RECEIVED)

@@ -12,24 +12,24 @@ from yunduan.testing.trade.shoppers import LATEST, Drawn, Draws, Learns, Shopper
 
 
 def _name_account(it: Shoppers) -> Drawn:
-    return NameShopPayee(shop_id=it.market.shop.shop_id, channel="sandbox", account=an_account(it)), it.staff
+    return NameShopPayee(shop_id=it.market.shop.id, channel="sandbox", account=an_account(it)), it.staff
 
 
 def _pay_out(it: Shoppers) -> Drawn:
-    return PayOutShop(shop_id=it.market.shop.shop_id, amount=yuan(it.chance.randrange(1, 9_000))), it.staff
+    return PayOutShop(shop_id=it.market.shop.id, amount=yuan(it.chance.randrange(1, 9_000))), it.staff
 
 
 def _plan(it: Shoppers) -> Drawn:
     cycle, after_days, weekday = it.chance.choice((Cycle.DAILY, *Cycle)), it.chance.choice((1, 3)), it.chance.randrange(1, 8)
-    return SetPayoutPlan(shop_id=it.market.shop.shop_id, cycle=cycle, after_days=after_days, weekday=weekday), it.staff
+    return SetPayoutPlan(shop_id=it.market.shop.id, cycle=cycle, after_days=after_days, weekday=weekday), it.staff
 
 
 def _pledge(it: Shoppers) -> Drawn:
-    return PledgeDeposit(shop_id=it.market.shop.shop_id, amount=yuan(it.chance.randrange(1, 2_000))), it.staff
+    return PledgeDeposit(shop_id=it.market.shop.id, amount=yuan(it.chance.randrange(1, 2_000))), it.staff
 
 
 def _release(it: Shoppers) -> Drawn:
-    return ReleaseDeposit(shop_id=it.market.shop.shop_id, amount=yuan(it.chance.randrange(1, 2_000))), it.operator()
+    return ReleaseDeposit(shop_id=it.market.shop.id, amount=yuan(it.chance.randrange(1, 2_000))), it.operator()
 
 
 def _rule(it: Shoppers) -> Drawn:
@@ -38,7 +38,7 @@ def _rule(it: Shoppers) -> Drawn:
     if it.cloud is None:
         return None
     try:
-        waiting = [one.payout_id for one in it.cloud.ask(AwaitedPayoutsOf(), actor=operator).payouts]
+        waiting = [one.id for one in it.cloud.ask(AwaitedPayoutsOf(), actor=operator).items]
     except (Refused, FaultError):
         return None
     found = waiting if it.chance.random() < 0.8 else it.payouts[-LATEST:]

@@ -92,8 +92,8 @@ def market() -> Market:
     with TemporaryDirectory() as name:
         folder = Path(name)
         with World.at(folder) as world:
-            shop, category = _shop(world), world.send(CreateCategory(name="茶")).category_id
-            second = world.send(CreateLocation(shop_id=shop.shop_id, name="二号仓", country="CN")).location_id
+            shop, category = _shop(world), world.send(CreateCategory(name="茶")).id
+            second = world.send(CreateLocation(shop_id=shop.id, name="二号仓", country="CN")).id
             twins = _goods(world, shop, category, 0, sizes=2)
             variants = [*twins, *(variant for number in range(1, GOODS) for variant in _goods(world, shop, category, number, sizes=1))]
             for variant in variants:
@@ -118,9 +118,9 @@ def market() -> Market:
 
 def _shop(world: World) -> ShopCreatedAnswer:
     owner = world.send(RegisterPerson(phone="+8613900138000")).person_id
-    shop = world.send(CreateShop(owner=owner, name="云茶", country="CN", currency="CNY", commission_ppm=50_000))
+    shop = world.send(CreateShop(owner_id=owner, name="云茶", country="CN", currency="CNY", commission_ppm=50_000))
     zone = Zone(places=(Place(country="CN"),), rate=Rate(first_units=100, first_fee=800))
-    terms = SetShippingTemplate(shop_id=shop.shop_id, template_id=shop.template_id, name="standard", measure=Measure.PIECE, zones=(zone,))
+    terms = SetShippingTemplate(shop_id=shop.id, id=shop.template_id, name="standard", measure=Measure.PIECE, zones=(zone,))
     world.send(terms)
     return shop
 
@@ -134,18 +134,18 @@ def _goods(world: World, shop: ShopCreatedAnswer, category: CategoryId, number: 
     options = (GoodsOption(name="规格", values=tuple(OptionValue(name=f"{n + 1}号") for n in range(sizes))),) if sizes > 1 else ()
     limit = BuyerLimit(pieces=LIMITED_PIECES, days=365) if number == GOODS - 1 else None
     form = GoodsForm(title="龙井", category_id=category, options=options, variants=tuple(variants), limit=limit)
-    return world.send(CreateGoods(shop_id=shop.shop_id, form=form, publish=True)).variant_ids
+    return world.send(CreateGoods(shop_id=shop.id, form=form, publish=True)).variant_ids
 
 
 def counted(shop: ShopCreatedAnswer, variant: VariantId, location: LocationId, on_hand: int) -> SetStock:
     """Say how much of a variant has been counted at a location."""
-    return SetStock(shop_id=shop.shop_id, variant_id=variant, location_id=location, on_hand=on_hand, reason=StockReason.COUNTED)
+    return SetStock(shop_id=shop.id, variant_id=variant, location_id=location, on_hand=on_hand, reason=StockReason.COUNTED)
 
 
 def _buyer(world: World, number: int) -> tuple[PersonId, AddressId]:
     person = world.send(RegisterPerson(phone=f"+8613800{number:06d}")).person_id
     actor = Actor(person=person)
-    address = world.send(AddAddress(address=HOME), actor=actor).address_id
+    address = world.send(AddAddress(address=HOME), actor=actor).id
     started = world.send(TopUpWallet(amount=yuan(PURSE), channel="sandbox"), actor=actor)
     world.cloud.port(Sandbox).decide(dict(parse_qsl(urlsplit(started.redirects[0].url).query)), approve=True)
     world.settle()
@@ -155,7 +155,7 @@ def _buyer(world: World, number: int) -> tuple[PersonId, AddressId]:
 def _name_accounts(world: World, shop: ShopCreatedAnswer, buyers: Sequence[tuple[PersonId, AddressId]]) -> None:
     """The shop and half of the people can be paid out to; the others have to name their accounts first."""
     account = BankAccount(bank="工商银行", holder="林美", number=THEIRS)
-    world.send(NameShopPayee(shop_id=shop.shop_id, channel="sandbox", account=account), actor=Actor(person=PersonId("per_staff")))
+    world.send(NameShopPayee(shop_id=shop.id, channel="sandbox", account=account), actor=Actor(person=PersonId("per_staff")))
     for person, _ in buyers[::2]:
         world.send(NamePayee(channel="sandbox", account=account), actor=Actor(person=person))
     world.settle()

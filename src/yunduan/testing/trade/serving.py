@@ -25,12 +25,12 @@ def _waybill(it: Shoppers) -> dict[str, Any]:
 
 
 def _ship(it: Shoppers) -> Drawn:
-    order, shop_id = it.order(), it.market.shop.shop_id
+    order, shop_id = it.order(), it.market.shop.id
     return None if order is None else (ShipOrder(shop_id=shop_id, order_id=order.id, **_waybill(it)), it.staff)
 
 
 def _pack(it: Shoppers) -> Drawn:
-    order, shop_id = it.order(), it.market.shop.shop_id
+    order, shop_id = it.order(), it.market.shop.id
     if order is None:
         return None
     lines = (PieceLine(variant_id=it.chance.choice(it.market.variants), quantity=it.chance.randrange(1, 3)),)
@@ -40,7 +40,7 @@ def _pack(it: Shoppers) -> Drawn:
 
 def _decline(it: Shoppers) -> Drawn:
     order = it.order()
-    return None if order is None else (DeclineOrder(shop_id=it.market.shop.shop_id, order_id=order.id), it.staff)
+    return None if order is None else (DeclineOrder(shop_id=it.market.shop.id, order_id=order.id), it.staff)
 
 
 def _receive(it: Shoppers) -> Drawn:
@@ -53,7 +53,7 @@ def _offer_price(it: Shoppers) -> Drawn:
     if order is None:
         return None
     off, shipping = yuan(it.chance.randrange(0, order.total)), yuan(it.chance.choice((0, 800, 1_200)))
-    return OfferPrice(shop_id=it.market.shop.shop_id, order_id=order.id, discount=off, shipping=shipping), it.staff
+    return OfferPrice(shop_id=it.market.shop.id, order_id=order.id, discount=off, shipping=shipping), it.staff
 
 
 def _agree_price(it: Shoppers) -> Drawn:
@@ -83,7 +83,7 @@ def _give_back(it: Shoppers) -> Drawn:
     if order is None:
         return None
     amount = yuan(it.chance.choice((order.total, it.chance.randrange(1, order.total))))
-    return RefundOrder(shop_id=it.market.shop.shop_id, order_id=order.id, amount=amount), it.staff
+    return RefundOrder(shop_id=it.market.shop.id, order_id=order.id, amount=amount), it.staff
 
 
 def _review(it: Shoppers) -> Drawn:

@@ -79,7 +79,7 @@ class Shoppers:
         self.operators = tuple(
             Actor(person=PersonId(f"per_operator{n}"), operator_roles=frozenset({"service", "finance"})) for n in range(3)
         )
-        self.staff = Actor(person=PersonId("per_staff"), shop_roles={self.market.shop.shop_id: frozenset({"manager"})})
+        self.staff = Actor(person=PersonId("per_staff"), shop_roles={self.market.shop.id: frozenset({"manager"})})
 
     def meet(self, cloud: Cloud) -> None:
         """A new life of the cloud has begun: these people look before they buy."""

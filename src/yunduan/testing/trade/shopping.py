@@ -87,7 +87,7 @@ def _move(it: Shoppers) -> Drawn:
 
 def _learn_orders(it: Shoppers, asked: Asked, answered: Answered) -> None:
     placed = msgspec.json.decode(answered.body, type=Placed)
-    it.orders += [Bought(order.order_id, asked.actor, order.total.amount, it.market.variants[0]) for order in placed.orders]
+    it.orders += [Bought(order.id, asked.actor, order.total.amount, it.market.variants[0]) for order in placed.orders]
     it.go_to_pay(placed.payment)
 
 

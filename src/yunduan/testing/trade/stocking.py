@@ -17,7 +17,7 @@ def _move(it: Shoppers) -> Drawn:
     here, there = it.chance.sample(it.market.locations, 2)
     some = it.chance.sample(it.market.variants, it.chance.randrange(1, 3))
     lines = tuple(HoldLine(variant_id=variant, quantity=it.chance.randrange(1, 5)) for variant in some)
-    return MoveStock(shop_id=it.market.shop.shop_id, from_location_id=here, to_location_id=there, lines=lines), it.staff
+    return MoveStock(shop_id=it.market.shop.id, from_location_id=here, to_location_id=there, lines=lines), it.staff
 
 
 def _say_which_sends(it: Shoppers) -> Drawn:
@@ -30,13 +30,13 @@ def _say_which_sends(it: Shoppers) -> Drawn:
         )
         for location in it.chance.sample(it.market.locations, 2)
     )
-    return SetSources(shop_id=it.market.shop.shop_id, sources=sources, splits=it.chance.random() < 0.7), it.staff
+    return SetSources(shop_id=it.market.shop.id, sources=sources, splits=it.chance.random() < 0.7), it.staff
 
 
 def sending_everywhere(it: Shoppers) -> Drawn:
     """Both locations, wherever it goes."""
     sources = tuple(Source(location_id=location) for location in it.market.locations)
-    return SetSources(shop_id=it.market.shop.shop_id, sources=sources), it.staff
+    return SetSources(shop_id=it.market.shop.id, sources=sources), it.staff
 
 
 STOCKING: Draws = ((_count, 8), (_move, 5), (_say_which_sends, 2))

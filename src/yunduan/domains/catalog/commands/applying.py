@@ -30,7 +30,7 @@ from yunduan.runtime.transaction import Tx
 class ApplicationNow(Struct, frozen=True, kw_only=True):
     """Where an application stands; with the shop, once it is approved."""
 
-    application_id: ApplicationId
+    id: ApplicationId
     state: ApplicationState
     shop_id: ShopId | None = None
 
@@ -93,7 +93,7 @@ def apply_for_shop(tx: Tx, ask: ApplyForShop) -> ApplicationNow:
     for picture in sorted(pictures):
         store_licences.hand_in(tx, person, picture, id)
     tx.tell(ShopApplied(application_id=id, applicant=person))
-    return ApplicationNow(application_id=id, state=ApplicationState.WAITING)
+    return ApplicationNow(id=id, state=ApplicationState.WAITING)
 
 
 @handles(WithdrawApplication)
@@ -114,7 +114,7 @@ def approve_application(tx: Tx, ask: ApproveApplication) -> ApplicationNow:
     if form is None:
         raise Refused(CatalogRefusal.APPLICATION_NOT_FOUND, "the applicant has been erased")
     opening = CreateShop(
-        owner=found.applicant,
+        owner_id=found.applicant,
         name=form.name,
         name_en=form.name_en,
         about=form.about,
@@ -125,7 +125,7 @@ def approve_application(tx: Tx, ask: ApproveApplication) -> ApplicationNow:
         currency=form.currency,
         commission_ppm=ask.commission_ppm,
     )
-    return _decide(tx, found, ApplicationStep.APPROVE, Decider.OPERATOR, shop_id=tx.send(opening).shop_id)
+    return _decide(tx, found, ApplicationStep.APPROVE, Decider.OPERATOR, shop_id=tx.send(opening).id)
 
 
 @handles(RejectApplication)
@@ -149,4 +149,4 @@ def _decide(tx: Tx, found: Application, step: ApplicationStep, who: Decider, **m
     tx.put(store_rulings.APPLICATION, found.id, after)
     shop_id = after.shop_id or None
     tx.tell(ShopApplicationDecided(application_id=found.id, applicant=found.applicant, state=state.value, shop_id=shop_id))
-    return ApplicationNow(application_id=found.id, state=state, shop_id=shop_id)
+    return ApplicationNow(id=found.id, state=state, shop_id=shop_id)

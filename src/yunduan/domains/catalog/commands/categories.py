@@ -19,7 +19,7 @@ from yunduan.runtime.transaction import Tx
 class CategoryKept(Struct, frozen=True, kw_only=True):
     """A category as it is now known."""
 
-    category_id: CategoryId
+    id: CategoryId
 
 
 class CreateCategory(
@@ -30,7 +30,7 @@ class CreateCategory(
 
     name: Name
     name_en: MaybeName = ""
-    parent: CategoryId | None = None
+    parent_id: CategoryId | None = None
 
 
 class ChangeCategory(Command[None], refuses={CatalogRefusal.CATEGORY_NOT_FOUND}):
@@ -59,7 +59,7 @@ class SetAttributes(
 @handles(CreateCategory)
 def create_category(tx: Tx, ask: CreateCategory) -> CategoryKept:
     """Keep the category, and the tree as everybody is shown it."""
-    parent = store.category(tx, ask.parent) if ask.parent else None
+    parent = store.category(tx, ask.parent_id) if ask.parent_id else None
     tree = store.tree(tx)
     if tree.count >= CATEGORIES_MAX:
         raise Refused(CatalogRefusal.CATEGORIES_FULL, f"{CATEGORIES_MAX} categories are the most")
@@ -67,7 +67,7 @@ def create_category(tx: Tx, ask: CreateCategory) -> CategoryKept:
     tx.add(store.CATEGORY, category.id, category)
     (tx.put if tree.count else tx.add)(store.TREE, 1, tree.grown(category))
     tx.tell(CategoryCreated(category_id=category.id))
-    return CategoryKept(category_id=category.id)
+    return CategoryKept(id=category.id)
 
 
 @handles(ChangeCategory)
@@ -87,7 +87,7 @@ def set_attributes(tx: Tx, ask: SetAttributes) -> None:
     """Keep what is asked; goods tell it when their shop describes them anew."""
     category = store.category(tx, ask.category_id)
     before = tx.get(store_attributes.ATTRIBUTES, category.id)
-    above = store_attributes.attributes_of(tx, store.category(tx, category.parent)) if category.parent else {}
+    above = store_attributes.attributes_of(tx, store.category(tx, category.parent_id)) if category.parent_id else {}
     check_attributes(before.attributes if before else (), ask.attributes, above)
     kept = CategoryAttributes(category_id=category.id, attributes=ask.attributes)
     if kept != before:

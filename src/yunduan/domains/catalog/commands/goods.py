@@ -36,7 +36,7 @@ Version = Annotated[int, Meta(ge=1, le=2**53, description="The version that was 
 class GoodsKept(Struct, frozen=True, kw_only=True):
     """Goods as they were kept: their version, and the ids of their variants in the order in which they were described."""
 
-    goods_id: GoodsId
+    id: GoodsId
     version: int
     state: GoodsState
     variant_ids: tuple[VariantId, ...]
@@ -267,7 +267,7 @@ def _told(tx: Tx, goods: Goods) -> GoodsKept:
 def kept(goods: Goods) -> GoodsKept:
     """What whoever keeps goods is answered."""
     return GoodsKept(
-        goods_id=goods.id,
+        id=goods.id,
         version=goods.version,
         state=goods.state,
         variant_ids=tuple(showing.id_of(variant) for variant in goods.form.variants),

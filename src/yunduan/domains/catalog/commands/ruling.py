@@ -8,5 +8,5 @@ from yunduan.runtime.transaction import Tx
 
 def rule(tx: Tx, shop: Shop, subject: str, ruled: Ruled, reason: str) -> None:
     """Keep what was decided about a shop, or goods of it, and why: for its own people and the operators to read."""
-    sealed = store_rulings.vault(tx).seal(shop.owner, reason)
-    store_rulings.rule(tx, Ruling(shop.id, subject, ruled, shop.owner, sealed, tx.actor.person, tx.now))
+    sealed = store_rulings.vault(tx).seal(shop.owner_id, reason)
+    store_rulings.rule(tx, Ruling(shop.id, subject, ruled, shop.owner_id, sealed, tx.actor.person, tx.now))

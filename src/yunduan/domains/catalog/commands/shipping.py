@@ -32,13 +32,13 @@ from yunduan.runtime.transaction import Tx
 class LocationKept(Struct, frozen=True, kw_only=True):
     """A place where stock lies."""
 
-    location_id: LocationId
+    id: LocationId
 
 
 class TemplateKept(Struct, frozen=True, kw_only=True):
     """A shipping template, made or changed."""
 
-    template_id: ShippingTemplateId
+    id: ShippingTemplateId
 
 
 class CreateLocation(Command[LocationKept], refuses={CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.LOCATIONS_FULL}):
@@ -68,7 +68,7 @@ class SetShippingTemplate(
     shop_id: ShopId
     name: Name
     measure: Measure
-    template_id: ShippingTemplateId | None = None
+    id: ShippingTemplateId | None = None
     """Which to change; a new one has none yet."""
     zones: Annotated[tuple[Zone, ...], Meta(max_length=ZONES_MAX)] = ()
     elsewhere: Rate | None = None
@@ -84,7 +84,7 @@ def create_location(tx: Tx, ask: CreateLocation) -> LocationKept:
     tx.add(store.LOCATION, id, Location(id=id, shop_id=shop.id, name=ask.name, country=ask.country, region=ask.region))
     sources = (*shop.sources, Source(location_id=id)) if shop.sources else ()
     tx.put(store.SHOP, shop.id, replace(shop, location_ids=(*shop.location_ids, id), sources=sources))
-    return LocationKept(location_id=id)
+    return LocationKept(id=id)
 
 
 @handles(SetShippingTemplate)
@@ -92,16 +92,16 @@ def set_shipping_template(tx: Tx, ask: SetShippingTemplate) -> TemplateKept:
     """Keep the template under its id, or under a new one."""
     shop = store.shop(tx, ask.shop_id)
     zones = in_one_form(ask.zones)
-    id = ask.template_id or ShippingTemplateId(tx.id("tpl"))
+    id = ask.id or ShippingTemplateId(tx.id("tpl"))
     template = ShippingTemplate(
         id=id, shop_id=shop.id, name=ask.name, measure=ask.measure, currency=shop.currency, zones=zones, elsewhere=ask.elsewhere
     )
-    if ask.template_id:
+    if ask.id:
         store.template(tx, id, shop_id=shop.id)
         tx.put(store.TEMPLATE, id, template)
-        return TemplateKept(template_id=id)
+        return TemplateKept(id=id)
     if len(shop.template_ids) >= TEMPLATES_MAX:
         raise Refused(CatalogRefusal.TEMPLATES_FULL, f"{TEMPLATES_MAX} templates are the most")
     tx.add(store.TEMPLATE, id, template)
     tx.put(store.SHOP, shop.id, replace(shop, template_ids=(*shop.template_ids, id)))
-    return TemplateKept(template_id=id)
+    return TemplateKept(id=id)

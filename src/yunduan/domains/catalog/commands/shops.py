@@ -41,7 +41,7 @@ REFRESHED_AT_ONCE = 50
 class ShopCreatedAnswer(Struct, frozen=True, kw_only=True):
     """A new shop, the place its goods leave from, and its shipping template: free everywhere until the shop says otherwise."""
 
-    shop_id: ShopId
+    id: ShopId
     location_id: LocationId
     template_id: ShippingTemplateId
 
@@ -49,7 +49,7 @@ class ShopCreatedAnswer(Struct, frozen=True, kw_only=True):
 class CreateShop(Command[ShopCreatedAnswer], refuses={CatalogRefusal.CURRENCY, *AppointOwner.refuses}):
     """Open a shop for its owner, who may do everything in it."""
 
-    owner: PersonId
+    owner_id: PersonId
     name: Name
     country: Country
     currency: Currency
@@ -118,7 +118,7 @@ def create_shop(tx: Tx, ask: CreateShop) -> ShopCreatedAnswer:
     shop_id, location_id, template_id = ShopId(tx.id("shp")), LocationId(tx.id("loc")), ShippingTemplateId(tx.id("tpl"))
     shop = Shop(
         id=shop_id,
-        owner=ask.owner,
+        owner_id=ask.owner_id,
         name=ask.name,
         name_en=ask.name_en,
         about=ask.about,
@@ -136,11 +136,11 @@ def create_shop(tx: Tx, ask: CreateShop) -> ShopCreatedAnswer:
         id=template_id, shop_id=shop_id, name=ask.name, measure=Measure.PIECE, currency=ask.currency, elsewhere=Rate(first_fee=0)
     )
     tx.add(store.SHOP, shop_id, shop)
-    tx.send(AppointOwner(shop_id=shop_id, person_id=ask.owner))  # of a shop that is there; refused, nothing of it is
+    tx.send(AppointOwner(shop_id=shop_id, person_id=ask.owner_id))  # of a shop that is there; refused, nothing of it is
     tx.add(store.LOCATION, location_id, place)
     tx.add(store.TEMPLATE, template_id, free)
     tx.tell(ShopCreated(shop_id=shop_id))
-    return ShopCreatedAnswer(shop_id=shop_id, location_id=location_id, template_id=template_id)
+    return ShopCreatedAnswer(id=shop_id, location_id=location_id, template_id=template_id)
 
 
 @handles(ChangeShop)

@@ -87,7 +87,7 @@ def page_of(tx: Tx, goods: Goods) -> Page:
     return Page(
         id=goods.id,
         shop_id=goods.shop_id,
-        category_path=store.category(tx, form.category_id).path,
+        category_path_ids=store.category(tx, form.category_id).path_ids,
         title=form.title,
         title_en=form.title_en,
         description=form.description,
@@ -106,7 +106,7 @@ def show(tx: Tx, shop: Shop, goods: Goods) -> None:
         store.hide(tx, goods.id)
         store_attributes.tell(tx, goods.id, ())
         return
-    path = store.category(tx, goods.form.category_id).path
+    path = store.category(tx, goods.form.category_id).path_ids
     store.show(tx, _card(shop, goods, store.standing(tx, goods.id)), path=path, listed_at=goods.listed_at)
     store_attributes.tell(tx, goods.id, goods.form.attributes)
 

@@ -84,7 +84,7 @@ def change_address(tx: Tx, ask: ChangeAddress) -> AddressKept:
         is_default=int(ask.is_default or before.is_default),
     )
     tx.put(ADDRESSES, changed.id, changed)
-    return AddressKept(address_id=changed.id)
+    return AddressKept(id=changed.id)
 
 
 @handles(RemoveAddress)
@@ -96,7 +96,7 @@ def remove_address(tx: Tx, ask: RemoveAddress) -> AddressKept:
     newest = tx.get(ADDRESSES, others[-1]) if others and address.is_default else None
     if newest is not None:
         tx.put(ADDRESSES, newest.id, msgspec.structs.replace(newest, is_default=1))
-    return AddressKept(address_id=address.id)
+    return AddressKept(id=address.id)
 
 
 def _keep(tx: Tx, person: PersonId, postal: Postal, *, is_default: bool) -> AddressKept:
@@ -121,7 +121,7 @@ def written(tx: Tx, person: PersonId, postal: Postal, region: str, *, is_default
         at=tx.now,
     )
     tx.add(ADDRESSES, kept.id, kept)
-    return AddressKept(address_id=kept.id)
+    return AddressKept(id=kept.id)
 
 
 def checked(postal: Postal) -> tuple[Postal, str]:

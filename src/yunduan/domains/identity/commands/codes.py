@@ -167,7 +167,7 @@ def _challenge(tx: Tx, contact: Contact, language: Language, *, device: str, per
     tx.add(CHALLENGES, id, challenge)
     letters.post(tx, LetterId(id), LetterBody(contact=contact.text, text=model.letter_text(code, language), code=code), language)
     tx.at(tx.now + model.LETTER_MS, ForgetChallenge(challenge_id=id))
-    return model.Challenge(challenge_id=id, expires_at=tx.now + model.CODE_MS)
+    return model.Challenge(id=id, expires_at=tx.now + model.CODE_MS)
 
 
 def _limits(tx: Tx, contact: Contact, *, device: str, place: tuple[bytes, bytes]) -> list[_Limit]:

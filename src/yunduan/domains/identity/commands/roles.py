@@ -148,4 +148,4 @@ def take(tx: Tx, person_id: PersonId, shop_id: str, role: str) -> None:
 
 def _roles_held(tx: Tx, person_id: PersonId, shop_id: str) -> RolesHeld:
     roles = tuple(held.role for held in store.roles_of(tx, person_id) if held.shop_id == shop_id)
-    return RolesHeld(person_id=person_id, shop_id=shop_id, roles=roles)
+    return RolesHeld(person_id=person_id, shop_id=ShopId(shop_id) if shop_id else None, roles=roles)

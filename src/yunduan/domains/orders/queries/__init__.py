@@ -13,6 +13,14 @@ from yunduan.domains.orders.queries.carts import (
     quote,
     shipping,
 )
+from yunduan.domains.orders.queries.counts import (
+    MyOrdersByState,
+    ShopOrdersByState,
+    StateCount,
+    StateCounts,
+    my_orders_by_state,
+    shop_orders_by_state,
+)
 from yunduan.domains.orders.queries.lists import (
     BuyerObligations,
     MyOrders,
@@ -60,6 +68,7 @@ __all__ = [
     "CartOfShop",
     "CartView",
     "MyOrders",
+    "MyOrdersByState",
     "NamesOf",
     "OrderLine",
     "OrderName",
@@ -81,10 +90,14 @@ __all__ = [
     "ShopOrderOf",
     "ShopOrderRefunds",
     "ShopOrders",
+    "ShopOrdersByState",
+    "StateCount",
+    "StateCounts",
     "StateTotal",
     "cart_of",
     "destination",
     "my_orders",
+    "my_orders_by_state",
     "names_of",
     "of_shop",
     "order_numbered",
@@ -101,4 +114,5 @@ __all__ = [
     "shop_order_of",
     "shop_order_refunds",
     "shop_orders",
+    "shop_orders_by_state",
 ]

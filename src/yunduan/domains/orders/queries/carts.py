@@ -82,7 +82,7 @@ class CartItem(Struct, frozen=True, kw_only=True):
 class CartOfShop(Struct, frozen=True, kw_only=True):
     """What is wanted of one shop."""
 
-    shop_id: ShopId
+    id: ShopId
     name: str
     name_en: str
     items: tuple[CartItem, ...]
@@ -103,7 +103,7 @@ class CartOf(Query[CartView]):
 class PreviewCheckout(Query[CheckoutPreview], refuses=QUOTE_REFUSALS):
     """What a checkout of the caller's cart would cost now; with an address, shipping and taxes included."""
 
-    items: Items = ""
+    variant_ids: Items = ""
     address_id: AddressId | None = None
 
 
@@ -194,7 +194,7 @@ def preview(found: Sequence[Priced], *, complete: bool) -> CheckoutPreview:
     currency = found[0].currency
     shops = tuple(
         ShopPreview(
-            shop_id=each.shop_id,
+            id=each.shop_id,
             name=each.name,
             name_en=each.name_en,
             lines=charges(each.items, each.shipping if complete else None, each.discounts, each.taxes, currency),
@@ -223,7 +223,7 @@ def cart_of(at: Asking, _: CartOf) -> CartView:
 
 def _cart_of_shop(terms: ShopTerms, wanted: Wanted) -> CartOfShop:
     items = tuple(_cart_item(line, offer, is_gone=not (terms.open and offer.on_sale)) for line, offer in wanted)
-    return CartOfShop(shop_id=terms.shop_id, name=terms.name, name_en=terms.name_en, items=items)
+    return CartOfShop(id=terms.shop_id, name=terms.name, name_en=terms.name_en, items=items)
 
 
 def _cart_item(line: CartLine, offer: Offer, *, is_gone: bool) -> CartItem:
@@ -250,7 +250,7 @@ def _cart_item(line: CartLine, offer: Offer, *, is_gone: bool) -> CartItem:
 def preview_checkout(at: Asking, ask: PreviewCheckout) -> CheckoutPreview:
     """Price what was chosen of the cart."""
     cart = at.get(store.CART, at.actor.person)
-    chosen = tuple(VariantId(id) for id in ask.items.split(",")) if ask.items else ()
+    chosen = tuple(VariantId(id) for id in ask.variant_ids.split(",")) if ask.variant_ids else ()
     lines = model.selected(cart.lines if cart else (), chosen)
     address = at.ask(SealedAddressOf(person_id=at.actor.person, address_id=ask.address_id)) if ask.address_id else None
     quotes = quote(at, lines, address)

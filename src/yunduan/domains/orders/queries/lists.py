@@ -31,7 +31,7 @@ from yunduan.runtime.transaction import Asking
 class OrderLine(Struct, frozen=True, kw_only=True):
     """An order in a list; `title` and `picture` are those of its first line, and the shop is called as it is today."""
 
-    order_id: OrderId
+    id: OrderId
     number: str
     shop_id: ShopId
     shop_name: str
@@ -46,17 +46,17 @@ class OrderLine(Struct, frozen=True, kw_only=True):
 
 
 class OrderPage(Struct, frozen=True, kw_only=True):
-    """One page of orders, the latest first; `before` asks for the next, nothing when there is none."""
+    """One page of orders, the latest first; `after` asks for the next, nothing when there is none."""
 
     items: tuple[OrderLine, ...]
-    before: OrderId | None
+    after: OrderId | None
 
 
 class MyOrders(Query[OrderPage]):
     """The caller's orders, all or those in one state."""
 
     state: OrderState | None = None
-    before: OrderId | None = None
+    after: OrderId | None = None
     limit: PageSize = 20
 
 
@@ -65,7 +65,7 @@ class ShopOrders(Query[OrderPage]):
 
     shop_id: ShopId
     state: OrderState | None = None
-    before: OrderId | None = None
+    after: OrderId | None = None
     limit: PageSize = 20
 
 
@@ -91,14 +91,20 @@ class StateTotal(Struct, frozen=True, kw_only=True):
     total: Money
 
 
-class OrdersByState(Query[tuple[StateTotal, ...]], slow=True):
+class StateTotals(Struct, frozen=True, kw_only=True):
+    """The orders of the whole marketplace by state and currency."""
+
+    items: tuple[StateTotal, ...]
+
+
+class OrdersByState(Query[StateTotals], slow=True):
     """How many orders stand where, and what they come to."""
 
 
 @answers(MyOrders)
 def my_orders(at: Asking, ask: MyOrders) -> OrderPage:
     """One page by the index of buyers, the newest orders looked through for what it does not have yet."""
-    found = store.page_of_buyer(at, at.actor.person, ask.state, ask.before or LAST, ask.limit + 1)
+    found = store.page_of_buyer(at, at.actor.person, ask.state, ask.after or LAST, ask.limit + 1)
     return _page(at, found, ask.state, ask.limit)
 
 
@@ -106,23 +112,23 @@ def my_orders(at: Asking, ask: MyOrders) -> OrderPage:
 def shop_orders(at: Asking, ask: ShopOrders) -> OrderPage:
     """One page by the index of shops and states."""
     states = (ask.state,) if ask.state else tuple(OrderState)
-    return _page(at, store.page_of_shop(at, ask.shop_id, states, ask.before or LAST, ask.limit + 1), ask.state, ask.limit)
+    return _page(at, store.page_of_shop(at, ask.shop_id, states, ask.after or LAST, ask.limit + 1), ask.state, ask.limit)
 
 
 def _page(at: Asking, found: Sequence[OrderId], state: OrderState | None, limit: int) -> OrderPage:
     """The orders found, but for those that have left the state since they were filed."""
-    shown, before = paged(found, limit)
+    shown, after = paged(found, limit)
     orders, numbering = at.get_many(store.ORDER, shown), at.port(Numbering)
     listed = [orders[id] for id in shown if state is None or orders[id].state is state]
     shops = {shop: at.ask(TermsOf(shop_id=shop)) for shop in {order.shop_id for order in listed}}
     items = tuple(_line(order, numbering, shops[order.shop_id]) for order in listed)
-    return OrderPage(items=items, before=before)
+    return OrderPage(items=items, after=after)
 
 
 def _line(order: Order, numbering: Numbering, shop: ShopTerms) -> OrderLine:
     items = store.terms(order).items
     return OrderLine(
-        order_id=order.id,
+        id=order.id,
         number=numbering.number_of(order.seq),
         shop_id=order.shop_id,
         shop_name=shop.name,
@@ -146,12 +152,13 @@ def names_of(at: Asking, ask: NamesOf) -> dict[OrderId, OrderName]:
 
 
 @answers(OrdersByState)
-def orders_by_state(at: Asking, _ask: OrdersByState) -> tuple[StateTotal, ...]:
+def orders_by_state(at: Asking, _ask: OrdersByState) -> StateTotals:
     """Counted, not remembered."""
-    return tuple(
+    items = tuple(
         StateTotal(state=OrderState(state), orders=count, total=Money(amount=total, currency=currency))
         for state, currency, count, total in store.by_state(at)
     )
+    return StateTotals(items=items)
 
 
 class BuyerObligations:

@@ -61,7 +61,7 @@ class ParcelView(Struct, frozen=True, kw_only=True):
 class OrderView(Struct, frozen=True, kw_only=True):
     """An order; times are milliseconds since 1970, 0 for not yet."""
 
-    order_id: OrderId
+    id: OrderId
     number: str
     checkout_id: CheckoutId
     shop_id: ShopId
@@ -98,7 +98,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
     """Whether the buyer may still put that off."""
     case_id: CaseId | None
     """The case that is open about it: until it is closed, nothing is received."""
-    reviewed: tuple[VariantId, ...]
+    reviewed_ids: tuple[VariantId, ...]
     commission: Money | None
     """What the marketplace keeps; for the shop and the operators."""
 
@@ -159,7 +159,7 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
     receive_by = progress.receive_by if order.state is OrderState.SHIPPED and not progress.in_case else 0
     currency = order.currency
     return OrderView(
-        order_id=order.id,
+        id=order.id,
         number=at.port(Numbering).number_of(order.seq),
         checkout_id=model.checkout_of(order.id),
         shop_id=order.shop_id,
@@ -184,7 +184,7 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         receive_by=receive_by,
         may_extend=receive_by > 0 and not progress.extended,
         case_id=cases.case_id_of(order.id, progress.cases - 1) if progress.in_case else None,
-        reviewed=store.reviewed(at, order.id) if progress.received_at else (),
+        reviewed_ids=store.reviewed(at, order.id) if progress.received_at else (),
         commission=Money(amount=model.commission_now(order, agreed), currency=currency) if inside else None,
     )
 

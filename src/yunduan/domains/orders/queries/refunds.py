@@ -38,7 +38,7 @@ class RefundPieceView(Struct, frozen=True, kw_only=True):
 class RefundView(Struct, frozen=True, kw_only=True):
     """Where a refund is: `amount` is the buyer's; what the marketplace has back of a discount is a piece beside it."""
 
-    refund_id: RefundId
+    id: RefundId
     amount: Money
     state: RefundState
     at: int
@@ -46,17 +46,17 @@ class RefundView(Struct, frozen=True, kw_only=True):
 
 
 class RefundPage(Struct, frozen=True, kw_only=True):
-    """One page of refunds, the latest first; `before` asks for the next, nothing when there is none."""
+    """One page of refunds, the latest first; `after` asks for the next, nothing when there is none."""
 
     items: tuple[RefundView, ...]
-    before: RefundId | None
+    after: RefundId | None
 
 
 class OrderRefunds(Query[RefundPage], refuses={OrderRefusal.NOT_FOUND}):
     """What has been given back of an order, and where it is, for its buyer and for operators."""
 
     order_id: OrderId
-    before: RefundId | None = None
+    after: RefundId | None = None
     limit: PageSize = 20
 
 
@@ -65,32 +65,32 @@ class ShopOrderRefunds(Query[RefundPage], refuses={OrderRefusal.NOT_FOUND}):
 
     shop_id: ShopId
     order_id: OrderId
-    before: RefundId | None = None
+    after: RefundId | None = None
     limit: PageSize = 20
 
 
 @answers(OrderRefunds)
 def order_refunds(at: Asking, ask: OrderRefunds) -> RefundPage:
     """Those of an order that the caller may see."""
-    return _refunds(at, seen(at, at.get(store.ORDER, ask.order_id)), ask.before, ask.limit)
+    return _refunds(at, seen(at, at.get(store.ORDER, ask.order_id)), ask.after, ask.limit)
 
 
 @answers(ShopOrderRefunds)
 def shop_order_refunds(at: Asking, ask: ShopOrderRefunds) -> RefundPage:
     """Those of an order of this very shop."""
-    return _refunds(at, of_shop(at, ask.shop_id, ask.order_id), ask.before, ask.limit)
+    return _refunds(at, of_shop(at, ask.shop_id, ask.order_id), ask.after, ask.limit)
 
 
 def _refunds(at: Asking, order: Order, before: RefundId | None, limit: int) -> RefundPage:
     """One more than asked for tells whether there is a next page."""
     found = at.ask(RefundsOf(order_id=order.id, before=before, limit=limit + 1))
     items = tuple([_refund(refund) for refund in found[:limit]])
-    return RefundPage(items=items, before=items[-1].refund_id if len(found) > limit else None)
+    return RefundPage(items=items, after=items[-1].id if len(found) > limit else None)
 
 
 def _refund(refund: Refund) -> RefundView:
     pieces = tuple([_piece(piece) for piece in refund.pieces])
-    return RefundView(refund_id=refund.id, amount=refund.amount, state=refund.state, at=refund.at, pieces=pieces)
+    return RefundView(id=refund.id, amount=refund.amount, state=refund.state, at=refund.at, pieces=pieces)
 
 
 def _piece(piece: RefundPiece) -> RefundPieceView:

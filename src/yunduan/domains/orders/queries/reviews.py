@@ -23,7 +23,7 @@ from yunduan.runtime.transaction import Asking
 class ReviewView(Struct, frozen=True, kw_only=True):
     """A review as everybody sees it; nobody can tell from `author` who it is. Once the author has been erased, `text` is empty."""
 
-    review_id: ReviewId
+    id: ReviewId
     variant_id: VariantId
     author: str
     stars: int
@@ -36,17 +36,17 @@ class ReviewView(Struct, frozen=True, kw_only=True):
 
 
 class ReviewPage(Struct, frozen=True, kw_only=True):
-    """One page of reviews, the latest first; `before` asks for the next, nothing when there is none."""
+    """One page of reviews, the latest first; `after` asks for the next, nothing when there is none."""
 
     items: tuple[ReviewView, ...]
-    before: ReviewId | None
+    after: ReviewId | None
 
 
 class ReviewsOfGoods(Query[ReviewPage]):
     """What buyers say of goods."""
 
     goods_id: GoodsId
-    before: ReviewId | None = None
+    after: ReviewId | None = None
     limit: PageSize = 20
 
 
@@ -57,11 +57,11 @@ def reviews_of_goods(at: Asking, ask: ReviewsOfGoods) -> ReviewPage:
     Each text is opened by itself: a page of fifty takes 0.1 ms, and 0.5 ms when no author's key is remembered.
     """
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    found = store.reviews_of_goods(at, ask.goods_id, ask.before or LAST, ask.limit + 1)
+    found = store.reviews_of_goods(at, ask.goods_id, ask.after or LAST, ask.limit + 1)
     words = store.words_of(at, found[: ask.limit])
     items = tuple(
         ReviewView(
-            review_id=review.id,
+            id=review.id,
             variant_id=review.variant_id,
             author=model.pen_name(review.author, review.goods_id),
             stars=review.stars,
@@ -72,7 +72,7 @@ def reviews_of_goods(at: Asking, ask: ReviewsOfGoods) -> ReviewPage:
         )
         for review in found[: ask.limit]
     )
-    return ReviewPage(items=items, before=items[-1].review_id if len(found) > ask.limit else None)
+    return ReviewPage(items=items, after=items[-1].id if len(found) > ask.limit else None)
 
 
 def _opened(vault: Vault, word: Word | None) -> str:

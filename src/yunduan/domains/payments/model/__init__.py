@@ -19,6 +19,7 @@ from yunduan.domains.payments.model.accounts import (
 from yunduan.domains.payments.model.channels import (
     BODY_BYTES_MAX,
     Alert,
+    AlertId,
     Asked,
     BankAccount,
     Channel,
@@ -143,6 +144,7 @@ __all__ = [
     "TOP_UP_DUE_MS",
     "TOP_UP_MAX",
     "Alert",
+    "AlertId",
     "Asked",
     "BalanceOff",
     "BankAccount",

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from yunduan.domains.identity.model import LINE
 from yunduan.domains.payments.model.custody import Custody
 from yunduan.domains.payments.model.refusals import PaymentRefusal
+from yunduan.kernel.ids import AnyId
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
 
@@ -16,6 +17,9 @@ BODY_BYTES_MAX = 16_384
 """Of a notification."""
 
 ChannelName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9]{0,15}(?![\s\S])", description="A payment channel.", examples=["sandbox"])]
+
+
+AlertId = Annotated[str, Meta(pattern=r"^alr_[0-9a-f]{26}(?![\s\S])", description="A notification that did not match.")]
 
 
 class Outcome(StrEnum):
@@ -297,7 +301,7 @@ class NotificationTaken(Struct, frozen=True, kw_only=True):
 class Alert(Struct, frozen=True, kw_only=True):
     """A genuine notification that did not match: somebody has to look at it."""
 
-    id: str
+    id: AlertId
     channel: str
     event: str
     reason: Mismatch
@@ -311,7 +315,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     evidence_due: int = 0
     fee: Money | None = None
     """What it says now that it charges for that, beside `amount`, which it says was taken."""
-    chargeback_id: str = ""
+    chargeback_id: AnyId | None = None
     """Of one that is known by this name:"""
     our_amount: Money | None = None
     our_fee: Money | None = None

@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, Protocol
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from yunduan.domains.payments.model.custody import Custody
@@ -193,7 +193,7 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: PaymentId
     kind: PaymentKind
     state: PaymentState
-    payer: PersonId
+    payer: PersonId = field(name="payer_id")
     currency: Currency
     checkout_id: CheckoutId | None
     parts: tuple[PartOfPayment, ...]
@@ -260,7 +260,7 @@ class Redirect(Struct, frozen=True, kw_only=True):
 class PaymentStarted(Struct, frozen=True, kw_only=True):
     """What a payment is answered with: `captured` at once when the wallet pays it all, else `pending` and where to go."""
 
-    payment_id: PaymentId
+    id: PaymentId
     state: PaymentState
     redirects: tuple[Redirect, ...] = ()
 
