@@ -252,7 +252,9 @@ def join(
             IdentitySettings: IdentitySettings(region=settings.phone.region, mailbox_is_open=settings.mailbox.shown),
             Obligations: BuyerObligations(),
             Shops: KnownShops(),
-            CatalogSettings: CatalogSettings(reviews_goods=settings.market.reviews_goods),
+            CatalogSettings: CatalogSettings(
+                reviews_goods=settings.market.reviews_goods, compared_after_ms=settings.market.compared_after_h * 3_600_000
+            ),
             NoticeSettings: NoticeSettings(time_zone=settings.market.time_zone),
             OrderSettings: OrderSettings(
                 time_zone=settings.market.time_zone,

@@ -220,6 +220,15 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
     reviews_goods: Annotated[
         bool, Meta(description="Whether operators approve goods before they are sold, and again after they were described anew.")
     ] = False
+    compared_after_h: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=720,
+            description="How long, within thirty days, a price was charged that another may be compared with.",
+            extra=_unit("hours"),
+        ),
+    ] = 24
     dispatch_days: Annotated[
         int,
         Meta(ge=1, le=365, description="How long after its payment an order has to be shipped, or it is called off.", extra=_unit("days")),

@@ -79,7 +79,7 @@ def test_an_offer_of_what_is_not_there_is_refused(town: Town) -> None:
 def test_the_page_shows_what_is_said_and_what_moves(town: Town) -> None:
     """The ready page decodes to what the shop said; stock is by variant; the shop's face is beside it."""
     goods = town.goods(variant("A", 2999), pictures=("a/1.webp",), description="一\n二")
-    town.world.pass_time(1)
+    town.world.pass_time(86_400_000)
     ask = {"shop_id": town.shop.id, "goods_id": goods.id, "variant_id": goods.variant_ids[0]}
     town.world.send(SetPrice(**ask, price=yuan(1999), compare_at=yuan(2999)))
     town.stock(goods.variant_ids[0], 5)

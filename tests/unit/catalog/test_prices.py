@@ -1,5 +1,6 @@
 """What goods have cost: every change once; a price is compared only with what was charged itself, and no longer than for thirty days."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +26,11 @@ from yunduan.domains.catalog.queries import GoodsOnDesk, GoodsPage, NewestGoods
 from yunduan.kernel.ids import GoodsId, VariantId
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
+from yunduan.runtime.settings import MarketSettings
+from yunduan.testing import World
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 def of(town: Town, goods: GoodsKept) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def steps(town: Town, goods: GoodsKept, place: int = 0) -> list[tuple[int, int |
 
 
 def test_a_price_is_compared_with_what_was_charged(town: Town) -> None:
-    """Until a moment ago, or within thirty days; on the page and the card at once."""
+    """Until a moment ago, or for a day within thirty days; on the page and the card at once."""
     goods = town.goods(variant("A", 2999))
     town.world.pass_time(DAY_MS)
     town.world.send(priced(town, goods, 1999, 2999))
@@ -64,7 +68,7 @@ def test_a_price_is_compared_with_what_was_charged(town: Town) -> None:
     town.world.pass_time(10 * DAY_MS)
     town.world.send(priced(town, goods, 2499))
     town.world.send(priced(town, goods, 1500, 1999))
-    town.world.pass_time(20 * DAY_MS)
+    town.world.pass_time(19 * DAY_MS)
     town.world.send(priced(town, goods, 1400, 2999))
     assert crossed_out(town, goods) == [yuan(2999)] * 3
 
@@ -108,7 +112,7 @@ def test_a_comparison_ends_by_itself_after_thirty_days_and_once(town: Town) -> N
     goods = town.goods(variant("A", 2999))
     town.world.pass_time(DAY_MS)
     town.world.send(priced(town, goods, 1999, 2999))
-    town.world.pass_time(WINDOW_MS)
+    town.world.pass_time(WINDOW_MS - DAY_MS)
     assert crossed_out(town, goods) == [yuan(2999)] * 3
     town.world.pass_time(1)
     assert crossed_out(town, goods) == [None] * 3
@@ -188,11 +192,60 @@ def test_only_what_everybody_is_shown_has_a_curve(town: Town) -> None:
     assert refused(goods.id, goods.variant_ids[0]) == "goods_not_found"
 
 
+def test_a_price_that_held_for_a_moment_is_no_comparison(town: Town) -> None:
+    """A day in all, at once or in parts, makes it one; what is charged while the goods are off sale does not count."""
+    goods = town.goods(variant("A", 1999))
+    for hours in (9, 9):
+        town.world.send(priced(town, goods, 9999))
+        town.world.pass_time(hours * HOUR_MS)
+        town.world.send(priced(town, goods, 1999))
+        town.world.pass_time(DAY_MS)
+        before = town.everything()
+        assert town.world.refusal(priced(town, goods, 1999, 9999)) == "comparison_not_charged"
+        assert town.everything() == before
+    town.world.send(priced(town, goods, 9999))
+    town.world.pass_time(6 * HOUR_MS - 1)
+    assert town.world.refusal(priced(town, goods, 1999, 9999)) == "comparison_not_charged"
+    town.world.send(WithdrawGoods(**of(town, goods)))
+    town.world.pass_time(DAY_MS)
+    assert town.world.refusal(priced(town, goods, 1999, 9999)) == "comparison_not_charged"
+    town.world.send(PublishGoods(**of(town, goods)))
+    town.world.pass_time(1)
+    town.world.send(priced(town, goods, 1999, 9999))
+    assert crossed_out(town, goods) == [yuan(9999)] * 3
+
+
+def test_a_comparison_ends_when_less_than_a_day_of_it_lies_in_the_thirty(town: Town) -> None:
+    """Its parts leave the days one after the other: of twelve hours and eighteen, the first six may be gone."""
+    goods = town.goods(variant("A", 2999))
+    town.world.pass_time(12 * HOUR_MS)
+    town.world.send(priced(town, goods, 1999))
+    town.world.pass_time(DAY_MS)
+    town.world.send(priced(town, goods, 2999))
+    town.world.pass_time(18 * HOUR_MS)
+    town.world.send(priced(town, goods, 1999, 2999))
+    town.world.pass_time(WINDOW_MS - 2 * DAY_MS)
+    assert crossed_out(town, goods) == [yuan(2999)] * 3
+    town.world.pass_time(1)
+    assert crossed_out(town, goods) == [None] * 3
+
+
+@pytest.mark.parametrize(("hours", "code"), [(0, ""), (1, "comparison_not_charged")])
+def test_how_long_is_a_setting(tmp_path: Path, hours: int, code: str) -> None:
+    """With none, whatever was charged for any time at all."""
+    with World.at(tmp_path, market=MarketSettings(compared_after_h=hours)) as world:
+        town = Town(world)
+        goods = town.goods(variant("A", 2999))
+        world.pass_time(1)
+        asked = priced(town, goods, 1999, 2999)
+        assert (world.refusal(asked) if code else world.send(asked) and "") == code
+
+
 histories = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=8)
 
 
-@given(histories, st.integers(1, 3), st.integers(0, 6))
-def test_what_was_charged_is_what_was_charged_for_some_time(changes: list[tuple[int, int]], amount: int, ahead: int) -> None:
+@given(histories, st.integers(1, 3), st.integers(0, 6), st.integers(0, 3))
+def test_what_was_charged_is_what_was_charged_for_some_time(changes: list[tuple[int, int]], amount: int, ahead: int, least: int) -> None:
     """Against a clock that asks at every moment what was charged just then; a unit of time stands for ten days."""
     unit = WINDOW_MS // 3
     at, points = 0, []
@@ -201,13 +254,15 @@ def test_what_was_charged_is_what_was_charged_for_some_time(changes: list[tuple[
         points.append(PricePoint(at, price))
     now = at + ahead * unit
     by_moment = {point.at: point.amount for point in points}
-    price, last = 0, -1
-    for moment in range(0, now + 1, unit):
-        if price == amount:
-            last = moment
+    price, held = 0, []  # the units at whose beginning, up to the next, it was charged
+    for moment in range(0, now, unit):
         price = by_moment.get(moment, price)
-    expected = last + WINDOW_MS + 1 if last > 0 and last + WINDOW_MS >= now else 0
-    assert lapses_at(points, amount, now) == expected
+        if price == amount:
+            held.append(moment)
+    whole = held[-least] if least and len(held) >= least else None
+    first = held[-1] + unit if held and not least else whole
+    expected = first + WINDOW_MS + 1 if first is not None and first + WINDOW_MS >= now else 0
+    assert lapses_at(points, amount, now, least * unit) == expected
     shown = curve(points, since=now - WINDOW_MS)
     assert [point.at for point in shown] == sorted({max(point.at, now - WINDOW_MS) for point in points})
     assert shown[-1].amount == points[-1].amount

@@ -83,7 +83,7 @@ class CatalogRefusal(RefusalCode):
     VARIANT_NOT_FOUND = "variant_not_found", "There is no such variant, or it is not of these goods, or of this shop."
     OPTIONS = "options_do_not_match", "Each variant chooses one value of every option, and no two choose the same."
     PRICE = "price_not_allowed", "A price is in the shop's currency, is more than nothing, and is below what it is compared with."
-    NOT_CHARGED = "comparison_not_charged", "What a price is compared with was itself charged within the last thirty days."
+    NOT_CHARGED = "comparison_not_charged", "What a price is compared with was itself charged within the last thirty days, for long enough."
     ATTRIBUTE_TAKEN = "attribute_taken", "Another attribute of this category, or of one above it, has this key."
     ATTRIBUTE_FORM = "attribute_form", "Only a choice has values, and it has some; only a number has a unit."
     ATTRIBUTE_KEPT = "attribute_kept", "An attribute, its kind, its unit and the places of its values stay: goods have told them."
@@ -293,6 +293,8 @@ class CatalogSettings(Struct, frozen=True, kw_only=True):
 
     reviews_goods: bool = False
     """Whether operators look at goods before they are sold, and again after they have been described anew."""
+    compared_after_ms: int = 86_400_000
+    """How long a price was charged, within the thirty days, that another may be compared with."""
 
 
 class OptionValue(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):

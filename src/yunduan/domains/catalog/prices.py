@@ -18,10 +18,11 @@ class PricePoint(Struct, frozen=True, gc=False):
     amount: int
 
 
-class ChargedUntil(Struct, frozen=True, gc=False):
-    """An amount, and the last moment at which it was charged."""
+class Charged(Struct, frozen=True, gc=False):
+    """An amount, and from when until when it was charged."""
 
     amount: int
+    since: int
     until: int
 
 
@@ -30,17 +31,25 @@ def charged(variant: Variant | None) -> int:
     return variant.price.amount if variant is not None and variant.on_sale else 0
 
 
-def spans(points: Sequence[PricePoint], now: int) -> list[ChargedUntil]:
-    """What was charged, and until when, by points in their order. What held for no time at all was never charged."""
+def spans(points: Sequence[PricePoint], now: int) -> list[Charged]:
+    """What was charged, and from when until when, by points in their order. What held for no time at all was never charged."""
     following = [*points[1:], PricePoint(now, 0)][: len(points)]
     pairs = zip(points, following, strict=True)
-    return [ChargedUntil(point.amount, after.at) for point, after in pairs if point.amount and after.at > point.at]
+    return [Charged(point.amount, point.at, after.at) for point, after in pairs if point.amount and after.at > point.at]
 
 
-def lapses_at(points: Sequence[PricePoint], amount: int, now: int) -> int:
-    """The first moment at which an amount may not be compared with any more; 0 when it may not be now, or never might."""
-    until = max([span.until for span in spans(points, now) if span.amount == amount], default=0)
-    return until + WINDOW_MS + 1 if until and until + WINDOW_MS >= now else 0
+def lapses_at(points: Sequence[PricePoint], amount: int, now: int, least_ms: int) -> int:
+    """The first moment at which an amount may not be compared with any more; 0 when it may not be now, or never might.
+
+    It may while it was charged for so long within the days, whether at once or in parts. What is charged from now on is not foreseen.
+    """
+    missing = least_ms
+    for span in reversed([span for span in spans(points, now) if span.amount == amount]):
+        if span.until - span.since >= missing:
+            last = span.until - missing + WINDOW_MS
+            return last + 1 if last >= now else 0
+        missing -= span.until - span.since
+    return 0
 
 
 def curve(points: Sequence[PricePoint], *, since: int) -> list[PricePoint]:

@@ -1,9 +1,9 @@
-"""What a price may be compared with: only what was charged itself, and not too long ago."""
+"""What a price may be compared with: only what was charged itself, for long enough, and not too long ago."""
 
 from collections.abc import Iterable
 
 from yunduan.domains.catalog import store_prices
-from yunduan.domains.catalog.model import CatalogRefusal, Goods, VariantForm
+from yunduan.domains.catalog.model import CatalogRefusal, CatalogSettings, Goods, VariantForm
 from yunduan.domains.catalog.prices import lapses_at
 from yunduan.kernel.ids import GoodsId, ShopId, VariantId
 from yunduan.kernel.messages import Command
@@ -26,14 +26,15 @@ def lapse(tx: Tx, variant: VariantForm) -> int:
     """When what a variant is compared with may stand no more; 0 when it may not now."""
     if variant.id is None or variant.compare_at is None:
         return 0
-    return lapses_at(store_prices.points(tx, variant.id), variant.compare_at.amount, tx.now)
+    least_ms = tx.port(CatalogSettings).compared_after_ms
+    return lapses_at(store_prices.points(tx, variant.id), variant.compare_at.amount, tx.now, least_ms)
 
 
 def refuse_never_charged(tx: Tx, variants: Iterable[VariantForm]) -> None:
-    """Refuse variants that are compared with what nobody was charged lately; those that are compared with nothing cost no statement."""
+    """Refuse variants that are compared with what was not charged, or hardly; those that are compared with nothing cost no statement."""
     for variant in variants:
         if variant.compare_at is not None and not lapse(tx, variant):
-            raise Refused(CatalogRefusal.NOT_CHARGED, f"{variant.compare_at} was not charged for {variant.sku}")
+            raise Refused(CatalogRefusal.NOT_CHARGED, f"{variant.compare_at} was not charged for {variant.sku} for long enough")
 
 
 def mind(tx: Tx, before: Goods, after: Goods) -> None:
