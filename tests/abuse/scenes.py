@@ -14,8 +14,8 @@ from unit.orders.casebook import Claim, picture
 from unit.orders.market import Buyer, channel, yuan
 from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import ApplicationForm
-from yunduan.domains.catalog.commands import ApplyForShop, BanGoods, CreateCategory, CreateLocation, SuspendShop
-from yunduan.domains.catalog.model import CatalogSettings
+from yunduan.domains.catalog.commands import ApplyForShop, BanGoods, CreateCategory, CreateLocation, RemoveLocation, SuspendShop
+from yunduan.domains.catalog.model import LOCATIONS_MAX, CatalogSettings
 from yunduan.domains.catalog.queries import SettingsOf
 from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
 from yunduan.domains.identity.model import OperatorRole, ShopRole
@@ -552,6 +552,18 @@ def _cart(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {"variant_id": variant}, {"quantity": 2}, {"quantity": 3})
 
 
+def _location(stage: Stage, name: str) -> Scene:
+    shop_id = stage.town.ours["shop_id"]
+    before = stage.world.ask(SettingsOf(shop_id=shop_id)).shop.location_ids
+    if len(before) > LOCATIONS_MAX // 2:  # those of the scenes before this one
+        for id in before[1 : LOCATIONS_MAX // 4]:
+            if not stage.world.rows("SELECT 1 FROM stock WHERE location_id = ? AND on_hand > 0", id):
+                stage.world.send(RemoveLocation(shop_id=shop_id, location_id=id))
+    made = stage.world.send(CreateLocation(shop_id=shop_id, name="旧仓", country="CN"))
+    ids = {"shop_id": shop_id, "location_id": made.id}
+    return stage.made(name, "shop owner", ids, *([{"name": "新仓"}, {"name": "北仓"}] if name.startswith("PUT") else []))
+
+
 def _wait(stage: Stage, name: str) -> Scene:
     _, token = stage.newcomer()
     variant = stage.market.offer(0)
@@ -785,6 +797,8 @@ SCENES: dict[str, Make] = {
         {"name": "仓库", "country": "CN", "region": ""},
         {"name": "二号仓库", "country": "CN", "region": ""},
     ),
+    "PUT /shops/{shop_id}/locations/{location_id}": _location,
+    "DELETE /shops/{shop_id}/locations/{location_id}": _location,
     "PUT /shops/{shop_id}/sources": _sources,
     "POST /shops/{shop_id}/stock-moves": _moved_stock,
     "POST /shops/{shop_id}/shipping-templates": _template,

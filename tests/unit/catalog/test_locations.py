@@ -14,6 +14,8 @@ from yunduan.domains.catalog.commands import (
     HoldStock,
     MoveStock,
     ReleaseStock,
+    RemoveLocation,
+    RenameLocation,
     RerouteStock,
     ReturnStock,
     SetSources,
@@ -382,3 +384,70 @@ def test_a_shelf_is_listed_page_by_page(shared: Depots) -> None:
     assert shared.world.ask(StockAtLocation(shop_id=shared.shop, location_id=shared.places[2])).items == []
     with pytest.raises(Refused, match="location_not_found"):
         shared.world.ask(StockAtLocation(shop_id=shared.town.other.id, location_id=shared.places[0]))
+
+
+def test_a_location_takes_another_name(shared: Depots) -> None:
+    """Its shop alone says so; everything else stays."""
+    second, shop = shared.places[1], shared.shop
+    for _ in range(2):
+        shared.world.send(RenameLocation(shop_id=shop, location_id=second, name="东仓"))
+    assert [place.name for place in shared.world.ask(SettingsOf(shop_id=shop)).locations] == ["云茶", "东仓", "三仓"]
+    before = shared.town.everything()
+    other = shared.town.other.id
+    assert told(shared.town, RenameLocation(shop_id=other, location_id=second, name="x"))[0] == "location_not_found"
+    assert told(shared.town, RenameLocation(shop_id=shop, location_id=LocationId("loc_0"), name="x"))[0] == "location_not_found"
+    assert shared.town.everything() == before
+
+
+def test_a_location_where_nothing_lies_is_given_up(shared: Depots) -> None:
+    """It is in no order, rule or list, takes nothing any more, and another may be made in its place; what was said of the others stays."""
+    id = shared.goods(5, 0, 5)
+    shared.say(shared.source(0, ZHEJIANG), shared.source(1, GUANGDONG), shared.source(2, ships=False))
+    first, second, third = shared.places
+    shared.world.send(RemoveLocation(shop_id=shared.shop, location_id=second))
+    seen = shared.world.ask(SettingsOf(shop_id=shared.shop))
+    assert [place.id for place in seen.locations] == [first, third]
+    assert seen.shop.sources == (shared.source(0, ZHEJIANG), shared.source(2, ships=False))
+    reason = StockReason.COUNTED
+    asks = (
+        SetStock(shop_id=shared.shop, variant_id=id, location_id=second, on_hand=1, reason=reason),
+        MoveStock(shop_id=shared.shop, from_location_id=first, to_location_id=second, lines=lines((id, 1))),
+        RenameLocation(shop_id=shared.shop, location_id=second, name="x"),
+        RemoveLocation(shop_id=shared.shop, location_id=second),
+    )
+    assert [told(shared.town, ask)[0] for ask in asks] == ["location_not_found"] * 4
+    shared.world.send(hold(1, (id, 5)))
+    assert shared.world.ask(HoldOf(hold_id=HoldId("hld_1"))).lines[0].location_id == first
+    shared.world.send(CreateLocation(shop_id=shared.shop, name="四仓", country="CN"))
+    assert shared.world.ask(StockAudit()) == []
+
+
+def test_a_location_is_not_given_up_while_it_is_needed(shared: Depots) -> None:
+    """Pieces lie there, all of them promised or none; it is the last; it is another shop's. Nothing has changed then."""
+    id = shared.goods(0, 2, 3)
+    shared.world.send(hold(1, (id, 3)))
+    first, second, third = shared.places
+    before = shared.town.everything()
+    for place in (second, third):
+        assert told(shared.town, RemoveLocation(shop_id=shared.shop, location_id=place))[0] == "location_not_empty"
+    other = shared.town.other
+    assert told(shared.town, RemoveLocation(shop_id=other.id, location_id=first))[0] == "location_not_found"
+    assert told(shared.town, RemoveLocation(shop_id=other.id, location_id=other.location_id))[0] == "location_is_the_last"
+    assert shared.town.everything() == before
+    shared.world.send(MoveStock(shop_id=shared.shop, from_location_id=second, to_location_id=first, lines=lines((id, 2))))
+    shared.world.send(RemoveLocation(shop_id=shared.shop, location_id=second))
+    shared.world.send(TakeStock(hold_id=HoldId("hld_1")))
+    shared.world.send(RemoveLocation(shop_id=shared.shop, location_id=third))
+    assert [place.id for place in shared.world.ask(SettingsOf(shop_id=shared.shop)).locations] == [first]
+
+
+def test_what_left_a_location_that_is_gone_comes_back_to_the_first(shared: Depots) -> None:
+    """And can be bought there."""
+    id = shared.goods(0, 0, 3)
+    shared.world.send(hold(1, (id, 3)))
+    shared.world.send(TakeStock(hold_id=HoldId("hld_1")))
+    shared.world.send(RemoveLocation(shop_id=shared.shop, location_id=shared.places[2]))
+    shared.world.send(ReturnStock(hold_id=HoldId("hld_1"), lines=lines((id, 2))))
+    assert (shared.lies(id), shared.world.ask(OffersOf(variant_ids=(id,)))[id].available) == ([(2, 0), (0, 0), (0, 0)], 2)
+    gone = ReturnStock(hold_id=HoldId("hld_1"), lines=lines((id, 1)), location_id=shared.places[2])
+    assert told(shared.town, gone)[0] == "location_not_found"

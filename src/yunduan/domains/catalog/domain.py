@@ -41,6 +41,8 @@ DOMAIN = Domain(
         shipping.set_shipping_template,
         locations.set_sources,
         locations.move_stock,
+        locations.rename_location,
+        locations.remove_location,
         categories.create_category,
         categories.change_category,
         categories.set_attributes,

@@ -95,6 +95,11 @@ class CatalogRefusal(RefusalCode):
     LOCATIONS_NAMED = "locations_not_all_named", "Each location of the shop is named once; `figures` say which it has."
     SAME_LOCATION = "same_location", "Pieces move from one location to another."
     LOCATIONS_FULL = "locations_full", "The shop has as many locations as it may have."
+    LOCATION_NOT_EMPTY = (
+        "location_not_empty",
+        "Pieces lie at the location: move them, ship them, or count them away, first.",
+    )
+    LOCATION_LAST = "location_is_the_last", "A shop has one location at least."
     TEMPLATE_NOT_FOUND = "shipping_template_not_found", "The shop has no such shipping template."
     TEMPLATES_FULL = "shipping_templates_full", "The shop has as many shipping templates as it may have."
     PLACES_OVERLAP = "places_overlap", "A place is in one zone of a shipping template only."
@@ -252,6 +257,8 @@ class Location(Struct, frozen=True, kw_only=True):
     name: str
     country: str
     region: str
+    removed: bool = False
+    """Nothing lies there or comes there any more; kept because what has left from it names it."""
 
 
 # Categories

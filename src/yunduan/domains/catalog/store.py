@@ -178,6 +178,7 @@ _STOCK_OF_EACH = (
     " WHERE variant.goods_id IN ({}) AND variant.retired = 0 GROUP BY variant.goods_id"
 )
 _STOCK_AT = "SELECT variant_id, on_hand, held FROM stock WHERE location_id = ? AND variant_id > ? ORDER BY variant_id LIMIT ?"
+_ANY_AT = "SELECT 1 FROM stock WHERE location_id = ? AND on_hand > 0 LIMIT 1"
 _SHOPS = "SELECT id FROM shop WHERE id > ? ORDER BY id LIMIT ?"
 _CARD = "SELECT body FROM card WHERE goods_id = ?"
 _SHOW_CARD = (
@@ -267,9 +268,9 @@ def template(at: Asking, id: ShippingTemplateId, *, shop_id: ShopId) -> Shipping
 
 
 def location(at: Asking, id: LocationId, *, shop_id: ShopId) -> Location:
-    """A location of this shop."""
+    """A location of this shop; one that was removed is not there."""
     found = at.get(LOCATION, id)
-    if found is None or found.shop_id != shop_id:
+    if found is None or found.shop_id != shop_id or found.removed:
         raise Refused(CatalogRefusal.LOCATION_NOT_FOUND)
     return found
 
@@ -482,6 +483,11 @@ def stock_of_each(at: Asking, ids: Sequence[GoodsId]) -> dict[GoodsId, tuple[int
 def stock_at(at: Asking, location_id: LocationId, *, after: str, limit: int) -> list[Row]:
     """(variant, on hand, held) of what lies at a location, from after a variant on."""
     return at.rows(_STOCK_AT, (location_id, after, limit))
+
+
+def is_empty(at: Asking, location_id: LocationId) -> bool:
+    """Whether nothing lies at a location; then nothing there is promised either."""
+    return at.row(_ANY_AT, (location_id,)) is None
 
 
 def stock_changes(at: Asking, variant_id: VariantId, *, before: int | None, limit: int) -> list[Row]:

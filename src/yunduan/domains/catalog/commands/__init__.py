@@ -10,7 +10,7 @@ from yunduan.domains.catalog.commands.applying import (
 from yunduan.domains.catalog.commands.categories import ChangeCategory, CreateCategory, SetAttributes
 from yunduan.domains.catalog.commands.comparing import DropComparison
 from yunduan.domains.catalog.commands.goods import ChangeGoods, CreateGoods, GoodsKept, PublishGoods, SetPrice, WithdrawGoods
-from yunduan.domains.catalog.commands.locations import MoveStock, SetSources
+from yunduan.domains.catalog.commands.locations import MoveStock, RemoveLocation, RenameLocation, SetSources
 from yunduan.domains.catalog.commands.retaking import CanRetake, RetakeStock
 from yunduan.domains.catalog.commands.reviewing import ApproveGoods, BanGoods, LiftBan, RejectGoods
 from yunduan.domains.catalog.commands.scheduling import OpenScheduled, ScheduleGoods
@@ -77,6 +77,8 @@ __all__ = [
     "RejectApplication",
     "RejectGoods",
     "ReleaseStock",
+    "RemoveLocation",
+    "RenameLocation",
     "ReopenShop",
     "RerouteStock",
     "RetakeStock",

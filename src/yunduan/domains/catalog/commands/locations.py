@@ -13,6 +13,7 @@ from yunduan.domains.catalog.model import (
     CatalogRefusal,
     Left,
     Locations,
+    Name,
     SoldOut,
     Source,
     StockReason,
@@ -58,6 +59,24 @@ class MoveStock(
     lines: Lines
 
 
+_OF_LOCATION = {CatalogRefusal.SHOP_NOT_FOUND, CatalogRefusal.LOCATION_NOT_FOUND}
+
+
+class RenameLocation(Command[None], refuses=_OF_LOCATION):
+    """Call a location otherwise; harmless when it is called so."""
+
+    shop_id: ShopId
+    location_id: LocationId
+    name: Name
+
+
+class RemoveLocation(Command[None], refuses={*_OF_LOCATION, CatalogRefusal.LOCATION_NOT_EMPTY, CatalogRefusal.LOCATION_LAST}):
+    """Give up a location where nothing lies; never the last. What has left from it and comes back goes to the shop's first."""
+
+    shop_id: ShopId
+    location_id: LocationId
+
+
 @handles(SetSources)
 def set_sources(tx: Tx, ask: SetSources) -> None:
     """Keep them in the shop's row, which a checkout reads anyway; nothing where each location sends everywhere."""
@@ -96,3 +115,27 @@ def move_stock(tx: Tx, ask: MoveStock) -> None:
         store.keep_stock(tx, stock)
         store.note_stock(tx, before=before, after=stock, reason=StockReason.MOVED.value, person=tx.actor.person)
     restocking.tell(tx, were)
+
+
+@handles(RenameLocation)
+def rename_location(tx: Tx, ask: RenameLocation) -> None:
+    """Papers that are printed from now on have the new name."""
+    shop = store.shop(tx, ask.shop_id)
+    place = store.location(tx, ask.location_id, shop_id=shop.id)
+    if place.name != ask.name:
+        tx.put(store.LOCATION, place.id, replace(place, name=ask.name))
+
+
+@handles(RemoveLocation)
+def remove_location(tx: Tx, ask: RemoveLocation) -> None:
+    """Take it out of the shop's order and rules; its row stays, so that its id says where something was."""
+    shop = store.shop(tx, ask.shop_id)
+    place = store.location(tx, ask.location_id, shop_id=shop.id)
+    if not store.is_empty(tx, place.id):
+        raise Refused(CatalogRefusal.LOCATION_NOT_EMPTY)
+    if len(shop.location_ids) == 1:
+        raise Refused(CatalogRefusal.LOCATION_LAST)
+    ids = tuple(id for id in shop.location_ids if id != place.id)
+    sources = tuple(source for source in shop.sources if source.location_id != place.id)
+    tx.put(store.LOCATION, place.id, replace(place, removed=True))
+    tx.put(store.SHOP, shop.id, replace(shop, location_ids=ids, sources=sources))

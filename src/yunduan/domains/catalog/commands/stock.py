@@ -11,6 +11,7 @@ from yunduan.domains.catalog.model import (
     LINES_MAX,
     ON_HAND_MAX,
     CatalogRefusal,
+    HeldLine,
     Hold,
     HoldLine,
     HoldState,
@@ -131,7 +132,10 @@ class ReturnStock(
     Command[None],
     refuses={CatalogRefusal.HOLD_NOT_FOUND, CatalogRefusal.HOLD_STATE, CatalogRefusal.EXCEEDS_TAKEN, *_OF_LOCATION},
 ):
-    """Goods that had left have come back, to the location that is named or else to where they came from; never more than left."""
+    """Goods that had left have come back, to the location that is named or else to where they came from; never more than left.
+
+    Where they came from a location that was removed, they are at the shop's first.
+    """
 
     hold_id: HoldId
     lines: Lines
@@ -275,9 +279,10 @@ def return_stock(tx: Tx, ask: ReturnStock) -> None:
         raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
     after, back = give_back(hold, totals((line.variant_id, line.quantity) for line in ask.lines))
     _see_location(tx, hold, ask.location_id)
-    were = restocking.sold_out(tx, [store.stock(tx, line.variant_id, ask.location_id or line.location_id) for line in back])
-    for line in back:
-        store.keep_stock(tx, store.stock(tx, line.variant_id, ask.location_id or line.location_id).moved(on_hand=line.quantity))
+    places = [(line, ask.location_id or _still_there(tx, line)) for line in back]
+    were = restocking.sold_out(tx, [store.stock(tx, line.variant_id, place) for line, place in places])
+    for line, place in places:
+        store.keep_stock(tx, store.stock(tx, line.variant_id, place).moved(on_hand=line.quantity))
     restocking.tell(tx, were)
     tx.put(store.HOLD, hold.id, after)
 
@@ -287,6 +292,14 @@ def _see_location(tx: Tx, hold: Hold, id: LocationId | None) -> None:
     if id:
         shop, _ = sourcing.of_one_shop(tx, hold.quantities())
         store.location(tx, id, shop_id=shop.id)
+
+
+def _still_there(tx: Tx, line: HeldLine) -> LocationId:
+    """Where pieces go back to: whence they came, or, where that was removed, the first location of their shop."""
+    place = tx.get(store.LOCATION, line.location_id)
+    if place is None or not place.removed:
+        return line.location_id
+    return store.shop(tx, place.shop_id).location_ids[0]
 
 
 def _hold(tx: Tx, id: HoldId) -> Hold:
