@@ -552,15 +552,6 @@ class Stock(Struct, frozen=True, kw_only=True, gc=False):
         return now
 
 
-LOW_PIECES = 5
-"""So few pieces of a variant, over all locations, are little stock."""
-
-
-def ran_low(before: int, after: int) -> bool:
-    """Whether what can be sold has become little, or nothing, just now."""
-    return before > LOW_PIECES >= after or before > after == 0
-
-
 class StockReason(StrEnum):
     """Why the number of pieces on hand was changed by hand."""
 

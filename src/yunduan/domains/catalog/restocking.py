@@ -1,6 +1,7 @@
-"""Where it is decided that goods are back: of a variant nothing could be bought, and now something can, and somebody waits for it.
+"""Where it is decided that stock has run low, and that goods are back.
 
-Asked where pieces come (counted, moved, given back, released), never where they go: a checkout does not pass here.
+They are back when of a variant nothing could be bought, and now something can, and somebody waits for it. That is asked where pieces come
+(counted, moved, given back, released), never where they go: a checkout does not pass there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,14 @@ from yunduan.domains.catalog import store, store_waits
 from yunduan.domains.catalog.facts import StockCameBack
 from yunduan.domains.catalog.model import Shop, Stock, Variant
 from yunduan.runtime.transaction import Asking, Tx
+
+LOW_PIECES = 5
+"""So few pieces of a variant, over all locations, are little stock."""
+
+
+def ran_low(before: int, after: int) -> bool:
+    """Whether what can be sold has become little, or nothing, just now."""
+    return before > LOW_PIECES >= after or before > after == 0
 
 
 def sold_out(at: Asking, places: Iterable[Stock]) -> list[Variant]:

@@ -21,7 +21,6 @@ from yunduan.domains.catalog.model import (
     ended,
     give_back,
     part_gone,
-    ran_low,
     totals,
 )
 from yunduan.kernel.ids import HoldId, LocationId, ShopId, VariantId
@@ -197,7 +196,7 @@ def promised(at: Asking, id: HoldId, wanted: dict[VariantId, int], country: str,
     low = [
         StockRanLow(variant_id=of, goods_id=variants[of].goods_id, shop_id=shop.id, available=there[of] - quantity)
         for of, quantity in wanted.items()
-        if ran_low(there[of], there[of] - quantity)
+        if restocking.ran_low(there[of], there[of] - quantity)
     ]
     return hold, low
 
