@@ -541,6 +541,23 @@ def _alert(stage: Stage, name: str) -> Scene:
     return stage.made(name, "operator admin", {"alert_id": stage.town._alert()})
 
 
+def _beyond(stage: Stage, name: str) -> Scene:
+    ids = {"alert_id": stage.town.beyond(stage.market.buyer(), stage.market.offer())}
+    body = {"reason": "银行来函，以其为准"}
+    return stage.made(name, "operator finance", ids, body, {"reason": "银行来电"})
+
+
+def _booked(stage: Stage, name: str) -> Scene:
+    """Each by a name of its own, as a provider's lines have."""
+    body: dict[str, Any] = {"name": f"line-{stage._made}", "reason": "机构自行处理"}
+    if "splits" not in name:
+        body |= {"amount": {"amount": 5_000, "currency": "CNY"}, "is_paid_in": True}
+        return stage.made(name, "operator finance", {"channel": "custodian"}, body, body | {"name": f"another-{stage._made}"})
+    id = stage.town.kept(stage.newcomer()[0], ShopId(stage.town.ours["shop_id"]))
+    parts = {"to_shop": {"amount": 2_799, "currency": "CNY"}, "to_marketplace": {"amount": 0, "currency": "CNY"}}
+    return stage.made(name, "operator finance", {"split_id": id}, body | parts, body | parts | {"reason": "机构来函"})
+
+
 def _cart(stage: Stage, name: str) -> Scene:
     buyer, token = stage.newcomer()
     variant = stage.market.offer()
@@ -847,6 +864,9 @@ SCENES: dict[str, Make] = {
     "POST /shops/{shop_id}/deposit": _deposit,
     "POST /operator/shops/{shop_id}/deposit/releases": _deposit,
     "POST /operator/payment-alerts/{alert_id}/resolution": _alert,
+    "POST /operator/payment-alerts/{alert_id}/chargeback": _beyond,
+    "POST /operator/channels/{channel}/own-money": _booked,
+    "POST /operator/splits/{split_id}/booking": _booked,
     "POST /operator/splits/{split_id}/request": _kept,
     "POST /shops/{shop_id}/chargebacks/{chargeback_id}/evidence": _charged_back,
     "POST /operator/chargebacks/{chargeback_id}/concession": _charged_back,

@@ -17,6 +17,8 @@ from yunduan.runtime.registry import Ownership
 READERS = {Ownership.SHOP: "shop owner", Ownership.OPERATOR: "operator admin"}
 SECRETS = {"code", "challenge_id", "owner", "parent", "number"}
 """What is a real one's own, as an id is, though its name does not end in `_id`."""
+SAID_BEFORE = ("POST /operator/splits/{split_id}/booking",)
+"""What names a line of a provider's statement, which the example of another operation has booked."""
 ELSEWHERE = {"POST /channels/{channel}/notifications": "the channel shapes and signs its body; the tests of notifications send some"}
 """Operations without an example of what is sent."""
 
@@ -77,10 +79,20 @@ def _one_location(stage: Stage) -> Scene:
     return stage.made("PUT /shops/{shop_id}/sources", "shop owner", {"shop_id": shop.id}, {"sources": sources})
 
 
+def _two_packs_of_tea(stage: Stage) -> Scene:
+    """A split of what the example divides: two pieces at 19.99, sent for nothing, one part each."""
+    shop, buyer = stage.market.shop, stage.newcomer()[0]
+    free = SetShippingTemplate(shop_id=shop.id, name="free", measure=Measure.PIECE, zones=(), elsewhere=Rate(first_fee=0))
+    variant = stage.market.offer(shop=shop, template_id=stage.world.send(free).template_id)
+    ids = {"split_id": stage.town.kept_of(buyer, shop.id, variant, 2)}
+    return stage.made("POST /operator/splits/{split_id}/booking", "operator finance", ids, {"name": "another line"})
+
+
 PREPARED: dict[str, Callable[[Stage], Scene]] = {
     "POST /checkouts": _one_pack_of_tea,
     "PUT /shops/{shop_id}/goods/{goods_id}": _goods_of_another_shop,
     "PUT /shops/{shop_id}/sources": _one_location,
+    "POST /operator/splits/{split_id}/booking": _two_packs_of_tea,
 }
 
 
@@ -89,6 +101,8 @@ def test_the_example_of_a_change_is_carried_out(stage: Stage, name: str) -> None
     """Answered 200; nothing but what is a real person's, shop's or order's own was put in."""
     scene = PREPARED[name](stage) if name in PREPARED else stage.scene(name)
     example = body_of(name)
+    if name in SAID_BEFORE:
+        example = example | scene.body
     sent = b"" if example is None else encoded(real(example, scene.body))
     key = f"example-{CHANGES.index(name)}"
     (heard,) = stage.answers([Request(scene.method, scene.path, sent, headers(scene.token, key, has_body=bool(sent)))])

@@ -155,9 +155,14 @@ class Town:
 
     def kept(self, buyer: Buyer, shop_id: ShopId) -> str:
         """An order that has been received, whose money the custodian keeps and would not split."""
-        market, total = self.market, 1999 + SHIPPING
-        buyer.want(market.offer(shop=market.shop if shop_id == market.shop.id else market.other))
-        placed = buyer.buy(channel(total, "custodian"))
+        market = self.market
+        return self.kept_of(buyer, shop_id, market.offer(shop=market.shop if shop_id == market.shop.id else market.other))
+
+    def kept_of(self, buyer: Buyer, shop_id: ShopId, variant: VariantId, pieces: int = 1) -> str:
+        """The same of so many pieces."""
+        market = self.market
+        buyer.want(variant, pieces)
+        placed = buyer.buy(channel(buyer.total(), "custodian"))
         market.decide(placed.payment.redirects[0].url)
         before, market.custodian.misbehaviour = market.custodian.misbehaviour, Misbehaviour(refuses_splits=1000)
         market.ship(placed.orders[0].id, shop_id)
@@ -218,6 +223,26 @@ class Town:
         name = self.market.sandbox.charge_back(charge_reference(placed.payment.id, 0))
         self.world.settle()
         return chargeback_id("sandbox", name)
+
+    def beyond(self, buyer: Buyer, variant: VariantId) -> str:
+        """An alert: somebody's bank has taken back more than they had paid; the channel has as much of another order of theirs."""
+        sandbox, placed = self.market.sandbox, []
+        for _ in range(2):
+            buyer.want(variant)
+            placed.append(buyer.buy(channel(buyer.total())))
+            self.market.decide(placed[-1].payment.redirects[0].url)
+        reference = charge_reference(placed[0].payment.payment_id, 0)
+        event = Event(
+            event=f"{reference}.beyond",
+            merchant=sandbox.merchant,
+            reference=reference,
+            outcome=Said.CHARGED_BACK,
+            amount=yuan(placed[0].orders[0].total.amount + 1),
+            chargeback=f"dsp{reference[4:24]}",
+        )
+        body = msgspec.json.encode(event)
+        self.world.send(TakeNotification(channel="sandbox", body=body, headers=sandbox.signed(body)))
+        return next(str(id) for id, kept in self.world.rows("SELECT id, body FROM payment_alert") if reference.encode() in bytes(kept))
 
     def decided_otherwise(self, buyer: Buyer, variant: VariantId) -> str:
         """The same, decided about less than was told."""

@@ -20,6 +20,7 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "alert": "alr",
         "applicant": "per",
         "application": "apl",
+        "by": "per",
         "case": "cas",
         "category": "cat",
         "chargeback": "cbk",
