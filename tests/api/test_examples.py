@@ -83,7 +83,7 @@ def _two_packs_of_tea(stage: Stage) -> Scene:
     """A split of what the example divides: two pieces at 19.99, sent for nothing, one part each."""
     shop, buyer = stage.market.shop, stage.newcomer()[0]
     free = SetShippingTemplate(shop_id=shop.id, name="free", measure=Measure.PIECE, zones=(), elsewhere=Rate(first_fee=0))
-    variant = stage.market.offer(shop=shop, template_id=stage.world.send(free).template_id)
+    variant = stage.market.offer(shop=shop, template_id=stage.world.send(free).id)
     ids = {"split_id": stage.town.kept_of(buyer, shop.id, variant, 2)}
     return stage.made("POST /operator/splits/{split_id}/booking", "operator finance", ids, {"name": "another line"})
 

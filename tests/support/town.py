@@ -231,7 +231,7 @@ class Town:
             buyer.want(variant)
             placed.append(buyer.buy(channel(buyer.total())))
             self.market.decide(placed[-1].payment.redirects[0].url)
-        reference = charge_reference(placed[0].payment.payment_id, 0)
+        reference = charge_reference(placed[0].payment.id, 0)
         event = Event(
             event=f"{reference}.beyond",
             merchant=sandbox.merchant,

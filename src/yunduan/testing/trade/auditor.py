@@ -142,7 +142,7 @@ class TradeAuditor:
     def at_rest(self) -> None:
         """The channel and we agree about everything, and what time settles is settled."""
         nothing_is_held_for_ever(self._papers)
-        reconcile(self._papers, self._laws, self._sandbox)
+        reconcile(self._papers, self._sandbox)
 
     def _answers(self, reader: Reader) -> None:
         kept = {name: Answered(bool(accepted), body) for name, accepted, body in reader.rows("SELECT name, accepted, body FROM answer")}

@@ -87,8 +87,6 @@ class Laws:
         self.ended: dict[str, PayoutState] = {}
         self.begun: dict[str, PayoutBegun] = {}
         self.charged_back: set[str] = set()
-        self.beyond: set[str] = set()
-        """The charges of which more was taken back than we believe that there was: operators look after them."""
         self._otherwise: set[PaymentId | None] = set()
         """Payments of which their payers may have something back otherwise than over the channel."""
         self._contested: dict[OrderId, int] = {}
@@ -128,7 +126,6 @@ class Laws:
     def _did_not_fit(self, _: Told, fact: NotificationMismatched) -> None:
         is_had = fact.reason is Mismatch.CONTRADICTS and payment_of_reference(fact.reference) in self._otherwise
         claim(is_had or fact.reason is Mismatch.EXCEEDS_CAPTURED, f"what the channel said of {fact.reference} {fact.reason}")
-        self.beyond.add(fact.reference)
 
     def _is_split(self, _: Told, fact: SplitAsked) -> None:
         self._split[fact.order_id] = self._split.get(fact.order_id, 0) + fact.to_shop.amount

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from yunduan.backends.sandbox import Event, Sandbox
+from yunduan.backends.sandbox import Sandbox
 from yunduan.domains.payments.drawing import deposit_account, receivable_account, shortfall_account
 from yunduan.domains.payments.errands import OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import (
@@ -17,7 +17,6 @@ from yunduan.domains.payments.model import (
     RefundPiece,
     TenderKind,
     channel_account,
-    chargeback_id,
     charged_account,
     commission_account,
     fees_account,
@@ -217,11 +216,10 @@ def _gone_back(papers: Papers) -> Iterable[tuple[str, RefundPiece | Charge, bool
             yield return_id(charge.reference), charge, charge.state is ChargeState.RETURNED
 
 
-def reconcile(papers: Papers, laws: Laws, sandbox: Sandbox) -> None:
+def reconcile(papers: Papers, sandbox: Sandbox) -> None:
     """At rest: whatever the channel has collected, given back, paid out and taken is what we say, each once; nothing is on its way."""
     collected, given = _lines(sandbox)
-    taken = {event.chargeback: event for event in sandbox.chargebacks() if not _is_beyond(event, papers, laws)}
-    given = {request: amount for request, amount in given.items() if not request.startswith("dsp") or request.partition(".")[0] in taken}
+    taken = {event.chargeback: event for event in sandbox.chargebacks()}
     believed = _believed_collected(papers)
     claim(believed == collected, f"collected and not known, or known otherwise: {dict(collected.items() ^ believed.items())}")
     ours = _believed_given(papers)
@@ -252,9 +250,3 @@ def _see_errands(papers: Papers, sandbox: Sandbox) -> None:
         claim(len(states) == one.statements, f"{one.statements} were said against {one.id}, {len(states)} were to be taken to the channel")
         there = len(sandbox.evidence(one.name))
         claim(there == states.count(OutgoingState.DONE), f"{one.id} was contested {states}, the channel has heard {there}")
-
-
-def _is_beyond(event: Event, papers: Papers, laws: Laws) -> bool:
-    """Whether a bank has taken what is owed to its payer here as well, or again what we do not know to have come back: an alert."""
-    is_known = chargeback_id("sandbox", event.chargeback) in papers.chargebacks
-    return not is_known and event.reference in laws.beyond
