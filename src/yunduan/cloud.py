@@ -4,8 +4,10 @@ import asyncio
 import importlib
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +18,7 @@ from msgspec import Struct
 from yunduan.backends import sqlite
 from yunduan.backends.sandbox import Custodian, Misbehaviour, Sandbox
 from yunduan.backends.sandbox_carrier import SandboxCarrier
-from yunduan.backends.sqlite import SqliteStore
+from yunduan.backends.sqlite import SideFolder, SqliteStore
 from yunduan.backends.vault import KEYS_REMEMBERED, FileVault
 from yunduan.domains.catalog.domain import DOMAIN as CATALOG
 from yunduan.domains.catalog.model import CatalogSettings
@@ -45,7 +47,11 @@ from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
 from yunduan.domains.payments.model import Channel, Channels, ChargebackListener, HoldListener, PaymentListener, Provider
 from yunduan.domains.payments.payees import PaymentSettings
-from yunduan.kernel.actors import ANONYMOUS, Actor
+from yunduan.domains.search.domain import DOMAIN as SEARCH
+from yunduan.domains.search.finding import Finder
+from yunduan.domains.search.indexing import Indexer
+from yunduan.domains.search.keeping import Keeping
+from yunduan.kernel.actors import ANONYMOUS, SYSTEM, Actor
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import FaultError, Refused
 from yunduan.runtime import domain as runtime
@@ -66,7 +72,7 @@ from yunduan.runtime.timekeeping import Timekeeper, begin_timekeeping
 from yunduan.runtime.writer import Limits, Writer
 
 Answer = TypeVar("Answer")
-DOMAINS: tuple[Domain, ...] = (runtime.DOMAIN, IDENTITY, LEDGER, CATALOG, PAYMENTS, ORDERS, NOTICES)
+DOMAINS: tuple[Domain, ...] = (runtime.DOMAIN, IDENTITY, LEDGER, CATALOG, PAYMENTS, ORDERS, SEARCH, NOTICES)
 GAP_MS_MAX = 7 * 86_400_000
 DELIVER_EVERY_S = 0.2
 _refusal = msgspec.json.Decoder(Refusal).decode
@@ -245,6 +251,10 @@ def join(
     ]
     carriers = Carriers({"sandbox": _sandbox_carrier(settings, clock, entropy)} if sandbox else {})
     runners.append(lambda cloud: Trackers(cloud, cloud.behind, carriers))
+    sides = search_sides(folder, settings)
+    finder = Finder(sides)
+    if settings.search.keeper == "here":
+        runners.append(lambda cloud: _keeping(cloud, sides))
     runners += [_deliveries(name, channel) for name, channel in played.items()]
     return Parts(
         ports={
@@ -275,13 +285,30 @@ def join(
             PaymentSettings: _payment_settings(settings),
             Sandbox: sandbox,
             Custodian: custodian,
+            Finder: finder,
         },
         secret=vault.lookup("fingerprint", ""),
         mark=vault.mark(),
         before_commit=(vault.make_durable,),
         runners=tuple(runners),
-        closing=(vault.close, *(channel.close for channel in played.values())),
+        closing=(vault.close, finder.close, *(channel.close for channel in played.values())),
     )
+
+
+GOODS_A_STEP = 20
+"""So many goods are indexed at once where callers are served by the same loop."""
+
+
+def search_sides(folder: Path, settings: Settings) -> SideFolder:
+    """Where the generations of the search index lie."""
+    return SideFolder(folder, "search", query_ms_max=settings.search.query_ms_max)
+
+
+def _keeping(cloud: Cloud, sides: SideFolder) -> Runner:
+    indexer = Indexer(sides, ask=partial(cloud.ask, actor=SYSTEM), reader=cloud.behind, now=cloud.now, at_once=GOODS_A_STEP)
+    keeping = Keeping(indexer)
+    cloud.writer.watch(keeping)
+    return keeping
 
 
 def open_cloud(
@@ -323,6 +350,23 @@ def open_window(settings: Settings) -> Window:
         reader=lambda: open_reader(settings),
         clock=SystemClock(),
     )
+
+
+@contextmanager
+def open_indexer(settings: Settings) -> Iterator[Indexer]:
+    """What writes the search index, over connections that only read the store; raises `StoreRefusedError`."""
+    window = open_window(settings)
+    look, reader = Look(window.reader(), Registry(window.domains), window.parts.ports), window.reader()
+
+    def ask(query: Query[Answer]) -> Answer:
+        return look.answer(query, actor=SYSTEM, now=window.clock.wall_ms())
+
+    indexer = Indexer(search_sides(Path(settings.data), settings), ask=ask, reader=reader, now=window.clock.wall_ms)
+    try:
+        yield indexer
+    finally:
+        for close in (indexer.close, reader.close, look.close, *window.parts.closing):
+            close()
 
 
 def sender_of(settings: Settings) -> CodeSender:

@@ -759,6 +759,7 @@ def _case(stage: Stage, name: str) -> Scene:
 
 _ORGANIC = {"key": "organic", "name": "有机", "name_en": "Organic", "kind": "flag", "unit": "", "values": []}
 _PRICE = {"amount": 2099, "currency": "CNY"}
+_WEIGHTS = {"text": 1_000, "sales": 200, "rating": 100, "shop": 50, "freshness": 50, "stock": 300}
 SCENES: dict[str, Make] = {
     "POST /sessions/codes": _asking_for_a_code,
     "POST /sessions": _signing_in,
@@ -844,6 +845,12 @@ SCENES: dict[str, Make] = {
         lambda stage: {"category_id": stage.world.send(CreateCategory(name="旧")).id},
         {"name": "绿茶", "name_en": ""},
         {"name": "红茶", "name_en": ""},
+        caller="operator admin",
+    ),
+    "PUT /operator/search": _of_shop(
+        lambda _: {},
+        {"form": {"weights": _WEIGHTS, "stops": ["包邮"]}, "reason": "因为"},
+        {"form": {"weights": _WEIGHTS}, "reason": "because"},
         caller="operator admin",
     ),
     "PUT /operator/taxes/{country}": _of_shop(

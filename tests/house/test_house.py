@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "yunduan"
-PUBLIC_OF_A_DOMAIN = {"commands", "agreed", "recourse", "methods", "queries", "days", "turnover", "facts", "model", "domain"}
+PUBLIC_OF_A_DOMAIN = {"commands", "agreed", "recourse", "methods", "queries", "findable", "days", "turnover", "facts", "model", "domain"}
 FORBIDDEN_NAMES = {"utils", "misc", "services", "managers", "common", "helpers"}
 LINES_MAX = 800
 

@@ -66,7 +66,7 @@ class Town:
 
     def __init__(self, folder: Path, *, at_ms: int = 0) -> None:
         """Build it, at a moment that a real server's clock can go on from when one is given."""
-        self.market = Market(folder)
+        self.market = Market(folder, is_searched=True)
         self.market.world.clock.advance_to(at_ms)
         self.world = self.market.world
         organic = Attribute(key="organic", name="有机", name_en="Organic", kind=AttributeKind.FLAG)

@@ -20,6 +20,7 @@ from yunduan.edges.http.endpoint import Admits
 from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.http.server import Server, tune
 from yunduan.edges.http.watching import Here
+from yunduan.edges.index_keeper import IndexKeeper
 from yunduan.edges.linked.reading import read
 from yunduan.edges.linked.writing import fork, reap, write
 from yunduan.edges.logs import configure_logs
@@ -84,13 +85,24 @@ async def _serve(settings: Settings, opened: Callable[[], Cloud], serving: Calla
     operator = OperatorSocket(cloud, Path(settings.data))
     await operator.start()
     cloud.start()
+    kept = asyncio.create_task(_keep_index(cloud, settings))
     try:
         await serving(cloud, settings, stopped)
     finally:
+        kept.cancel()
+        await asyncio.gather(kept, return_exceptions=True)
         await operator.stop()
         await _close(cloud, failed=stopped.done() and stopped.result())
     log.info("stopped", failed=await stopped)
     return await stopped
+
+
+async def _keep_index(cloud: Cloud, settings: Settings) -> None:
+    """Have the search index kept by a process of its own, where that is wanted."""
+    if settings.search.keeper == "process":
+        keeper = IndexKeeper(settings)
+        cloud.writer.watch(keeper)
+        await keeper.run()
 
 
 async def _read_and_write(

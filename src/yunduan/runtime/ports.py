@@ -176,6 +176,69 @@ class Store(Reader, Protocol):
         ...
 
 
+class SideStore(Protocol):
+    """A file of data that can be derived anew, beside the store: SQLite with FTS5, one connection that writes, others that read.
+
+    Nothing waits for the disk: after a crash it is as it was some commits ago, and whoever keeps it goes on from there.
+    """
+
+    def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[Row]:
+        """Every row; raises `FaultError` when the machine failed, or this took too long."""
+        ...
+
+    def write(self, sql: str, arguments: Sequence[object] = ()) -> None:
+        """Run one statement."""
+        ...
+
+    def write_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run one statement for every row."""
+        ...
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        ...
+
+    def commit(self) -> None:
+        """Let others see what was written."""
+        ...
+
+    def rollback(self) -> None:
+        """Undo it; harmless when there is nothing to undo."""
+        ...
+
+    def has_changed(self) -> bool:
+        """Whether anybody else has committed since this was asked before."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+class SideStores(Protocol):
+    """The generations of one kind of derived data: while the next one is made, everybody reads the last that was whole."""
+
+    def generation(self) -> int:
+        """Which one everybody reads; 0 before the first."""
+        ...
+
+    def read(self, generation: int) -> SideStore:
+        """A connection that reads one."""
+        ...
+
+    def write(self, generation: int) -> SideStore:
+        """The connection that writes one, made when it is not there."""
+        ...
+
+    def publish(self, generation: int) -> None:
+        """From now on everybody reads this one; those before it go."""
+        ...
+
+    def close(self) -> None:
+        """Let go of them."""
+        ...
+
+
 class NothingKeptError(Exception):
     """A commit was not tried, for the reason that caused this."""
 

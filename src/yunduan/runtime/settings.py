@@ -397,6 +397,21 @@ class WalletSettings(Struct, frozen=True, kw_only=True):
     )
 
 
+class SearchSettings(Struct, frozen=True, kw_only=True):
+    """How goods are found."""
+
+    keeper: Annotated[
+        Literal["process", "here", "nobody"],
+        Meta(
+            description="Who keeps the index: a `process` that `serve` starts, the cloud's own loop (`here`), or `nobody`, where another"
+            " server on the same folder does."
+        ),
+    ] = "process"
+    query_ms_max: Annotated[int, Meta(ge=10, le=10_000, description="How long one question to the index may take.", extra=_unit("ms"))] = (
+        250
+    )
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be set."""
 
@@ -415,6 +430,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     payouts: PayoutSettings = PayoutSettings()
     wallet: WalletSettings = WalletSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    search: SearchSettings = SearchSettings()
 
     def sqlite_path(self) -> Path | None:
         """The file of the embedded store, or nothing when the store is a server."""

@@ -14,7 +14,7 @@ from yunduan.kernel.refusals import Refused
 from yunduan.runtime.clock import SeededEntropy, VirtualClock
 from yunduan.runtime.ports import Snapshots, Store
 from yunduan.runtime.registry import Domain
-from yunduan.runtime.settings import MailboxSettings, MarketSettings, SandboxSettings, Settings
+from yunduan.runtime.settings import MailboxSettings, MarketSettings, SandboxSettings, SearchSettings, Settings
 
 Answer = TypeVar("Answer")
 START_MS = 1_790_000_000_000
@@ -35,15 +35,24 @@ class World:
         at_ms: int = START_MS,
         seed: int = 0,
         market: MarketSettings | None = None,
+        is_searched: bool = False,
         **settings: Any,
     ) -> None:
-        """Open a cloud on a store: the whole of it, with keys and the sandbox's books in `folder`, or on the ports that are given."""
+        """Open a cloud on a store: the whole of it, with keys and the sandbox's books in `folder`, or on the ports that are given.
+
+        The index for searching is kept, whenever the cloud settles, if `is_searched`.
+        """
         self.clock = VirtualClock(at_ms)
         self.entropy = SeededEntropy(seed)
         self._runner = asyncio.Runner()
         parts = Parts(ports=ports or {}, before_commit=before_commit)
         if folder is not None:
-            said = Settings(mailbox=MailboxSettings(shown=True), market=market or MarketSettings(), sandbox=SandboxSettings(custodian=True))
+            said = Settings(
+                mailbox=MailboxSettings(shown=True),
+                market=market or MarketSettings(),
+                sandbox=SandboxSettings(custodian=True),
+                search=SearchSettings(keeper="here" if is_searched else "nobody"),
+            )
             parts = join(folder, settings=said, clock=self.clock, entropy=self.entropy)
         self.cloud = self.run(self._open(store, domains=domains, parts=parts, entropy=self.entropy, **settings))
         self._reader: Snapshots | None = None

@@ -104,9 +104,9 @@ class Buyer:
 class Market:
     """What the tests of orders begin with."""
 
-    def __init__(self, folder: Path, store: Store | None = None) -> None:
+    def __init__(self, folder: Path, store: Store | None = None, *, is_searched: bool = False) -> None:
         """Found it, on the embedded store unless another is given."""
-        self.world = World(store, folder=folder) if store else World.at(folder)
+        self.world = World(store, folder=folder, is_searched=is_searched) if store else World.at(folder, is_searched=is_searched)
         self.sandbox = self.world.cloud.port(Sandbox)
         self.custodian = self.world.cloud.port(Custodian)
         self.owner: PersonId = self.world.send(RegisterPerson(phone="+8613900138000")).person_id

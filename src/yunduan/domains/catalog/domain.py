@@ -1,6 +1,6 @@
 """What the catalog shows to the composition root."""
 
-from yunduan.domains.catalog import deciding, facts, filtering, licences, pricing, queries, shelves, waits
+from yunduan.domains.catalog import deciding, facts, filtering, findable, licences, pricing, queries, shelves, waits
 from yunduan.domains.catalog.commands import (
     applying,
     categories,
@@ -111,11 +111,17 @@ DOMAIN = Domain(
         filtering.attributes_of,
         filtering.goods_filtered,
         waits.my_waits,
+        findable.goods_to_find,
+        findable.goods_on_sale,
+        findable.how_many_on_sale,
+        findable.categories_below,
+        findable.cards_of,
     ),
     facts=(
         facts.ShopApplied,
         facts.ShopApplicationDecided,
         facts.ShopCreated,
+        facts.ShopChanged,
         facts.ShopStateChanged,
         facts.ShopHolidaySet,
         facts.CategoryCreated,
@@ -126,6 +132,7 @@ DOMAIN = Domain(
         facts.StockRanLow,
         facts.StockCameBack,
         facts.WaitEnded,
+        facts.StandingsShown,
     ),
     followers=FOLLOWERS,
     routes=ROUTES,

@@ -29,6 +29,12 @@ class ShopCreated(Fact):
     shop_id: ShopId
 
 
+class ShopChanged(Fact):
+    """A shop has another name, sends from elsewhere, or asks something else for shipping: all of its goods are shown differently."""
+
+    shop_id: ShopId
+
+
 class ShopStateChanged(Fact):
     """A shop was suspended or opened again."""
 
@@ -90,7 +96,7 @@ class StockRanLow(Fact):
 
 
 class StockCameBack(Fact):
-    """There are pieces to buy again of a variant of which there were none, and for which somebody waits."""
+    """There are pieces to buy again of a variant of which there were none."""
 
     variant_id: VariantId
     goods_id: GoodsId
@@ -104,3 +110,9 @@ class WaitEnded(Fact):
     variant_id: VariantId
     goods_id: GoodsId
     shop_id: ShopId
+
+
+class StandingsShown(Fact):
+    """Lists show now how these goods have sold and are liked: told within a minute of it, of many goods at once."""
+
+    goods_ids: tuple[GoodsId, ...]

@@ -1,6 +1,6 @@
 """Where it is decided that stock has run low, and that goods are back.
 
-They are back when of a variant nothing could be bought, and now something can, and somebody waits for it. That is asked where pieces come
+They are back when of a variant nothing could be bought, and now something can. That is asked where pieces come
 (counted, moved, given back, released), never where they go: a checkout does not pass there.
 """
 
@@ -21,13 +21,11 @@ def ran_low(before: int, after: int) -> bool:
 
 
 def sold_out(at: Asking, places: Iterable[Stock]) -> list[Variant]:
-    """Of one shop's variants, to which pieces are about to come, those that somebody waits for and of which there are none anywhere."""
+    """Of one shop's variants, to which pieces are about to come, those of which there are none anywhere."""
     ids = list(dict.fromkeys([stock.variant_id for stock in places if not stock.available]))
     if not ids:
         return []
-    variants = at.get_many(store.VARIANT, ids)
-    waited = [one for one in variants.values() if store_waits.is_waited_for(at, one.shop_id, one.id)]
-    return [one for one in waited if not _pieces(at, one)]
+    return [one for one in at.get_many(store.VARIANT, ids).values() if not _pieces(at, one)]
 
 
 def tell(tx: Tx, were: Sequence[Variant]) -> None:
@@ -38,7 +36,7 @@ def tell(tx: Tx, were: Sequence[Variant]) -> None:
 
 
 def tell_on_sale(tx: Tx, shop: Shop, variants: Iterable[Variant]) -> None:
-    """The same of variants that are on sale again, with pieces that came while they were not."""
+    """The same of variants that are on sale again, with pieces that came while they were not; of those that somebody waits for."""
     for one in variants:
         if store_waits.is_waited_for(tx, shop.id, one.id) and _pieces(tx, one):
             _tell(tx, one)

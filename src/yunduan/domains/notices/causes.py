@@ -21,6 +21,7 @@ from yunduan.domains.orders.model import Who, WordKind
 from yunduan.domains.payments import facts as payments
 from yunduan.domains.payments.model import TenderKind
 from yunduan.domains.payments.queries import PaymentOf, RefundOf
+from yunduan.domains.search import facts as search
 from yunduan.kernel.ids import PersonId
 from yunduan.kernel.messages import Fact
 from yunduan.kernel.money import Money
@@ -443,6 +444,9 @@ UNTOLD: Mapping[type[Fact], str] = {
     payments.DepositPledged: "a step of the shop's own",
     payments.DifferenceBooked: "of imports alone",
     catalog.ShopHolidaySet: "each order that waits for the shop is told of",
+    catalog.ShopChanged: "a step of the shop's own",
+    catalog.StandingsShown: "nobody waits for it",
+    search.SearchSettingsChanged: "a step of the operators' own",
     catalog.ShopCreated: "who applied is told that it was approved",
     catalog.CategoryCreated: "nobody waits for it",
     catalog.CategoryChanged: "nobody waits for it",

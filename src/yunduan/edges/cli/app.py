@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from yunduan.edges.cli import books, copies, data, facts, imports, jobs, people, sandbox, shops
+from yunduan.edges.cli import books, copies, data, facts, imports, jobs, people, sandbox, search, shops
 from yunduan.edges.cli.clock import confirm_clock
 from yunduan.edges.cli.demo import demo
 from yunduan.edges.cli.screen import BAD, console, errors
@@ -36,6 +36,7 @@ app.add_typer(shops.app, name="shop")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(jobs.app, name="job")
 app.add_typer(facts.app, name="fact")
+app.add_typer(search.app, name="search")
 app.add_typer(imports.app, name="import")
 for command in (demo, copies.backup, copies.restore, data.doctor, confirm_clock):
     app.command()(command)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from yunduan.domains.catalog import restocking, store
 from yunduan.domains.catalog.commands.stock import Lines
 from yunduan.domains.catalog.commands.waiting import SeeWaits
+from yunduan.domains.catalog.facts import ShopChanged
 from yunduan.domains.catalog.model import (
     LOCATIONS_MAX,
     CatalogRefusal,
@@ -90,6 +91,7 @@ def set_sources(tx: Tx, ask: SetSources) -> None:
     if changed != shop:
         tx.put(store.SHOP, shop.id, changed)
         tx.send(SeeWaits(shop_id=shop.id))  # pieces that could not be bought may now be where something is sent from
+        tx.tell(ShopChanged(shop_id=shop.id))
 
 
 @handles(MoveStock)

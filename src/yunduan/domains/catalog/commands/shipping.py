@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog import store
+from yunduan.domains.catalog.facts import ShopChanged
 from yunduan.domains.catalog.model import (
     LOCATIONS_MAX,
     TEMPLATES_MAX,
@@ -99,6 +100,7 @@ def set_shipping_template(tx: Tx, ask: SetShippingTemplate) -> TemplateKept:
     if ask.id:
         store.template(tx, id, shop_id=shop.id)
         tx.put(store.TEMPLATE, id, template)
+        tx.tell(ShopChanged(shop_id=shop.id))
         return TemplateKept(id=id)
     if len(shop.template_ids) >= TEMPLATES_MAX:
         raise Refused(CatalogRefusal.TEMPLATES_FULL, f"{TEMPLATES_MAX} templates are the most")

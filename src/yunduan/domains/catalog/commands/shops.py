@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog import store
 from yunduan.domains.catalog.commands import ruling, showing
-from yunduan.domains.catalog.facts import ShopCreated, ShopHolidaySet, ShopStateChanged
+from yunduan.domains.catalog.facts import ShopChanged, ShopCreated, ShopHolidaySet, ShopStateChanged
 from yunduan.domains.catalog.model import (
     HOLIDAY_MS_MAX,
     CatalogRefusal,
@@ -160,6 +160,7 @@ def change_shop(tx: Tx, ask: ChangeShop) -> None:
     tx.put(store.SHOP, shop.id, changed)
     if (changed.name, changed.name_en, changed.template_id) != (shop.name, shop.name_en, shop.template_id):
         tx.at(tx.now, RefreshShop(shop_id=shop.id))
+        tx.tell(ShopChanged(shop_id=shop.id))
 
 
 @handles(SetCommission)

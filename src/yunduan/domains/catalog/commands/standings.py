@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog import store
+from yunduan.domains.catalog.facts import StandingsShown
 from yunduan.domains.catalog.model import LINES_MAX, CatalogRefusal, Quantity
 from yunduan.kernel.ids import GoodsId, ShopId
 from yunduan.kernel.messages import Command
@@ -111,6 +112,8 @@ def show_standings(tx: Tx, ask: ShowStandings) -> None:  # noqa: ARG001 - every 
     due = store.standing_due(tx, limit=SHOWN_AT_ONCE)
     for standing in due:
         store.show_standing(tx, standing)
+    if due:
+        tx.tell(StandingsShown(goods_ids=tuple([standing.goods_id for standing in due])))
     if len(due) == SHOWN_AT_ONCE:
         tx.at(tx.now, ShowStandings())
     else:

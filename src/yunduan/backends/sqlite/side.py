@@ -1,0 +1,153 @@
+"""A file of derived data beside the store: the same SQLite, but nothing waits for the disk."""
+
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import apsw
+
+from yunduan.backends.sqlite.store import STEPS_BETWEEN_LOOKS
+from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.ports import Row
+
+_STATEMENTS_KEPT = 200
+_WAIT_MS = 5_000
+_LOOKS_A_STEP = 20
+"""A query of a side store is asked twenty times as often whether it has had its time: it is answered between others."""
+
+
+class SideFile:
+    """Implements `runtime.ports.SideStore`. Without a path it is in memory, and this connection's alone."""
+
+    def __init__(self, path: Path | None, *, reads_only: bool = False, cache_mib: int = 16, query_ms_max: int = 0) -> None:
+        """Open the file, or make it; raises `FaultError` when that cannot be done."""
+        flags = apsw.SQLITE_OPEN_READONLY if reads_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        try:
+            self._connection = apsw.Connection(str(path or ":memory:"), flags=flags, statementcachesize=_STATEMENTS_KEPT)
+            self._connection.set_busy_timeout(_WAIT_MS)
+            pragmas = ["temp_store=MEMORY", "mmap_size=0", f"cache_size=-{cache_mib * 1024}", "synchronous=NORMAL"]
+            if path is not None and not reads_only:
+                pragmas.insert(0, "journal_mode=WAL")
+            for pragma in pragmas:
+                self._connection.execute(f"PRAGMA {pragma}").fetchall()
+        except apsw.Error as error:
+            raise FaultError(f"{path} cannot be opened: {error}") from error
+        self._execute = self._connection.execute
+        self._query_s_max = query_ms_max / 1000
+        self._until = 0.0
+        self._seen = -1
+        if query_ms_max:
+            self._connection.set_progress_handler(self._has_had_its_time, STEPS_BETWEEN_LOOKS // _LOOKS_A_STEP)
+
+    def rows(self, sql: str, arguments: Sequence[object] = ()) -> list[Row]:
+        """Every row."""
+        if self._query_s_max:
+            self._until = time.monotonic() + self._query_s_max
+        try:
+            return self._execute(sql, arguments).fetchall()
+        except apsw.Error as error:
+            raise FaultError(str(error)) from error
+
+    def write(self, sql: str, arguments: Sequence[object] = ()) -> None:
+        """Run one statement."""
+        try:
+            self._execute(sql, arguments).fetchall()
+        except apsw.Error as error:
+            raise FaultError(str(error)) from error
+
+    def write_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run one statement for every row."""
+        try:
+            self._connection.executemany(sql, rows).fetchall()
+        except apsw.Error as error:
+            raise FaultError(str(error)) from error
+
+    def begin(self) -> None:
+        """Open a transaction that writes."""
+        self.write("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Let others see it."""
+        self.write("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo it."""
+        if self._connection.in_transaction:
+            self.write("ROLLBACK")
+
+    def has_changed(self) -> bool:
+        """By SQLite's own count of what other connections have committed; true the first time."""
+        ((now,),) = self.rows("PRAGMA data_version")
+        before, self._seen = self._seen, now
+        return bool(now != before)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _has_had_its_time(self) -> bool:
+        return time.monotonic() > self._until
+
+
+_FILE = re.compile(r"([a-z]+)-([0-9]+)\.sqlite(-wal|-shm)?")
+
+
+class SideFolder:
+    """Implements `runtime.ports.SideStores`: a file a generation, and a small one that names the one that is read."""
+
+    def __init__(self, folder: Path | None, name: str, *, cache_mib: int = 16, query_ms_max: int = 0) -> None:
+        """In a folder; without one, in one of its own that goes when this is closed."""
+        self._made = folder is None
+        self._folder = Path(tempfile.mkdtemp(prefix="yunduan-")) if folder is None else folder
+        self._name = name
+        self._pointer = self._folder / f"{name}.current"
+        self._cache_mib = cache_mib
+        self._query_ms_max = query_ms_max
+        self._seen: tuple[int, int] = (0, 0)
+        self._generation = 0
+
+    def generation(self) -> int:
+        """By the small file, which is read again when it has been exchanged."""
+        try:
+            found = self._pointer.stat()
+            seen = found.st_mtime_ns, found.st_ino
+            if seen != self._seen:
+                self._generation, self._seen = int(self._pointer.read_bytes()), seen
+        except (FileNotFoundError, ValueError):  # a pointer that was cut off names nothing, and the data is made anew
+            self._generation, self._seen = 0, (0, 0)
+        return self._generation
+
+    def read(self, generation: int) -> SideFile:
+        """A connection of its own."""
+        return SideFile(self._path(generation), reads_only=True, cache_mib=self._cache_mib, query_ms_max=self._query_ms_max)
+
+    def write(self, generation: int) -> SideFile:
+        """A connection of its own; a file that nobody reads yet, left from a making that was cut off, is begun anew."""
+        if generation != self.generation():
+            self._drop(generation)
+        return SideFile(self._path(generation), cache_mib=self._cache_mib)
+
+    def publish(self, generation: int) -> None:
+        """The name is exchanged at once; whoever still reads an old file keeps it until they close it."""
+        written = self._pointer.with_suffix(".next")
+        written.write_bytes(b"%d" % generation)
+        written.replace(self._pointer)
+        for path in self._folder.iterdir():
+            found = _FILE.fullmatch(path.name)
+            if found and found[1] == self._name and int(found[2]) < generation:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """A folder of its own goes."""
+        if self._made:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, generation: int) -> Path:
+        return self._folder / f"{self._name}-{generation}.sqlite"
+
+    def _drop(self, generation: int) -> None:
+        for end in ("", "-wal", "-shm"):
+            Path(f"{self._path(generation)}{end}").unlink(missing_ok=True)

@@ -1,0 +1,20 @@
+"""What search shows to the composition root."""
+
+from yunduan.domains.search import commands, facts, queries
+from yunduan.domains.search.routes import ROUTES
+from yunduan.runtime.registry import Domain
+
+DOMAIN = Domain(
+    name="search",
+    package="yunduan.domains.search",
+    commands=(commands.set_search,),
+    queries=(
+        queries.search_goods,
+        queries.suggest_words,
+        queries.explain_place,
+        queries.search_settings_now,
+        queries.search_settings_changes,
+    ),
+    facts=(facts.SearchSettingsChanged,),
+    routes=ROUTES,
+)

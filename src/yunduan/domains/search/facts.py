@@ -1,0 +1,10 @@
+"""What search tells the others."""
+
+from yunduan.kernel.ids import PersonId
+from yunduan.kernel.messages import Fact
+
+
+class SearchSettingsChanged(Fact):
+    """An operator has set anew what decides what comes first."""
+
+    person_id: PersonId

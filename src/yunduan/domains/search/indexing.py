@@ -1,0 +1,306 @@
+"""Keeps the index: hears what was told since it looked last, and writes what those goods are now.
+
+The index is no part of the store and moves a cursor of its own in the same transaction as its words, so that it is never ahead and
+after a crash goes on from where it was. What it writes is read anew from the catalog, never taken from a fact: to hear a fact twice,
+or late, changes nothing but how sales are weighed, and those are told apart by their place in the order of facts.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from yunduan.domains.catalog.facts import (
+    CategoryChanged,
+    GoodsChanged,
+    ShopChanged,
+    ShopHolidaySet,
+    ShopStateChanged,
+    StandingsShown,
+    StockCameBack,
+    StockRanLow,
+)
+from yunduan.domains.catalog.findable import AT_ONCE, CategoriesBelow, Findable, GoodsOnSale, GoodsToFind, HowManyOnSale, Named, Told
+from yunduan.domains.catalog.model import average_hundredths
+from yunduan.domains.search import words
+from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, Columns
+from yunduan.domains.search.ranking import spread, worth_of
+from yunduan.domains.search.spelling import one_form
+from yunduan.domains.search.store import FORM, READING, WORD, Index, State, Written
+from yunduan.kernel.ids import GoodsId
+from yunduan.kernel.messages import Fact, Query
+from yunduan.runtime.hearing import stands_at, told_after
+from yunduan.runtime.ports import Reader, SideStores
+
+Answer = TypeVar("Answer")
+ABOUT_MAX = 400
+"""So many words of a description are indexed."""
+FACTS_AT_ONCE = 1_000
+DECODERS = {
+    fact.__name__: msgspec.json.Decoder(fact)
+    for fact in (GoodsChanged, StockRanLow, StockCameBack, StandingsShown, ShopStateChanged, ShopChanged, ShopHolidaySet, CategoryChanged)
+}
+"""The facts that change what is found."""
+
+
+class Ask(Protocol):
+    """Answers queries from the last commit."""
+
+    def __call__(self, query: Query[Answer]) -> Answer:
+        """Answer one."""
+        ...
+
+
+class Indexer:
+    """Writes the index, a step at a time: one process does."""
+
+    def __init__(self, sides: SideStores, *, ask: Ask, reader: Reader, now: Callable[[], int], at_once: int = AT_ONCE) -> None:
+        """Go on with the generation that everybody reads, if there is one; `at_once` goods are read and written in one step."""
+        self._sides = sides
+        self._ask = ask
+        self._reader = reader
+        self._now = now
+        self._at_once = at_once
+        self._index: Index | None = None
+        self._generation = 0
+        self._walked = ""
+        self._done = 0
+
+    def step(self) -> bool:
+        """Do some of what is to be done; answers whether there may be more."""
+        if self._sides.generation() > self._generation:  # somebody else has made it anew
+            self.close()
+        index = self._opened()
+        state = index.state()
+        return self._hear(index, state) if state.is_whole else self._walk(index, state)
+
+    def lag(self) -> int:
+        """How many facts the index has yet to hear; all of them while it is being made."""
+        state = self._index.state() if self._index is not None else State()
+        return stands_at(self._reader)[1] - (state.seq if state.is_whole else 0)
+
+    def walked(self) -> tuple[int, int]:
+        """(goods that were read since the index was begun anew, how many there are)."""
+        return self._done, max(self._done, self._ask(HowManyOnSale()))
+
+    def rebuild(self) -> Index:
+        """Begin the next generation, from what the goods are now; until it is whole everybody reads the one before."""
+        self.close()
+        self._generation, self._walked = self._sides.generation() + 1, ""
+        self._done = 0
+        epoch, seq = stands_at(self._reader)
+        index = self._index = Index(self._sides.write(self._generation))
+        index.make()
+        index.begin()
+        index.keep_state(State(form=FORM, epoch=epoch, seq=seq))
+        index.keep_signs(words.readings())
+        index.commit()
+        return index
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def _opened(self) -> Index:
+        """The index that is written: the one that is read, while it can be kept up; else the next one, which is begun."""
+        if self._index is None and self._sides.generation():
+            self._generation = self._sides.generation()
+            self._index = Index(self._sides.write(self._generation))
+        if self._index is None or not self._can_be_kept(self._index):
+            return self.rebuild()
+        return self._index
+
+    def _can_be_kept(self, index: Index) -> bool:
+        """Not one that was made in another form, or of a store that was restored since."""
+        if not index.is_made():
+            return False
+        state = index.state()
+        epoch, seq = stands_at(self._reader)
+        return state.form == FORM and state.epoch == epoch and state.seq <= seq
+
+    def _walk(self, index: Index, state: State) -> bool:
+        """Read the next goods that are on sale; what is told meanwhile is heard afterwards."""
+        ids = self._ask(GoodsOnSale(after=self._walked, limit=self._at_once))
+        self._write(index, replace(state, is_whole=not ids), ids)
+        if ids:
+            self._walked = ids[-1]
+            self._done += len(ids)
+        else:
+            self._sides.publish(self._generation)
+        return True
+
+    def _hear(self, index: Index, state: State) -> bool:
+        told = list(told_after(self._reader, state.seq, FACTS_AT_ONCE, DECODERS))
+        if not told:
+            return False
+        ids = list(dict.fromkeys([id for _, fact in told if fact is not None for id in self._touched(index, fact)]))
+        for start in range(0, len(ids), self._at_once):  # one transaction each: after a crash between two the first is heard again
+            self._write(index, index.state(), ids[start : start + self._at_once])
+        self._write(index, replace(index.state(), seq=told[-1][0]), ())
+        return len(told) == FACTS_AT_ONCE
+
+    def _touched(self, index: Index, fact: Fact) -> Iterable[GoodsId]:
+        """The goods that a fact is about."""
+        match fact:
+            case GoodsChanged() | StockRanLow() | StockCameBack():
+                return (fact.goods_id,)
+            case StandingsShown():
+                return fact.goods_ids
+            case ShopStateChanged() | ShopChanged() | ShopHolidaySet():
+                return index.of_shop(fact.shop_id)
+            case CategoryChanged():
+                return [id for below in self._ask(CategoriesBelow(category_id=fact.category_id)) for id in index.of_category(below)]
+        return ()
+
+    def _write(self, index: Index, state: State, goods_ids: Sequence[GoodsId]) -> None:
+        """Write what goods are now, and how far the index is, in one transaction."""
+        index.begin()
+        try:
+            change = state.change + 1
+            if goods_ids:
+                self._write_documents(index, goods_ids, change)
+            index.keep_state(replace(state, change=change))
+            index.commit()
+        except BaseException:
+            index.rollback()
+            raise
+
+    def _write_documents(self, index: Index, goods_ids: Sequence[GoodsId], change: int) -> None:
+        found = {one.id: one for one in self._ask(GoodsToFind(goods_ids=tuple(goods_ids)))}
+        known = index.documents(goods_ids)
+        records: list[tuple[int, Findable | None]] = []
+        for id in goods_ids:
+            goods = found.get(id)
+            if goods is not None:
+                records.append((_keep_words(index, goods, known.get(id)), goods))
+            elif id in known:
+                index.drop_document(known[id][0])
+                records.append((known[id][0], None))
+        _keep_records(index, records, change=change, now=self._now())
+
+
+def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) -> int:
+    """Keep the words of goods where they are not the same as before; answers their document's number."""
+    mark = _mark(goods)
+    if known is not None and known[1] == mark:
+        return known[0]
+    no = index.keep_document(
+        goods.id,
+        shop_id=goods.shop.id,  # type: ignore[arg-type]
+        category_id=goods.path[-1].id,  # type: ignore[arg-type]
+        title=goods.title,
+        title_en=goods.title_en,
+        mark=mark,
+    )
+    title = words.spoken((goods.title, goods.title_en))
+    more = words.spoken(_more(goods), is_read=False)
+    about = words.spoken((goods.description, goods.description_en), is_read=False)
+    index.keep_words(
+        no,
+        Written(
+            title=_text(title.terms, title.pairs),
+            more=_text(more.terms, more.pairs),
+            about=_text(about.terms[:ABOUT_MAX], about.pairs[:ABOUT_MAX]),
+            syllables=" ".join(title.syllables),
+            initials=" ".join(title.initials),
+        ),
+    )
+    index.count_terms(_terms(title, more))
+    return no
+
+
+def _mark(goods: Findable) -> bytes:
+    """What tells the words of goods from others."""
+    told = [(one.key, one.value, one.text, one.text_en, one.name) for one in goods.told]
+    said = (goods.title, goods.title_en, goods.description, goods.description_en, goods.choices, told, goods.shop, goods.path)
+    return hashlib.blake2b(msgspec.msgpack.encode(said), digest_size=12).digest()
+
+
+def _more(goods: Findable) -> Iterable[str]:
+    """What goods can be found by besides their titles."""
+    yield from (goods.shop.name, goods.shop.name_en)
+    for category in goods.path:
+        yield from (category.name, category.name_en)
+    yield from goods.choices
+    for one in goods.told:
+        yield from (one.text, one.text_en) if one.text else ((one.name.name, one.name.name_en) if one.value else ())
+
+
+def _text(terms: Sequence[str], pairs: Sequence[str]) -> str:
+    """Words, those of English plurals in their one form besides, then pairs."""
+    singular = [form for term in terms if (form := one_form(term)) != term]
+    return " ".join([*terms, *singular, *pairs])
+
+
+def _terms(title: words.Spoken, more: words.Spoken) -> Iterable[tuple[str, int, str]]:
+    """The terms that a document counts for: (term, kind, syllables)."""
+    for term in dict.fromkeys((*title.terms, *map(one_form, title.terms), *more.terms)):
+        if not term.isdigit():
+            yield term, WORD, ""
+    for reading, syllables in dict(title.readings.values()).items():
+        yield reading, READING, syllables
+
+
+def _keep_records(index: Index, records: Sequence[tuple[int, Findable | None]], *, change: int, now: int) -> None:
+    by_block: dict[int, list[tuple[int, Findable | None]]] = defaultdict(list)
+    for no, goods in records:
+        by_block[no // BLOCK].append((no % BLOCK, goods))
+    for block, some in by_block.items():
+        columns = index.block(block)
+        for place, goods in some:
+            if goods is None:
+                columns[place] = 0
+            else:
+                _record(index, columns[place : place + 1], goods, now)
+        index.keep_block(block, columns, change=change)
+
+
+def _record(index: Index, record: Columns, goods: Findable, now: int) -> None:
+    """What goods are filtered, counted and ranked by."""
+    record["sold"] = _sold(record, goods, now)
+    record["sold_pieces"] = goods.sold
+    record["price"] = goods.price.amount
+    record["listed_at"] = goods.listed_at
+    record["away_until"] = goods.away_until
+    record["reviews"] = goods.reviews
+    record["rating"] = average_hundredths(goods.stars, goods.reviews) or 0
+    record["shop_rating"] = average_hundredths(goods.shop_stars, goods.shop_reviews) or 0
+    record["shop"] = _name(index, "shop", goods.shop)
+    path = [_name(index, "category", one) for one in goods.path]
+    record["category"] = [path + [0] * (4 - len(path))]
+    told = [index.name("attribute", f"{one.key}:{one.value}", *_said(one)) for one in goods.told if one.is_counted][:ATTRIBUTES]
+    record["attribute"] = [told + [0] * (ATTRIBUTES - len(told))]
+    record["currency"] = index.name("currency", goods.price.currency)
+    record["is_there"] = goods.is_shown
+    record["in_stock"] = goods.in_stock
+    record["free_shipping"] = goods.free_shipping
+
+
+def _name(index: Index, kind: str, named: Named) -> int:
+    def label() -> Written:
+        said = words.spoken((named.name, named.name_en))
+        return Written(title=_text(said.terms, said.pairs), syllables=" ".join(said.syllables), initials=" ".join(said.initials))
+
+    return index.name(kind, named.id, named.name, named.name_en, label=label)
+
+
+def _said(one: Told) -> tuple[str, str]:
+    """How a value is called: by its own text, or as yes or no to what it is of."""
+    if one.text:
+        return one.text, one.text_en
+    return one.name.name, one.name.name_en
+
+
+def _sold(record: Columns, goods: Findable, now: int) -> float:
+    """What was sold, by its worth: what has been sold since the last look counts from now, what is new to the index as if sold evenly."""
+    before, worth = int(record["sold_pieces"][0]), float(record["sold"][0])
+    if not record["price"][0]:
+        return spread(goods.sold, since_ms=goods.listed_at, now_ms=now)
+    if goods.sold >= before:
+        return worth + worth_of(goods.sold - before, now)
+    return worth * goods.sold / before

@@ -1,0 +1,238 @@
+"""What somebody has typed, as something that the index can find: words, each with everything that may be meant by it.
+
+Chinese without spaces falls into the words that this market knows, fewest first; what is left over is looked for as it stands, and
+as it is read. Latin letters may be a word, pinyin, the first letters of pinyin, or a word with a slip in it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from yunduan.domains.search.model import TERMS_MAX
+from yunduan.domains.search.spelling import LENGTH_MIN, is_one_slip, one_form
+from yunduan.domains.search.store import READING, WORD, Term
+from yunduan.domains.search.syllables import begun, divided
+from yunduan.domains.search.words import INITIALS_MAX, is_chinese, phrase, pieces, runs
+
+WORD_MAX = 6
+"""So many characters has the longest Chinese word that is looked for as one."""
+MEANT_MAX = 3
+"""So many words are tried in place of one with a slip."""
+_UNKNOWN_COST = 3.0
+_WRITTEN = "{title more about}"
+
+
+class Lexicon(Protocol):
+    """What an index knows of words."""
+
+    def known(self, terms: Iterable[str]) -> list[Term]:
+        """Those of some terms that there are."""
+        ...
+
+    def slips(self, wrong: str) -> list[Term]:
+        """Terms that one slip may have made this of."""
+        ...
+
+    def syllables(self, text: str) -> dict[str, str]:
+        """How single characters are read."""
+        ...
+
+
+class Slot(Struct, frozen=True, kw_only=True):
+    """One word of what was asked, and all that may be meant by it."""
+
+    asked: str
+    expression: str
+    """For the index."""
+    shown: tuple[str, ...] = ()
+    """What is marked in titles."""
+    meant: str = ""
+    """The word that is rather meant, where nothing has the one that was asked."""
+    read: str = ""
+    """How a Chinese word is read, to find what sounds like it."""
+    documents: int = 0
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """The words of what was asked, in their order."""
+
+    slots: tuple[Slot, ...]
+
+    def all(self) -> str:
+        """What has every word."""
+        return " AND ".join([f"({slot.expression})" for slot in self.slots])
+
+    def alike(self) -> str:
+        """What has every word, or one that is read like it; nothing when no word is read otherwise than it is written."""
+        if not any(slot.read for slot in self.slots):
+            return ""
+        return " AND ".join(
+            [f'({slot.expression} OR syllables : "{slot.read}")' if slot.read else f"({slot.expression})" for slot in self.slots]
+        )
+
+    def any(self) -> str:
+        """What has any word."""
+        return " OR ".join([f"({slot.expression})" for slot in self.slots])
+
+    def of_names(self) -> str:
+        """The same as `all`, of what shops and categories are called."""
+        return self.all().replace(_WRITTEN, "{title}")
+
+    def did_you_mean(self) -> str | None:
+        """What was rather meant, when a word was put right."""
+        if not any(slot.meant for slot in self.slots):
+            return None
+        return " ".join([slot.meant or slot.asked for slot in self.slots])
+
+
+def plan(
+    text: str,
+    lexicon: Lexicon,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
+    stops: frozenset[str] = frozenset(),
+    *,
+    is_typing: bool = False,
+) -> Plan:
+    """What a text asks of this index; no slots where it asks nothing. While somebody is typing, its last word may go on."""
+    asked = runs(text[: 40 * TERMS_MAX])[:TERMS_MAX]
+    known = _known(asked, lexicon)
+    words = [word for run in asked for word in (_cut(run, known) if is_chinese(run) else [run])][:TERMS_MAX]
+    kept = [word for word in dict.fromkeys(words) if word not in stops] or words
+    unread = "".join([word for word in kept if is_chinese(word)])
+    signs = lexicon.syllables(unread) if unread else {}
+    slots = [_chinese(word, known, signs) if is_chinese(word) else _latin(word, known, lexicon) for word in kept]
+    if is_typing and slots:
+        slots[-1] = _going_on(slots[-1])
+    return Plan(slots=tuple([_with_synonyms(slot, (synonyms or {}).get(slot.asked, ())) for slot in slots]))
+
+
+def _known(asked: Sequence[str], lexicon: Lexicon) -> dict[str, dict[int, Term]]:
+    """Every part of what was asked that there is as a term, asked for at once."""
+    wanted: dict[str, None] = {}
+    for run in asked:
+        if is_chinese(run):
+            for start in range(len(run)):
+                for end in range(start + 2, min(len(run), start + WORD_MAX) + 1):
+                    wanted[run[start:end]] = None
+        else:
+            wanted[run] = wanted[one_form(run)] = None
+            for way in divided(run):
+                for start in range(len(way)):
+                    for end in range(start + 2, min(len(way), start + WORD_MAX) + 1):
+                        wanted["".join(way[start:end])] = None
+    found: dict[str, dict[int, Term]] = {}
+    for term in lexicon.known(wanted) if wanted else ():
+        found.setdefault(term.term, {})[term.kind] = term
+    return found
+
+
+def _cut(run: str, known: Mapping[str, Mapping[int, Term]]) -> list[str]:
+    """A Chinese run in the fewest words that are known; characters between them stay together."""
+    return [run[start:end] for start, end in _cut_by(len(run), lambda start, end: known.get(run[start:end], {}).get(WORD))]
+
+
+def _cut_by(length: int, term_of: Callable[[int, int], Term | None]) -> list[tuple[int, int]]:
+    """How something falls into terms of two signs or more, the fewest, and of those the most usual; the rest stays together."""
+    best: list[tuple[float, int, bool]] = [(0.0, 0, False)]
+    for end in range(1, length + 1):
+        ways = [(best[end - 1][0] + _UNKNOWN_COST, end - 1, False)]
+        for start in range(max(0, end - WORD_MAX), end - 1):
+            term = term_of(start, end)
+            if term is not None:
+                ways.append((best[start][0] + 1.0 + 1.0 / (1.0 + term.documents), start, True))
+        best.append(min(ways))
+    parts: list[tuple[int, int]] = []
+    end, is_open = length, False
+    while end:
+        _, start, is_known = best[end]
+        if is_open and not is_known:
+            parts[-1] = (start, parts[-1][1])
+        else:
+            parts.append((start, end))
+        is_open, end = not is_known, start
+    return parts[::-1]
+
+
+def _chinese(word: str, known: Mapping[str, Mapping[int, Term]], signs: Mapping[str, str]) -> Slot:
+    term = known.get(word, {}).get(WORD)
+    read = " ".join([signs.get(sign, sign) for sign in word]) if len(word) > 1 else ""
+    if len(word) == 1:
+        expression = f'{_WRITTEN} : "{word}" *'
+    elif len(word) == 2:
+        expression = f'{_WRITTEN} : "{word}"'
+    else:
+        expression = f'{_WRITTEN} : ("{word}" OR "{phrase(word)}")'
+    if term is None and read:
+        expression = f'({expression}) OR (syllables : "{read}")'
+    return Slot(asked=word, expression=expression, shown=(word,), read=read, documents=term.documents if term else 0)
+
+
+def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon) -> Slot:
+    form = one_form(word)
+    terms = [term for one in dict.fromkeys((word, form)) if (term := known.get(one, {}).get(WORD)) is not None]
+    alternatives = [f"{_WRITTEN} : ({' OR '.join([f'{chr(34)}{one}{chr(34)}' for one in dict.fromkeys((word, form))])})"]
+    parts = pieces(word)
+    if parts:
+        alternatives.append(f"{_WRITTEN} : ({' AND '.join([f'{chr(34)}{part}{chr(34)}' for part in parts])})")
+    ways = divided(word)
+    alternatives += [_syllables(way, known) for way in ways]
+    shown: tuple[str, ...] = (word, form)
+    meant = ""
+    if not terms and not parts and word.isascii() and word.isalpha():
+        if 1 < len(word) <= INITIALS_MAX:
+            alternatives.append(f'initials : "{word}" *')
+        if len(word) >= LENGTH_MIN and READING not in known.get(word, {}):
+            slips = [term for term in lexicon.slips(word) if is_one_slip(word, term.term)][:MEANT_MAX]
+            alternatives += [f'syllables : "{term.syllables}"' if term.kind == READING else f'{_WRITTEN} : "{term.term}"' for term in slips]
+            shown += tuple([term.term for term in slips if term.kind == WORD])
+            meant = slips[0].term if slips and not ways else ""
+    return Slot(
+        asked=word,
+        expression=" OR ".join([f"({one})" for one in alternatives]),
+        shown=shown,
+        meant=meant,
+        documents=max((term.documents for term in terms), default=0),
+    )
+
+
+def _going_on(slot: Slot) -> Slot:
+    """The same of a word that may go on, as letters or as the syllable that they begin."""
+    word = slot.asked
+    if is_chinese(word):
+        written = f'{_WRITTEN} : "{phrase(word) if len(word) > 1 else word}" *'
+        return replace(slot, expression=f"({slot.expression}) OR ({written})")
+    alternatives = [slot.expression, f'{_WRITTEN} : "{word}" *']
+    alternatives += [f'syllables : "{" ".join(way)}" *' for way in begun(word)]
+    return replace(slot, expression=" OR ".join([f"({one})" for one in alternatives]))
+
+
+def _syllables(way: Sequence[str], known: Mapping[str, Mapping[int, Term]]) -> str:
+    """Syllables as they follow one another, or, in any order, as the fewest words that are read so."""
+    parts = _cut_by(len(way), lambda start, end: known.get("".join(way[start:end]), {}).get(READING))
+    together = f'syllables : "{" ".join(way)}"'
+    if len(parts) < 2 or len(parts) == len(way):
+        return together
+    return " OR ".join(
+        [together, f"({' AND '.join([f'syllables : {chr(34)}{chr(32).join(way[start:end])}{chr(34)}' for start, end in parts])})"]
+    )
+
+
+def _with_synonyms(slot: Slot, others: Sequence[str]) -> Slot:
+    """The same with words that are taken for it: each is looked for as it is written."""
+    if not others:
+        return slot
+    said = [f"({' AND '.join([_as_written(run) for run in runs(other)])})" for other in others if runs(other)]
+    return Slot(
+        asked=slot.asked,
+        expression=" OR ".join([f"({slot.expression})", *said]),
+        shown=(*slot.shown, *others),
+        meant="",
+        read=slot.read,
+        documents=slot.documents,
+    )
+
+
+def _as_written(run: str) -> str:
+    return f'{_WRITTEN} : "{phrase(run) if is_chinese(run) and len(run) > 2 else run}"'

@@ -1,0 +1,255 @@
+"""What can be asked of search: goods by what somebody types, suggestions while they type, and why something comes first."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from yunduan.domains.catalog.findable import CardsOf, ReadyCard
+from yunduan.domains.search import finding, paging, store_settings
+from yunduan.domains.search.finding import Asked, Filter, Finder, Matched
+from yunduan.domains.search.model import (
+    Cursor,
+    Explanation,
+    Facets,
+    Filters,
+    Loosened,
+    Part,
+    SearchRefusal,
+    SearchSettings,
+    SearchSort,
+    SearchText,
+    Suggested,
+    Suggestion,
+    Suggestions,
+)
+from yunduan.domains.search.planning import plan
+from yunduan.domains.search.store import Index
+from yunduan.domains.search.words import folded
+from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
+from yunduan.kernel.messages import Query
+from yunduan.kernel.money import Currency
+from yunduan.kernel.refusals import BusyError, Refused
+from yunduan.runtime.registry import answers
+from yunduan.runtime.transaction import Asking
+
+Amount = Annotated[int, Meta(ge=0, le=10**12, description="Minor units.")]
+PAGE_MAX = 50
+SUGGESTED_OF_A_KIND = 3
+SUGGESTED_GOODS = 5
+_canonical = msgspec.msgpack.Encoder().encode
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """Goods that were found, with what of their titles was looked for."""
+
+    card: ReadyCard
+    marks: tuple[tuple[int, int], ...]
+    """From where to where (before it) in the title, in characters."""
+    marks_en: tuple[tuple[int, int], ...]
+
+
+class Findings(Struct, frozen=True, kw_only=True):
+    """One page of what was found; `after` asks for the next, and is absent at the end."""
+
+    items: tuple[Found, ...]
+    total: int
+    total_is_least: bool
+    """Whether there are more than were counted."""
+    facets: Facets | None
+    """On the first page."""
+    did_you_mean: str | None
+    """What was asked, with words put right that nothing has."""
+    loosened: Loosened
+    left_out: tuple[str, ...]
+    """Words that nothing had together with the others."""
+    after: Cursor | None
+
+
+class SearchGoods(Query[Findings], refuses={SearchRefusal.CURSOR}):
+    """Goods by what somebody has typed: Chinese, English, pinyin in full or by first letters, with a slip or without.
+
+    Where nothing has every word, `loosened` says what was done to find anything. Words and quotes have no other meaning than themselves.
+    """
+
+    q: SearchText = ""
+    category_id: CategoryId | None = None
+    shop_id: ShopId | None = None
+    filters: Filters = ""
+    currency: Currency | None = None
+    price_from: Amount | None = None
+    price_to: Amount | None = None
+    """Below this."""
+    in_stock: bool = False
+    free_shipping: bool = False
+    rating_from: Annotated[int, Meta(ge=100, le=500, description="Hundredths of a star.")] | None = None
+    one_per_shop: bool = False
+    sort: SearchSort = SearchSort.BEST
+    after: Cursor | None = None
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 20
+
+
+class SuggestWords(Query[Suggestions]):
+    """What somebody may be about to type: categories, shops and goods whose names go on like this."""
+
+    q: SearchText = ""
+
+
+class ExplainPlace(Query[Explanation], refuses={SearchRefusal.NOT_FOUND}):
+    """Why goods stand where they stand when somebody searches for this: each part of their score."""
+
+    goods_id: GoodsId
+    q: SearchText = ""
+
+
+class SearchSettingsNow(Query[SearchSettings]):
+    """What decides what comes first, and which words are taken for others."""
+
+
+class ChangeList(Struct, frozen=True, kw_only=True):
+    """One page of what was set; `before` asks for what was set before."""
+
+    items: tuple[store_settings.SettingsChange, ...]
+    before: int | None
+
+
+class SearchSettingsChanges(Query[ChangeList]):
+    """What was set for search, by whom, and why, the latest first."""
+
+    before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 20
+
+
+@answers(SearchGoods)
+def search_goods(at: Asking, ask: SearchGoods) -> Findings:
+    """Find, then read the cards of the page as they are now: what went off sale a moment ago is left out."""
+    index, finder = _ready(at)
+    search = _canonical(msgspec.structs.replace(ask, after=None, limit=20))
+    place = paging.place_of(ask.after, search) if ask.after else None
+    began_ms = place.began_ms if place else at.now
+    matched = finding.find(index, finder.shelf, _asked(at, ask, began_ms, counts=place is None))
+    documents, values = paging.after(matched, place)
+    page = documents[: ask.limit].tolist()
+    following = None
+    if len(documents) > ask.limit:
+        following = paging.cursor(paging.Place(began_ms, int(values[ask.limit - 1]), page[-1]), search)
+    return Findings(
+        items=_found(at, index, page, matched),
+        total=matched.total,
+        total_is_least=matched.total_is_least,
+        facets=matched.facets,
+        did_you_mean=matched.plan.did_you_mean(),
+        loosened=matched.loosened,
+        left_out=matched.left_out,
+        after=following,
+    )
+
+
+def _ready(at: Asking) -> tuple[Index, Finder]:
+    finder = at.port(Finder)
+    index = finder.refresh()
+    if index is None:
+        raise BusyError("the index is being made")
+    return index, finder
+
+
+def _asked(at: Asking, ask: SearchGoods, began_ms: int, *, counts: bool) -> Asked:
+    wanted = Filter(
+        category_id=ask.category_id,
+        shop_id=ask.shop_id,
+        attributes=tuple([_attribute(one) for one in ask.filters.split(",")]) if ask.filters else (),
+        price_from=ask.price_from,
+        price_to=ask.price_to,
+        currency=ask.currency,
+        in_stock=ask.in_stock,
+        free_shipping=ask.free_shipping,
+        rating_from=ask.rating_from,
+    )
+    said = store_settings.now(at)
+    return Asked(
+        text=ask.q,
+        filter=wanted,
+        sort=ask.sort,
+        weights=said.weights,
+        distinct=ask.one_per_shop,
+        counts=counts,
+        now_ms=began_ms,
+        synonyms=said.synonyms,
+        stops=frozenset(said.stops),
+    )
+
+
+def _attribute(one: str) -> str:
+    key, _, said = one.partition(":")
+    return f"{key}:{ {'yes': 1, 'no': 0}.get(said, said) }"
+
+
+def _found(at: Asking, index: Index, page: list[int], matched: Matched) -> tuple[Found, ...]:
+    titles = index.titles(page)
+    cards = at.ask(CardsOf(goods_ids=tuple([titles[no].goods_id for no in page if no in titles])))
+    shown = list(dict.fromkeys([word for slot in matched.plan.slots for word in slot.shown]))
+    return tuple(
+        [
+            Found(
+                card=cards[titled.goods_id],
+                marks=finding.marks(titled.title, shown, folded),
+                marks_en=finding.marks(titled.title_en, shown, folded),
+            )
+            for no in page
+            if (titled := titles.get(no)) is not None and titled.goods_id in cards
+        ]
+    )
+
+
+@answers(SuggestWords)
+def suggest_words(at: Asking, ask: SuggestWords) -> Suggestions:
+    """Names first, since there are few; then goods by their scores."""
+    index, finder = _ready(at)
+    planned = plan(ask.q, index, is_typing=True)
+    if not planned.slots:
+        return Suggestions(items=())
+    items: list[Suggestion] = []
+    for kind in (Suggested.CATEGORY, Suggested.SHOP):
+        names = [name for name in index.labelled(planned.of_names(), 20) if name.kind == kind.value][:SUGGESTED_OF_A_KIND]
+        items += [Suggestion(kind=kind, text=name.title, text_en=name.title_en, id=name.id) for name in names]
+    typed = Asked(text=ask.q, counts=False, is_typing=True, is_strict=True, now_ms=at.now, weights=store_settings.now(at).weights)
+    matched = finding.find(index, finder.shelf, typed)
+    best = matched.ranked[:SUGGESTED_GOODS].tolist()
+    titles = index.titles(best)
+    items += [
+        Suggestion(kind=Suggested.GOODS, text=titled.title, text_en=titled.title_en, id=titled.goods_id)
+        for no in best
+        if (titled := titles.get(no)) is not None
+    ]
+    return Suggestions(items=tuple(items))
+
+
+@answers(ExplainPlace)
+def explain_place(at: Asking, ask: ExplainPlace) -> Explanation:
+    """Search as anybody would, and take the parts of that one score."""
+    index, finder = _ready(at)
+    known = index.documents((ask.goods_id,))
+    if ask.goods_id not in known:
+        raise Refused(SearchRefusal.NOT_FOUND)
+    said = store_settings.now(at)
+    asked = Asked(text=ask.q, counts=False, now_ms=at.now, weights=said.weights, synonyms=said.synonyms, stops=frozenset(said.stops))
+    place, total, values = finding.explained(index, finder.shelf, asked, known[ask.goods_id][0])
+    parts = []
+    for name, value in values.items():
+        weight, ppm = getattr(said.weights, name), round(value * 1_000_000)
+        parts.append(Part(name=name, value_ppm=ppm, weight=weight, points=ppm * weight // 100))
+    return Explanation(place=place, total=total, points=sum(part.points for part in parts), parts=tuple(parts))
+
+
+@answers(SearchSettingsNow)
+def search_settings_now(at: Asking, ask: SearchSettingsNow) -> SearchSettings:  # noqa: ARG001 - every query has this form
+    """The one row."""
+    return store_settings.now(at)
+
+
+@answers(SearchSettingsChanges)
+def search_settings_changes(at: Asking, ask: SearchSettingsChanges) -> ChangeList:
+    """By their numbers."""
+    found = store_settings.changes(at, before=ask.before or 2**53, limit=ask.limit + 1)
+    items = tuple(found[: ask.limit])
+    return ChangeList(items=items, before=items[-1].id if len(found) > ask.limit else None)

@@ -1,0 +1,40 @@
+"""Where search is reached: by anybody, and set by operators."""
+
+from yunduan.domains.identity.model import OperatorRole
+from yunduan.domains.search import commands, queries
+from yunduan.runtime.registry import ANYONE, Owner, Route
+
+_FILTERS = ("category_id", "shop_id", "filters", "currency", "price_from", "price_to", "in_stock", "free_shipping", "rating_from")
+
+ROUTES = (
+    Route(
+        "GET",
+        "/search",
+        queries.SearchGoods,
+        None,
+        ANYONE,
+        ("q", *_FILTERS, "one_per_shop", "sort", "after", "limit"),
+        "Goods by what somebody types",
+    ),
+    Route("GET", "/search/suggestions", queries.SuggestWords, None, ANYONE, ("q",), "What somebody may be about to type"),
+    Route("GET", "/search/settings", queries.SearchSettingsNow, None, ANYONE, (), "What decides what comes first"),
+    Route("GET", "/search/goods/{goods_id}", queries.ExplainPlace, None, ANYONE, ("q",), "Why goods stand where they stand"),
+    Route(
+        "PUT",
+        "/operator/search",
+        commands.SetSearch,
+        "operate",
+        Owner.operator(OperatorRole.ADMIN),
+        ("form", "reason"),
+        "Set what decides what comes first",
+    ),
+    Route(
+        "GET",
+        "/operator/search/changes",
+        queries.SearchSettingsChanges,
+        "operate",
+        Owner.operator(OperatorRole.ADMIN, OperatorRole.ANALYST),
+        ("before", "limit"),
+        "What was set, by whom, and why",
+    ),
+)

@@ -1,0 +1,174 @@
+"""The index is derived: it may be cut off, lost, made anew or heard twice, and is what the catalog says in the end."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from unit.search.market import GOODS, Market
+from yunduan.backends.sqlite import SideFolder
+from yunduan.cloud import open_indexer
+from yunduan.domains.search.finding import Asked, Finder, find
+from yunduan.domains.search.indexing import Indexer
+from yunduan.domains.search.queries import SearchGoods, SuggestWords
+from yunduan.kernel.actors import SYSTEM
+from yunduan.runtime.settings import SearchSettings, Settings
+from yunduan.testing import World
+
+HOSTILE = (
+    '"', '""', "a AND b", "NOT NEAR(a b)", "title : x", "{title more} : a", "a*", "^a", "(((((", "a OR", "-- ;",
+    "'; DROP TABLE words; --", "%", "_", "\\", "\x00", "a\x00b", "\x1b[31m", "\u202eabc", "\u200d", "😀", "👨‍👩‍👧", "é\u0301\u0301\u0301",
+    "𠮷野家", "\ud7ff", "𝒜𝓁𝓁", "ﷺ" * 200, "葡" * 5_000, "a" * 10_000, "葡萄 " * 2_000, "xian" * 2_000, "1" * 5_000,
+    " ".join(str(number) for number in range(2_000)), "ａ" * 3_000, "Ⅷ ㎏ ½ ﬁ",
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the store and the index lie."""
+    return tmp_path
+
+
+@pytest.fixture
+def there(folder: Path) -> Market:
+    """A market whose index is kept by whoever a test says."""
+    world = World.at(folder, is_searched=True)
+    return Market(world)
+
+
+def found(folder: Path, q: str) -> list[str]:
+    """What another process would find."""
+    finder = Finder(SideFolder(folder, "search"))
+    index = finder.refresh()
+    assert index is not None
+    matched = find(index, finder.shelf, Asked(text=q, now_ms=0))
+    titles = index.titles(matched.ranked.tolist())
+    finder.close()
+    return [titles[no].title for no in matched.ranked.tolist()]
+
+
+def indexer_of(market: Market, folder: Path) -> Indexer:
+    """One like that of the cloud, three goods at a time."""
+    cloud = market.world.cloud
+    return Indexer(
+        SideFolder(folder, "search"), ask=lambda query: cloud.ask(query, actor=SYSTEM), reader=cloud.behind, now=cloud.now, at_once=3
+    )
+
+
+def files(folder: Path) -> list[str]:
+    """The index's files."""
+    return sorted(path.name for path in folder.glob("search*") if not path.name.endswith(("-wal", "-shm")))
+
+
+def test_while_it_is_made_anew_the_one_before_is_read(there: Market, folder: Path) -> None:
+    """And one that was cut off is begun anew; what is told meanwhile is heard."""
+    assert files(folder) == ["search-1.sqlite", "search.current"]
+    anew = indexer_of(there, folder)
+    anew.rebuild()
+    assert anew.step()
+    assert "巨峰葡萄" in found(folder, "葡萄")
+    anew.close()  # cut off
+    assert there.titles("葡萄")
+    anew = indexer_of(there, folder)
+    anew.rebuild()
+    there.add("云南普洱", category="tea")
+    while anew.step():
+        pass
+    anew.close()
+    assert files(folder) == ["search-2.sqlite", "search.current"]
+    assert found(folder, "普洱") == ["云南普洱"]
+    there.world.settle()  # the cloud's own keeper goes on with the new one
+    there.add("福鼎白茶", category="tea")
+    there.world.settle()
+    assert there.titles("白茶")[0] == "福鼎白茶"
+    assert files(folder) == ["search-2.sqlite", "search.current"]
+    assert len(found(folder, "")) == len(GOODS) + 2
+    there.world.close()
+
+
+def test_an_index_that_is_lost_or_broken_is_made_anew(there: Market, folder: Path) -> None:
+    """By whoever opens it next."""
+    there.world.close()
+    for spoil in (lambda: (folder / "search.current").write_text("x"), (folder / "search.current").unlink):
+        spoil()
+        with World.at(folder, is_searched=True) as world:
+            world.settle()
+            assert world.ask(SearchGoods(q="巨峰")).total == 1
+
+
+def test_facts_that_are_heard_twice_change_nothing(there: Market, folder: Path) -> None:
+    """The cursor is moved with the words; behind them, it only makes work."""
+    before = [found(folder, q) for q in ("", "葡萄", "茶")]
+    side = SideFolder(folder, "search").write(1)
+    side.write("UPDATE state SET seq = 0")
+    side.close()
+    there.world.settle()
+    assert [found(folder, q) for q in ("", "葡萄", "茶")] == before
+    there.world.close()
+
+
+def test_an_index_of_another_form_or_epoch_is_made_anew(there: Market, folder: Path) -> None:
+    """One that was written by another version, or of a store that was restored since."""
+    for number, change in enumerate(("form = form + 1", "epoch = epoch + 1", "seq = seq + 1000"), 1):
+        side = SideFolder(folder, "search").write(number)
+        side.write(f"UPDATE state SET {change}")
+        side.close()
+        there.world.settle()
+        assert files(folder) == [f"search-{number + 1}.sqlite", "search.current"]
+        assert len(there.titles("")) == len(GOODS)
+    there.world.close()
+
+
+@pytest.mark.parametrize("q", HOSTILE, ids=range(len(HOSTILE)))
+def test_whatever_is_typed_is_answered(market: Market, q: str) -> None:
+    """Syntax is text; what says nothing shows everything, what nothing has what is near."""
+    answered = market.search(q)
+    assert answered.total <= len(GOODS)
+    market.world.ask(SuggestWords(q=q))
+    assert len(market.titles("葡萄")) == 2
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_keeps_it(there: Market, folder: Path) -> None:
+    """Told by a byte, ended by the end of its way, and able to begin where there is nothing."""
+    there.world.close()
+    for path in folder.glob("search*"):
+        path.unlink()
+    with World.at(folder) as world:  # nobody here keeps it
+        settings = Settings(data=str(folder), search=SearchSettings(keeper="process"))
+        keeper = subprocess.Popen([sys.executable, "-m", "yunduan.edges.index_keeper"], stdin=subprocess.PIPE, env=dict(os.environ))
+        assert keeper.stdin is not None
+        keeper.stdin.write(msgspec.json.encode(settings) + b"\n")
+        keeper.stdin.flush()
+        _until(lambda: (folder / "search.current").exists() and len(found(folder, "")) == len(GOODS))
+        there.world = there.town.world = world
+        there.add("云南普洱", category="tea")
+        keeper.stdin.write(b"\n")
+        keeper.stdin.flush()
+        _until(lambda: found(folder, "普洱") == ["云南普洱"])
+        keeper.stdin.close()
+        assert keeper.wait(20) == 0
+
+
+def test_it_can_be_made_by_the_command_line(there: Market, folder: Path) -> None:
+    """Beside whoever serves: `yunduan search rebuild` does what this does."""
+    with open_indexer(Settings(data=str(folder))) as indexer:
+        indexer.rebuild()
+        while indexer.step():
+            pass
+        assert indexer.walked() == (len(GOODS), len(GOODS))
+    assert json.loads((folder / "search.current").read_text()) == 2
+    there.world.close()
+
+
+def _until(holds: object, *, tries: int = 600) -> None:
+    for _ in range(tries):
+        if holds():  # type: ignore[operator]
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come about")

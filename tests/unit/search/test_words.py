@@ -1,0 +1,98 @@
+"""How texts fall into words, syllables and slips."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from yunduan.domains.search.finding import marks
+from yunduan.domains.search.spelling import LENGTH_MIN, filed_under, is_one_slip, one_form
+from yunduan.domains.search.syllables import SYLLABLES, begun, divided
+from yunduan.domains.search.words import folded, pairs, phrase, runs, spoken, syllables_of
+
+LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=LENGTH_MIN, max_size=14)
+
+
+@given(st.text(max_size=60))
+def test_folding_twice_is_folding_once(text: str) -> None:
+    """There is one form, and every run is in it."""
+    assert [runs(run) for run in runs(text)] == [[run] for run in runs(text)]
+
+
+@given(st.lists(st.sampled_from(sorted(SYLLABLES)), min_size=1, max_size=5))
+def test_letters_of_syllables_can_be_divided(syllables: list[str]) -> None:
+    """Into syllables that make these letters, the fewest first."""
+    letters = "".join(syllables)
+    ways = divided(letters)
+    assert ways
+    assert all("".join(way) == letters and set(way) <= SYLLABLES for way in ways)
+    assert len(ways[0]) <= len(syllables)
+    assert all("".join(way) == letters for way in begun(letters))
+
+
+@given(LETTERS, st.integers(0, 3), st.integers(0, 13), st.sampled_from("abcxyz"))
+def test_a_word_with_one_slip_is_found_where_it_is_filed(word: str, kind: int, at: int, letter: str) -> None:
+    """A letter too many, too few, another, or two exchanged: never further than the index looks."""
+    at %= len(word)
+    wrong = (
+        word[:at] + letter + word[at:],
+        word[:at] + word[at + 1 :],
+        word[:at] + letter + word[at + 1 :],
+        word[: max(0, at - 1)] + word[max(0, at - 1) : at + 1][::-1] + word[at + 1 :],
+    )[kind]
+    assert is_one_slip(wrong, word)
+    assert is_one_slip(word, wrong)
+    assert filed_under(wrong) & filed_under(word)
+
+
+@given(LETTERS, LETTERS)
+def test_one_slip_is_what_the_distance_says(one: str, other: str) -> None:
+    """By the restricted distance of Damerau, counted out."""
+    assert is_one_slip(one, other) == (_distance(one, other) <= 1)
+
+
+def _distance(one: str, other: str) -> int:
+    rows = [list(range(len(other) + 1))]
+    for i, left in enumerate(one, 1):
+        rows.append([i])
+        for j, right in enumerate(other, 1):
+            best = min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + (left != right))
+            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
+                best = min(best, rows[i - 2][j - 2] + 1)
+            rows[i].append(best)
+    return rows[-1][-1]
+
+
+@pytest.mark.parametrize(
+    ("plural", "singular"),
+    [
+        ("grapes", "grape"), ("dresses", "dress"), ("boxes", "box"), ("berries", "berry"), ("glass", "glass"), ("bus", "bus"),
+        ("shoes", "shoe"), ("tea", "tea"), ("iphone15s", "iphone15s"), ("gas", "gas"),
+    ],
+)  # fmt: skip
+def test_plurals_have_one_form(plural: str, singular: str) -> None:
+    """What is not told apart for sure stays as it is."""
+    assert one_form(plural) == singular
+    assert one_form(singular) == singular
+
+
+def test_any_part_of_a_run_is_a_phrase_of_its_pairs() -> None:
+    """Or the beginning of one."""
+    run = "阳光玫瑰葡萄"
+    line = " ".join(pairs(run))
+    for start in range(len(run)):
+        for end in range(start + 2, len(run) + 1):
+            assert phrase(run[start:end]) in line
+        assert any(pair.startswith(run[start]) for pair in pairs(run))
+
+
+def test_characters_are_read_by_their_phrase() -> None:
+    """重庆, not 重; 银行, not 行."""
+    assert syllables_of("重庆银行重量") == ["chong", "qing", "yin", "hang", "zhong", "liang"]
+    assert spoken(["女装"]).initials == ("nz",)
+    assert spoken(["ＡＢＣ　Café"]).terms == ("abc", "cafe")
+
+
+def test_marks_are_where_words_stand_in_the_title() -> None:
+    """Nowhere when the title folds into another length."""
+    assert marks("Shine Muscat", ("shine", "musc", "cat"), folded) == ((0, 5), (6, 12))
+    assert marks("ﬁg", ("fig",), folded) == ()
