@@ -108,7 +108,7 @@ def _findable(at: Asking, goods: Goods) -> Findable | None:
     if goods.state is not GoodsState.ON_SALE or page is None:
         return None
     form, score, standing = goods.form, store.score(at, shop.id), store.standing(at, goods.id)
-    path = [store.category(at, id) for id in store.category(at, form.category_id).path]
+    path = [store.category(at, id) for id in store.category(at, form.category_id).path_ids]
     attributes = store_attributes.attributes_of(at, path[-1])
     template = store.template(at, form.template_id or shop.template_id, shop_id=shop.id)
     return Findable(
@@ -173,7 +173,7 @@ def how_many_on_sale(at: Asking, ask: HowManyOnSale) -> int:  # noqa: ARG001 - e
 @answers(CategoriesBelow)
 def categories_below(at: Asking, ask: CategoriesBelow) -> tuple[CategoryId, ...]:
     """By the row that holds the whole tree."""
-    return tuple([one.id for one in lists.tree_of(store.tree(at).body) if ask.category_id in one.path])
+    return tuple([one.id for one in lists.tree_of(store.tree(at).body) if ask.category_id in one.path_ids])
 
 
 @answers(CardsOf)

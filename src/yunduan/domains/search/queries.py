@@ -107,16 +107,16 @@ class SearchSettingsNow(Query[SearchSettings]):
 
 
 class ChangeList(Struct, frozen=True, kw_only=True):
-    """One page of what was set; `before` asks for what was set before."""
+    """One page of what was set; `after` asks for the next."""
 
     items: tuple[store_settings.SettingsChange, ...]
-    before: int | None
+    after: int | None
 
 
 class SearchSettingsChanges(Query[ChangeList]):
     """What was set for search, by whom, and why, the latest first."""
 
-    before: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    after: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     limit: Annotated[int, Meta(ge=1, le=PAGE_MAX)] = 20
 
 
@@ -250,6 +250,6 @@ def search_settings_now(at: Asking, ask: SearchSettingsNow) -> SearchSettings:  
 @answers(SearchSettingsChanges)
 def search_settings_changes(at: Asking, ask: SearchSettingsChanges) -> ChangeList:
     """By their numbers."""
-    found = store_settings.changes(at, before=ask.before or 2**53, limit=ask.limit + 1)
+    found = store_settings.changes(at, before=ask.after or 2**53, limit=ask.limit + 1)
     items = tuple(found[: ask.limit])
-    return ChangeList(items=items, before=items[-1].id if len(found) > ask.limit else None)
+    return ChangeList(items=items, after=items[-1].id if len(found) > ask.limit else None)

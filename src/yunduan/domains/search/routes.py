@@ -34,7 +34,7 @@ ROUTES = (
         queries.SearchSettingsChanges,
         "operate",
         Owner.operator(OperatorRole.ADMIN, OperatorRole.ANALYST),
-        ("before", "limit"),
+        ("after", "limit"),
         "What was set, by whom, and why",
     ),
 )
