@@ -228,10 +228,10 @@ def test_what_was_meant_is_said(market: Market) -> None:
 def test_what_was_looked_for_is_marked(market: Market) -> None:
     """In the title as it is shown."""
     item = market.search("玫瑰葡萄").items[0]
-    assert [SHINE[start:end] for start, end in item.marks] == ["玫瑰葡萄"]
+    assert [SHINE[mark.start : mark.end] for mark in item.marks] == ["玫瑰葡萄"]
     english = GOODS[0][1]
     item = market.search("shine").items[0]
-    assert [english[start:end] for start, end in item.marks_en] == ["Shine"]
+    assert [english[mark.start : mark.end] for mark in item.marks_en] == ["Shine"]
 
 
 def test_suggestions_go_on_from_what_is_typed(market: Market) -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from yunduan.domains.search.finding import marks
+from yunduan.domains.search.model import Mark
 from yunduan.domains.search.spelling import LENGTH_MIN, filed_under, is_one_slip, one_form
 from yunduan.domains.search.syllables import SYLLABLES, begun, divided
 from yunduan.domains.search.words import folded, pairs, phrase, runs, spoken, syllables_of
@@ -94,5 +95,5 @@ def test_characters_are_read_by_their_phrase() -> None:
 
 def test_marks_are_where_words_stand_in_the_title() -> None:
     """Nowhere when the title folds into another length."""
-    assert marks("Shine Muscat", ("shine", "musc", "cat"), folded) == ((0, 5), (6, 12))
+    assert marks("Shine Muscat", ("shine", "musc", "cat"), folded) == (Mark(0, 5), Mark(6, 12))
     assert marks("ﬁg", ("fig",), folded) == ()

@@ -19,6 +19,7 @@ from yunduan.domains.search.model import (
     Counted,
     Facets,
     Loosened,
+    Mark,
     PriceBand,
     SearchSort,
     Weights,
@@ -374,25 +375,25 @@ def _round(amount: int) -> int:
     return amount // unit * unit if amount >= 2 * unit else amount // (unit // 2 or 1) * (unit // 2 or 1)
 
 
-def marks(title: str, shown: Sequence[str], fold: Callable[[str], str]) -> tuple[tuple[int, int], ...]:
+def marks(title: str, shown: Sequence[str], fold: Callable[[str], str]) -> tuple[Mark, ...]:
     """Where words stand in a title, for whoever shows it; nowhere when folding moves its characters."""
     plain = fold(title)
     if len(plain) != len(title):
         return ()
-    places: list[tuple[int, int]] = []
+    places: list[Mark] = []
     for word in shown:
         at = plain.find(word) if word else -1
         while at >= 0:
-            places.append((at, at + len(word)))
+            places.append(Mark(at, at + len(word)))
             at = plain.find(word, at + len(word))
-    return _joined(sorted(places))
+    return _joined(sorted(places, key=lambda mark: (mark.start, mark.end)))
 
 
-def _joined(places: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    joined: list[tuple[int, int]] = []
-    for start, end in places:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+def _joined(places: Sequence[Mark]) -> tuple[Mark, ...]:
+    joined: list[Mark] = []
+    for mark in places:
+        if joined and mark.start <= joined[-1].end:
+            joined[-1] = Mark(joined[-1].start, max(mark.end, joined[-1].end))
         else:
-            joined.append((start, end))
+            joined.append(mark)
     return tuple(joined)

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.model import Name
+from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.kernel.refusals import RefusalCode
 
 TEXT_MAX = 10_240
@@ -133,26 +134,34 @@ class Facets(Struct, frozen=True, kw_only=True):
     """How many have four stars or more on average."""
 
 
+class Mark(Struct, frozen=True, gc=False):
+    """A part of a title, in characters: from one to before another."""
+
+    start: int
+    end: int
+
+
 class Suggested(StrEnum):
     """What is suggested while somebody types."""
 
-    QUERY = "query"
     CATEGORY = "category"
     SHOP = "shop"
     GOODS = "goods"
 
 
 class Suggestion(Struct, frozen=True, kw_only=True):
-    """One thing to choose while typing; a query has no id."""
+    """One thing to choose while typing, with the id of what it names."""
 
     kind: Suggested
     text: str
     text_en: str
-    id: str | None
+    category_id: CategoryId | None = None
+    shop_id: ShopId | None = None
+    goods_id: GoodsId | None = None
 
 
 class Suggestions(Struct, frozen=True, kw_only=True):
-    """What can be chosen while typing: queries first, then categories, shops and goods."""
+    """What can be chosen while typing: categories, then shops, then goods."""
 
     items: tuple[Suggestion, ...]
 

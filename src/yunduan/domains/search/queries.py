@@ -14,6 +14,7 @@ from yunduan.domains.search.model import (
     Facets,
     Filters,
     Loosened,
+    Mark,
     Part,
     SearchRefusal,
     SearchSettings,
@@ -37,6 +38,7 @@ Amount = Annotated[int, Meta(ge=0, le=10**12, description="Minor units.")]
 PAGE_MAX = 50
 SUGGESTED_OF_A_KIND = 3
 SUGGESTED_GOODS = 5
+NAMES_MAX = 20
 _canonical = msgspec.msgpack.Encoder().encode
 
 
@@ -44,9 +46,8 @@ class Found(Struct, frozen=True, kw_only=True):
     """Goods that were found, with what of their titles was looked for."""
 
     card: ReadyCard
-    marks: tuple[tuple[int, int], ...]
-    """From where to where (before it) in the title, in characters."""
-    marks_en: tuple[tuple[int, int], ...]
+    marks: tuple[Mark, ...]
+    marks_en: tuple[Mark, ...]
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -209,15 +210,17 @@ def suggest_words(at: Asking, ask: SuggestWords) -> Suggestions:
     if not planned.slots:
         return Suggestions(items=())
     items: list[Suggestion] = []
-    for kind in (Suggested.CATEGORY, Suggested.SHOP):
-        names = [name for name in index.labelled(planned.of_names(), 20) if name.kind == kind.value][:SUGGESTED_OF_A_KIND]
-        items += [Suggestion(kind=kind, text=name.title, text_en=name.title_en, id=name.id) for name in names]
+    names = index.labelled(planned.of_names(), NAMES_MAX)
+    for name in [name for name in names if name.kind == "category"][:SUGGESTED_OF_A_KIND]:
+        items.append(Suggestion(kind=Suggested.CATEGORY, text=name.title, text_en=name.title_en, category_id=CategoryId(name.id)))
+    for name in [name for name in names if name.kind == "shop"][:SUGGESTED_OF_A_KIND]:
+        items.append(Suggestion(kind=Suggested.SHOP, text=name.title, text_en=name.title_en, shop_id=ShopId(name.id)))
     typed = Asked(text=ask.q, counts=False, is_typing=True, is_strict=True, now_ms=at.now, weights=store_settings.now(at).weights)
     matched = finding.find(index, finder.shelf, typed)
     best = matched.ranked[:SUGGESTED_GOODS].tolist()
     titles = index.titles(best)
     items += [
-        Suggestion(kind=Suggested.GOODS, text=titled.title, text_en=titled.title_en, id=titled.goods_id)
+        Suggestion(kind=Suggested.GOODS, text=titled.title, text_en=titled.title_en, goods_id=titled.goods_id)
         for no in best
         if (titled := titles.get(no)) is not None
     ]
@@ -252,4 +255,4 @@ def search_settings_changes(at: Asking, ask: SearchSettingsChanges) -> ChangeLis
     """By their numbers."""
     found = store_settings.changes(at, before=ask.after or 2**53, limit=ask.limit + 1)
     items = tuple(found[: ask.limit])
-    return ChangeList(items=items, after=items[-1].id if len(found) > ask.limit else None)
+    return ChangeList(items=items, after=items[-1].seq if len(found) > ask.limit else None)

@@ -18,7 +18,7 @@ ROUTES = (
     ),
     Route("GET", "/search/suggestions", queries.SuggestWords, None, ANYONE, ("q",), "What somebody may be about to type"),
     Route("GET", "/search/settings", queries.SearchSettingsNow, None, ANYONE, (), "What decides what comes first"),
-    Route("GET", "/search/goods/{goods_id}", queries.ExplainPlace, None, ANYONE, ("q",), "Why goods stand where they stand"),
+    Route("GET", "/search/explanation", queries.ExplainPlace, None, ANYONE, ("goods_id", "q"), "Why goods stand where they stand"),
     Route(
         "PUT",
         "/operator/search",

@@ -25,7 +25,7 @@ _CHANGES = "SELECT seq, person_id, at, reason, body FROM search_settings_change 
 class SettingsChange(Struct, frozen=True, kw_only=True):
     """What was set, by whom, and why."""
 
-    id: int
+    seq: int
     person_id: PersonId
     at: int
     reason: str
@@ -46,6 +46,6 @@ def keep(tx: Tx, said: SearchSettings, *, person: PersonId, reason: str) -> None
 def changes(at: Asking, *, before: int, limit: int) -> list[SettingsChange]:
     """What was set, the latest first."""
     return [
-        SettingsChange(id=seq, person_id=person, at=moment, reason=reason, settings=_decode(body))
+        SettingsChange(seq=seq, person_id=person, at=moment, reason=reason, settings=_decode(body))
         for seq, person, moment, reason, body in at.rows(_CHANGES, (before, limit))
     ]
