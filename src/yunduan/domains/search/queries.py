@@ -209,12 +209,12 @@ def suggest_words(at: Asking, ask: SuggestWords) -> Suggestions:
     planned = plan(ask.q, index, is_typing=True)
     if not planned.slots:
         return Suggestions(items=())
-    items: list[Suggestion] = []
     names = index.labelled(planned.of_names(), NAMES_MAX)
-    for name in [name for name in names if name.kind == "category"][:SUGGESTED_OF_A_KIND]:
-        items.append(Suggestion(kind=Suggested.CATEGORY, text=name.title, text_en=name.title_en, category_id=CategoryId(name.id)))
-    for name in [name for name in names if name.kind == "shop"][:SUGGESTED_OF_A_KIND]:
-        items.append(Suggestion(kind=Suggested.SHOP, text=name.title, text_en=name.title_en, shop_id=ShopId(name.id)))
+    categories, shops = ([name for name in names if name.kind == kind][:SUGGESTED_OF_A_KIND] for kind in ("category", "shop"))
+    items = [
+        *[Suggestion(kind=Suggested.CATEGORY, text=one.title, text_en=one.title_en, category_id=CategoryId(one.id)) for one in categories],
+        *[Suggestion(kind=Suggested.SHOP, text=one.title, text_en=one.title_en, shop_id=ShopId(one.id)) for one in shops],
+    ]
     typed = Asked(text=ask.q, counts=False, is_typing=True, is_strict=True, now_ms=at.now, weights=store_settings.now(at).weights)
     matched = finding.find(index, finder.shelf, typed)
     best = matched.ranked[:SUGGESTED_GOODS].tolist()
