@@ -23,6 +23,7 @@ WITHOUT_AN_ID = {
     "ShelfLine": "a variant at a location",
     "BookedNow": "a line of a statement, by the name that its provider has for it",
     "WaitLine": "one person's wait for a variant",
+    "Suggestion": "names a category, a shop or goods, and is nothing by itself",
     "ShopMoney": "what a shop has after a movement",
 }
 """What is in lists, or answers a POST, names other records, and has no id of its own."""

@@ -35,7 +35,7 @@ class Market:
         self.town = Town(world)
         names = {"fruit": ("水果", "Fruit"), "food": ("食品", "Food"), "clothes": ("服装", "Clothes"), "things": ("百货", "Things")}
         self.categories = {
-            key: world.send(CreateCategory(name=name, name_en=name_en)).category_id for key, (name, name_en) in names.items()
+            key: world.send(CreateCategory(name=name, name_en=name_en)).id for key, (name, name_en) in names.items()
         } | {"tea": self.town.tea}
         self.ids: dict[str, GoodsId] = {}
         for place, (title, title_en, category, fen) in enumerate(GOODS):
@@ -48,8 +48,8 @@ class Market:
         """Put goods on sale; the index hears of it when the world settles."""
         sku = f"SKU-{len(self.ids)}"
         kept = self.town.goods(variant(sku, fen), title=title, title_en=title_en, category_id=self.categories[category], **more)
-        self.ids[title] = kept.goods_id
-        return kept.goods_id
+        self.ids[title] = kept.id
+        return kept.id
 
     def search(self, q: str, **more: Any) -> Findings:
         """Search as anybody does."""

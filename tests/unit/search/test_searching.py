@@ -87,7 +87,7 @@ def test_what_is_found_is_counted(market: Market) -> None:
     assert facets is not None
     assert [(one.name, one.count) for one in facets.categories] == [("水果", 2)]
     assert sorted((one.name, one.count) for one in facets.shops) == [("云茶", 1), ("别家", 1)]
-    chosen = market.search("葡萄", shop_id=market.town.shop.shop_id)
+    chosen = market.search("葡萄", shop_id=market.town.shop.id)
     assert chosen.total == 1
     assert chosen.facets is not None
     assert sorted((one.name, one.count) for one in chosen.facets.shops) == [("云茶", 1), ("别家", 1)]
@@ -156,7 +156,7 @@ def test_what_is_in_stock_comes_first_and_can_be_asked_for(market: Market) -> No
     world.send(ReleaseStock(hold_id=hold))
     world.settle()
     assert market.titles("葡萄干", in_stock=True) == ["葡萄干"]
-    world.send(SetHoliday(shop_id=town.shop.shop_id, back_at=world.clock.wall_ms() + 86_400_000))
+    world.send(SetHoliday(shop_id=town.shop.id, back_at=world.clock.wall_ms() + 86_400_000))
     world.settle()
     assert market.titles("葡萄干", in_stock=True) == []
     world.clock.advance_to(world.clock.wall_ms() + 86_400_001)
@@ -171,17 +171,17 @@ def test_the_index_follows_the_catalog(market: Market) -> None:
     world.settle()
     assert market.titles("普洱") == ["云南普洱"]
     form = town.form(variant("SKU-10"), title="云南滇红")
-    world.send(ChangeGoods(shop_id=town.shop.shop_id, goods_id=id, version=1, form=form))
+    world.send(ChangeGoods(shop_id=town.shop.id, goods_id=id, version=1, form=form))
     world.settle()
     assert market.titles("滇红") == ["云南滇红"]
     assert market.search("普洱").loosened is not Loosened.NOTHING
-    world.send(WithdrawGoods(shop_id=town.shop.shop_id, goods_id=id))
+    world.send(WithdrawGoods(shop_id=town.shop.id, goods_id=id))
     world.settle()
     assert "云南滇红" not in market.titles("滇红")
-    world.send(SuspendShop(shop_id=town.shop.shop_id, reason="x"))
+    world.send(SuspendShop(shop_id=town.shop.id, reason="x"))
     world.settle()
     assert SHINE not in market.titles("阳光玫瑰")
-    world.send(ReopenShop(shop_id=town.shop.shop_id, reason="x"))
+    world.send(ReopenShop(shop_id=town.shop.id, reason="x"))
     world.settle()
     assert market.titles("阳光玫瑰")[0] == SHINE
 
@@ -190,7 +190,7 @@ def test_goods_are_found_by_their_shop_and_category(market: Market) -> None:
     """By the names that these have now."""
     town, world = market.town, market.world
     assert set(market.titles("别家")) == {title for title, *_ in GOODS[1::2]}
-    world.send(ChangeShop(shop_id=town.other.shop_id, name="隔壁", name_en="Next door", template_id=town.other.template_id))
+    world.send(ChangeShop(shop_id=town.other.id, name="隔壁", name_en="Next door", template_id=town.other.template_id))
     world.send(ChangeCategory(category_id=market.categories["fruit"], name="时令鲜果", name_en="Seasonal fruit"))
     world.settle()
     assert set(market.titles("隔壁")) == {title for title, *_ in GOODS[1::2]}
@@ -208,7 +208,7 @@ def test_attributes_are_counted_and_filtered(market: Market) -> None:
     assert market.titles("梨", filters="organic:yes") == ["有机梨"]
     facets = market.search("梨").facets
     assert facets is not None
-    assert sorted((one.id, one.count) for one in facets.attributes) == [("organic:0", 1), ("organic:1", 1)]
+    assert sorted((one.value, one.count) for one in facets.attributes) == [("organic:0", 1), ("organic:1", 1)]
 
 
 def test_where_nothing_has_every_word_the_nearest_is_shown(market: Market) -> None:

@@ -317,7 +317,7 @@ def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Colu
     def named(kind: str) -> tuple[Counted, ...]:
         return tuple(
             [
-                Counted(id=name.id, name=name.title, name_en=name.title_en, count=count)
+                Counted(value=name.id, name=name.title, name_en=name.title_en, count=count)
                 for no, count in counts[kind]
                 if (name := names.get(no)) is not None
             ]

@@ -104,7 +104,8 @@ class Loosened(StrEnum):
 class Counted(Struct, frozen=True, kw_only=True):
     """How many goods of what was found have something, whatever else of the same kind was chosen."""
 
-    id: str
+    value: str
+    """What to filter by: the id of a category or shop, or `key:value`."""
     name: str
     name_en: str
     count: int
