@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from yunduan.cloud import Cloud, open_cloud, open_store
+from yunduan.domains.catalog.lists import cards_of
 from yunduan.domains.catalog.queries import NewestGoods, StockAudit
 from yunduan.domains.identity.queries import PersonByContact
 from yunduan.domains.ledger.audit import audit
@@ -116,7 +117,7 @@ def test_the_market_is_made_and_lives_on(tmp_path: Path) -> None:
         assert states == set(OrderState)
         assert cloud.ask(CartOf(), actor=buyer).lines == 3
         assert time.time() * 1000 - cloud.writer.head.at < 10 * 60_000
-        assert len(cloud.ask(NewestGoods(limit=50)).items) == 50
+        assert len(cards_of(cloud.ask(NewestGoods(limit=50)).items)) == 50
         assert runner.run(cloud.ask_slow(StockAudit(), actor=SYSTEM)) == []
 
 

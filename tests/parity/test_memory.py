@@ -123,6 +123,28 @@ def test_results_of_a_table_are_bounded() -> None:
     assert made == list(range(10))
 
 
+def test_results_with_a_size_are_bounded_by_it() -> None:
+    """What has no room is made each time, what has it stays; when a row has changed there is room again, for others."""
+    memory, made = Memory(), []
+
+    def asked(text: str) -> str:
+        return memory.recall("table", text, lambda: made.append(text) or text, most=10, size=len)
+
+    for text in ("seven77", "four", "no", "seven77", "four", "no", "a", "b"):
+        assert asked(text) == text
+    assert made == ["seven77", "four", "no", "four", "a", "b"], "seven, two and one are ten"
+    made.clear()
+    memory.unmake("table")
+    for text in ("four", "four", "seven77", "seven77", "six666", "six666"):
+        assert asked(text) == text
+    assert made == ["four", "seven77", "seven77", "six666"]
+    changes = Changes()
+    changes.tables.add("table")
+    memory.forget(changes)
+    assert [asked(text) for text in ("ten 4567 0", "ten 4567 0")] == ["ten 4567 0"] * 2
+    assert made[4:] == ["ten 4567 0"]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_what_the_writer_remembers_is_what_it_would_make_anew(world: World, seed: int) -> None:
     """Between commands of one batch and of many, of which some are refused or break after they have looked."""

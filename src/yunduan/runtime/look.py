@@ -149,9 +149,11 @@ class Look:
                 known[key_of(table, row)] = table.value(row)
         return {key: known[key] for key in keys if key in known}
 
-    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
+    def recall(
+        self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
+    ) -> Value:
         """What was made of a table's rows, made anew when any of them has changed."""
-        return make() if self._memory is None else self._memory.recall(table, key, make, most=most)
+        return make() if self._memory is None else self._memory.recall(table, key, make, most=most, size=size)
 
     def port(self, kind: type[Port]) -> Port:
         """What the composition root has joined to this protocol."""

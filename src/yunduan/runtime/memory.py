@@ -12,7 +12,7 @@ from yunduan.runtime.ports import Table
 
 Value = TypeVar("Value")
 RECALLED = 500
-"""How many things made of one table's rows are kept unless somebody says more; beyond it all of them are forgotten."""
+"""How many things made of one table's rows are kept unless somebody says more."""
 
 
 class Changes:
@@ -40,6 +40,8 @@ class Memory:
         """Nothing has been read."""
         self._rows: dict[str, dict[Any, Any]] = {}
         self.made: dict[str, dict[Hashable, Any]] = {}
+        self._sizes: dict[str, int] = {}
+        """Of what is made of a table, where sizes are given: all of it together."""
 
     def rows(self, table: Table[Any, Any]) -> dict[Any, Any]:
         """What is remembered of a table, by key, for the caller to add to."""
@@ -50,18 +52,25 @@ class Memory:
             found.clear()
         return found
 
-    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
+    def recall(
+        self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
+    ) -> Value:
         """What was made of a table's rows, made anew when any of them has changed."""
         results = self.made.get(table)
         if results is None:
             results = self.made[table] = {}
+            self._sizes[table] = 0
         try:
             found: Value = results[key]
         except KeyError:
             found = make()
-            if len(results) >= most:
-                results.clear()
-            results[key] = found
+            if size is None:
+                if len(results) >= most:
+                    results.clear()
+                results[key] = found
+            elif (filled := self._sizes[table] + size(found)) <= most:
+                self._sizes[table] = filled
+                results[key] = found
         return found
 
     def unmake(self, table: str) -> None:

@@ -85,10 +85,14 @@ class Asking(Reader, Protocol):
         """The rows with these keys, those that there are."""
         ...
 
-    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
-        """What was made of a table's rows, and may be remembered, `most` of a table, until any of them changes.
+    def recall(
+        self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
+    ) -> Value:
+        """What was made of a table's rows, and may be remembered until any of them changes.
 
-        `key` says what was made; two makers of one table have keys of different shapes.
+        `key` says what was made; two makers of one table have keys of different shapes. Beyond `most` results of a table all are
+        forgotten. With `size`, which says how much of `most` a result takes, what has no room is not remembered: for what is
+        large and forgotten often, so that those who are first asked for after a change stay.
         """
         ...
 
@@ -289,9 +293,11 @@ class Tx:
         shelf.known[key] = None
         self._touched.append(shelf)
 
-    def recall(self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED) -> Value:
+    def recall(
+        self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
+    ) -> Value:
         """What was made of a table's rows, made anew when this or an earlier batch has changed any of them, or a command was undone."""
-        return self._made.recall(table, key, make, most=most)
+        return self._made.recall(table, key, make, most=most, size=size)
 
     def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
         """The first row, or nothing."""

@@ -11,7 +11,7 @@ from yunduan.backends.sqlite import SqliteStore
 from yunduan.domains.catalog.attributes import ATTRIBUTES_MAX, Attribute, AttributeKind
 from yunduan.domains.catalog.commands import ChangeGoods, CreateGoods, PublishGoods, SetAttributes, SuspendShop, WithdrawGoods
 from yunduan.domains.catalog.filtering import AttributesOf, GoodsFiltered
-from yunduan.domains.catalog.lists import Sort, card_of, page_of
+from yunduan.domains.catalog.lists import Sort, cards_of, page_of
 from yunduan.domains.catalog.model import AttributeValue, OptionValue
 from yunduan.domains.catalog.queries import GoodsPage
 from yunduan.domains.catalog.store_attributes import _LISTS
@@ -43,7 +43,7 @@ def found(town: Town, filters: str, category: CategoryId | None = None, **more: 
     while True:
         ask = GoodsFiltered(category_id=category or town.tea, filters=filters, after=after, **more)
         page = town.world.run(town.world.cloud.ask_slow(ask))
-        seen += [card_of(item).id for item in page.items]
+        seen += [card.id for card in cards_of(page.items)]
         after = page.after
         if after is None:
             return seen

@@ -23,7 +23,7 @@ from yunduan.domains.catalog.commands import (
     UncountSale,
     WithdrawGoods,
 )
-from yunduan.domains.catalog.lists import Page, face_of, page_of, price_rank
+from yunduan.domains.catalog.lists import Page, cards_of, face_of, page_of, price_rank
 from yunduan.domains.catalog.model import PRICE_MAX, CatalogRefusal, GoodsForm, GoodsState, HoldLine, StockReason, TaxClass, VariantForm
 from yunduan.domains.catalog.queries import DeskGoods, GoodsOnDesk, GoodsPage, GoodsPageAnswer, NewestGoods, OffersOf
 from yunduan.kernel.actors import SYSTEM
@@ -45,7 +45,7 @@ def page(town: Town, id: GoodsId) -> GoodsPageAnswer | None:
 
 def listed(town: Town) -> int:
     """How many goods everybody is shown."""
-    return len(town.world.ask(NewestGoods(limit=50)).items)
+    return len(cards_of(town.world.ask(NewestGoods(limit=50)).items))
 
 
 def told(town: Town) -> list[tuple[str, bytes]]:

@@ -25,6 +25,7 @@ from yunduan.domains.catalog.commands import (
 )
 from yunduan.domains.catalog.deciding import GoodsInReview, RulingsOnShop
 from yunduan.domains.catalog.life import GOODS_MOVES, SCHEDULED_MS_MAX, GoodsGiven, GoodsNow, GoodsStep, GoodsWho, after
+from yunduan.domains.catalog.lists import cards_of
 from yunduan.domains.catalog.model import Goods, GoodsState
 from yunduan.domains.catalog.queries import GoodsOnDesk, NewestGoods, OffersOf
 from yunduan.kernel.actors import Actor
@@ -58,7 +59,7 @@ def waiting(town: Town) -> list[tuple[str, int]]:
 
 def listed(town: Town) -> int:
     """How many goods everybody is shown."""
-    return len(town.world.ask(NewestGoods(limit=50)).items)
+    return len(cards_of(town.world.ask(NewestGoods(limit=50)).items))
 
 
 def command(town: Town, goods: GoodsKept, step: GoodsStep) -> Command[Any]:

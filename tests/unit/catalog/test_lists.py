@@ -1,14 +1,25 @@
 """Lists: every card once, in order, in pages that hold while goods come and go; a cursor is of one list."""
 
+import random
 from typing import Any
 
 import pytest
 from msgspec import ValidationError, convert
 
-from unit.catalog.town import Town, variant
+from unit.catalog.town import Town, variant, yuan
 from yunduan.backends.sqlite import SqliteStore
-from yunduan.domains.catalog.commands import SHOWN_EVERY_MS, ChangeCategory, CountSale, CreateCategory, SaleLine, WithdrawGoods
-from yunduan.domains.catalog.lists import Card, CardList, Sort, card_of, cursor, tree_of
+from yunduan.domains.catalog import queries
+from yunduan.domains.catalog.commands import (
+    SHOWN_EVERY_MS,
+    ChangeCategory,
+    CountSale,
+    CreateCategory,
+    PublishGoods,
+    SaleLine,
+    SetPrice,
+    WithdrawGoods,
+)
+from yunduan.domains.catalog.lists import Card, CardList, Sort, cards_of, cursor, tree_of
 from yunduan.domains.catalog.model import CATEGORIES_MAX, PRICE_MAX, VariantForm
 from yunduan.domains.catalog.queries import Categories, GoodsInCategory, GoodsInShop, NewestGoods
 from yunduan.kernel.actors import SYSTEM
@@ -20,7 +31,7 @@ from yunduan.kernel.refusals import Refused
 
 def cards(page: CardList) -> list[Card]:
     """The cards of a page."""
-    return [card_of(item) for item in page.items]
+    return cards_of(page.items)
 
 
 def ids(page: CardList) -> list[GoodsId]:
@@ -66,7 +77,7 @@ def test_each_order_shows_every_card_once(town: Town) -> None:
             seen += ids(page)
             while page.after:
                 page = town.world.ask(NewestGoods(sort=sort, limit=limit, after=page.after))
-                assert page.items, "a cursor promises that there is more"
+                assert ids(page), "a cursor promises that there is more"
                 seen += ids(page)
             assert seen == order, (sort, limit)
 
@@ -157,7 +168,7 @@ def test_a_cursor_is_of_one_list(town: Town) -> None:
     shop = town.shop.id
     good = town.world.ask(GoodsInShop(shop_id=shop, limit=1)).after
     assert good is not None
-    assert len(town.world.ask(GoodsInShop(shop_id=shop, limit=1, after=good)).items) == 1
+    assert len(ids(town.world.ask(GoodsInShop(shop_id=shop, limit=1, after=good)))) == 1
     spoiled = [good[:-1], good + "A", "A" + good[1:], good[::-1], "A", "AA", "AAAAAAAA", "A" * 160, "____"]
     for after in spoiled:
         assert refused(town, GoodsInShop(shop_id=shop, limit=1, after=after)) == "cursor_not_of_this_list", after
@@ -261,3 +272,50 @@ def test_the_names_that_came_last_stay_when_many_are_sent_at_once(town: Town) ->
     assert [one.name for one in tree] == ["饮料", "茶9", *[f"类{n}" for n in range(10)]]
     rows = town.world.rows("SELECT body FROM category")
     assert {one.id: one for one in tree} == {one.id: one for one in tree_of(b"[" + b",".join(row[0] for row in rows) + b"]")}
+
+
+@pytest.mark.parametrize("room", [queries.LISTS_REMEMBERED_BYTES, 5_000, 0])
+def test_what_is_remembered_of_lists_is_what_is_there(room: int, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While goods come, go, come back, are repriced and sold; whether all first pages have room in memory, some, or none."""
+    monkeypatch.setattr(queries, "LISTS_REMEMBERED_BYTES", room)
+    town.world.cloud.remember()
+    dice, kept = random.Random(room), [(shop, town.goods(variant("A", 500), shop=shop)) for shop in (town.shop, town.other)]
+    for turn in range(25):
+        shop, goods = dice.choice(kept)
+        what = dice.randrange(4)
+        if what == 0:
+            kept.append((shop, town.goods(variant(f"S{turn}", dice.randint(1, 9) * 100), shop=shop)))
+        elif what == 1:
+            moved = dice.choice((WithdrawGoods, PublishGoods))(shop_id=shop.id, goods_id=goods.id)
+            town.world.send_all([(moved, SYSTEM)])  # refused where it is so already
+        elif what == 2:
+            price, (priced,) = yuan(dice.randint(1, 9) * 100), goods.variant_ids
+            town.world.send(SetPrice(shop_id=shop.id, goods_id=goods.id, variant_id=priced, price=price))
+        else:
+            town.world.send(CountSale(lines=(SaleLine(goods_id=goods.id, quantity=dice.randint(1, 3)),)))
+            town.world.pass_time(SHOWN_EVERY_MS)
+        _compare_lists(town)
+        _compare_lists(town)
+
+
+def _compare_lists(town: Town) -> None:
+    """Every first page says what the rows of the cards do."""
+    rows = town.world.rows("SELECT goods_id, shop_id, category1, listed_at, price_rank, sold, body FROM card")
+    places = {Sort.NEWEST: (3, True), Sort.PRICE_UP: (4, False), Sort.PRICE_DOWN: (4, True), Sort.BEST_SOLD: (5, True)}
+    for sort, (place, is_reverse) in places.items():
+        ordered = sorted(rows, key=lambda row: (row[place], row[0]), reverse=is_reverse)
+        lists: list[tuple[Any, list[Any]]] = [(NewestGoods(sort=sort, limit=3), ordered)]
+        lists += [
+            (GoodsInShop(shop_id=one.id, sort=sort, limit=3), [row for row in ordered if row[1] == one.id])
+            for one in (town.shop, town.other)
+        ]
+        lists.append((GoodsInCategory(category_id=town.drinks, sort=sort, limit=3), [row for row in ordered if row[2] == town.drinks]))
+        for asked, expected in lists:
+            page = town.world.run(_asked(town, asked))
+            assert bytes(page.items) == b"[" + b",".join([bytes(row[6]) for row in expected[:3]]) + b"]", asked
+            assert (page.after is None) == (len(expected) <= 3)
+
+
+async def _asked(town: Town, query: Query[CardList]) -> CardList:
+    """As the edge asks, on the loop."""
+    return town.world.cloud.ask(query)

@@ -7,7 +7,7 @@ from msgspec import ValidationError, convert
 
 from unit.catalog.town import SIZES, Town, variant
 from yunduan.domains.catalog.commands import ChangeGoods
-from yunduan.domains.catalog.lists import Card, Page, card_of, page_of
+from yunduan.domains.catalog.lists import Card, Page, cards_of, page_of
 from yunduan.domains.catalog.model import GoodsOption, GoodsState, OptionValue
 from yunduan.domains.catalog.queries import GoodsPage, NewestGoods, OffersOf
 from yunduan.kernel.ids import GoodsId
@@ -22,8 +22,8 @@ def colours(*pictures: str | None) -> GoodsOption:
 
 def card(town: Town) -> Card:
     """The only goods of the list."""
-    (raw,) = town.world.ask(NewestGoods()).items
-    found: Card = card_of(raw)
+    found: Card
+    (found,) = cards_of(town.world.ask(NewestGoods()).items)
     return found
 
 

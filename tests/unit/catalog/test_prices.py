@@ -18,7 +18,7 @@ from yunduan.domains.catalog.commands import (
     SuspendShop,
     WithdrawGoods,
 )
-from yunduan.domains.catalog.lists import card_of, page_of
+from yunduan.domains.catalog.lists import cards_of, page_of
 from yunduan.domains.catalog.model import VariantForm
 from yunduan.domains.catalog.prices import WINDOW_MS, PricePoint, curve, lapses_at
 from yunduan.domains.catalog.pricing import PricesOf
@@ -48,7 +48,7 @@ def crossed_out(town: Town, goods: GoodsKept) -> list[Money | None]:
     """What the first variant is compared with, on the desk, the page and the card: the same everywhere."""
     desk = town.world.ask(GoodsOnDesk(**of(town, goods))).goods.form.variants[0].compare_at
     page = page_of(town.world.ask(GoodsPage(goods_id=goods.id)).goods).variants[0].compare_at
-    card = next(card for item in town.world.ask(NewestGoods(limit=50)).items if (card := card_of(item)).id == goods.id)
+    card = next(card for card in cards_of(town.world.ask(NewestGoods(limit=50)).items) if card.id == goods.id)
     return [desk, page, card.compare_at]
 
 

@@ -18,7 +18,7 @@ from yunduan.domains.catalog.commands import (
     SetShippingTemplate,
     SuspendShop,
 )
-from yunduan.domains.catalog.lists import card_of
+from yunduan.domains.catalog.lists import cards_of
 from yunduan.domains.catalog.model import LOCATIONS_MAX, TEMPLATES_MAX, Measure, Place, Rate, ShopTerms, Zone
 from yunduan.domains.catalog.queries import GoodsInShop, GoodsPage, NewestGoods, OffersOf, SettingsOf, ShippingFor, ShopPage, TermsOf
 from yunduan.kernel.ids import PersonId, ShippingTemplateId, ShopId
@@ -102,7 +102,7 @@ def test_a_suspended_shop_is_not_shown_and_says_that_it_is_closed(town: Town) ->
     assert refused(town, GoodsInShop(shop_id=shop)) == "shop_not_found"
     assert refused(town, GoodsPage(goods_id=goods[0].id)) == "goods_not_found"
     town.world.settle()
-    assert [card_of(item).id for item in town.world.ask(NewestGoods()).items] == [other.id]
+    assert [card.id for card in cards_of(town.world.ask(NewestGoods()).items)] == [other.id]
     before = town.everything()
     town.world.send(SuspendShop(shop_id=shop, reason="假货"))
     assert town.everything() == before
@@ -123,8 +123,8 @@ def test_a_new_name_reaches_every_card(town: Town) -> None:
     town.world.send(ChangeShop(shop_id=town.shop.id, name="新名", name_en="New", template_id=own))
     town.world.settle()
     page = town.world.ask(NewestGoods(limit=50))
-    names = [card_of(item).shop_name for item in page.items]
-    names += [card_of(item).shop_name for item in town.world.ask(NewestGoods(limit=50, after=page.after)).items]
+    names = [card.shop_name for card in cards_of(page.items)]
+    names += [card.shop_name for card in cards_of(town.world.ask(NewestGoods(limit=50, after=page.after)).items)]
     assert names == ["新名"] * (REFRESHED_AT_ONCE + 2)
     offers = town.world.ask(OffersOf(variant_ids=(goods[0].variant_ids[0], goods[-1].variant_ids[0], named.variant_ids[0])))
     assert [one.template_id for one in offers.values()] == [own, own, town.shop.template_id]

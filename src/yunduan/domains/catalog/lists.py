@@ -127,8 +127,8 @@ def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
     return {name: _inlined(value, parts) for name, value in schema.items()}
 
 
-ReadyCard = Annotated[Raw, Meta(extra_json_schema=described(Card))]
-"""The JSON of a `Card`."""
+ReadyCards = Annotated[Raw, Meta(extra_json_schema=described(list[Card]))]
+"""The JSON of a list of `Card`."""
 ReadyPage = Annotated[Raw, Meta(extra_json_schema=described(Page))]
 """The JSON of a `Page`."""
 ReadyFace = Annotated[Raw, Meta(extra_json_schema=described(ShopFace))]
@@ -136,7 +136,7 @@ ReadyFace = Annotated[Raw, Meta(extra_json_schema=described(ShopFace))]
 ReadyTree = Annotated[Raw, Meta(extra_json_schema=described(tuple[Category, ...]))]
 """The JSON of every `Category`."""
 
-card_of = msgspec.json.Decoder(Card).decode
+cards_of = msgspec.json.Decoder(list[Card]).decode
 page_of = msgspec.json.Decoder(Page).decode
 face_of = msgspec.json.Decoder(ShopFace).decode
 tree_of = msgspec.json.Decoder(tuple[Category, ...]).decode
@@ -145,10 +145,16 @@ tree_of = msgspec.json.Decoder(tuple[Category, ...]).decode
 class CardList(Struct, frozen=True, kw_only=True):
     """One page of a list; `after` asks for the next, and is absent at the end."""
 
-    items: list[ReadyCard]
+    items: ReadyCards
     after: Cursor | None
 
+    def size(self) -> int:
+        """How many bytes it takes to remember it, nearly."""
+        return len(memoryview(self.items)) + _BESIDE_CARDS_BYTES
 
+
+_BESIDE_CARDS_BYTES = 600
+"""The objects that a page in memory is made of, beside its cards."""
 _MARK_BYTES = 6
 _pack = msgspec.msgpack.Encoder().encode
 _Value = Annotated[int, Meta(ge=0, le=2**53)]
@@ -187,4 +193,4 @@ def page(rows: Sequence[Row], *, scope: str, id: str, sort: Sort, limit: int) ->
     if len(rows) > limit:
         _, value, goods_id = rows[limit - 1]
         following = cursor(value, goods_id, scope=scope, id=id, sort=sort)
-    return CardList(items=[Raw(row[0]) for row in rows[:limit]], after=following)
+    return CardList(items=Raw(b"[%s]" % b",".join([row[0] for row in rows[:limit]])), after=following)

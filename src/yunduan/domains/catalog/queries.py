@@ -1,6 +1,7 @@
 """What can be asked of the catalog: offers and terms for orders, pages and lists for everybody, the desk for a shop's own people."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
@@ -37,6 +38,8 @@ from yunduan.runtime.registry import Wanted, answers
 from yunduan.runtime.transaction import Asking
 
 PAGE_MAX = 50
+LISTS_REMEMBERED_BYTES = 28 * 2**20
+"""Of lists' first pages, as they are sent: those of 3,000 shops, in each process that answers queries."""
 PageSize = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 
 
@@ -533,7 +536,8 @@ def _list(at: Asking, ask: NewestGoods | GoodsInShop | GoodsInCategory, *, scope
     """One page; a row more than it shows tells whether there is another."""
     sort, limit = ask.sort, ask.limit
     if ask.after is None:  # where everybody begins
-        return at.recall("card", (scope, id, sort, limit), lambda: _cards(at, scope, id, sort, None, limit))
+        first = partial(_cards, at, scope, id, sort, None, limit)
+        return at.recall("card", (scope, id, sort, limit), first, most=LISTS_REMEMBERED_BYTES, size=CardList.size)
     return _cards(at, scope, id, sort, lists.place(ask.after, scope=scope, id=id, sort=sort), limit)
 
 

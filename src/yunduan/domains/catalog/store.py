@@ -77,7 +77,7 @@ SHOP: Table[ShopId, Shop] = Table(
     columns={"id": str, "state": str, "body": bytes, "face": bytes},
     value=lambda row: _shop(row[2]),
     row=_shop_row,
-    shown=2_000,
+    shown=5_000,
 )
 LOCATION: Table[LocationId, Location] = Table(
     name="location", columns={"id": str, "body": bytes}, value=lambda row: _location(row[1]), row=lambda place: (place.id, _encode(place))
@@ -363,7 +363,7 @@ def pieces(at: Asking, variant_ids: Sequence[VariantId], shop: Shop) -> list[tup
 
 def ready_face(at: Asking, shop: Shop) -> bytes:
     """What everybody sees of a shop, ready to be sent."""
-    return at.recall("shop", shop.id, lambda: _encode(shop.face()), most=2_000)
+    return at.recall("shop", shop.id, lambda: _encode(shop.face()), most=5_000)
 
 
 def standing(at: Asking, id: GoodsId) -> Standing:
