@@ -34,9 +34,9 @@ class Market:
         self.world = world
         self.town = Town(world)
         names = {"fruit": ("水果", "Fruit"), "food": ("食品", "Food"), "clothes": ("服装", "Clothes"), "things": ("百货", "Things")}
-        self.categories = {
-            key: world.send(CreateCategory(name=name, name_en=name_en)).id for key, (name, name_en) in names.items()
-        } | {"tea": self.town.tea}
+        self.categories = {key: world.send(CreateCategory(name=name, name_en=name_en)).id for key, (name, name_en) in names.items()} | {
+            "tea": self.town.tea
+        }
         self.ids: dict[str, GoodsId] = {}
         for place, (title, title_en, category, fen) in enumerate(GOODS):
             shop = self.town.shop if place % 2 == 0 else self.town.other
