@@ -6,7 +6,7 @@ from msgspec import Meta, Raw, Struct
 
 from yunduan.domains.catalog import lists, store, store_attributes, store_findable
 from yunduan.domains.catalog.attributes import Attribute, AttributeKind
-from yunduan.domains.catalog.lists import ReadyCard as ReadyCard  # noqa: PLC0414 - for whoever asks for cards
+from yunduan.domains.catalog.lists import Card, described
 from yunduan.domains.catalog.model import AttributeValue, Goods, GoodsState, ShippingTemplate
 from yunduan.kernel.ids import CategoryId, GoodsId
 from yunduan.kernel.messages import Query
@@ -15,6 +15,8 @@ from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 AT_ONCE = 500
+ReadyCard = Annotated[Raw, Meta(extra_json_schema=described(Card))]
+"""The JSON of a `Card`."""
 
 
 class Named(Struct, frozen=True, gc=False):
