@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from yunduan.cloud import open_indexer
-from yunduan.domains.search.indexing import Indexer
+from yunduan.domains.search.indexing import Indexer, concerns
 from yunduan.edges.logs import configure_logs
 from yunduan.runtime.memory import Changes
 from yunduan.runtime.settings import Settings
@@ -39,9 +39,9 @@ class IndexKeeper:
         """A commit that is on its way has told nothing yet."""
 
     def renew(self, changes: Changes) -> None:
-        """A byte is enough: it reads what was told by itself."""
+        """A byte is enough: it reads what was told by itself. Orders, which change nothing of what is found, do not wake it."""
         way = self._process.stdin if self._process is not None else None
-        if changes.facts and way is not None and not way.is_closing() and not way.transport.get_write_buffer_size():
+        if way is not None and concerns(changes.facts) and not way.is_closing() and not way.transport.get_write_buffer_size():
             way.write(b"\n")
 
     def stand_aside(self, *, aside: bool) -> None:

@@ -39,11 +39,16 @@ Answer = TypeVar("Answer")
 ABOUT_MAX = 400
 """So many words of a description are indexed."""
 FACTS_AT_ONCE = 1_000
-DECODERS = {
-    fact.__name__: msgspec.json.Decoder(fact)
-    for fact in (GoodsChanged, StockRanLow, StockCameBack, StandingsShown, ShopStateChanged, ShopChanged, ShopHolidaySet, CategoryChanged)
-}
+HEARD = frozenset(
+    [GoodsChanged, StockRanLow, StockCameBack, StandingsShown, ShopStateChanged, ShopChanged, ShopHolidaySet, CategoryChanged],
+)
 """The facts that change what is found."""
+DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in HEARD}
+
+
+def concerns(facts: Iterable[Fact]) -> bool:
+    """Whether any of these changes what is found: the others are heard when somebody looks next."""
+    return not HEARD.isdisjoint([type(fact) for fact in facts])
 
 
 class Ask(Protocol):

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from yunduan.domains.search.indexing import Indexer
+from yunduan.domains.search.indexing import Indexer, concerns
 from yunduan.runtime.memory import Changes
 
 LOOKS_EVERY_S = 1.0
@@ -21,8 +21,8 @@ class Keeping:
         """A commit that is on its way has told nothing yet."""
 
     def renew(self, changes: Changes) -> None:
-        """Wake when something was told."""
-        if changes.facts:
+        """Wake when something was told that changes what is found."""
+        if concerns(changes.facts):
             self._woken.set()
 
     def stand_aside(self, *, aside: bool) -> None:
