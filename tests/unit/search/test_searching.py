@@ -215,6 +215,8 @@ def test_where_nothing_has_every_word_the_nearest_is_shown(market: Market) -> No
     """And it is said what was left out."""
     found = market.search("葡萄 电视机")
     assert (found.loosened, found.total) == (Loosened.WORDS_LEFT_OUT, 2)
+    parts = market.search("龙虾")
+    assert (parts.loosened, market.titles("龙虾")) == (Loosened.PARTS, ["西湖龙井 明前特级"])
     assert market.search("xxqqzz").loosened is Loosened.NEAR
     assert market.search("xxqqzz").total == len(GOODS)
 

@@ -165,6 +165,8 @@ def _ways(planned: Plan, *, is_strict: bool) -> Iterator[tuple[Loosened, str, tu
     if len(planned.slots) > 1:
         for expression, left_out in _fewer(planned.slots):
             yield Loosened.WORDS_LEFT_OUT, expression, left_out
+    if parts := planned.parts():
+        yield Loosened.PARTS, parts, ()
 
 
 def _fewer(slots: Sequence[Slot]) -> Iterator[tuple[str, tuple[str, ...]]]:

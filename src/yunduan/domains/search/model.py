@@ -97,6 +97,8 @@ class Loosened(StrEnum):
     """Chinese words were taken by how they are read."""
     WORDS_LEFT_OUT = "words_left_out"
     """Not all of the words had to be there."""
+    PARTS = "parts"
+    """Only characters of the words were there."""
     NEAR = "near"
     """Nothing has any of the words: these are what sells best."""
 

@@ -76,6 +76,11 @@ class Plan(Struct, frozen=True, kw_only=True):
         """What has any word."""
         return " OR ".join([f"({slot.expression})" for slot in self.slots])
 
+    def parts(self) -> str:
+        """What has any character of its Chinese words; nothing where there are none."""
+        signs = dict.fromkeys([sign for slot in self.slots if is_chinese(slot.asked) for sign in slot.asked])
+        return " OR ".join([f'({_WRITTEN} : "{sign}" *)' for sign in signs])
+
     def of_names(self) -> str:
         """The same as `all`, of what shops and categories are called."""
         return self.all().replace(_WRITTEN, "{title}")
@@ -184,7 +189,7 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         if 1 < len(word) <= INITIALS_MAX:
             alternatives.append(f'initials : "{word}" *')
         if len(word) >= LENGTH_MIN and READING not in known.get(word, {}):
-            slips = [term for term in lexicon.slips(word) if is_one_slip(word, term.term)][:MEANT_MAX]
+            slips = _meant(word, lexicon)
             alternatives += [f'syllables : "{term.syllables}"' if term.kind == READING else f'{_WRITTEN} : "{term.term}"' for term in slips]
             shown += tuple([term.term for term in slips if term.kind == WORD])
             meant = slips[0].term if slips and not ways else ""
@@ -195,6 +200,13 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         meant=meant,
         documents=max((term.documents for term in terms), default=0),
     )
+
+
+def _meant(word: str, lexicon: Lexicon) -> list[Term]:
+    """What may be meant by a word with a slip: the most usual, and of those that begin as it does where there are any."""
+    slips = [term for term in lexicon.slips(word) if is_one_slip(word, term.term)]
+    alike = [term for term in slips if term.term[0] == word[0]]
+    return (alike or slips)[:MEANT_MAX]
 
 
 def _going_on(slot: Slot) -> Slot:
