@@ -47,6 +47,7 @@ from yunduan.domains.payments.couriers import Couriers as Errands
 from yunduan.domains.payments.domain import DOMAIN as PAYMENTS
 from yunduan.domains.payments.model import Channel, Channels, ChargebackListener, HoldListener, PaymentListener, Provider
 from yunduan.domains.payments.payees import PaymentSettings
+from yunduan.domains.search.asked import Counting, Noting
 from yunduan.domains.search.domain import DOMAIN as SEARCH
 from yunduan.domains.search.finding import Finder
 from yunduan.domains.search.indexing import Indexer
@@ -252,7 +253,8 @@ def join(
     carriers = Carriers({"sandbox": _sandbox_carrier(settings, clock, entropy)} if sandbox else {})
     runners.append(lambda cloud: Trackers(cloud, cloud.behind, carriers))
     sides = search_sides(folder, settings)
-    finder = Finder(sides)
+    finder, counting = Finder(sides), Counting()
+    runners.append(lambda cloud: Noting(cloud, counting))
     if settings.search.keeper == "here":
         runners.append(lambda cloud: _keeping(cloud, sides))
     runners += [_deliveries(name, channel) for name, channel in played.items()]
@@ -286,6 +288,7 @@ def join(
             Sandbox: sandbox,
             Custodian: custodian,
             Finder: finder,
+            Counting: counting,
         },
         secret=vault.lookup("fingerprint", ""),
         mark=vault.mark(),

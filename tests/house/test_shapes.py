@@ -23,6 +23,8 @@ WITHOUT_AN_ID = {
     "ShelfLine": "a variant at a location",
     "BookedNow": "a line of a statement, by the name that its provider has for it",
     "WaitLine": "one person's wait for a variant",
+    "QueryAsked": "a text, and nothing besides",
+    "PopularQuery": "the same",
     "Suggestion": "names a category, a shop or goods, and is nothing by itself",
     "ShopMoney": "what a shop has after a movement",
 }

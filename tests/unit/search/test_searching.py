@@ -18,6 +18,7 @@ from yunduan.domains.catalog.commands import (
     WithdrawGoods,
 )
 from yunduan.domains.catalog.model import AttributeValue, HoldLine
+from yunduan.domains.search.asked import PopularQueries, QueriesOn, QueryKind
 from yunduan.domains.search.commands import SetSearch
 from yunduan.domains.search.model import Loosened, SearchSettingsForm, SearchSort, SynonymForm, WeightsForm
 from yunduan.domains.search.queries import ExplainPlace, SearchGoods, SearchSettingsChanges, SuggestWords
@@ -273,3 +274,36 @@ def test_why_something_is_first_is_explained(market: Market) -> None:
     assert {part.name for part in told.parts} == {"text", "sales", "rating", "shop", "freshness", "stock"}
     assert told.points == sum(part.value_ppm * part.weight // 100 for part in told.parts)
     assert market.world.ask(ExplainPlace(goods_id=market.ids[SHINE], q="龙井")).place is None
+
+
+def test_what_people_search_for_is_counted_without_their_names(market: Market) -> None:
+    """Written together; what looks like somebody's own is not, and what few ask is shown to operators alone."""
+    world = market.world
+    for q, times in (
+        ("葡萄", 4),
+        ("ＰＵＴＡＯ", 3),
+        ("榴莲", 5),
+        ("龙井", 2),
+        ("13800138000", 5),
+        ("a@example.com", 5),
+        ("x" * 90, 5),
+        ("?!", 5),
+    ):
+        for _ in range(times):
+            market.search(q)
+    market.search("葡萄", after=market.search("葡萄", limit=1).after)  # one search, whose second page is no other
+    world.settle()
+    asked = sorted((one.text, one.times, one.empty) for one in world.ask(QueriesOn()).items)
+    assert asked == sorted([("葡萄", 5, 0), ("榴莲", 5, 5), ("putao", 3, 0), ("龙井", 2, 0)])
+    assert [one.text for one in world.ask(QueriesOn(kind=QueryKind.EMPTY)).items] == ["榴莲"]
+    assert [one.text for one in world.ask(PopularQueries()).items] == ["葡萄", "putao"]
+    assert ("query", "putao") in [(one.kind.value, one.text) for one in world.ask(SuggestWords(q="put")).items]
+    world.clock.advance_to(world.clock.wall_ms() + 86_400_000)
+    for _ in range(7):
+        market.search("龙井")
+    market.search("葡萄")
+    world.settle()
+    rising = world.ask(QueriesOn(kind=QueryKind.RISING)).items
+    assert [(one.text, one.times, one.times_before) for one in rising] == [("龙井", 7, 2)]
+    assert [one.text for one in world.ask(PopularQueries()).items] == ["龙井", "葡萄", "putao"]
+    assert len(world.ask(QueriesOn(days_ago=1)).items) == 4

@@ -446,6 +446,7 @@ UNTOLD: Mapping[type[Fact], str] = {
     catalog.ShopHolidaySet: "each order that waits for the shop is told of",
     catalog.ShopChanged: "a step of the shop's own",
     catalog.StandingsShown: "nobody waits for it",
+    search.QueriesNoted: "nobody waits for it",
     search.SearchSettingsChanged: "a step of the operators' own",
     catalog.ShopCreated: "who applied is told that it was approved",
     catalog.CategoryCreated: "nobody waits for it",

@@ -1,20 +1,23 @@
 """What search shows to the composition root."""
 
-from yunduan.domains.search import commands, facts, queries
+from yunduan.domains.search import asked, commands, facts, queries
 from yunduan.domains.search.routes import ROUTES
 from yunduan.runtime.registry import Domain
 
 DOMAIN = Domain(
     name="search",
     package="yunduan.domains.search",
-    commands=(commands.set_search,),
+    commands=(commands.set_search, asked.note_queries),
     queries=(
         queries.search_goods,
         queries.suggest_words,
         queries.explain_place,
         queries.search_settings_now,
         queries.search_settings_changes,
+        asked.queries_on,
+        asked.popular_queries,
     ),
-    facts=(facts.SearchSettingsChanged,),
+    facts=(facts.SearchSettingsChanged, facts.QueriesNoted),
     routes=ROUTES,
+    jobs=asked.JOBS,
 )

@@ -147,13 +147,14 @@ class Mark(Struct, frozen=True, gc=False):
 class Suggested(StrEnum):
     """What is suggested while somebody types."""
 
+    QUERY = "query"
     CATEGORY = "category"
     SHOP = "shop"
     GOODS = "goods"
 
 
 class Suggestion(Struct, frozen=True, kw_only=True):
-    """One thing to choose while typing, with the id of what it names."""
+    """One thing to choose while typing, with the id of what it names; a query names nothing."""
 
     kind: Suggested
     text: str
@@ -164,7 +165,7 @@ class Suggestion(Struct, frozen=True, kw_only=True):
 
 
 class Suggestions(Struct, frozen=True, kw_only=True):
-    """What can be chosen while typing: categories, then shops, then goods."""
+    """What can be chosen while typing: queries that many ask, then categories, shops and goods."""
 
     items: tuple[Suggestion, ...]
 

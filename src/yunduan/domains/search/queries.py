@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.findable import CardsOf, ReadyCard
-from yunduan.domains.search import finding, paging, store_settings
+from yunduan.domains.search import asked, finding, paging, store_settings
+from yunduan.domains.search.asked import Counting
 from yunduan.domains.search.finding import Asked, Filter, Finder, Matched
 from yunduan.domains.search.model import (
     Cursor,
@@ -26,7 +27,7 @@ from yunduan.domains.search.model import (
 )
 from yunduan.domains.search.planning import plan
 from yunduan.domains.search.store import Index
-from yunduan.domains.search.words import folded
+from yunduan.domains.search.words import folded, runs
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency
@@ -91,7 +92,7 @@ class SearchGoods(Query[Findings], refuses={SearchRefusal.CURSOR}):
 
 
 class SuggestWords(Query[Suggestions]):
-    """What somebody may be about to type: categories, shops and goods whose names go on like this."""
+    """What somebody may be about to type: what many ask, and categories, shops and goods whose names go on like this."""
 
     q: SearchText = ""
 
@@ -129,6 +130,8 @@ def search_goods(at: Asking, ask: SearchGoods) -> Findings:
     place = paging.place_of(ask.after, search) if ask.after else None
     began_ms = place.began_ms if place else at.now
     matched = finding.find(index, finder.shelf, _asked(at, ask, began_ms, counts=place is None))
+    if place is None and matched.plan.slots:
+        at.port(Counting).note(ask.q, is_empty=matched.loosened is not Loosened.NOTHING)
     documents, values = paging.after(matched, place)
     page = documents[: ask.limit].tolist()
     following = None
@@ -211,7 +214,10 @@ def suggest_words(at: Asking, ask: SuggestWords) -> Suggestions:
         return Suggestions(items=())
     names = index.labelled(planned.of_names(), NAMES_MAX)
     categories, shops = ([name for name in names if name.kind == kind][:SUGGESTED_OF_A_KIND] for kind in ("category", "shop"))
+    begun = " ".join(runs(ask.q))
+    popular = [text for text in asked.popular(at) if text.startswith(begun) and text != begun][:SUGGESTED_OF_A_KIND]
     items = [
+        *[Suggestion(kind=Suggested.QUERY, text=text, text_en="") for text in popular],
         *[Suggestion(kind=Suggested.CATEGORY, text=one.title, text_en=one.title_en, category_id=CategoryId(one.id)) for one in categories],
         *[Suggestion(kind=Suggested.SHOP, text=one.title, text_en=one.title_en, shop_id=ShopId(one.id)) for one in shops],
     ]
@@ -235,8 +241,8 @@ def explain_place(at: Asking, ask: ExplainPlace) -> Explanation:
     if ask.goods_id not in known:
         raise Refused(SearchRefusal.NOT_FOUND)
     said = store_settings.now(at)
-    asked = Asked(text=ask.q, counts=False, now_ms=at.now, weights=said.weights, synonyms=said.synonyms, stops=frozenset(said.stops))
-    place, total, values = finding.explained(index, finder.shelf, asked, known[ask.goods_id][0])
+    wanted = Asked(text=ask.q, counts=False, now_ms=at.now, weights=said.weights, synonyms=said.synonyms, stops=frozenset(said.stops))
+    place, total, values = finding.explained(index, finder.shelf, wanted, known[ask.goods_id][0])
     parts = []
     for name, value in values.items():
         weight, ppm = getattr(said.weights, name), round(value * 1_000_000)

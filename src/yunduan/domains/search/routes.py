@@ -1,7 +1,7 @@
 """Where search is reached: by anybody, and set by operators."""
 
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.domains.search import commands, queries
+from yunduan.domains.search import asked, commands, queries
 from yunduan.runtime.registry import ANYONE, Owner, Route
 
 _FILTERS = ("category_id", "shop_id", "filters", "currency", "price_from", "price_to", "in_stock", "free_shipping", "rating_from")
@@ -17,6 +17,7 @@ ROUTES = (
         "Goods by what somebody types",
     ),
     Route("GET", "/search/suggestions", queries.SuggestWords, None, ANYONE, ("q",), "What somebody may be about to type"),
+    Route("GET", "/search/popular", asked.PopularQueries, None, ANYONE, (), "What many search for"),
     Route("GET", "/search/settings", queries.SearchSettingsNow, None, ANYONE, (), "What decides what comes first"),
     Route("GET", "/search/explanation", queries.ExplainPlace, None, ANYONE, ("goods_id", "q"), "Why goods stand where they stand"),
     Route(
@@ -27,6 +28,15 @@ ROUTES = (
         Owner.operator(OperatorRole.ADMIN),
         ("form", "reason"),
         "Set what decides what comes first",
+    ),
+    Route(
+        "GET",
+        "/operator/search/queries",
+        asked.QueriesOn,
+        "operate",
+        Owner.operator(OperatorRole.ADMIN, OperatorRole.SERVICE, OperatorRole.ANALYST),
+        ("kind", "days_ago", "most"),
+        "What people search for, what more and more do, and what they do not find",
     ),
     Route(
         "GET",
