@@ -19,7 +19,7 @@ ROUTES = (
     Route("GET", "/search/suggestions", queries.SuggestWords, None, ANYONE, ("q",), "What somebody may be about to type"),
     Route("GET", "/search/popular", asked.PopularQueries, None, ANYONE, (), "What many search for"),
     Route("GET", "/search/settings", queries.SearchSettingsNow, None, ANYONE, (), "What decides what comes first"),
-    Route("GET", "/search/explanation", queries.ExplainPlace, None, ANYONE, ("goods_id", "q"), "Why goods stand where they stand"),
+    Route("GET", "/goods/{goods_id}/ranking", queries.ExplainPlace, None, ANYONE, ("q",), "Why goods stand where they stand"),
     Route(
         "PUT",
         "/operator/search",
