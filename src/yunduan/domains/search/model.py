@@ -10,8 +10,8 @@ from yunduan.domains.catalog.model import Name
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.kernel.refusals import RefusalCode
 
-TEXT_MAX = 10_240
-"""So many characters of a text that is searched are taken at all; of them the first words count."""
+TEXT_MAX = 200
+"""So many characters has a text that is searched: it is part of an address, nine bytes a character."""
 TERMS_MAX = 12
 """So many words of what is asked are looked for."""
 RESULTS_MAX = 1_000

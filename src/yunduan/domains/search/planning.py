@@ -101,7 +101,7 @@ def plan(
     is_typing: bool = False,
 ) -> Plan:
     """What a text asks of this index; no slots where it asks nothing. While somebody is typing, its last word may go on."""
-    asked = runs(text[: 40 * TERMS_MAX])[:TERMS_MAX]
+    asked = runs(text)[:TERMS_MAX]
     known = _known(asked, lexicon)
     words = [word for run in asked for word in (_cut(run, known) if is_chinese(run) else [run])][:TERMS_MAX]
     kept = [word for word in dict.fromkeys(words) if word not in stops] or words
