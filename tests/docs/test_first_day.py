@@ -120,7 +120,7 @@ def read_along(document: Path, environ: dict[str, str], folder: Path) -> tuple[l
     """What each block of a document shows, and what came out of it; fails where bash does."""
     parts = blocks(document)
     script = "\n".join(["set -euo pipefail", *(f"echo {_MARK}\n{block}" for block in parts)])
-    done = subprocess.run(["bash", "-c", script], env=environ, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(["bash", "-c", script], env=environ, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, f"{document.name}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     said = [shown(block) for block in parts]
     came = [output.strip("\n").splitlines() for output in done.stdout.split(_MARK)[1:]]
