@@ -260,7 +260,8 @@ def _ending(look: Look) -> Iterator[tuple[str, Any]]:
             for order, variant, stars, at, author, sealed in reviews
         ),
     )
-    yield "facts", Counter(look.rows("SELECT kind, at, effective_at FROM fact"))
+    shown = "StandingsShown"  # when lists show what was sold follows from when facts were heard, which a cut moves
+    yield "facts", Counter(look.rows(f"SELECT kind, at, effective_at FROM fact WHERE kind <> '{shown}'"))
     yield "unheard", look.rows("SELECT follower, (SELECT fact_seq FROM head) - seq FROM cursor ORDER BY follower")
     yield "alarms", look.rows("SELECT kind, due FROM alarm ORDER BY due, kind")
     yield "transfers", Counter(look.rows("SELECT code, kind, amount, at FROM transfer"))
