@@ -13,6 +13,7 @@ import pytest
 from unit.search.market import GOODS, Market
 from yunduan.backends.sqlite import SideFolder
 from yunduan.cloud import open_indexer
+from yunduan.domains.catalog.commands import ReopenShop, SuspendShop
 from yunduan.domains.search.finding import Asked, Finder, find
 from yunduan.domains.search.indexing import Indexer
 from yunduan.domains.search.queries import SearchGoods, SuggestWords
@@ -88,6 +89,22 @@ def test_while_it_is_made_anew_the_one_before_is_read(there: Market, folder: Pat
     assert there.titles("白茶")[0] == "福鼎白茶"
     assert files(folder) == ["search-2.sqlite", "search.current"]
     assert len(found(folder, "")) == len(GOODS) + 2
+    there.world.close()
+
+
+def test_goods_of_a_suspended_shop_are_found_again_though_the_index_was_made_meanwhile(there: Market, folder: Path) -> None:
+    """They are in the index, and shown to nobody."""
+    there.world.send(SuspendShop(shop_id=there.town.shop.id, reason="x"))
+    there.world.settle()
+    anew = indexer_of(there, folder)
+    anew.rebuild()
+    while anew.step():
+        pass
+    anew.close()
+    assert "玫瑰花茶" not in found(folder, "花茶")
+    there.world.send(ReopenShop(shop_id=there.town.shop.id, reason="x"))
+    there.world.settle()
+    assert len(there.titles("")) == len(GOODS)
     there.world.close()
 
 

@@ -76,14 +76,14 @@ class GoodsToFind(Query[tuple[Findable, ...]]):
 
 
 class GoodsOnSale(Query[tuple[GoodsId, ...]]):
-    """Goods that lists show, in the order of their ids, from after one of them on."""
+    """Goods on sale, those of suspended shops among them, in the order of their ids, from after one of them on."""
 
     after: str = ""
     limit: Annotated[int, Meta(ge=1, le=AT_ONCE)] = AT_ONCE
 
 
 class HowManyOnSale(Query[int]):
-    """How many goods lists show."""
+    """How many goods are on sale, those of suspended shops among them."""
 
 
 class CategoriesBelow(Query[tuple[CategoryId, ...]]):
@@ -162,8 +162,8 @@ def _told(attribute: Attribute, told: AttributeValue) -> Told:
 
 @answers(GoodsOnSale)
 def goods_on_sale(at: Asking, ask: GoodsOnSale) -> tuple[GoodsId, ...]:
-    """By the cards."""
-    return tuple(store_findable.shown_after(at, ask.after, limit=ask.limit))
+    """By their pages, which stay while a shop is suspended."""
+    return tuple(store_findable.on_sale_after(at, ask.after, limit=ask.limit))
 
 
 @answers(HowManyOnSale)

@@ -1,4 +1,4 @@
-"""The statements on cards that search asks for: which there are, and those of some goods."""
+"""The statements that search asks for: which goods are on sale, and the cards of some."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,21 @@ _CARD: Table[GoodsId, bytes] = Table(
     value=lambda row: row[1],
     row=lambda _: (),  # nobody writes through it
 )
-_SHOWN_AFTER = "SELECT goods_id FROM card WHERE goods_id > ? ORDER BY goods_id LIMIT ?"
+_ON_SALE_AFTER = "SELECT goods_id FROM goods_page WHERE goods_id > ? ORDER BY goods_id LIMIT ?"
 
 
-_COUNT = "SELECT count(*) FROM card"
+_COUNT = "SELECT count(*) FROM goods_page"
 
 
 def count(at: Asking) -> int:
-    """How many goods lists show."""
+    """How many goods are on sale, those of suspended shops among them."""
     ((found,),) = at.rows(_COUNT)
     return int(found)
 
 
-def shown_after(at: Asking, after: str, *, limit: int) -> list[GoodsId]:
-    """Goods that lists show, in the order of their ids, from after one of them on."""
-    return [row[0] for row in at.rows(_SHOWN_AFTER, (after, limit))]
+def on_sale_after(at: Asking, after: str, *, limit: int) -> list[GoodsId]:
+    """Goods on sale, those of suspended shops among them, in the order of their ids, from after one of them on."""
+    return [row[0] for row in at.rows(_ON_SALE_AFTER, (after, limit))]
 
 
 def cards_of(at: Asking, goods_ids: Sequence[GoodsId]) -> dict[GoodsId, bytes]:
