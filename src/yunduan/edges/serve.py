@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from yunduan.cloud import Cloud, Window, open_cloud, open_window
+from yunduan.domains.search.queries import SearchGoods
 from yunduan.edges.access import Access
 from yunduan.edges.http.app import application
 from yunduan.edges.http.callers import Sessions
@@ -98,8 +99,8 @@ async def _serve(settings: Settings, opened: Callable[[], Cloud], serving: Calla
 
 
 async def _keep_index(cloud: Cloud, settings: Settings) -> None:
-    """Have the search index kept by a process of its own, where that is wanted."""
-    if settings.search.keeper == "process":
+    """Have the search index kept by a process of its own, where that is wanted and there is something to be found."""
+    if settings.search.keeper == "process" and SearchGoods in cloud.registry.queries:
         keeper = IndexKeeper(settings)
         cloud.writer.watch(keeper)
         await keeper.run()
