@@ -292,6 +292,12 @@ class Market:
         assert waiting == held_by_orders(self.world, waiting)
 
 
+def facts_told(market: Market) -> int:
+    """How many facts were told, but for what lists show, which a minute brings."""
+    ((facts,),) = market.world.rows("SELECT count(*) FROM fact WHERE kind <> 'StandingsShown'")
+    return int(facts)
+
+
 def orders(world: World) -> list[tuple[OrderId, str, int, int]]:
     """Id, state, total and what was given back of every order."""
     return [(order.id, order.state.value, order.total, order.progress.refunded) for order in kept(world)]

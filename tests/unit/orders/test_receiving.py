@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from unit.orders.market import Buyer, Market, wallet, yuan
+from unit.orders.market import Buyer, Market, facts_told, wallet, yuan
 from yunduan.domains.catalog.commands import SetShippingTemplate
 from yunduan.domains.catalog.model import Measure, Place, Rate, Zone
 from yunduan.domains.orders.agreed import AgreedLine, PlaceAgreed
@@ -116,10 +116,10 @@ def test_an_alarm_finds_nothing_to_do_once_the_order_has_ended(end: str, market:
         market.world.send(ConfirmReceipt(order_id=id), actor=buyer.actor)
     else:
         market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(2799)), actor=market.staff("owner"))
-    facts = market.world.cloud.writer.head.fact_seq
+    facts = facts_told(market)
     wait_until(market, began + 60 * DAY_MS)
     assert market.state(id) == end
-    assert market.world.cloud.writer.head.fact_seq == facts
+    assert facts_told(market) == facts
     assert market.world.rows("SELECT count(*) FROM alarm WHERE kind <> 'LookForUnshipped'") == [(0,)]
     assert market.world.cloud.writer.alarms_refused == 0
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from unit.orders.market import Buyer, Market, yuan
+from unit.orders.market import Buyer, Market, facts_told, yuan
 from yunduan.backends.sandbox_carrier import DAY_MS, HOUR_MS, SandboxCarrier, days, journey
 from yunduan.domains.identity.commands import ErasePerson
 from yunduan.domains.notices.queries import MyNotices
@@ -339,10 +339,10 @@ def test_the_carrier_is_asked_no_more_once_the_order_has_ended(end: str, market:
     else:
         market.world.send(RefundOrder(shop_id=market.shop.id, order_id=id, amount=yuan(2799)), actor=market.staff("owner"))
     market.world.settle()
-    facts = market.world.cloud.writer.head.fact_seq
+    facts = facts_told(market)
     market.world.pass_time(ASK_EVERY_MS)
     assert market.world.rows("SELECT next_at, asked FROM parcel_watch") == [(0, 1)]
-    assert (market.state(id), market.world.cloud.writer.head.fact_seq) == (end, facts)
+    assert (market.state(id), facts_told(market)) == (end, facts)
     assert market.world.rows("SELECT count(*) FROM parcel_scan") == [(0,)]
 
 
