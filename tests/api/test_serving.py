@@ -51,13 +51,24 @@ def probe(server: Server, times: int = 20) -> float:
 
 
 def test_it_answers_within_two_seconds_of_its_start(tmp_path: Path, readers: str) -> None:
-    """The best of three, since others use this machine too."""
+    """The best of three, since others use this machine too; a slower machine than those of the figures is given its time."""
     took = []
     for n in range(3):
         with served("shelf", tmp_path / str(n), YUNDUAN_HTTP__READERS=readers) as server:
             took.append(server.started_s)
             assert server.stop() == 0
-    assert min(took) <= 2.0, took
+    assert min(took) <= 2.0 * max(1.0, a_million_additions() / 0.04), took
+
+
+def a_million_additions() -> float:
+    """What they take in seconds, at best: 0.04 where the figures were taken."""
+    took = []
+    for _ in range(3):
+        began, total = time.perf_counter(), 0
+        for number in range(1_000_000):
+            total += number
+        took.append(time.perf_counter() - began)
+    return min(took)
 
 
 def test_a_slow_body_is_ended_and_nobody_else_waits(server: Server) -> None:

@@ -32,6 +32,8 @@ from yunduan.runtime.settings import Settings
 log = structlog.get_logger(__name__)
 EXIT_CODE_ADDRESS = 69
 """The address cannot be listened on."""
+KEEPS_AFTER_S = 1.0
+"""Callers are answered first: what keeps the index takes a core for as long as it starts."""
 EXIT_CODE_STOPPED = 74
 """A commit has failed: whoever started this process shall start it again, and what is on disk then counts."""
 
@@ -101,6 +103,7 @@ async def _serve(settings: Settings, opened: Callable[[], Cloud], serving: Calla
 async def _keep_index(cloud: Cloud, settings: Settings) -> None:
     """Have the search index kept by a process of its own, where that is wanted and there is something to be found."""
     if settings.search.keeper == "process" and SearchGoods in cloud.registry.queries:
+        await asyncio.sleep(KEEPS_AFTER_S)
         keeper = IndexKeeper(settings)
         cloud.writer.watch(keeper)
         await keeper.run()
