@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 LOOKS_EVERY_S = 1.0
 PAUSE_S = 1.0
 END_S = 5.0
+TRIES = 3
 _NICE = 5
 """Orders come first."""
 
@@ -81,20 +82,36 @@ def keep(settings: Settings, way: int) -> int:
     """Keep the index until the way is closed; answers the exit code."""
     os.nice(_NICE)
     with open_indexer(settings) as indexer:
-        while _is_open(way, wait_s=0.0 if _stepped(indexer) else LOOKS_EVERY_S):
+        steps = Steps(indexer)
+        while _is_open(way, wait_s=0.0 if steps.step() else LOOKS_EVERY_S):
             pass
     return 0
 
 
-def _stepped(indexer: Indexer) -> bool:
-    """One step; what goes wrong is tried again, from what is on disk."""
-    try:
-        return indexer.step()
-    except Exception:
-        log.exception("index_step_failed")
-        indexer.close()
-        time.sleep(PAUSE_S)
-        return True
+class Steps:
+    """Steps of an indexer that go on whatever goes wrong: tried again from what is on disk, then with an index made anew."""
+
+    def __init__(self, indexer: Indexer, *, pause_s: float = PAUSE_S) -> None:
+        """None has failed yet."""
+        self._indexer = indexer
+        self._pause_s = pause_s
+        self._failed = 0
+
+    def step(self) -> bool:
+        """One step; answers whether there may be more."""
+        try:
+            if self._failed >= TRIES:
+                self._failed = 0
+                self._indexer.rebuild()
+            more = self._indexer.step()
+        except Exception:
+            self._failed += 1
+            log.exception("index_step_failed", tries=self._failed)
+            self._indexer.close()
+            time.sleep(self._pause_s)
+            return True
+        self._failed = 0
+        return more
 
 
 def _is_open(way: int, *, wait_s: float) -> bool:

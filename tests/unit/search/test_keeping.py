@@ -17,6 +17,7 @@ from yunduan.domains.catalog.commands import ReopenShop, SuspendShop
 from yunduan.domains.search.finding import Asked, Finder, find
 from yunduan.domains.search.indexing import Indexer
 from yunduan.domains.search.queries import SearchGoods, SuggestWords
+from yunduan.edges.index_keeper import Steps
 from yunduan.kernel.actors import SYSTEM
 from yunduan.runtime.settings import SearchSettings, Settings
 from yunduan.testing import World
@@ -116,6 +117,21 @@ def test_an_index_that_is_lost_or_broken_is_made_anew(there: Market, folder: Pat
         with World.at(folder, is_searched=True) as world:
             world.settle()
             assert world.ask(SearchGoods(q="巨峰")).total == 1
+
+
+def test_an_index_that_cannot_be_read_is_made_anew_after_some_tries(there: Market, folder: Path) -> None:
+    """A disk that has spoilt it shall not keep goods from being found for ever."""
+    there.world.close()
+    (folder / "search-1.sqlite").write_bytes(b"spoilt" * 4_000)
+    for end in ("-wal", "-shm"):
+        (folder / f"search-1.sqlite{end}").unlink(missing_ok=True)
+    with open_indexer(Settings(data=str(folder))) as indexer:
+        steps = Steps(indexer, pause_s=0)
+        for _ in range(20):
+            if not steps.step():
+                break
+    assert files(folder) == ["search-2.sqlite", "search.current"]
+    assert len(found(folder, "")) == len(GOODS)
 
 
 def test_facts_that_are_heard_twice_change_nothing(there: Market, folder: Path) -> None:

@@ -157,9 +157,15 @@ def test_what_is_in_stock_comes_first_and_can_be_asked_for(market: Market) -> No
     world.send(ReleaseStock(hold_id=hold))
     world.settle()
     assert market.titles("葡萄干", in_stock=True) == ["葡萄干"]
+    shown = market.search("葡萄干").facets
+    assert shown is not None
+    assert shown.in_stock == 1
     world.send(SetHoliday(shop_id=town.shop.id, back_at=world.clock.wall_ms() + 86_400_000))
     world.settle()
     assert market.titles("葡萄干", in_stock=True) == []
+    away = market.search("葡萄干").facets
+    assert away is not None
+    assert away.in_stock == 0
     world.clock.advance_to(world.clock.wall_ms() + 86_400_001)
     assert market.titles("葡萄干", in_stock=True) == ["葡萄干"]
 

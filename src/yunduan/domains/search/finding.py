@@ -36,6 +36,15 @@ BANDS = 5
 _LIKED = 400
 
 
+class Hits(Struct, frozen=True):
+    """Documents that were found by their words, or all there are; with how well their words match, where that is known of each."""
+
+    documents: Places
+    bm25: ranking.Scores | None = None
+    expression: str = ""
+    is_least: bool = False
+
+
 class Matched(Struct, frozen=True):
     """What was found: documents in their order, and all that they were chosen from."""
 
@@ -46,6 +55,8 @@ class Matched(Struct, frozen=True):
     total: int
     total_is_least: bool
     facets: Facets | None
+    hits: Hits
+    """All that pass, in no order."""
     plan: Plan
     loosened: Loosened
     left_out: tuple[str, ...]
@@ -95,7 +106,7 @@ class Filter(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """A search as it is carried out: numbers in place of ids."""
+    """A search as it is carried out, with what operators have set."""
 
     text: str
     filter: Filter = Filter()
@@ -123,15 +134,6 @@ def find(index: Index, shelf: Shelf, asked: Asked) -> Matched:
     documents = np.flatnonzero(columns["is_there"]) if not (asked.is_strict and planned.slots) else np.zeros(0, np.int64)
     loosened = Loosened.NEAR if planned.slots else Loosened.NOTHING
     return _matched(index, columns, Hits(documents), asked, Read(planned, loosened))
-
-
-class Hits(Struct, frozen=True):
-    """Documents that were found by their words, or all there are; with how well their words match, where that is known of each."""
-
-    documents: Places
-    bm25: ranking.Scores | None = None
-    expression: str = ""
-    is_least: bool = False
 
 
 class Read(Struct, frozen=True):
@@ -182,7 +184,7 @@ def _matched(index: Index, columns: Columns, hits: Hits, asked: Asked, read: Rea
     masks = _masks(index, some, asked)
     everything = _all(masks.values(), len(some)) if masks else None
     chosen = some if everything is None else some[everything]
-    facets = _facets(index, some, masks, chosen) if asked.counts else None
+    facets = _facets(index, some, masks, chosen, asked.now_ms) if asked.counts else None
     if everything is not None:
         bm25 = None if hits.bm25 is None else hits.bm25[everything]
         hits = Hits(hits.documents[everything], bm25, hits.expression, hits.is_least)
@@ -191,7 +193,7 @@ def _matched(index: Index, columns: Columns, hits: Hits, asked: Asked, read: Rea
     if asked.distinct:
         order = _first_of_each(chosen["shop"], order)
     order = order[:RESULTS_MAX]
-    return Matched(hits.documents[order], values[order], len(chosen), hits.is_least, facets, read.plan, read.loosened, read.left_out)
+    return Matched(hits.documents[order], values[order], len(chosen), hits.is_least, facets, hits, read.plan, read.loosened, read.left_out)
 
 
 def _values(index: Index, columns: Columns, hits: Hits, asked: Asked) -> NDArray[np.int64]:
@@ -229,16 +231,7 @@ def explained(index: Index, shelf: Shelf, asked: Asked, document: int) -> tuple[
     """(place, how many were found, each part of its score) of one document in a search."""
     matched = find(index, shelf, asked)
     places = np.flatnonzero(matched.ranked == document)
-    expression = next(
-        (
-            expression
-            for loosened, expression, left_out in _ways(matched.plan, is_strict=False)
-            if (loosened, left_out) == (matched.loosened, matched.left_out)
-        ),
-        "",
-    )
-    hits = _hits(index, shelf.columns, expression) if expression else Hits(matched.ranked)
-    at = np.flatnonzero(hits.documents == document)
+    hits, at = matched.hits, np.flatnonzero(matched.hits.documents == document)
     if not len(at):
         hits, at = Hits(np.array([document])), np.array([0])
     parts = score(index, shelf.columns[hits.documents], hits, asked)
@@ -304,7 +297,7 @@ def _all(masks: Iterable[Mask], count: int) -> Mask:
     return every
 
 
-def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Columns) -> Facets:
+def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Columns, now_ms: int) -> Facets:
     def without(kind: str) -> Columns:
         if not any(name.split()[0] == kind for name in masks):
             return chosen
@@ -331,9 +324,9 @@ def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Colu
         attributes=named("attribute"),
         currency=names[currency].id if currency in names else "",
         prices=prices,
-        in_stock=int(np.count_nonzero(without("in_stock")["in_stock"])),
+        in_stock=int(np.count_nonzero(_in_stock(without("in_stock"), now_ms))),
         free_shipping=int(np.count_nonzero(without("free_shipping")["free_shipping"])),
-        rated_four=int(np.count_nonzero(chosen["rating"] >= _LIKED)),
+        rated_four=int(np.count_nonzero(without("rating")["rating"] >= _LIKED)),
     )
 
 

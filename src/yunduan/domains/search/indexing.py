@@ -80,12 +80,7 @@ class Indexer:
             self.close()
         index = self._opened()
         state = index.state()
-        return self._hear(index, state) if state.is_whole else self._walk(index, state)
-
-    def lag(self) -> int:
-        """How many facts the index has yet to hear; all of them while it is being made."""
-        state = self._index.state() if self._index is not None else State()
-        return stands_at(self._reader)[1] - (state.seq if state.is_whole else 0)
+        return self._hear(index, state.seq) if state.is_whole else self._walk(index)
 
     def walked(self) -> tuple[int, int]:
         """(goods that were read since the index was begun anew, how many there are)."""
@@ -128,10 +123,10 @@ class Indexer:
         epoch, seq = stands_at(self._reader)
         return state.form == FORM and state.epoch == epoch and state.seq <= seq
 
-    def _walk(self, index: Index, state: State) -> bool:
+    def _walk(self, index: Index) -> bool:
         """Read the next goods that are on sale; what is told meanwhile is heard afterwards."""
         ids = self._ask(GoodsOnSale(after=self._walked, limit=self._at_once))
-        self._write(index, replace(state, is_whole=not ids), ids)
+        self._write(index, ids, is_whole=not ids)
         if ids:
             self._walked = ids[-1]
             self._done += len(ids)
@@ -139,14 +134,14 @@ class Indexer:
             self._sides.publish(self._generation)
         return True
 
-    def _hear(self, index: Index, state: State) -> bool:
-        told = list(told_after(self._reader, state.seq, FACTS_AT_ONCE, DECODERS))
+    def _hear(self, index: Index, after: int) -> bool:
+        told = list(told_after(self._reader, after, FACTS_AT_ONCE, DECODERS))
         if not told:
             return False
         ids = list(dict.fromkeys([id for _, fact in told if fact is not None for id in self._touched(index, fact)]))
         for start in range(0, len(ids), self._at_once):  # one transaction each: after a crash between two the first is heard again
-            self._write(index, index.state(), ids[start : start + self._at_once])
-        self._write(index, replace(index.state(), seq=told[-1][0]), ())
+            self._write(index, ids[start : start + self._at_once])
+        self._write(index, (), seq=told[-1][0])
         return len(told) == FACTS_AT_ONCE
 
     def _touched(self, index: Index, fact: Fact) -> Iterable[GoodsId]:
@@ -162,14 +157,15 @@ class Indexer:
                 return [id for below in self._ask(CategoriesBelow(category_id=fact.category_id)) for id in index.of_category(below)]
         return ()
 
-    def _write(self, index: Index, state: State, goods_ids: Sequence[GoodsId]) -> None:
-        """Write what goods are now, and how far the index is, in one transaction."""
+    def _write(self, index: Index, goods_ids: Sequence[GoodsId], **moved: int) -> None:
+        """Write what goods are now, and how far the index is, in one transaction; changes are counted in it, no two alike."""
         index.begin()
         try:
+            state = index.state()
             change = state.change + 1
             if goods_ids:
                 self._write_documents(index, goods_ids, change)
-            index.keep_state(replace(state, change=change))
+            index.keep_state(replace(state, change=change, **moved))
             index.commit()
         except BaseException:
             index.rollback()

@@ -72,10 +72,6 @@ class Plan(Struct, frozen=True, kw_only=True):
             [f'({slot.expression} OR syllables : "{slot.read}")' if slot.read else f"({slot.expression})" for slot in self.slots]
         )
 
-    def any(self) -> str:
-        """What has any word."""
-        return " OR ".join([f"({slot.expression})" for slot in self.slots])
-
     def parts(self) -> str:
         """What has any character of its Chinese words; nothing where there are none."""
         signs = dict.fromkeys([sign for slot in self.slots if is_chinese(slot.asked) for sign in slot.asked])

@@ -25,7 +25,6 @@ from yunduan.domains.search.model import (
     Suggestion,
     Suggestions,
 )
-from yunduan.domains.search.planning import plan
 from yunduan.domains.search.store import Index
 from yunduan.domains.search.words import folded, runs
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
@@ -209,10 +208,11 @@ def _found(at: Asking, index: Index, page: list[int], matched: Matched) -> tuple
 def suggest_words(at: Asking, ask: SuggestWords) -> Suggestions:
     """Names first, since there are few; then goods by their scores."""
     index, finder = _ready(at)
-    planned = plan(ask.q, index, is_typing=True)
-    if not planned.slots:
+    typed = Asked(text=ask.q, counts=False, is_typing=True, is_strict=True, now_ms=at.now, weights=store_settings.now(at).weights)
+    matched = finding.find(index, finder.shelf, typed)
+    if not matched.plan.slots:
         return Suggestions(items=())
-    names = index.labelled(planned.of_names(), NAMES_MAX)
+    names = index.labelled(matched.plan.of_names(), NAMES_MAX)
     categories, shops = ([name for name in names if name.kind == kind][:SUGGESTED_OF_A_KIND] for kind in ("category", "shop"))
     begun = " ".join(runs(ask.q))
     popular = [text for text in asked.popular(at) if text.startswith(begun) and text != begun][:SUGGESTED_OF_A_KIND]
@@ -221,8 +221,6 @@ def suggest_words(at: Asking, ask: SuggestWords) -> Suggestions:
         *[Suggestion(kind=Suggested.CATEGORY, text=one.title, text_en=one.title_en, category_id=CategoryId(one.id)) for one in categories],
         *[Suggestion(kind=Suggested.SHOP, text=one.title, text_en=one.title_en, shop_id=ShopId(one.id)) for one in shops],
     ]
-    typed = Asked(text=ask.q, counts=False, is_typing=True, is_strict=True, now_ms=at.now, weights=store_settings.now(at).weights)
-    matched = finding.find(index, finder.shelf, typed)
     best = matched.ranked[:SUGGESTED_GOODS].tolist()
     titles = index.titles(best)
     items += [

@@ -60,7 +60,7 @@ def parts(columns: Columns, text: Scores, *, now_ms: int) -> Parts:
             "rating": (liked - 100.0) / 400.0,
             "shop": (shop - 100.0) / 400.0,
             "freshness": np.exp2(-age),
-            "stock": columns["in_stock"].astype(np.float64),
+            "stock": ((columns["in_stock"] == 1) & (columns["away_until"] <= now_ms)).astype(np.float64),
         }
     )
 
