@@ -88,6 +88,7 @@ class Most(Struct):
     """The most that a server has used."""
 
     memory_mib: float = 0.0
+    beside_mib: float = 0.0
     wal_mib: float = 0.0
     first_answer_s: float = 0.0
 
@@ -187,6 +188,7 @@ def _round(markets: Markets, system: str, kind: str, chosen: argparse.Namespace,
             wal = folder / "yunduan.sqlite-wal"
             most = book.most.setdefault(system, Most())
             most.memory_mib = max(most.memory_mib, server.memory_mib())
+            most.beside_mib = max(most.beside_mib, server.beside_mib())
             most.wal_mib = max(most.wal_mib, wal.stat().st_size / 2**20 if wal.exists() else 0.0)
             most.first_answer_s = max(most.first_answer_s, server.first_answer_s)
     if system == "sqlite" and kind in {"checkout", "purchase"}:
@@ -295,6 +297,7 @@ def _besides(book: Book, chosen: argparse.Namespace) -> Iterable[str]:
     for system, most in book.most.items():
         yield (
             f"{system} server: memory at most {most.memory_mib:.0f} MiB (200 {_mark(most.memory_mib <= 200)}), "
+            f"and {most.beside_mib:.0f} of what it starts, "
             f"WAL at most {most.wal_mib:.0f} MiB (128 {_mark(most.wal_mib <= 128)}), "
             f"start to first answer at most {most.first_answer_s:.2f} s (2 {_mark(most.first_answer_s <= 2)})"
         )

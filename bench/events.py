@@ -149,7 +149,8 @@ async def measured(server: Any, place: Place, seconds: int) -> None:
         task.cancel()
     late = sorted(clients.late_ms)
     print(f"{len(place.tokens)} clients, {len(late)} events in {seconds} s, {clients.faults} out of order")
-    print(f"server: {used:.1%} of a core, {idle:.1%} with nothing told; {server.memory_mib():.0f} MiB")
+    memory = f"{server.memory_mib():.0f} MiB, and {server.beside_mib():.0f} of what it starts"
+    print(f"server: {used:.1%} of a core, {idle:.1%} with nothing told; {memory}")
     print(f"late by {statistics.median(late):.0f} ms, p99 {late[int(len(late) * 0.99)]:.0f} ms, at most {late[-1]:.0f} ms")
 
 

@@ -76,9 +76,13 @@ class Server:
         return sum(self._times(pid) for pid in (self._process.pid, *self._beside))
 
     def memory_mib(self) -> float:
-        """Resident memory of the server's own process and, in proportion, of those that it has started."""
-        own = psutil.Process(self._process.pid)
-        return float(own.memory_info().rss + sum(child.memory_full_info().pss for child in own.children(recursive=True))) / 2**20
+        """Resident memory of the server's own process."""
+        return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
+
+    def beside_mib(self) -> float:
+        """Memory, in proportion where it is shared, of the processes that the server has started: what keeps the index, and readers."""
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        return float(sum(child.memory_full_info().pss for child in children)) / 2**20
 
     @staticmethod
     def _times(pid: int) -> float:

@@ -1,6 +1,6 @@
 """A process of its own that keeps the search index: it reads the store, hears of commits, and is started again when it falls.
 
-Cutting Chinese and reading it takes dictionaries of 90 MiB and a tenth of a millisecond for each good: neither is the business of the
+Cutting Chinese and reading it takes dictionaries of 40 MiB and a tenth of a millisecond for each good: neither is the business of the
 process that takes orders.
 """
 

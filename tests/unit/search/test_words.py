@@ -1,5 +1,9 @@
 """How texts fall into words, syllables and slips."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +14,7 @@ from yunduan.domains.search.spelling import LENGTH_MIN, filed_under, is_one_slip
 from yunduan.domains.search.syllables import SYLLABLES, begun, divided
 from yunduan.domains.search.words import folded, pairs, phrase, runs, spoken, syllables_of
 
+ROOT = Path(__file__).parents[3]
 LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=LENGTH_MIN, max_size=14)
 
 
@@ -97,3 +102,9 @@ def test_marks_are_where_words_stand_in_the_title() -> None:
     """Nowhere when the title folds into another length."""
     assert marks("Shine Muscat", ("shine", "musc", "cat"), folded) == (Mark(0, 5), Mark(6, 12))
     assert marks("ﬁg", ("fig",), folded) == ()
+
+
+def test_the_table_of_readings_is_what_the_tool_makes() -> None:
+    """Nobody mends it by hand, or forgets it when its source is renewed."""
+    pytest.importorskip("pypinyin", reason="the table's source is needed where it is made, and here")
+    assert subprocess.run([sys.executable, "tools/pinyin.py", "--check"], cwd=ROOT, check=False).returncode == 0

@@ -1,7 +1,7 @@
 """Texts as they are searched: Chinese words and pairs of characters, Latin words, readings in pinyin and their initials.
 
 What is written is brought into one form first: full width and accents fold, letters are small. Chinese is cut by `rjieba`; the
-readings come from the tables of `pypinyin`, the longest phrase first, so that 重 is read differently in 重庆 and in 重量. Both are
+readings come from a table, the longest phrase first, so that 重 is read differently in 重庆 and in 重量. Both are
 asked where texts are indexed, and nowhere else: whoever asks the index needs neither (`reading`).
 """
 
@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from importlib.resources import files
+from sys import intern
 
 from msgspec import Struct
 
@@ -16,6 +18,7 @@ CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _RUN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
 _PIECE = re.compile(r"[0-9]+|[^0-9]+")
 _IS_CJK = re.compile(rf"[{CJK}]")
+PINYIN = files(__package__) / "pinyin.txt"
 INITIALS_MAX = 12
 """So many letters of what a text begins with are kept at each of its words."""
 PHRASE_MAX = 8
@@ -143,30 +146,24 @@ def syllables_of(run: str) -> list[str]:
 @cache
 def readings() -> Mapping[str, str]:
     """How each character is read most often, without its tone."""
-    from pypinyin.constants import PINYIN_DICT  # noqa: PLC0415 - tables of 20 MiB
-
-    return {chr(code): _plain(said.split(",")[0]) for code, said in PINYIN_DICT.items()}
+    return _table()[0]
 
 
 @cache
 def phrases() -> Mapping[str, tuple[str, ...]]:
     """Phrases in which a character is read otherwise than most often."""
-    from pypinyin.constants import PHRASES_DICT  # noqa: PLC0415 - tables of 40 MiB
-
-    single = readings()
-    found = {}
-    for text, said in PHRASES_DICT.items():
-        read = tuple([_plain(syllable[0]) for syllable in said])
-        if (
-            len(text) <= PHRASE_MAX
-            and len(read) == len(text)
-            and any(single.get(sign) != one for sign, one in zip(text, read, strict=True))
-        ):
-            found[text] = read
-    return found
+    return _table()[1]
 
 
-def _plain(syllable: str) -> str:
-    """A syllable without its tone; ü is typed as v."""
-    bare = "".join([sign for sign in unicodedata.normalize("NFD", syllable) if not unicodedata.combining(sign) or sign == "\u0308"])
-    return unicodedata.normalize("NFC", bare).replace("ü", "v")
+@cache
+def _table() -> tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]:
+    """Characters and phrases, as `tools/pinyin.py` wrote them."""
+    single: dict[str, str] = {}
+    together: dict[str, tuple[str, ...]] = {}
+    for line in PINYIN.read_text("utf-8").splitlines():
+        head, _, rest = line.partition(" ")
+        if head.isascii():
+            single |= dict.fromkeys(rest, head) if head != "#" else {}
+        else:
+            together[head] = tuple([intern(syllable) for syllable in rest.split(" ")])
+    return single, together
