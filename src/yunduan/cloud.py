@@ -272,6 +272,7 @@ def join(
                 time_zone=settings.market.time_zone,
                 dispatch_days=settings.market.dispatch_days,
                 dispatch_longer_days=settings.market.dispatch_longer_days,
+                came_back_days=settings.market.came_back_days,
                 return_days=settings.market.return_days,
                 return_excluded=frozenset(settings.market.return_excluded),
                 return_postage_max=settings.market.return_postage_max,

@@ -651,6 +651,17 @@ def _packed(stage: Stage, name: str) -> Scene:
     return stage.made(name, "shop owner", {"order_id": order_id}, body, body | {"tracking": "SF2"})
 
 
+def _came_back(stage: Stage, name: str) -> Scene:
+    """By a carrier that nobody can ask, so that its shop's word is enough."""
+    _, _, placed = stage.shipped()
+    ids = {"order_id": placed.orders[0].id, "parcel": 1}
+    if name.endswith("again"):
+        body = {"carrier": "SF Express", "tracking": "SF2"}
+        return stage.made(name, "shop owner", ids, body, body | {"tracking": "SF3"})
+    body = {"restock": True, "location_id": None}
+    return stage.made(name, "shop owner", ids, body, body | {"restock": False})
+
+
 def _of_shipped(stage: Stage, name: str) -> Scene:
     _, token, placed = stage.shipped()
     return stage.made(name, token, {"order_id": placed.orders[0].id})
@@ -898,6 +909,8 @@ SCENES: dict[str, Make] = {
     "POST /operator/reviews/{review_id}/verdict": _reported,
     "POST /shops/{shop_id}/orders/{order_id}/shipment": _of_paid,
     "POST /shops/{shop_id}/orders/{order_id}/parcels": _packed,
+    "POST /shops/{shop_id}/orders/{order_id}/parcels/{parcel}/again": _came_back,
+    "POST /shops/{shop_id}/orders/{order_id}/parcels/{parcel}/return": _came_back,
     "POST /shops/{shop_id}/orders/{order_id}/decline": _of_paid,
     "POST /shops/{shop_id}/orders/{order_id}/refunds": _refunded,
     "POST /operator/shops/{shop_id}/orders/{order_id}/refunds": _refunded,

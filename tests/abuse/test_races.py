@@ -132,6 +132,30 @@ def test_receipts_and_refunds_at_once(stage: Stage) -> None:
     stage.market.assert_balanced()
 
 
+def test_a_parcel_that_came_back_is_sent_again_taken_in_and_paid_back_at_once(stage: Stage) -> None:
+    """Everybody at once, in every order: its goods are in one place, and the buyer has the money or the goods on their way, never both."""
+    shop = stage.town.ours["shop_id"]
+    for n in range(12):
+        buyer, token, placed = stage.shipped()
+        order = placed.orders[0].id
+        (variant,) = stage.market.variants(order)
+        path, desk = f"/v1/shops/{shop}/orders/{order}", stage.town.tokens["shop owner"]
+        goes = {"carrier": "SF Express", "tracking": f"SF{n}"}
+        asks = [post(f"{path}/parcels/1/again", desk, f"a-{n}-{m}", goes) for m in range(2)]
+        asks += [post(f"{path}/parcels/1/return", desk, f"b-{n}-{m}", {"restock": True}) for m in range(2)]
+        asks += [post(f"{path}/refunds", desk, f"c-{n}", {"amount": yuan(TOTAL)}), post(f"/v1/orders/{order}/receipt", token, f"d-{n}")]
+        turned = asks[n % 6 :] + asks[: n % 6]
+        money, earned = buyer.money(), stage.market.earned() + stage.market.commission()
+        taken = [it.status == 200 and ask.target.endswith("/return") for ask, it in zip(turned, stage.race(turned), strict=True)]
+        stage.world.settle()
+        state, on_hand = stage.market.state(order), stage.market.shelf(variant)[0]
+        back = buyer.money() - money
+        assert (state, back) in {("refunded", TOTAL), ("received", 0)}
+        assert stage.market.earned() + stage.market.commission() - earned == TOTAL - back
+        assert on_hand == 98 + 2 * sum(taken)
+    stage.market.assert_balanced()
+
+
 def said(stage: Stage, reference: str, fen: int, outcome: Said = Said.CAPTURED) -> Request:
     """A genuine notification."""
     sandbox = stage.market.sandbox

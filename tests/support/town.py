@@ -204,6 +204,7 @@ class Town:
             "transfer_id": transfer,
             "account_id": wallet,
             "number": placed.orders[0].number,
+            "parcel": "1",
             "alert_id": self._alert(),
             "application_id": self._applied(buyer, licence),
             "payout_id": self.awaited(market.buyer(6_000_000)),

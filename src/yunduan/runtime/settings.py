@@ -236,6 +236,15 @@ class MarketSettings(Struct, frozen=True, kw_only=True):
     dispatch_longer_days: Annotated[
         int, Meta(ge=1, le=365, description="For how much longer its buyer may agree to wait, once.", extra=_unit("days"))
     ] = 15
+    came_back_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=90,
+            description="How long after a parcel has come back its shop may send it again, before its buyer has the money back.",
+            extra=_unit("days"),
+        ),
+    ] = 7
     return_days: Annotated[
         int, Meta(ge=0, le=365, description="How long after their receipt goods may be given back.", extra=_unit("days"))
     ] = 7

@@ -322,7 +322,7 @@ def held_by_orders(world: World, variants: dict[VariantId, int]) -> dict[Variant
             for item in store.terms(order).items:
                 held[item.variant_id] += item.quantity
             for parcel in order.progress.parcels:
-                for line in parcel.lines:
+                for line in parcel.lines if not parcel.of else ():
                     held[line.variant_id] -= line.quantity
     for case in map(store.CASE.value, world.rows(f"SELECT {', '.join(store.CASE.columns)} FROM order_case")):
         if case.details.held:

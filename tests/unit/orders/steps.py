@@ -38,8 +38,9 @@ WRITTEN = {
             "cancel_rest": "shipped",
             "refund_part": "partly_shipped",
             "refund_rest": "refunded",
+            "send_again": "partly_shipped",
         },
-        "shipped": {"refund_part": "shipped", "refund_rest": "refunded"},
+        "shipped": {"refund_part": "shipped", "refund_rest": "refunded", "send_again": "shipped"},
         "received": {"refund_part": "received", "refund_rest": "refunded"},
     },
     "operator": {

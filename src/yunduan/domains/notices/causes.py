@@ -231,11 +231,17 @@ CAUSES: tuple[Cause, ...] = (
     Cause(orders.OrderPartlyShipped, _ORDER | about(number="parcel"), (Tell(BUYER, Kind.ORDER_PARTLY_SHIPPED),)),
     Cause(
         orders.ParcelScanned,
-        _ORDER | about(number="parcel"),
+        _ORDER | about(number="parcel", until=lambda _, it: it.back_by or None),
         (
             Tell(BUYER, By("scan", {"delivered": Kind.ORDER_DELIVERED, "returned": Kind.ORDER_CAME_BACK}), END),
             Tell(PACKERS, By("scan", {"returned": Kind.SALE_CAME_BACK}), END),
         ),
+    ),
+    Cause(orders.ParcelSentAgain, _ORDER | about(number="sent_as"), (Tell(BUYER, Kind.ORDER_SENT_AGAIN),)),
+    Cause(
+        orders.ParcelGivenBack,
+        _ORDER | about("amount", number="parcel"),
+        (Tell(PACKERS, Kind.SALE_NOT_SENT_AGAIN, BY_TIME),),
     ),
     Cause(orders.ReceiptExtended, _ORDER, (Tell(SERVICE, Kind.SALE_PUT_OFF),)),
     Cause(

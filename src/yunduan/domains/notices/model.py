@@ -44,6 +44,7 @@ class NoticeKind(StrEnum):
     ORDER_PARTLY_SHIPPED = "order_partly_shipped"
     ORDER_DELIVERED = "order_delivered"
     ORDER_CAME_BACK = "order_came_back"
+    ORDER_SENT_AGAIN = "order_sent_again"
     ORDER_REST_CANCELLED = "order_rest_cancelled"
     ORDER_WAITS = "order_waits"
     ORDER_RECEIVED = "order_received"
@@ -120,6 +121,7 @@ class NoticeKind(StrEnum):
     CHARGEBACK_LOST = "chargeback_lost"
     SALE_PUT_OFF = "sale_put_off"
     SALE_CAME_BACK = "sale_came_back"
+    SALE_NOT_SENT_AGAIN = "sale_not_sent_again"
     SALE_REVIEWED = "sale_reviewed"
     REVIEW_CONTINUED = "review_continued"
     STOCK_LOW = "stock_low"
@@ -177,6 +179,8 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.ORDER_WAITS,
         NoticeKind.ORDER_SHIPPED,
         NoticeKind.ORDER_CAME_BACK,
+        NoticeKind.ORDER_SENT_AGAIN,
+        NoticeKind.SALE_CAME_BACK,
         NoticeKind.ORDER_REST_CANCELLED,
         NoticeKind.ORDER_LAPSED,
         NoticeKind.ORDER_DECLINED,

@@ -103,12 +103,16 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
         _KIND.ORDER_CAME_BACK: {
             _ZH: Words(
                 "包裹已退回商家",
-                "订单 {order}（{goods}）的第 {number} 个包裹未能送达，已退回{shop}。您可以申请退款；订单不会自动确认收货。",
+                "订单 {order}（{goods}）的第 {number} 个包裹未能送达，已退回{shop}。商家{until}前未重新发出的，将为您退款。",
             ),
             _EN: Words(
                 "Gone back to the shop",
-                "Parcel {number} of order {order} ({goods}) has gone back to {shop}. Ask for your money; it is not taken as received.",
+                "Parcel {number} of order {order} ({goods}) has gone back to {shop}. Unless it is sent again by {until}, you are refunded.",
             ),
+        },
+        _KIND.ORDER_SENT_AGAIN: {
+            _ZH: Words("包裹已重新发出", "{shop}已重新发出订单 {order}（{goods}）中被退回的商品，现为第 {number} 个包裹。"),
+            _EN: Words("Sent once more", "{shop} has sent what had come back of order {order} ({goods}) again, as parcel {number}."),
         },
         _KIND.ORDER_REST_CANCELLED: {
             _ZH: Words("未发商品已取消", "订单 {order}（{goods}）中尚未发出的商品已取消，{amount} 将原路退回。"),
@@ -545,10 +549,23 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
             ),
         },
         _KIND.SALE_CAME_BACK: {
-            _ZH: Words("包裹被退回", "{shop}：订单 {order}（{goods}）的第 {number} 个包裹未能送达，已退回。请与买家联系，或为其退款。"),
+            _ZH: Words(
+                "包裹被退回",
+                "{shop}：订单 {order}（{goods}）的第 {number} 个包裹未能送达，已退回。请在{until}前重新发出，否则自动退款给买家。",
+            ),
             _EN: Words(
                 "A parcel has come back",
-                "{shop}: parcel {number} of order {order} ({goods}) was not delivered. Speak with its buyer, or refund it.",
+                "{shop}: parcel {number} of order {order} ({goods}) was not delivered. Send it again by {until}, or its buyer is refunded.",
+            ),
+        },
+        _KIND.SALE_NOT_SENT_AGAIN: {
+            _ZH: Words(
+                "退回的包裹已退款",
+                "{shop}：订单 {order}（{goods}）的第 {number} 个包裹未重新发出，已向买家退款 {amount}。收到商品后请确认入库。",
+            ),
+            _EN: Words(
+                "A parcel was paid back",
+                "{shop}: parcel {number} of order {order} ({goods}) was not sent again; {amount} went back. Say when its goods are in.",
             ),
         },
         _KIND.SALE_REVIEWED: {

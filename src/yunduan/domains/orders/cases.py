@@ -288,6 +288,8 @@ class Details(Struct, frozen=True, array_like=True, gc=False):
     """What the buyer has paid for the way back and the shop owes them, by the receipt that this picture shows."""
     receipt: str = ""
     postage_paid: bool = False
+    back_at: int = 0
+    """When the shop said that the goods are there; silence says nothing of that."""
 
 
 class Case(Struct, frozen=True, gc=False):

@@ -7,12 +7,12 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock
 from yunduan.domains.identity.model import ShopRole
-from yunduan.domains.orders import cases, parcels, store
+from yunduan.domains.orders import cases, store
 from yunduan.domains.orders.cases import DEADLINES_MS, STATEMENTS_MAX, Case, CaseEvent, CaseRefusal, CaseState, Said
 from yunduan.domains.orders.facts import CaseMoved
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back
 from yunduan.domains.orders.model import Order, OrderState, Terms, Who
-from yunduan.domains.orders.receiving import ReceiveUnasked, awaited_again
+from yunduan.domains.orders.receiving import ReceiveUnasked
 from yunduan.domains.orders.rest import open_about_rest
 from yunduan.domains.orders.steps import sealed
 from yunduan.domains.payments.recourse import PayPostage
@@ -121,7 +121,7 @@ def closed(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "") ->
 
 
 def granted(
-    tx: Tx, case: Case, event: CaseEvent, who: Who, amount: int, *, text: str = "", with_postage: bool = True
+    tx: Tx, case: Case, event: CaseEvent, who: Who, amount: int, *, text: str = "", with_postage: bool = True, **changes: Any
 ) -> tuple[Case, Order]:
     """The case comes to an amount, or to what is left of the order if that is less: given back once, under the one id that it has.
 
@@ -131,7 +131,7 @@ def granted(
     order = released(tx, order_in(tx, case))
     amount = min(amount, order.left)
     paid = postage(tx, case) if with_postage else {}
-    ended = stepped(tx, case, event, who, text=text, agreed=amount, **paid)
+    ended = stepped(tx, case, event, who, text=text, agreed=amount, **paid, **changes)
     money = Money(amount=amount, currency=order.currency)
     return ended, give_back(tx, order, money, Who.CLOUD, refund_id=cases.refund_of(case.id), case_id=case.id)
 
@@ -147,10 +147,7 @@ def postage(tx: Tx, case: Case) -> dict[str, Any]:
 
 
 def released(tx: Tx, order: Order) -> Order:
-    """The order without its open case, to be written down: the time in which it counts as received stood still meanwhile.
-
-    Of what a carrier brought back to the shop the buyer has been heard, if the case was opened after that.
-    """
+    """The order without its open case, to be written down: the time in which it counts as received stood still meanwhile."""
     progress = order.progress
     case = tx.get(store.CASE, cases.case_id_of(order.id, progress.cases - 1))
     invariant(progress.in_case and case is not None, "an order in a case has one")
@@ -159,9 +156,7 @@ def released(tx: Tx, order: Order) -> Order:
         later = receive_by + tx.now - max(case.details.opened_at, progress.shipped_at)
         tx.at(later, ReceiveUnasked(order_id=order.id))  # one that was set before may have rung, and found the case
         receive_by = later
-    after = replace(order, progress=replace(progress, in_case=False, receive_by=receive_by))
-    heard = case is not None and case.details.opened_at >= parcels.came_back_at(order)
-    return awaited_again(tx, after) if heard else after
+    return replace(order, progress=replace(progress, in_case=False, receive_by=receive_by))
 
 
 def narrowed(tx: Tx, order: Order, agreed: Terms) -> Order:

@@ -3,10 +3,11 @@
 from typing import Annotated, Any
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock, ReturnStock
 from yunduan.domains.catalog.queries import CategoriesOf, LocationOf
-from yunduan.domains.orders import casepictures, cases, casework, exchanging, model, store
+from yunduan.domains.orders import cameback, casepictures, cases, casework, exchanging, model, store
 from yunduan.domains.orders.cases import (
     CASES_MAX,
     LINES_MAX,
@@ -134,7 +135,8 @@ class SendBack(
 class ConfirmReturn(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REFUSALS, *ReturnStock.refuses}, spends_key=True):
     """Say that the goods have come back, whether they are sold again, and where they have come to: the buyer gets what was agreed on.
 
-    Without a location they are sold again where they had left from.
+    Without a location they are sold again where they had left from. Goods that come when their money has gone back without them, because
+    nobody had said anything or all of the order was given back meanwhile, are put on hand, and nothing else happens.
     """
 
     shop_id: ShopId
@@ -185,7 +187,7 @@ def open_case(tx: Tx, ask: OpenCase) -> CaseStands:
 def _askable(tx: Tx, order: Order, ask: OpenCase, lines: tuple[tuple[str, int], ...]) -> Money:
     """What is asked, or all that can be; refuses more than that."""
     earlier, agreed = store.cases_of(tx, order), store.terms(order)
-    before, of_rest = cases.claimed_before(earlier), claimed_of_rest(order, agreed, earlier)
+    before, of_rest = cameback.had_before(order, earlier), claimed_of_rest(order, agreed, earlier)
     most = cases.most(order, agreed, lines, ask.reason, before=before, of_rest=of_rest)  # type: ignore[arg-type] # ids are texts
     left = Money(amount=most, currency=order.currency)
     return cases.checked(left if ask.amount is None else ask.amount, left)
@@ -280,17 +282,32 @@ def offer_in_case(tx: Tx, ask: OfferInCase) -> CaseStands:
 
 @handles(ConfirmReturn)
 def confirm_return(tx: Tx, ask: ConfirmReturn) -> CaseStands:
-    """Put the pieces back on hand, if they are to be sold again, and give back what was agreed on, or wait for the exchange."""
+    """Put the pieces back on hand, if they are to be sold again, and give back what was agreed on, or wait for the exchange.
+
+    Where that has been decided before, by time or with all of the order's money, the pieces alone are put back.
+    """
     case = casework.of_shop(tx, ask.shop_id, ask.case_id, *SERVES)
     if ask.location_id:
         tx.ask(LocationOf(shop_id=ask.shop_id, location_id=ask.location_id))
-    if case.details.held:
-        moved = casework.stepped(tx, case, CaseEvent.ARRIVE_TO_EXCHANGE, Who.SHOP, **casework.postage(tx, case))
+    if _comes_late(tx, case):
+        moved = replace(case, details=replace(case.details, back_at=tx.now))
+        tx.put(store.CASE, case.id, moved)
+    elif case.details.held:
+        moved = casework.stepped(tx, case, CaseEvent.ARRIVE_TO_EXCHANGE, Who.SHOP, back_at=tx.now, **casework.postage(tx, case))
     else:
-        moved, _ = casework.granted(tx, case, CaseEvent.ARRIVE, Who.SHOP, case.claim)
+        moved, _ = casework.granted(tx, case, CaseEvent.ARRIVE, Who.SHOP, case.claim, back_at=tx.now)
     if ask.restock:
         exchanging.restocked(tx, casework.order_in(tx, case), case, ask.location_id)
     return CaseStands.of(moved)
+
+
+def _comes_late(tx: Tx, case: Case) -> bool:
+    """Whether goods come that nothing waits for any more: their money, or other goods, went without them."""
+    if not case.details.sent_at or case.details.back_at:
+        return False
+    if case.state is CaseState.CLOSED:
+        return casework.order_in(tx, case).state is OrderState.REFUNDED
+    return case.state in (CaseState.REFUNDED, CaseState.REPLACING, CaseState.REPLACED, CaseState.EXCHANGED)
 
 
 # Nobody says anything

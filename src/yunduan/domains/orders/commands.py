@@ -14,6 +14,7 @@ from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole
 from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
 from yunduan.domains.ledger.commands import counters_of, wanted
 from yunduan.domains.orders import limiting, model, parcels, queries, store
+from yunduan.domains.orders.cameback import is_all_back
 from yunduan.domains.orders.casework import narrowed, overtaken
 from yunduan.domains.orders.facts import OrderCancelled, OrderPaid, OrderPlaced, OrderRestCancelled, OrderReviewed, SoldLine
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back, tell_refunded
@@ -504,12 +505,13 @@ def _call_off_paid(tx: Tx, order: Order, who: Who) -> Order:
 def _call_off_rest(tx: Tx, order: Order, who: Who) -> Order:
     """End the part of an order that has not left: what was paid for it goes back, its stock is free again, the rest is on its way.
 
-    Where that is all that is left of it, the whole order ends; otherwise a case about what has left goes on. Where the marketplace paid all
-    of it, nothing can come back in part: nobody may call a part off, and what time calls off is left to the operators.
+    Where that is all that is left of it, or all that had left came back and was paid back, the whole order ends; otherwise a case about
+    what has left goes on. Where the marketplace paid all of it, nothing can come back in part: nobody may call a part off, and what time
+    calls off is left to the operators.
     """
     agreed = store.terms(order)
     rest = parcels.unshipped(order, agreed.items)
-    amount = worth_of_rest(order, agreed, store.cases_of(tx, order))
+    amount = order.left if is_all_back(order, agreed) else worth_of_rest(order, agreed, store.cases_of(tx, order))
     refund = Money(amount=amount, currency=order.currency)
     if agreed.promoted and not order.total and who is not Who.CLOUD:
         raise Refused(OrderRefusal.NOT_A_REFUND, "nothing was paid", figures=LeftToRefund(left=refund))

@@ -108,7 +108,8 @@ class OrderRedirected(Fact):
 class ParcelScanned(Fact):
     """A carrier has told of a parcel (`scan`, such as `delivered`), by its own clock at that time (milliseconds since 1970).
 
-    Of what it tells of one parcel `is_end` is what its way has ended by, once.
+    Of what it tells of one parcel `is_end` is what its way has ended by, once. Where that is that it has come back to its shop, what was
+    paid for it goes back at `back_by` unless it is sent again.
     """
 
     order_id: OrderId
@@ -118,6 +119,28 @@ class ParcelScanned(Fact):
     scan: str
     scanned_at: int
     is_end: bool = True
+    back_by: int = 0
+
+
+class ParcelSentAgain(Fact):
+    """A parcel that had come back to its shop has left once more, as the parcel of another number (`sent_as`)."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    parcel: int
+    sent_as: int
+
+
+class ParcelGivenBack(Fact):
+    """What was paid for a parcel that had come back has gone back, because its shop (`by`) said so or by time; `amount` has just now."""
+
+    order_id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    parcel: int
+    amount: Money
+    by: str
 
 
 class OrderShipped(Fact):

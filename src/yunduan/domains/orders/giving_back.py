@@ -4,25 +4,30 @@ From what is held or, once the order has been received, from the shop and the ma
 """
 
 from yunduan.domains.catalog.commands import ReleaseStock
-from yunduan.domains.orders import model, parcels, store
-from yunduan.domains.orders.cases import between, worth
+from yunduan.domains.orders import cameback, model, parcels, store
 from yunduan.domains.orders.facts import OrderRefunded
 from yunduan.domains.orders.model import Order, OrderState, Step, Who
 from yunduan.domains.orders.receiving import awaited_again
 from yunduan.domains.orders.steps import moved
 from yunduan.domains.payments.commands import RefundEscrow
 from yunduan.domains.payments.recourse import PayPostage, RefundSettled
-from yunduan.kernel.ids import CaseId, RefundId, VariantId
+from yunduan.kernel.ids import CaseId, RefundId
 from yunduan.kernel.money import Money
 from yunduan.runtime.transaction import Tx
 
 GIVING_BACK_REFUSALS = frozenset({*RefundEscrow.refuses, *RefundSettled.refuses, *PayPostage.refuses, *ReleaseStock.refuses})
 
 
-def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: RefundId, case_id: CaseId | None = None) -> Order:
-    """Over the tenders it came from; the last of it ends the order, and stock that has not left is free again."""
+def give_back(
+    tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: RefundId, case_id: CaseId | None = None, is_for_back: bool = False
+) -> Order:
+    """Over the tenders it came from; the last of it ends the order, and stock that has not left is free again.
+
+    What is given by hand, in no case and not for what has come back (`is_for_back`), counts for what has.
+    """
     whole = amount.amount == order.left
-    order = order if whole else _settled(tx, order, amount.amount)
+    if not whole:
+        order = _settled(tx, order, 0 if is_for_back or case_id else amount.amount)
     changes = {"refunded": order.progress.refunded + amount.amount} | ({"ended_at": tx.now} if whole else {})
     after = moved(tx, order, Step.REFUND_REST if whole else Step.REFUND_PART, who, **changes)
     pays = RefundSettled if order.state is OrderState.RECEIVED else RefundEscrow
@@ -33,18 +38,12 @@ def give_back(tx: Tx, order: Order, amount: Money, who: Who, *, refund_id: Refun
     return after
 
 
-def _settled(tx: Tx, order: Order, amount: int) -> Order:
-    """The order as it waits when the buyer has so much more back: all that what has gone back to the shop is worth, or less."""
-    if not parcels.came_back_at(order) or order.progress.in_case:
-        return order
-    agreed = store.terms(order)
-    paid = worth(order, agreed)
-    back: dict[VariantId, int] = {}
-    for parcel in parcels.parcels_of(order):
-        for line in parcels.packed(parcel, agreed.items) if parcel.returned_at else ():
-            back[line.variant_id] = back.get(line.variant_id, 0) + line.quantity
-    due = sum([between(paid[id], 0, pieces) for id, pieces in back.items()])
-    return awaited_again(tx, order) if order.progress.refunded + amount >= due else order
+def _settled(tx: Tx, order: Order, by_hand: int) -> Order:
+    """The order as it waits when the buyer has so much more back: what has come back to the shop may be paid for now."""
+    if not parcels.back_unsettled(order):
+        return awaited_again(tx, order)
+    after = cameback.credited(order, store.terms(order), store.cases_of(tx, order), by_hand, at=tx.now)
+    return awaited_again(tx, after)
 
 
 def tell_refunded(

@@ -172,7 +172,7 @@ def _order(at: Asking, shop_id: ShopId, id: OrderId) -> Order:
 
 
 def _of(order: Order, agreed: Terms, *, unsent: bool) -> Iterator[tuple[int, Parcel | None]]:
-    yield from enumerate(parcels.parcels_of(order), 1)
+    yield from parcels.standing(order).items()
     if unsent and order.state in (OrderState.PAID, OrderState.PARTLY_SHIPPED) and parcels.unshipped(order, agreed.items):
         yield 0, None
 

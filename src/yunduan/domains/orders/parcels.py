@@ -1,6 +1,6 @@
 """Parcels: what of an order is in which, what has not left, and what is told of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -66,15 +66,43 @@ def parcels_of(order: Order) -> tuple[Parcel, ...]:
     return (Parcel(progress.carrier, progress.tracking, progress.shipped_at),)
 
 
-def arrived_at(order: Order) -> int:
-    """When the last of its parcels was delivered; 0 when one has not been, or nothing has left."""
+def first_sent(order: Order) -> tuple[Parcel, ...]:
+    """The parcels in which goods left for the first time: each piece that has left is in one of them, once."""
+    return tuple([parcel for parcel in parcels_of(order) if not parcel.of])
+
+
+def standing(order: Order) -> dict[int, Parcel]:
+    """The parcels whose goods have not left once more in another, by their numbers."""
     gone = parcels_of(order)
-    return max([parcel.arrived_at for parcel in gone]) if gone and all(parcel.arrived_at for parcel in gone) else 0
+    again = {parcel.of for parcel in gone}
+    return {number: parcel for number, parcel in enumerate(gone, 1) if number not in again}
 
 
-def came_back_at(order: Order) -> int:
-    """When the last of the parcels that went back to the shop did; 0 when none has."""
-    return max([parcel.returned_at for parcel in parcels_of(order)], default=0)
+def arrived_at(order: Order) -> int:
+    """When the last of its parcels was delivered; 0 when one has not been, or nothing has left.
+
+    What came back and was paid back is waited for no more.
+    """
+    awaited = [parcel for parcel in standing(order).values() if not parcel.settled_at]
+    return max([parcel.arrived_at for parcel in awaited]) if awaited and all(parcel.arrived_at for parcel in awaited) else 0
+
+
+def back_unsettled(order: Order) -> dict[int, Parcel]:
+    """The parcels that have come back and were neither sent again nor paid back, by their numbers."""
+    return {number: parcel for number, parcel in standing(order).items() if parcel.returned_at and not parcel.settled_at}
+
+
+def given_back(order: Order) -> dict[VariantId, int]:
+    """The pieces of parcels that came back for which money has gone back, but in no case."""
+    return totals(line for parcel in parcels_of(order) for line in parcel.given_back)
+
+
+def totals(lines: Iterable[PackedLine]) -> dict[VariantId, int]:
+    """Pieces by variant."""
+    found: dict[VariantId, int] = {}
+    for line in lines:
+        found[line.variant_id] = found.get(line.variant_id, 0) + line.quantity
+    return found
 
 
 def packed(parcel: Parcel, items: Sequence[SoldItem]) -> tuple[PackedLine, ...]:
@@ -85,7 +113,7 @@ def packed(parcel: Parcel, items: Sequence[SoldItem]) -> tuple[PackedLine, ...]:
 def unshipped(order: Order, items: Sequence[SoldItem]) -> dict[VariantId, int]:
     """How many pieces of each variant have not left; those of which none is left are not named."""
     left = _pieces(items)
-    for parcel in parcels_of(order):
+    for parcel in first_sent(order):
         for line in packed(parcel, items):
             left[line.variant_id] -= line.quantity
     return {id: pieces for id, pieces in left.items() if pieces}

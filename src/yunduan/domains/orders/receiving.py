@@ -54,7 +54,7 @@ def on_its_way(tx: Tx, order: Order, step: Step, who: Who, **changes: Any) -> Or
     """The order once all that will leave has left: from now on its receipt is waited for."""
     last = parcels.arrived_at(order) if step is not Step.SHIP else 0
     receive_by = receive_by_scan(last, now=tx.now) if last else receive_by_country(tx, order)
-    if order.progress.only_by_hand or parcels.came_back_at(order):
+    if order.progress.only_by_hand or parcels.back_unsettled(order):
         receive_by = 0
     after = moved(tx, order, step, who, shipped_at=tx.now, receive_by=receive_by, **changes)
     if receive_by:
@@ -79,17 +79,21 @@ def arrived(tx: Tx, order: Order) -> None:
 
 
 def came_back(tx: Tx, order: Order) -> None:
-    """A parcel has gone back to the shop: the order is received by hand alone until its buyer has been heard, or has the money for it."""
+    """A parcel has gone back to the shop: until it is sent again, or paid back, the order is received by its buyer alone."""
     if order.state is OrderState.SHIPPED:
         moved(tx, order, Step.ARRIVE, Who.CLOUD, receive_by=0)
 
 
 def awaited_again(tx: Tx, order: Order) -> Order:
-    """The order, to be written down, once what has gone back to the shop is settled: it is received by itself again."""
+    """The order, to be written down: received by itself again once nothing of it is at the shop that has yet to be settled.
+
+    Where all the others were delivered while that was not, their buyer has had their time, and has a day.
+    """
     progress = order.progress
-    if order.state is not OrderState.SHIPPED or progress.receive_by or progress.only_by_hand or not parcels.came_back_at(order):
+    if order.state is not OrderState.SHIPPED or progress.receive_by or progress.only_by_hand or parcels.back_unsettled(order):
         return order
-    due = receive_by_country(tx, order)
+    last = parcels.arrived_at(order)
+    due = receive_by_scan(last, now=tx.now) if last else receive_by_country(tx, order)
     tx.at(due, ReceiveUnasked(order_id=order.id))
     return replace(order, progress=replace(progress, receive_by=due))
 

@@ -12,12 +12,12 @@ from yunduan.kernel.ids import VariantId
 
 def claimed_of_rest(order: Order, agreed: Terms, earlier: Iterable[Case]) -> dict[VariantId, int]:
     """For how many of the pieces that have not left something has been given back already."""
-    return _together([pieces for _, pieces in _claims(order, agreed, earlier)])
+    return _together([pieces for _, pieces in claims_of(order, agreed, earlier)])
 
 
 def open_about_rest(order: Order, agreed: Terms, earlier: Sequence[Case]) -> dict[VariantId, int]:
     """How many of the pieces that the last case is about, while it is open, have not left."""
-    return _claims(order, agreed, (*earlier[:-1], replace(earlier[-1], state=CaseState.REFUNDED)))[-1][1]
+    return claims_of(order, agreed, (*earlier[:-1], replace(earlier[-1], state=CaseState.REFUNDED)))[-1][1]
 
 
 def worth_of_rest(order: Order, agreed: Terms, earlier: Iterable[Case]) -> int:
@@ -25,7 +25,7 @@ def worth_of_rest(order: Order, agreed: Terms, earlier: Iterable[Case]) -> int:
 
     What was given back for something else, or by hand, takes nothing from it. Shipping has no part in it: something has left.
     """
-    paid, claims = worth(order, agreed), _claims(order, agreed, earlier)
+    paid, claims = worth(order, agreed), claims_of(order, agreed, earlier)
     claimed, first = _together([pieces for _, pieces in claims]), dict.fromkeys(paid, 0)
     amount = 0
     for variant_id, missing in parcels.unshipped(order, agreed.items).items():
@@ -43,7 +43,7 @@ def worth_of_rest(order: Order, agreed: Terms, earlier: Iterable[Case]) -> int:
     return min(amount, order.left)
 
 
-def _claims(order: Order, agreed: Terms, earlier: Iterable[Case]) -> list[tuple[Case, dict[VariantId, int]]]:
+def claims_of(order: Order, agreed: Terms, earlier: Iterable[Case]) -> list[tuple[Case, dict[VariantId, int]]]:
     """The cases that came to money, each with those of its pieces that have not left.
 
     A case is about what had left when it was opened, and about nothing else while there was enough of that; but what has not come, as its
@@ -71,7 +71,7 @@ def _claims(order: Order, agreed: Terms, earlier: Iterable[Case]) -> list[tuple[
 
 def _gone_by(order: Order, agreed: Terms, at: int) -> dict[VariantId, int]:
     found: dict[VariantId, int] = {}
-    for parcel in parcels.parcels_of(order):
+    for parcel in parcels.first_sent(order):
         if parcel.shipped_at <= at:
             for line in parcels.packed(parcel, agreed.items):
                 found[line.variant_id] = found.get(line.variant_id, 0) + line.quantity

@@ -107,7 +107,7 @@ def ship_parcel(tx: Tx, ask: ShipParcel) -> ParcelShipped:
     number = len(order.progress.parcels) + 1
     lines = _together(ask.lines)
     left = parcels.left_to_ship(order, store.terms(order).items, lines)
-    if left and number >= PARCELS_MAX:
+    if left and len(parcels.first_sent(order)) >= PARCELS_MAX - 1:
         raise Refused(OrderRefusal.PARCELS_FULL, f"{PARCELS_MAX} parcels at most")
     watch(tx, order, parcel=number, carrier=ask.carrier, tracking=ask.tracking)
     parcel = _parcel(tx, order, ask, lines, ask.location_id)

@@ -12,7 +12,8 @@ from msgspec import Meta, Struct
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.orders import parcels, queries, store
 from yunduan.domains.orders.facts import ParcelScanned
-from yunduan.domains.orders.model import Order, OrderRefusal, OrderState, Step, Who
+from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS
+from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState, Step, Who
 from yunduan.domains.orders.parcels import Scan, ScanKind, Watch
 from yunduan.domains.orders.queries.seeing import is_led
 from yunduan.domains.orders.receiving import arrived, came_back
@@ -100,6 +101,14 @@ class ReportScans(Command[None]):
     sayings: tuple[Saying, ...] | None
 
 
+class GiveParcelBack(Command[None], refuses=GIVING_BACK_REFUSALS):
+    """Give back what was paid for a parcel that its shop has not sent again. An alarm; harmless when it has been dealt with."""
+
+    order_id: OrderId
+    parcel: int
+    due: int
+
+
 def watch(tx: Tx, order: Order, *, parcel: int, carrier: str, tracking: str) -> None:
     """Have the carrier of a new parcel asked, where it can be.
 
@@ -149,6 +158,7 @@ def report_scans(tx: Tx, ask: ReportScans) -> None:
     new = _new(ask.sayings or (), kept, since=parcel.shipped_at - BEFORE_MS, until=tx.now) if order.state in ON_THE_WAY else []
     ends = [saying for saying in new if saying.kind in ENDS]
     end = _end(ends) if ends and not parcel.arrived_at and not parcel.returned_at else None
+    back_by = tx.now + tx.port(OrderSettings).came_back_days * 24 * HOUR_MS
     for saying in new:
         place = sealed(tx, order.buyer, saying.place)
         tx.add(
@@ -165,10 +175,11 @@ def report_scans(tx: Tx, ask: ReportScans) -> None:
                 scan=saying.kind.value,
                 scanned_at=saying.at,
                 is_end=saying is end,
+                back_by=back_by if saying is end and saying.kind is ScanKind.RETURNED else 0,
             )
         )
     if end is not None:
-        _ended(tx, order, ask.parcel, end)
+        _ended(tx, order, ask.parcel, end, back_by=back_by)
     told = {scan.kind for scan in kept} | {saying.kind for saying in new}
     is_over = order.state not in ON_THE_WAY or not told.isdisjoint(ENDS) or tx.now > parcel.shipped_at + ASK_FOR_MS
     wait = ASK_AGAIN_MS if ask.sayings is None else ASK_EVERY_MS
@@ -187,14 +198,15 @@ def _end(ends: Sequence[Saying]) -> Saying:
     return ends[-1] if ends[-1].kind is ScanKind.RETURNED else next(one for one in ends if one.kind is ScanKind.DELIVERED)
 
 
-def _ended(tx: Tx, order: Order, number: int, end: Saying) -> None:
+def _ended(tx: Tx, order: Order, number: int, end: Saying, *, back_by: int) -> None:
     """The parcel is where it should be, and when all are the receipt comes of that; or it has gone back, and no receipt comes of it."""
     gone, is_back = list(parcels.parcels_of(order)), end.kind is ScanKind.RETURNED
-    now = {"returned_at" if is_back else "arrived_at": end.at}
+    now = {"returned_at": end.at, "back_by": back_by} if is_back else {"arrived_at": end.at}
     gone[number - 1] = msgspec.structs.replace(gone[number - 1], **now)
     after = moved(tx, order, Step.ARRIVE, Who.CLOUD, parcels=tuple(gone))
     if is_back:
         came_back(tx, after)
+        tx.at(back_by, GiveParcelBack(order_id=order.id, parcel=number, due=back_by))
     elif after.state is OrderState.SHIPPED:
         arrived(tx, after)
 

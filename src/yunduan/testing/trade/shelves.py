@@ -51,7 +51,7 @@ def _promised(papers: Papers) -> Counter[str]:
         if order.state in WAITING:
             for item in terms_of(order).items:
                 promised[item.variant_id] += item.quantity
-            for line in (line for parcel in order.progress.parcels for line in parcel.lines):
+            for line in (line for parcel in order.progress.parcels if not parcel.of for line in parcel.lines):
                 promised[line.variant_id] -= line.quantity
     for case in papers.cases.values():
         if case.details.held and case.details.instead is not None:

@@ -133,12 +133,14 @@ class ReturnStock(
 ):
     """Goods that had left have come back, to the location that is named or else to where they came from; never more than left.
 
-    Where they came from a location that was removed, they are at the shop's first.
+    Where they came from a location that was removed, they are at the shop's first. Of pieces that had left from several, those that came
+    from `from_location_id` come back before others. Others of the hold may wait still.
     """
 
     hold_id: HoldId
     lines: Lines
     location_id: LocationId | None = None
+    from_location_id: LocationId | None = None
 
 
 @handles(SetStock)
@@ -274,9 +276,9 @@ def take_part(tx: Tx, ask: TakePart) -> None:
 def return_stock(tx: Tx, ask: ReturnStock) -> None:
     """Put the pieces back on hand."""
     hold = _hold(tx, ask.hold_id)
-    if hold.state is not HoldState.TAKEN:
+    if hold.state not in (HoldState.HELD, HoldState.TAKEN):
         raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
-    after, back = give_back(hold, totals((line.variant_id, line.quantity) for line in ask.lines))
+    after, back = give_back(hold, totals((line.variant_id, line.quantity) for line in ask.lines), ask.from_location_id)
     _see_location(tx, hold, ask.location_id)
     places = [(line, ask.location_id or _still_there(tx, line)) for line in back]
     were = restocking.sold_out(tx, [store.stock(tx, line.variant_id, place) for line, place in places])

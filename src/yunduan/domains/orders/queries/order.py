@@ -33,6 +33,8 @@ from yunduan.kernel.money import Money
 from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
+ON_THE_WAY = (OrderState.PARTLY_SHIPPED, OrderState.SHIPPED)
+
 
 class ParcelLine(Struct, frozen=True, kw_only=True):
     """So many pieces of a variant in a parcel."""
@@ -56,6 +58,16 @@ class ParcelView(Struct, frozen=True, kw_only=True):
     lines: tuple[ParcelLine, ...]
     location_id: LocationId | None = None
     """Where it left from, if the shop has said so."""
+    came_back_at: int = 0
+    """When it had come back to its shop."""
+    back_by: int = 0
+    """When what was paid for it goes back by itself, unless it is sent again before."""
+    sent_as: int = 0
+    """As which parcel its goods have left once more."""
+    settled_at: int = 0
+    """When what was paid for it had gone back."""
+    taken_in_at: int = 0
+    """When its shop said that its goods are there and stay there."""
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
@@ -191,7 +203,8 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
 
 def _parcels(at: Asking, order: Order, agreed: Terms) -> tuple[ParcelView, ...]:
     vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    led = is_led(at, order)
+    led, gone = is_led(at, order), parcels.parcels_of(order)
+    again, ended = {parcel.of: number for number, parcel in enumerate(gone, 1)}, order.state not in ON_THE_WAY
     return tuple(
         [
             ParcelView(
@@ -201,11 +214,16 @@ def _parcels(at: Asking, order: Order, agreed: Terms) -> tuple[ParcelView, ...]:
                 shipped_at=parcel.shipped_at,
                 arrived_at=parcel.arrived_at,
                 location_id=parcel.location_id,
+                came_back_at=parcel.returned_at,
+                back_by=0 if number in again or ended else parcel.back_by,
+                sent_as=again.get(number, 0),
+                settled_at=parcel.settled_at,
+                taken_in_at=parcel.taken_in_at,
                 lines=tuple(
                     [ParcelLine(variant_id=line.variant_id, quantity=line.quantity) for line in parcels.packed(parcel, agreed.items)]
                 ),
             )
-            for number, parcel in enumerate(parcels.parcels_of(order), 1)
+            for number, parcel in enumerate(gone, 1)
         ]
     )
 

@@ -1,135 +1,175 @@
 """Shops, goods, stock and shipping as frozen values, and the decisions about them: pure, no input or output."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
+from yunduan.domains.catalog.model.forms import (
+    ATTRIBUTE_MAX as ATTRIBUTE_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    CATEGORIES_MAX as CATEGORIES_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    DEPTH_MAX as DEPTH_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    FEE_MAX as FEE_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    LIMIT_DAYS_MAX as LIMIT_DAYS_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    LINES_MAX as LINES_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    LOCATIONS_MAX as LOCATIONS_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    ON_HAND_MAX as ON_HAND_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    OPTIONS_MAX as OPTIONS_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    PICTURES_MAX as PICTURES_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    PLACES_MAX as PLACES_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    PPM as PPM,
+)
+from yunduan.domains.catalog.model.forms import (
+    PRICE_MAX as PRICE_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    QUANTITY_MAX as QUANTITY_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    TEMPLATES_MAX as TEMPLATES_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    UNITS_MAX as UNITS_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    VALUES_MAX as VALUES_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    VALUES_TOLD_MAX as VALUES_TOLD_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    VARIANTS_MAX as VARIANTS_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    WAITS_MAX as WAITS_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    WEIGHT_G_MAX as WEIGHT_G_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    ZONES_MAX as ZONES_MAX,
+)
+from yunduan.domains.catalog.model.forms import (
+    Barcode as Barcode,
+)
+from yunduan.domains.catalog.model.forms import (
+    CatalogRefusal as CatalogRefusal,
+)
+from yunduan.domains.catalog.model.forms import (
+    Country as Country,
+)
+from yunduan.domains.catalog.model.forms import (
+    Description as Description,
+)
+from yunduan.domains.catalog.model.forms import (
+    MaybeName as MaybeName,
+)
+from yunduan.domains.catalog.model.forms import (
+    MaybeTitle as MaybeTitle,
+)
+from yunduan.domains.catalog.model.forms import (
+    Name as Name,
+)
+from yunduan.domains.catalog.model.forms import (
+    Picture as Picture,
+)
+from yunduan.domains.catalog.model.forms import (
+    Ppm as Ppm,
+)
+from yunduan.domains.catalog.model.forms import (
+    Quantity as Quantity,
+)
+from yunduan.domains.catalog.model.forms import (
+    Region as Region,
+)
+from yunduan.domains.catalog.model.forms import (
+    Sku as Sku,
+)
+from yunduan.domains.catalog.model.forms import (
+    Title as Title,
+)
+from yunduan.domains.catalog.model.forms import (
+    Weight as Weight,
+)
+from yunduan.domains.catalog.model.stock import (
+    HOLD_MOVES as HOLD_MOVES,
+)
+from yunduan.domains.catalog.model.stock import (
+    HeldLine as HeldLine,
+)
+from yunduan.domains.catalog.model.stock import (
+    Hold as Hold,
+)
+from yunduan.domains.catalog.model.stock import (
+    HoldLine as HoldLine,
+)
+from yunduan.domains.catalog.model.stock import (
+    HoldState as HoldState,
+)
+from yunduan.domains.catalog.model.stock import (
+    Left as Left,
+)
+from yunduan.domains.catalog.model.stock import (
+    Locations as Locations,
+)
+from yunduan.domains.catalog.model.stock import (
+    SoldOut as SoldOut,
+)
+from yunduan.domains.catalog.model.stock import (
+    Stock as Stock,
+)
+from yunduan.domains.catalog.model.stock import (
+    StockFigures as StockFigures,
+)
+from yunduan.domains.catalog.model.stock import (
+    StockReason as StockReason,
+)
+from yunduan.domains.catalog.model.stock import (
+    Together as Together,
+)
+from yunduan.domains.catalog.model.stock import (
+    counted as counted,
+)
+from yunduan.domains.catalog.model.stock import (
+    ended as ended,
+)
+from yunduan.domains.catalog.model.stock import (
+    give_back as give_back,
+)
+from yunduan.domains.catalog.model.stock import (
+    part_gone as part_gone,
+)
+from yunduan.domains.catalog.model.stock import (
+    totals as totals,
+)
+from yunduan.kernel.ids import CategoryId, GoodsId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
-from yunduan.kernel.refusals import RefusalCode, Refused, invariant
+from yunduan.kernel.refusals import Refused, invariant
 from yunduan.kernel.regions import region_of, regions_of
-
-PRICE_MAX = 10**10
-"""Of one piece, in minor units: a cart of fifty lines of 999 pieces at this price is still an amount."""
-QUANTITY_MAX = 999
-ON_HAND_MAX = 10**9
-FEE_MAX = 10**8
-UNITS_MAX = 10**7
-WEIGHT_G_MAX = 10**6
-PPM = 1_000_000
-DEPTH_MAX = 4
-CATEGORIES_MAX = 1_000
-LOCATIONS_MAX = 20
-TEMPLATES_MAX = 50
-OPTIONS_MAX = 3
-VALUES_MAX = 50
-VARIANTS_MAX = 200
-PICTURES_MAX = 20
-ZONES_MAX = 50
-PLACES_MAX = 100
-LINES_MAX = 500
-LIMIT_DAYS_MAX = 365
-ATTRIBUTE_MAX = 10**12
-VALUES_TOLD_MAX = 80
-WAITS_MAX = 50
-"""For so many variants one person may wait."""
-
-_PLAIN = r"(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
-_LINES = r"(?![\s\S]*[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
-_INK = r"(?=[\s\S]*\S)"
-_END = r"(?![\s\S])"
-Name = Annotated[str, Meta(min_length=1, max_length=60, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.")]
-MaybeName = Annotated[str, Meta(max_length=60, pattern=f"^{_PLAIN}")]
-Title = Annotated[
-    str, Meta(min_length=1, max_length=120, pattern=f"^{_INK}{_PLAIN}", description="No control characters, not blank.", examples=["龙井"])
-]
-MaybeTitle = Annotated[str, Meta(max_length=240, pattern=f"^{_PLAIN}")]
-Description = Annotated[
-    str, Meta(max_length=10_000, pattern=f"^{_LINES}", description="Plain text; line feeds are its only control characters.")
-]
-Sku = Annotated[str, Meta(min_length=1, max_length=64, pattern=rf"^[0-9A-Za-z][0-9A-Za-z._/-]*{_END}", examples=["TEA-250"])]
-Barcode = Annotated[str, Meta(max_length=32, pattern=rf"^[0-9A-Za-z.-]*{_END}")]
-Country = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}{_END}", description="An ISO 3166-1 code.", examples=["CN"])]
-Region = Annotated[str, Meta(max_length=64, pattern=f"^{_PLAIN}", description="A subdivision of the country, as addresses name it.")]
-Picture = Annotated[
-    str,
-    Meta(
-        max_length=160,
-        pattern=rf"^(?![\s\S]*\.\.)(?![\s\S]*//)[A-Za-z0-9][A-Za-z0-9/_.-]*{_END}",
-        description="A reference into the marketplace's own media, never an address elsewhere: it is found under `/media/`.",
-        examples=["goods/teapot.18639ff552eb.webp"],
-    ),
-]
-Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX, examples=[1])]
-Ppm = Annotated[int, Meta(ge=0, le=PPM, description="Millionths.", examples=[50_000])]
-Weight = Annotated[int, Meta(ge=0, le=WEIGHT_G_MAX, description="Grams.", examples=[250])]
-
-
-class CatalogRefusal(RefusalCode):
-    """What the catalog refuses."""
-
-    SHOP_NOT_FOUND = "shop_not_found", "There is no such shop, or it is not open."
-    CATEGORY_NOT_FOUND = "category_not_found", "There is no such category."
-    CATEGORY_TOO_DEEP = "category_too_deep", "The category tree has no more levels."
-    CATEGORIES_FULL = "categories_full", "There are as many categories as there may be."
-    GOODS_NOT_FOUND = "goods_not_found", "There are no such goods, or they are not this shop's, or not on sale."
-    GOODS_CHANGED = "goods_changed", "Somebody has changed the goods meanwhile: read them, and send the version that they have now."
-    GOODS_STATE = "goods_state_forbids", "Goods in this state cannot become what was asked; `figures` say what they can."
-    SCHEDULE = "schedule_out_of_range", "Goods go on sale after now, and within ninety days."
-    VARIANT_NOT_FOUND = "variant_not_found", "There is no such variant, or it is not of these goods, or of this shop."
-    OPTIONS = "options_do_not_match", "Each variant chooses one value of every option, and no two choose the same."
-    PRICE = "price_not_allowed", "A price is in the shop's currency, is more than nothing, and is below what it is compared with."
-    NOT_CHARGED = "comparison_not_charged", "What a price is compared with was itself charged within the last thirty days, for long enough."
-    ATTRIBUTE_TAKEN = "attribute_taken", "Another attribute of this category, or of one above it, has this key."
-    ATTRIBUTE_FORM = "attribute_form", "Only a choice has values, and it has some; only a number has a unit."
-    ATTRIBUTE_KEPT = "attribute_kept", "An attribute, its kind, its unit and the places of its values stay: goods have told them."
-    ATTRIBUTE_VALUE = "attribute_value", "The category does not ask this of its goods, or asks for a value of another kind."
-    FILTER = "filter_unknown", "The category has no such attribute, or one of another kind."
-    CURRENCY = "currency_unknown", "This is no currency of ISO 4217."
-    SKU_TAKEN = "sku_taken", "Another variant of the shop has this SKU."
-    LOCATION_NOT_FOUND = "location_not_found", "The shop has no such location."
-    LOCATIONS_NAMED = "locations_not_all_named", "Each location of the shop is named once; `figures` say which it has."
-    SAME_LOCATION = "same_location", "Pieces move from one location to another."
-    LOCATIONS_FULL = "locations_full", "The shop has as many locations as it may have."
-    LOCATION_NOT_EMPTY = (
-        "location_not_empty",
-        "Pieces lie at the location: move them, ship them, or count them away, first.",
-    )
-    LOCATION_LAST = "location_is_the_last", "A shop has one location at least."
-    TEMPLATE_NOT_FOUND = "shipping_template_not_found", "The shop has no such shipping template."
-    TEMPLATES_FULL = "shipping_templates_full", "The shop has as many shipping templates as it may have."
-    PLACES_OVERLAP = "places_overlap", "A place is in one zone of a shipping template only."
-    STOCK_HELD = "stock_is_held", "So many pieces are promised to orders; `figures` say how many there are and how many are held."
-    STOCK_TOO_LARGE = "stock_too_large", "More pieces than stock can be counted in."
-    SOLD_OUT = "sold_out", "There are too few pieces; `figures` say how many are left of each variant."
-    NOT_FROM_ONE = (
-        "not_from_one_location",
-        "No one location of the shop has all of this, and it does not split orders; `figures` say how many pieces leave together.",
-    )
-    HOLD_NOT_FOUND = "hold_not_found", "No stock is held under this id."
-    HOLD_EXISTS = "hold_exists", "Other stock is held under this id."
-    HOLD_STATE = "hold_state_forbids", "The stock of this hold has been released, or has left, already."
-    EXCEEDS_TAKEN = "exceeds_taken", "More comes back than has left."
-    EXCEEDS_HELD = "more_than_is_held", "More would leave than is held."
-    REGION_NOT_SERVED = "region_not_served", "A shop does not ship to this address."
-    REGION_UNKNOWN = "place_unknown", "The country has no such region; `figures` name those that it has."
-    APPLICATION_NOT_FOUND = "application_not_found", "There is no such application for a shop, or it is somebody else's."
-    APPLICATION_WAITING = "application_waiting", "An application of this person waits already: withdraw it, or wait for the answer."
-    APPLICATIONS_FULL = "applications_full", "This person has applied as often as anybody may."
-    LICENCE_PICTURE_NOT_FOUND = "licence_picture_not_found", "This person has sent no such picture, or the application does not name it."
-    LICENCE_PICTURES_FULL = "licence_pictures_full", "So many pictures that no application names are the most: apply with some."
-    APPLICATION_STATE = "application_state_forbids", "The application has been decided or withdrawn."
-    OWN_GOODS = "own_goods", "Nobody decides as an operator about goods of a shop that they work in."
-    OWN_APPLICATION = "own_application", "Nobody decides about an application of their own."
-    NOT_SOLD_OUT = "not_sold_out", "There are pieces of it to buy now."
-    WAITS_FULL = "waits_full", "This person waits for as many things as anybody may: let go of one."
-    HOLIDAY = "holiday_out_of_range", "A holiday ends after now, and within ninety days."
-    CURSOR = "cursor_not_of_this_list", "The cursor was not given out by this list in this order: begin at its start."
-
 
 # Shops
 
@@ -342,7 +382,7 @@ class TaxClass(StrEnum):
 
 
 AttributeKey = Annotated[
-    str, Meta(max_length=30, pattern=rf"^[a-z][a-z0-9_]*{_END}", description="What programs call it.", examples=["organic"])
+    str, Meta(max_length=30, pattern=r"^[a-z][a-z0-9_]*(?![\s\S])", description="What programs call it.", examples=["organic"])
 ]
 
 
@@ -527,181 +567,6 @@ def option_pictures(options: Iterable[GoodsOption]) -> tuple[str, ...]:
     """What a list shows of what there is to choose from: the first pictures of the first option that has some, each once."""
     found = ([value.picture for value in option.values if value.picture] for option in options)
     return tuple(dict.fromkeys(next(filter(None, found), [])))[:OPTION_PICTURES_SHOWN]
-
-
-# Stock
-
-
-class Stock(Struct, frozen=True, kw_only=True, gc=False):
-    """Pieces of one variant at one location: on hand, and of these promised to orders."""
-
-    variant_id: VariantId
-    location_id: LocationId
-    on_hand: int = 0
-    held: int = 0
-
-    @property
-    def available(self) -> int:
-        """What can still be sold."""
-        return self.on_hand - self.held
-
-    def moved(self, *, on_hand: int = 0, held: int = 0) -> "Stock":
-        """After so many more, or fewer, are on hand and held; never fewer than none, and never more held than there are."""
-        now = Stock(variant_id=self.variant_id, location_id=self.location_id, on_hand=self.on_hand + on_hand, held=self.held + held)
-        invariant(0 <= now.held <= now.on_hand, f"{self.variant_id}: {now.held} held of {now.on_hand}")
-        return now
-
-
-class StockReason(StrEnum):
-    """Why the number of pieces on hand was changed by hand."""
-
-    COUNTED = "counted"
-    RECEIVED = "received"
-    DAMAGED = "damaged"
-    LOST = "lost"
-    MOVED = "moved"
-    IMPORTED = "imported"
-
-
-def counted(stock: Stock, on_hand: int) -> Stock:
-    """The stock after a count; refuses to have less than is held, and more than anybody has."""
-    if on_hand < stock.held:
-        figures = StockFigures(on_hand=stock.on_hand, held=stock.held)
-        raise Refused(CatalogRefusal.STOCK_HELD, "these pieces are promised to orders", figures=figures)
-    if on_hand > ON_HAND_MAX:
-        raise Refused(CatalogRefusal.STOCK_TOO_LARGE, f"{ON_HAND_MAX} pieces are the most")
-    return stock.moved(on_hand=on_hand - stock.on_hand)
-
-
-class StockFigures(Struct, frozen=True, kw_only=True):
-    """What there is, for whoever was refused."""
-
-    on_hand: int
-    held: int
-
-
-class HoldState(StrEnum):
-    """Where a hold stands: held, then either released (and perhaps held anew), or taken because the goods have left."""
-
-    HELD = "held"
-    RELEASED = "released"
-    TAKEN = "taken"
-
-
-HOLD_MOVES: Mapping[HoldState, frozenset[HoldState]] = MappingProxyType(
-    {
-        HoldState.HELD: frozenset({HoldState.RELEASED, HoldState.TAKEN}),
-        HoldState.RELEASED: frozenset({HoldState.HELD}),
-        HoldState.TAKEN: frozenset(),
-    }
-)
-"""From each state, the states that may follow; to be told again what has been done changes nothing.
-
-What was released is held anew when it is paid for late and there is enough.
-"""
-
-
-class HoldLine(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """So many pieces of a variant."""
-
-    variant_id: VariantId
-    quantity: Quantity
-
-
-class HeldLine(Struct, frozen=True, array_like=True, gc=False):
-    """So many pieces of a variant at one location; of these, what has come back after they were taken."""
-
-    variant_id: VariantId
-    location_id: LocationId
-    quantity: int
-    returned: int = 0
-    gone: int = 0
-    """What has left while others of the hold still wait; once the hold is taken, all of it has."""
-
-    @property
-    def waits(self) -> int:
-        """How many are still there, while the hold stands."""
-        return self.quantity - self.gone
-
-
-class Hold(Struct, frozen=True, kw_only=True):
-    """Stock promised to one order."""
-
-    id: HoldId
-    state: HoldState
-    lines: tuple[HeldLine, ...]
-
-    def quantities(self) -> dict[VariantId, int]:
-        """How many pieces of each variant it is for."""
-        return totals((line.variant_id, line.quantity) for line in self.lines)
-
-
-class Left(Struct, frozen=True, kw_only=True):
-    """How many pieces of a variant can still be had."""
-
-    variant_id: VariantId
-    available: int
-
-
-class Locations(Struct, frozen=True, kw_only=True):
-    """The locations of a shop, in their order."""
-
-    location_ids: tuple[LocationId, ...]
-
-
-class Together(Struct, frozen=True, kw_only=True):
-    """How many pieces of each variant the location can send that has most of the lines whole."""
-
-    lines: tuple[Left, ...]
-
-
-class SoldOut(Struct, frozen=True, kw_only=True):
-    """What is left of each variant that there is too little of."""
-
-    lines: tuple[Left, ...]
-
-
-def totals(lines: Iterable[tuple[VariantId, int]]) -> dict[VariantId, int]:
-    """Quantities by variant; a variant that comes twice is counted together."""
-    summed: dict[VariantId, int] = {}
-    for variant_id, quantity in lines:
-        summed[variant_id] = summed.get(variant_id, 0) + quantity
-    return summed
-
-
-def part_gone(hold: Hold, part: Mapping[VariantId, int], place: LocationId | None = None) -> tuple[Hold, list[HeldLine]]:
-    """A hold after some of its pieces have left, from one place if it is named, and which left from where; refuses more than still wait."""
-    lines, changes, missing = [], [], dict(part)
-    for line in hold.lines:
-        pieces = min(missing.get(line.variant_id, 0), line.waits) if place in (None, line.location_id) else 0
-        lines.append(replace(line, gone=line.gone + pieces))
-        if pieces:
-            missing[line.variant_id] -= pieces
-            changes.append(HeldLine(line.variant_id, line.location_id, pieces))
-    if any(missing.values()):
-        raise Refused(CatalogRefusal.EXCEEDS_HELD, "more leaves than is held")
-    return Hold(id=hold.id, state=hold.state, lines=tuple(lines)), changes
-
-
-def ended(hold: Hold, to: HoldState) -> Hold:
-    """A hold whose waiting pieces have been let go or have left. What had left before them has left whatever becomes of the rest."""
-    if to is HoldState.RELEASED and (gone := [line for line in hold.lines if line.gone]):
-        return Hold(id=hold.id, state=HoldState.TAKEN, lines=tuple(replace(line, quantity=line.gone, gone=0) for line in gone))
-    return Hold(id=hold.id, state=to, lines=tuple(replace(line, gone=0) if line.gone else line for line in hold.lines))
-
-
-def give_back(hold: Hold, back: Mapping[VariantId, int]) -> tuple[Hold, list[HeldLine]]:
-    """A taken hold after pieces have come back, and which went where; refuses more than was taken and has not yet come back."""
-    lines, changes, missing = [], [], dict(back)
-    for line in hold.lines:
-        part = min(missing.get(line.variant_id, 0), line.quantity - line.returned)
-        lines.append(HeldLine(line.variant_id, line.location_id, line.quantity, line.returned + part))
-        if part:
-            missing[line.variant_id] -= part
-            changes.append(HeldLine(line.variant_id, line.location_id, part))
-    if any(missing.values()):
-        raise Refused(CatalogRefusal.EXCEEDS_TAKEN, "more comes back than has left")
-    return Hold(id=hold.id, state=hold.state, lines=tuple(lines)), changes
 
 
 # Shipping

@@ -1,6 +1,5 @@
 """What a cart, a checkout, an order and a review are, what a total is made of, and which step may follow which."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
@@ -10,8 +9,15 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import BuyerLimit, Offer
+from yunduan.domains.orders.model.reviews import ReportReason as ReportReason
+from yunduan.domains.orders.model.reviews import Review as Review
+from yunduan.domains.orders.model.reviews import ReviewReport as ReviewReport
+from yunduan.domains.orders.model.reviews import Verdict as Verdict
+from yunduan.domains.orders.model.reviews import Word as Word
+from yunduan.domains.orders.model.reviews import WordKind as WordKind
+from yunduan.domains.orders.model.reviews import pen_name as pen_name
 from yunduan.domains.orders.taxes import Tax, TaxRules, reckoned
-from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, LocationId, OrderId, PaymentId, PersonId, ReviewId, ShopId, VariantId, sibling
+from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, LocationId, OrderId, PaymentId, PersonId, ShopId, VariantId, sibling
 from yunduan.kernel.money import AMOUNT_MAX, Money, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
 
@@ -44,6 +50,10 @@ class OrderRefusal(RefusalCode):
     PARCEL_NOT_FOUND = (
         "parcel_not_found",
         "There is nothing to print: a waybill needs a parcel that has left and a buyer who has not been erased, a packing slip any parcel.",
+    )
+    PARCEL_NOT_BACK = (
+        "parcel_not_back",
+        "No parcel of this number has come back and waits for its shop: it was delivered or sent again, or has been dealt with.",
     )
     PAPERS_FULL = "papers_full", "One document holds no more papers: ask for those of fewer orders at once."
     NO_SUCH_DAY = "no_such_day", "There is no such day in the calendar, or it has not begun in the market's time zone."
@@ -93,6 +103,8 @@ class OrderSettings(Struct, frozen=True, kw_only=True):
     """How long after its payment a shop has to ship an order before it is called off."""
     dispatch_longer_days: int = 15
     """For how much longer its buyer may agree to wait, once."""
+    came_back_days: int = 7
+    """How long after a parcel has come back its shop may send it again, before what was paid for it goes back."""
     return_postage_max: int = 3_000
     """The most that a buyer may have back for it, in minor units."""
     return_paid_by: str = "buyer"
@@ -139,6 +151,8 @@ class Step(StrEnum):
     EXTEND = "extend"
     ARRIVE = "arrive"
     """A parcel of it has been delivered."""
+    SEND_AGAIN = "send_again"
+    """A parcel that had come back to the shop leaves once more."""
     REFUND_PART = "refund_part"
     REFUND_REST = "refund_rest"
     REVIEW = "review"
@@ -200,6 +214,8 @@ MOVES: tuple[Move, ...] = (
     Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.OPERATOR, OrderState.REFUNDED),
     Move(OrderState.PARTLY_SHIPPED, Step.REFUND_REST, Who.CLOUD, OrderState.REFUNDED),
     Move(OrderState.PARTLY_SHIPPED, Step.ARRIVE, Who.CLOUD, OrderState.PARTLY_SHIPPED),
+    Move(OrderState.PARTLY_SHIPPED, Step.SEND_AGAIN, Who.SHOP, OrderState.PARTLY_SHIPPED),
+    Move(OrderState.SHIPPED, Step.SEND_AGAIN, Who.SHOP, OrderState.SHIPPED),
     Move(OrderState.SHIPPED, Step.ARRIVE, Who.CLOUD, OrderState.SHIPPED),
     Move(OrderState.SHIPPED, Step.RECEIVE, Who.BUYER, OrderState.RECEIVED),
     Move(OrderState.SHIPPED, Step.RECEIVE, Who.CLOUD, OrderState.RECEIVED),
@@ -535,6 +551,8 @@ class Terms(Struct, frozen=True, array_like=True, gc=False):
 
 PARCELS_MAX = 20
 """In how many parcels an order travels at most."""
+SENDINGS_MAX = 2 * PARCELS_MAX
+"""How many leave in all, with those that are sent again."""
 
 
 class PackedLine(Struct, frozen=True, array_like=True, gc=False):
@@ -558,6 +576,18 @@ class Parcel(Struct, frozen=True, array_like=True, gc=False):
     """Where it left from, if the shop has said so."""
     returned_at: int = 0
     """When its carrier brought it back to the shop."""
+    of: int = 0
+    """Whose goods it carries when they are sent again: the number of the parcel that came back."""
+    back_by: int = 0
+    """When what was paid for it goes back by itself, unless its shop sends it again."""
+    by_hand: int = 0
+    """What the shop has given back by hand since it came back, as far as it is not enough for that."""
+    settled_at: int = 0
+    """When what was paid for it had gone back to the buyer, in a case or otherwise."""
+    given_back: tuple[PackedLine, ...] = ()
+    """For which of its pieces money went back then that no case had given."""
+    taken_in_at: int = 0
+    """When the shop said that its goods are there."""
 
 
 class PriceOffer(Struct, frozen=True, array_like=True, gc=False):
@@ -669,81 +699,3 @@ def commission_now(order: Order, agreed: Terms) -> int:
     if order.state in (OrderState.CANCELLED, OrderState.REFUNDED):
         return 0
     return share_left(agreed.commission, total=order.total, refunded=order.progress.refunded)
-
-
-# The review
-
-
-class Review(Struct, frozen=True, gc=False):
-    """What a buyer says in public about goods that have arrived. The text is sealed under the author's key; nothing when there is none."""
-
-    order_id: OrderId
-    variant_id: VariantId
-    id: ReviewId
-    goods_id: GoodsId
-    shop_id: ShopId
-    author: PersonId
-    stars: int
-    sealed: bytes
-    at: int
-    hidden: bool = False
-    """Whether operators have taken it from what everybody sees; it counts for nothing then."""
-
-
-class ReportReason(StrEnum):
-    """Why a review should not be there: a closed list."""
-
-    ADVERTISING = "advertising"
-    INSULTING = "insulting"
-    PRIVATE = "private"
-    """It says what concerns a person."""
-    FALSE = "false"
-    """It is about other goods, or bought."""
-    UNLAWFUL = "unlawful"
-    OTHER = "other"
-
-
-class Verdict(StrEnum):
-    """What became of a report."""
-
-    OPEN = "open"
-    KEPT = "kept"
-    HIDDEN = "hidden"
-
-
-class ReviewReport(Struct, frozen=True, gc=False):
-    """That somebody has reported a review; what they say is sealed under their key, what operators answer under the judge's."""
-
-    review_id: ReviewId
-    reporter: PersonId
-    reason: ReportReason
-    sealed: bytes
-    at: int
-    verdict: Verdict = Verdict.OPEN
-    judge: PersonId = PersonId("")
-    answer: bytes = b""
-    judged_at: int = 0
-
-
-class WordKind(StrEnum):
-    """What can be said about a review later."""
-
-    FOLLOW_UP = "follow_up"
-    """By its author, when the goods have been used for a while."""
-    ANSWER = "answer"
-    """By the shop."""
-
-
-class Word(Struct, frozen=True, gc=False):
-    """What was said about a review later; the text is sealed under the key of who wrote it."""
-
-    review_id: ReviewId
-    kind: WordKind
-    writer: PersonId
-    sealed: bytes
-    at: int
-
-
-def pen_name(author: PersonId, goods_id: GoodsId) -> str:
-    """What the public sees of an author: one name for each goods, so that nobody can follow a person from review to review."""
-    return f"buyer-{hashlib.blake2b(f'{author} {goods_id}'.encode(), digest_size=4).hexdigest()}"
