@@ -64,7 +64,7 @@ from yunduan.runtime.imports import refuse_unfinished
 from yunduan.runtime.jobs import Jobs, Kinds
 from yunduan.runtime.look import Look
 from yunduan.runtime.migrations import migrate
-from yunduan.runtime.ports import Snapshots, Store, StoreRefusedError
+from yunduan.runtime.ports import SideStores, Snapshots, Store, StoreRefusedError
 from yunduan.runtime.registry import Domain, Registry, answer_type
 from yunduan.runtime.restoring import belong_together
 from yunduan.runtime.runners import Runner, again_and_again
@@ -288,6 +288,7 @@ def join(
             PaymentSettings: _payment_settings(settings),
             Sandbox: sandbox,
             Custodian: custodian,
+            SideStores: sides,
             Finder: finder,
             Counting: counting,
         },

@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from yunduan.backends.sqlite import store_files
 from yunduan.backends.sqlite.store import VERSION_MIN
-from yunduan.cloud import DOMAINS, open_reader, sender_of
+from yunduan.cloud import DOMAINS, open_reader, search_sides, sender_of
 from yunduan.domains.ledger.audit import audit
+from yunduan.domains.search.upkeep import upkeep
 from yunduan.edges.operator import SOCKET_NAME
 from yunduan.edges.starting import files_wanted, is_unreachable
 from yunduan.kernel.refusals import FaultError
@@ -27,8 +28,10 @@ from yunduan.runtime.timekeeping import doubt_of
 FREE_BYTES_MIN = 2**30
 LAG_FACTS_MAX = 10_000
 OVERDUE_MS_MAX = 300_000
+INDEX_LATE_MS_MAX = 60_000
 AHEAD_MS_MAX = 5_000
 """How far the books may be ahead of this machine's clock: a store on another machine has a clock of its own."""
+RUNS = "runs"
 FAILURES_MIN = 3
 """From so many on, an alarm whose command breaks is not going to mend by itself."""
 
@@ -53,6 +56,7 @@ def examine(settings: Settings) -> list[Finding]:
         return [*findings, Finding(what="store", found=str(error), is_bad=True, advice=_advice_on_opening(settings))]
     try:
         findings.append(_store(settings))
+        findings.append(_search(settings, reader))
         findings += _of_store(settings, reader)
     finally:
         reader.close()
@@ -146,7 +150,12 @@ def _server(folder: Path) -> Finding:
             way_in.connect(str(folder / SOCKET_NAME))
         except OSError:
             return Finding(what="server", found="none runs on this folder")
-    return Finding(what="server", found="runs")
+    return Finding(what="server", found=RUNS)
+
+
+def _served_ms(folder: Path, now_ms: int) -> int:
+    """For how long a server has run on this folder; 0 when none does."""
+    return 0 if _server(folder).found != RUNS else now_ms - (folder / SOCKET_NAME).stat().st_mtime_ns // 1_000_000
 
 
 def _store(settings: Settings) -> Finding:
@@ -266,6 +275,29 @@ def _jobs(reader: Snapshots) -> Finding:
     found = "; ".join(f"{kind}: {error[:80]} ({id})" for id, kind, error in rows)
     advice = "mend what was wrong, then `yunduan job retry` it, or `yunduan job list` for more"
     return Finding(what="jobs", found=found or "none failed", is_bad=bool(rows), advice=advice)
+
+
+def _search(settings: Settings, reader: Snapshots) -> Finding:
+    """The index that goods are found by; that it is behind is bad where a server had time to see to it."""
+    now_ms = time.time_ns() // 1_000_000
+    try:
+        kept = upkeep(search_sides(Path(settings.data), settings), reader, now_ms=now_ms)
+    except Exception as error:  # as with the store: whatever a spoilt file makes of a look
+        return Finding(what="search", found=f"the index cannot be read: {error}", is_bad=True, advice="`yunduan search rebuild`")
+    found = [f"no index to find goods in: {kept.why_not}" if kept.why_not else f"{kept.documents:,} goods in generation {kept.generation}"]
+    if not kept.why_not and kept.behind_facts:
+        found.append(f"{kept.behind_facts:,} fact{'' if kept.behind_facts == 1 else 's'} ({kept.behind_ms / 1000:,.0f} s) behind")
+    found += [f"the next has {kept.documents_next:,} goods"] if kept.is_making else []
+    found += [] if kept.is_kept else ["no process keeps it"]
+    is_late = not (kept.is_kept and kept.is_making) if kept.why_not else kept.behind_ms > INDEX_LATE_MS_MAX
+    is_bad = is_late and _served_ms(Path(settings.data), now_ms) > INDEX_LATE_MS_MAX
+    return Finding(what="search", found=", ".join(found), is_bad=is_bad, advice=INDEX_ADVICE[kept.is_kept])
+
+
+INDEX_ADVICE = {
+    True: "what keeps it is slow, or fails at every step: the log says why. `yunduan search rebuild` makes it anew",
+    False: "what keeps it has fallen (the log says why), or search.keeper is `nobody` on every server of this folder",
+}
 
 
 def _books(reader: Snapshots) -> Finding:

@@ -8,12 +8,19 @@ from yunduan.runtime.look import HEAD
 from yunduan.runtime.ports import Reader
 
 _FACTS_AFTER = "SELECT seq, kind, body FROM fact WHERE seq > ? ORDER BY seq LIMIT ?"
+_TOLD_AT = "SELECT at FROM fact WHERE seq > ? ORDER BY seq LIMIT 1"
 
 
 def stands_at(reader: Reader) -> tuple[int, int]:
     """The epoch of a store, and the last fact that was told."""
     row = reader.row(HEAD)
     return (row[0], row[1]) if row else (0, 0)
+
+
+def waits_since(reader: Reader, seq: int) -> int | None:
+    """When the first fact after one of them was told, in milliseconds since 1970; nothing when it was the last."""
+    row = reader.row(_TOLD_AT, (seq,))
+    return row[0] if row else None
 
 
 def told_after(reader: Reader, seq: int, limit: int, decoders: Mapping[str, Any]) -> Iterator[tuple[int, Fact | None]]:

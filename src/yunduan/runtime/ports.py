@@ -222,12 +222,20 @@ class SideStores(Protocol):
         """Which one everybody reads; 0 before the first."""
         ...
 
+    def is_there(self, generation: int) -> bool:
+        """Whether one is there, whole or not."""
+        ...
+
     def read(self, generation: int) -> SideStore:
         """A connection that reads one."""
         ...
 
     def write(self, generation: int) -> SideStore:
         """The connection that writes one, made when it is not there."""
+        ...
+
+    def is_written(self) -> bool:
+        """Whether anybody, in any process, has a connection open that writes one."""
         ...
 
     def publish(self, generation: int) -> None:

@@ -63,8 +63,8 @@ def indexer_of(market: Market, folder: Path) -> Indexer:
 
 
 def files(folder: Path) -> list[str]:
-    """The index's files."""
-    return sorted(path.name for path in folder.glob("search*") if not path.name.endswith(("-wal", "-shm")))
+    """The index's files, but for the lock of whoever writes it."""
+    return sorted(path.name for path in folder.glob("search*") if not path.name.endswith(("-wal", "-shm", ".keeper")))
 
 
 def test_while_it_is_made_anew_the_one_before_is_read(there: Market, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """A file of derived data beside the store: the same SQLite, but nothing waits for the disk."""
 
+import fcntl
+import os
 import re
 import shutil
 import tempfile
@@ -22,8 +24,11 @@ _LOOKS_A_STEP = 20
 class SideFile:
     """Implements `runtime.ports.SideStore`. Without a path it is in memory, and this connection's alone."""
 
-    def __init__(self, path: Path | None, *, reads_only: bool = False, cache_mib: int = 16, query_ms_max: int = 0) -> None:
-        """Open the file, or make it; raises `FaultError` when that cannot be done."""
+    def __init__(
+        self, path: Path | None, *, reads_only: bool = False, cache_mib: int = 16, query_ms_max: int = 0, held: int | None = None
+    ) -> None:
+        """Open the file, or make it; raises `FaultError` when that cannot be done. `held` is a lock that is let go with it."""
+        self._held = held
         flags = apsw.SQLITE_OPEN_READONLY if reads_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         try:
             self._connection = apsw.Connection(str(path or ":memory:"), flags=flags, statementcachesize=_STATEMENTS_KEPT)
@@ -87,6 +92,9 @@ class SideFile:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _has_had_its_time(self) -> bool:
         return time.monotonic() > self._until
@@ -104,6 +112,7 @@ class SideFolder:
         self._folder = Path(tempfile.mkdtemp(prefix="yunduan-")) if folder is None else folder
         self._name = name
         self._pointer = self._folder / f"{name}.current"
+        self._sign = self._folder / f"{name}.keeper"
         self._cache_mib = cache_mib
         self._query_ms_max = query_ms_max
         self._seen: tuple[int, int] = (0, 0)
@@ -120,6 +129,10 @@ class SideFolder:
             self._generation, self._seen = 0, (0, 0)
         return self._generation
 
+    def is_there(self, generation: int) -> bool:
+        """By its file."""
+        return self._path(generation).exists()
+
     def read(self, generation: int) -> SideFile:
         """A connection of its own."""
         return SideFile(self._path(generation), reads_only=True, cache_mib=self._cache_mib, query_ms_max=self._query_ms_max)
@@ -128,7 +141,27 @@ class SideFolder:
         """A connection of its own; a file that nobody reads yet, left from a making that was cut off, is begun anew."""
         if generation != self.generation():
             self._drop(generation)
-        return SideFile(self._path(generation), cache_mib=self._cache_mib)
+        held = os.open(self._sign, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH)  # any number of writers at a time: it says that there are some, and ends with their process
+            return SideFile(self._path(generation), cache_mib=self._cache_mib, held=held)
+        except BaseException:
+            os.close(held)
+            raise
+
+    def is_written(self) -> bool:
+        """By a lock that every writer holds a share of."""
+        try:
+            probe = os.open(self._sign, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(probe)
+        return False
 
     def publish(self, generation: int) -> None:
         """The name is exchanged at once; whoever still reads an old file keeps it until they close it."""

@@ -25,7 +25,7 @@ from yunduan.domains.search.model import (
     Weights,
 )
 from yunduan.domains.search.planning import Plan, Slot, plan
-from yunduan.domains.search.store import Index
+from yunduan.domains.search.store import FORM, Index
 from yunduan.kernel.ids import CategoryId, ShopId
 from yunduan.runtime.ports import SideStores
 
@@ -73,12 +73,16 @@ class Finder:
         self.shelf = Shelf()
 
     def refresh(self) -> Index | None:
-        """The index as it is now; nothing while the first is being made."""
+        """The index as it is now; nothing while the first is being made, or one in this program's form."""
         generation = self._sides.generation()
         if generation != self._generation:
             self.close()
-            self.index, self.shelf = Index(self._sides.read(generation)), Shelf()
             self._generation = generation
+            index = Index(self._sides.read(generation)) if generation else None
+            if index is not None and index.form() != FORM:
+                index.close()
+                index = None
+            self.index, self.shelf = index, Shelf()
         if self.index is not None:
             self.index.refresh(self.shelf)
         return self.index

@@ -95,7 +95,7 @@ class Indexer:
         index = self._index = Index(self._sides.write(self._generation))
         index.make()
         index.begin()
-        index.keep_state(State(form=FORM, epoch=epoch, seq=seq))
+        index.keep_state(State(form=FORM, epoch=epoch, seq=seq, began_at=self._now()))
         index.keep_signs(words.readings())
         index.commit()
         return index
@@ -117,16 +117,12 @@ class Indexer:
 
     def _can_be_kept(self, index: Index) -> bool:
         """Not one that was made in another form, or of a store that was restored since."""
-        if not index.is_made():
-            return False
-        state = index.state()
-        epoch, seq = stands_at(self._reader)
-        return state.form == FORM and state.epoch == epoch and state.seq <= seq
+        return index.form() == FORM and can_be_kept(index.state(), *stands_at(self._reader))
 
     def _walk(self, index: Index) -> bool:
         """Read the next goods that are on sale; what is told meanwhile is heard afterwards."""
         ids = self._ask(GoodsOnSale(after=self._walked, limit=self._at_once))
-        self._write(index, ids, is_whole=not ids)
+        self._write(index, ids, **({} if ids else {"is_whole": True, "whole_at": self._now()}))
         if ids:
             self._walked = ids[-1]
             self._done += len(ids)
@@ -163,15 +159,15 @@ class Indexer:
         try:
             state = index.state()
             change = state.change + 1
-            if goods_ids:
-                self._write_documents(index, goods_ids, change)
-            index.keep_state(replace(state, change=change, **moved))
+            more = self._write_documents(index, goods_ids, change) if goods_ids else 0
+            index.keep_state(replace(state, change=change, documents=state.documents + more, **moved))
             index.commit()
         except BaseException:
             index.rollback()
             raise
 
-    def _write_documents(self, index: Index, goods_ids: Sequence[GoodsId], change: int) -> None:
+    def _write_documents(self, index: Index, goods_ids: Sequence[GoodsId], change: int) -> int:
+        """Write what goods are now; answers how many documents more there are than before."""
         found = {one.id: one for one in self._ask(GoodsToFind(goods_ids=tuple(goods_ids)))}
         known = index.documents(goods_ids)
         records: list[tuple[int, Findable | None]] = []
@@ -183,6 +179,12 @@ class Indexer:
                 index.drop_document(known[id][0])
                 records.append((known[id][0], None))
         _keep_records(index, records, change=change, now=self._now())
+        return len(found.keys() - known.keys()) - len(known.keys() - found.keys())
+
+
+def can_be_kept(state: State, epoch: int, head: int) -> bool:
+    """Whether an index is of this store: not one that was restored since, or is another."""
+    return state.epoch == epoch and state.seq <= head
 
 
 def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) -> int:

@@ -12,13 +12,13 @@ from yunduan.runtime.ports import Row, SideStore
 
 _encode = msgspec.json.Encoder().encode
 _AT_ONCE = 256
-FORM = 1
+FORM = 2
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
 TABLES = """
 CREATE TABLE state (
     id INTEGER PRIMARY KEY, form INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, change INTEGER NOT NULL,
-    is_whole INTEGER NOT NULL
+    is_whole INTEGER NOT NULL, documents INTEGER NOT NULL, began_at INTEGER NOT NULL, whole_at INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE document (
     no INTEGER PRIMARY KEY, goods_id TEXT NOT NULL UNIQUE, shop_id TEXT NOT NULL, category_id TEXT NOT NULL, title TEXT NOT NULL,
@@ -44,13 +44,16 @@ CREATE VIRTUAL TABLE words USING fts5 (
 CREATE VIRTUAL TABLE labels USING fts5 (
     title, syllables, initials, content='', contentless_delete=1, tokenize='ascii', prefix='1 2 3'
 );
-INSERT INTO state (id, form, epoch, seq, change, is_whole) VALUES (1, 0, 0, 0, 0, 0);
+INSERT INTO state (id, form, epoch, seq, change, is_whole, documents, began_at, whole_at) VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
 """
 WORD, READING = 0, 1
 """The kinds of terms: what is written, and how Chinese that is written is read."""
 
-_STATE = "SELECT form, epoch, seq, change, is_whole FROM state WHERE id = 1"
-_KEEP_STATE = "UPDATE state SET form = ?, epoch = ?, seq = ?, change = ?, is_whole = ? WHERE id = 1"
+_FORM = "SELECT form FROM state WHERE id = 1"
+_STATE = "SELECT form, epoch, seq, change, is_whole, documents, began_at, whole_at FROM state WHERE id = 1"
+_KEEP_STATE = (
+    "UPDATE state SET form = ?, epoch = ?, seq = ?, change = ?, is_whole = ?, documents = ?, began_at = ?, whole_at = ? WHERE id = 1"
+)
 _IS_MADE = "SELECT 1 FROM sqlite_schema WHERE name = 'state'"
 _BLOCKS = "SELECT no, change, body FROM block WHERE change > ? ORDER BY no"
 _BLOCK = "SELECT body FROM block WHERE no = ?"
@@ -102,7 +105,7 @@ _SCORED_AMONG = (
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """How far an index is: made in which form, of which facts, and how often it was changed."""
+    """How far an index is: made in which form, of which facts, when, and how often it was changed."""
 
     form: int = 0
     epoch: int = 0
@@ -110,6 +113,10 @@ class State(Struct, frozen=True, kw_only=True):
     change: int = 0
     is_whole: bool = False
     """Whether every good was read; until then it is being made."""
+    documents: int = 0
+    began_at: int = 0
+    whole_at: int = 0
+    """When its making was begun and when it was whole, in milliseconds since 1970; 0 before."""
 
 
 class Term(Struct, frozen=True, gc=False):
@@ -157,9 +164,12 @@ class Index:
         """Over a file that is empty, or an index."""
         self._side = side
 
-    def is_made(self) -> bool:
-        """Whether there is an index, whole or not."""
-        return bool(self._side.rows(_IS_MADE))
+    def form(self) -> int:
+        """In which form it was made, whole or not, which is all that can be read of one in another form; 0 where there is none."""
+        if not self._side.rows(_IS_MADE):
+            return 0
+        ((form,),) = self._side.rows(_FORM)
+        return int(form)
 
     def make(self) -> None:
         """Make an empty one."""
@@ -171,8 +181,17 @@ class Index:
 
     def state(self) -> State:
         """How far it is."""
-        ((form, epoch, seq, change, is_whole),) = self._side.rows(_STATE)
-        return State(form=form, epoch=epoch, seq=seq, change=change, is_whole=bool(is_whole))
+        ((form, epoch, seq, change, is_whole, documents, began_at, whole_at),) = self._side.rows(_STATE)
+        return State(
+            form=form,
+            epoch=epoch,
+            seq=seq,
+            change=change,
+            is_whole=bool(is_whole),
+            documents=documents,
+            began_at=began_at,
+            whole_at=whole_at,
+        )
 
     def refresh(self, shelf: Shelf) -> bool:
         """Take over the columns that have changed; answers whether anything had."""
@@ -259,7 +278,8 @@ class Index:
 
     def keep_state(self, state: State) -> None:
         """Note how far it is."""
-        self._side.write(_KEEP_STATE, (state.form, state.epoch, state.seq, state.change, int(state.is_whole)))
+        row = (state.form, state.epoch, state.seq, state.change, int(state.is_whole), state.documents, state.began_at, state.whole_at)
+        self._side.write(_KEEP_STATE, row)
 
     def keep_signs(self, syllables: Mapping[str, str]) -> None:
         """Keep how characters are read, for whoever asks without the tables."""

@@ -4,13 +4,19 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Protocol
 
+import structlog
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from yunduan.cloud import Cloud
+from yunduan.domains.search.queries import SearchGoods
+from yunduan.domains.search.upkeep import upkeep
 from yunduan.edges.http.meters import BOUNDS_S, Meter
+from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.ports import SideStores
 
+log = structlog.get_logger(__name__)
 LAG_MAX = 100_000
 """Facts that a follower may be behind before this process says that it is not ready."""
 OLDEST_WAIT_MS_MAX = 1_000.0
@@ -64,6 +70,7 @@ class _Figures:
         """Every family."""
         yield from self._of_writer()
         yield from self._of_what_follows()
+        yield from self._of_search()
         yield from self._of_requests()
 
     def _of_writer(self) -> Iterator[Metric]:
@@ -96,6 +103,27 @@ class _Figures:
         refused = self._cloud.writer.alarms_refused
         yield CounterMetricFamily("yunduan_alarms_refused", "Alarms whose command was refused, and which were put off.", value=refused)
         yield GaugeMetricFamily("yunduan_alarms_suspended", "1 while nothing rings.", value=int(self._cloud.alarms.suspended))
+
+    def _of_search(self) -> Iterator[Metric]:
+        """The index that goods are found by, where there is something to be found."""
+        if SearchGoods not in self._cloud.registry.queries:
+            return
+        try:
+            kept = upkeep(self._cloud.port(SideStores), self._cloud.behind, now_ms=self._cloud.now())  # type: ignore[type-abstract]
+        except FaultError as error:  # an index that is spoilt, or exchanged this moment, spoils no other figure
+            log.warning("index_cannot_be_looked_at", error=str(error))
+            return
+        gauges = {
+            "generation": (kept.generation, "Which index is read; 0 while there is none."),
+            "documents": (kept.documents, "Goods in it."),
+            "behind_facts": (kept.behind_facts, "Facts that it has yet to hear."),
+            "behind_seconds": (kept.behind_ms / 1000, "How long the first of them has waited."),
+            "made_seconds": (kept.made_ms / 1000, "How long this one took to make."),
+            "kept": (int(kept.is_kept), "1 while any process keeps it."),
+            "documents_next": (kept.documents_next, "Goods in the one that is being made."),
+        }
+        for name, (value, text) in gauges.items():
+            yield GaugeMetricFamily(f"yunduan_search_{name}", text, value=value)
 
     def _of_requests(self) -> Iterator[Metric]:
         counts = CounterMetricFamily("yunduan_requests", "Requests answered.", labels=("method", "route", "status"))
