@@ -158,9 +158,12 @@ def test_no_more_comes_back_than_has_left(town: Town) -> None:
     """Parts add up; the piece too many is refused and changes nothing."""
     id, other = town.one(10), town.one(10, "OTHER")
     town.world.send(hold(1, (id, 4)))
-    assert town.world.refusal(back(1, (id, 1))) == "hold_state_forbids"
-    town.world.send(TakeStock(hold_id=HoldId("hld_1")))
+    assert town.world.refusal(back(1, (id, 1))) == "exceeds_taken"
+    town.world.send(part(1, (id, 2)))
     town.world.send(back(1, (id, 1)))
+    assert (town.shelf(id), town.world.refusal(back(1, (id, 2)))) == ((9, 2), "exceeds_taken")
+    town.world.send(TakeStock(hold_id=HoldId("hld_1")))
+    assert town.shelf(id) == (7, 0)
     town.world.send(back(1, (id, 2)))
     before = town.everything()
     assert town.world.refusal(back(1, (id, 2))) == "exceeds_taken"
