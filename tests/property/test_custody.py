@@ -99,15 +99,22 @@ class Kept(Story):
         self._refund(self.orders, [100])
         self.market.pass_time(2 * MINUTE)
 
-    @rule(amounts=st.lists(st.integers(1, 2_000), min_size=1, max_size=3), wallet=st.integers(0, 400), ours=st.integers(0, 300))
-    def pay(self, amounts: list[int], wallet: int, ours: int) -> None:
-        """One to three orders of two shops, the most of it over the custodian."""
+    @rule(
+        amounts=st.lists(st.integers(1, 2_000), min_size=1, max_size=3),
+        wallet=st.integers(0, 400),
+        ours=st.integers(0, 300),
+        second=st.sampled_from([0, 0, 1, 250]),
+    )
+    def pay(self, amounts: list[int], wallet: int, ours: int, second: int = 0) -> None:
+        """One to three orders of two shops, the most of it over the custodian, perhaps by two charges."""
         whole = sum(amounts)
         wallet = max(min(wallet, whole - 1, self.free()), 0)
         ours = min(ours, whole - wallet - 1)
         self.checkouts += 1
         parts = [part(self.orders + n + 1, amount, SHOPS[n % 2]) for n, amount in enumerate(amounts)]
-        tenders = [by_wallet(wallet)] * bool(wallet) + [by_channel(ours)] * bool(ours) + [by_channel(whole - wallet - ours, "custodian")]
+        second = min(second, whole - wallet - ours - 1)
+        kept = [whole - wallet - ours - second, second] if second else [whole - wallet - ours]
+        tenders = [by_wallet(wallet)] * bool(wallet) + [by_channel(ours)] * bool(ours) + [by_channel(one, "custodian") for one in kept]
         started = self.market.pay(self.checkouts, parts, tenders)
         self.orders += len(amounts)
         for which in range(len(started.redirects)):
@@ -122,25 +129,34 @@ class Kept(Story):
         return self.market.world.ask(AccountOf(id=model.wallet_account(BUYER, "CNY"))).available().amount
 
     def may_be_refused(self, refused: Refused, escrow: Escrow) -> bool:
-        """While it is being split."""
-        return refused.code == "escrow_being_split" and escrow.state is EscrowState.SPLITTING
+        """While a provider has yet to answer, and no longer."""
+        is_asked = any(one.state is SplitState.ASKED for one in self._splits_of(escrow))
+        return refused.code == "escrow_being_split" and escrow.state is EscrowState.SPLITTING and is_asked
+
+    def _splits_of(self, escrow: Escrow) -> list[Split]:
+        return [one for one in self.documents(Split, "payment_split") if one.order_id == escrow.order_id]
 
     def was_refunded(self, number: int, before: Escrow) -> None:
         """So much less is to be split."""
         now = self.market.escrow(number)
-        if now.state is EscrowState.SPLITTING and now.left != before.left:
-            self._note(number, now, now.commission.amount)
+        if before.state is EscrowState.SPLITTING and now.left != before.left:
+            done = {model.split_id(now.order_id, place): place for place in range(len(now.funding))}
+            split_off = {done[one.id] for one in self._splits_of(now) if one.state is SplitState.DONE}
+            earned = sum(self.whole[number][place][1] for place in split_off)
+            self._note(number, now, now.commission.amount - earned if now.commission else 0, split_off)
 
     def was_settled(self, number: int, before: Escrow, fee: int) -> None:
         """It is to be split."""
         self._note(number, before, fee)
 
-    def _note(self, number: int, escrow: Escrow, fee: int) -> None:
-        """How the commission is divided over the keepers of an order."""
+    def _note(self, number: int, escrow: Escrow, fee: int, split_off: set[int] | None = None) -> None:
+        """How the commission is divided over the keepers of an order, but for those who have divided their part already."""
+        split_off = split_off or set()
         kept = {place: one.left for place, one in enumerate(escrow.funding) if one.custody is Custody.PROVIDER and one.left}
-        lefts = {-1: escrow.left.amount - sum(kept.values())} | kept
-        fees = split(cny(fee), list(lefts.values()))
-        self.whole[number] = {place: (lefts[place], one.amount) for place, one in zip(lefts, fees, strict=True)}
+        lefts = {-1: escrow.left.amount - sum(kept.values())} | {place: left for place, left in kept.items() if place not in split_off}
+        fees = split(cny(fee), list(lefts.values())) if sum(lefts.values()) else [cny(0)] * len(lefts)
+        done = {place: self.whole[number][place] for place in split_off}
+        self.whole[number] = done | {place: (lefts[place], one.amount) for place, one in zip(lefts, fees, strict=True)}
 
     @rule(again=st.booleans())
     def ask_again(self, again: bool) -> None:

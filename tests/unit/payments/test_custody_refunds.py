@@ -227,3 +227,102 @@ def test_refunds_that_race_after_the_split_never_take_back_more_than_was_given(m
     market.pass_time(5 * MINUTE)
     assert kept(market) == KeptBalances(held=0, given=38, own=2)
     assert (received(market), commission(market), market.reconciles("custodian")) == (38, 2, True)
+
+
+def one_of_two_is_split(market: Market, first: int = 700, second: int = 300, *, wallet: int = 0, which: int = 0) -> str:
+    """An order over two charges of the custodian, one of which it splits and the other not; answers the refused split."""
+    whole = first + second + wallet
+    if wallet:
+        market.fill(BUYER, wallet)
+    tenders = [by_wallet(wallet)] * bool(wallet) + [by_channel(first, "custodian"), by_channel(second, "custodian")]
+    started = market.pay(1, [part(1, whole)], tenders)
+    for number in range(2):
+        market.decide(started, which=number)
+    market.tell()
+    misbehave(market, refuses_splits=1000)
+    market.settle(1, whole // 20)
+    market.pass_time(MINUTE)
+    misbehave(market, refuses_splits=0)
+    ids = [id for id, _ in splits(market)]
+    market.world.send(AskSplitAgain(split_id=ids[which]))
+    market.pass_time(MINUTE)
+    assert [state for _, state in splits(market)] == [SplitState.DONE if n == which else SplitState.REFUSED for n in range(2)]
+    return ids[1 - which]
+
+
+def where(market: Market) -> tuple[int, int, int]:
+    """What the order still has, what the provider has given the shop, and what the marketplace has earned."""
+    return market.balance(model.escrow_account(order(1))), received(market), commission(market)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("amounts", [[300], [1, 998], [999], [600, 399], [333, 333, 333]])
+def test_a_refund_does_not_wait_for_a_split_that_was_refused_beside_one_that_was_done(
+    market: Market, amounts: list[int], which: int
+) -> None:
+    """Each part from where it is, in proportion to what is left of each; then the other is split, and all of it is where it should be."""
+    refused = one_of_two_is_split(market, which=which)
+    for number, amount in enumerate(amounts, 1):
+        refund(market, amount, number)
+        market.pass_time(5 * MINUTE)
+        assert piece(market, number) == (RefundState.DONE, PieceState.DONE)
+    left = 1_000 - sum(amounts)
+    assert (sum(where(market)), market.escrow(1).left, kept(market).held) == (left, cny(left), market.escrow(1).held.amount)
+    if market.escrow(1).state is EscrowState.SPLITTING:
+        market.world.send(AskSplitAgain(split_id=refused))
+        market.pass_time(MINUTE)
+    assert (market.escrow(1).state, market.facts("EscrowSettled")) == (EscrowState.SETTLED, 1)
+    assert where(market)[0] == 0
+    assert received(market) + commission(market) == left
+    assert abs(commission(market) - left * 50 / 1_000) <= 1
+    refund(market, left, 9)
+    market.pass_time(5 * MINUTE)
+    assert (where(market), kept(market)) == ((0, 0, 0), KeptBalances(held=0, given=0, own=0))
+    assert (market.returning("custodian"), market.reconciles("custodian"), market.balanced()) == (0, True, True)
+
+
+@pytest.mark.parametrize("amount", [1_000, 1_200])
+def test_with_a_third_part_of_our_own_the_wallet_has_its_share_at_once(market: Market, amount: int) -> None:
+    """Out of the escrow; all of it ends the order, and what was refused is split by nobody any more."""
+    refused = one_of_two_is_split(market, wallet=200)
+    refund(market, amount)
+    assert market.wallet() == (200 if amount == 1_200 else 167)
+    market.pass_time(5 * MINUTE)
+    assert piece(market) == (RefundState.DONE, PieceState.DONE)
+    if amount == 1_200:
+        assert (where(market), market.escrow(1).state, of_shop(market)) == ((0, 0, 0), EscrowState.SETTLED, (0, 0, 0))
+        assert market.world.refusal(AskSplitAgain(split_id=refused)) == "split_not_refused"
+    else:
+        market.world.send(AskSplitAgain(split_id=refused))
+        market.pass_time(MINUTE)
+        assert received(market) + of_shop(market)[0] + commission(market) == 200
+        assert market.escrow(1).state is EscrowState.SETTLED
+    assert (market.facts("EscrowSettled"), market.reconciles("custodian"), market.balanced()) == (1, True, True)
+
+
+def test_while_the_second_split_is_asked_again_a_refund_waits_and_then_takes_all_of_it_back(market: Market) -> None:
+    """Refused for the moment with nothing changed; and what the shop has there no more is drawn here, whichever part it was of."""
+    refused = one_of_two_is_split(market)
+    misbehave(market, unreachable=1000)
+    market.world.send(AskSplitAgain(split_id=refused))
+    before = market.everything()
+    assert market.world.refusal(RefundSettled(refund_id=refund_id(1), order_id=order(1), amount=cny(100))) == "escrow_being_split"
+    assert market.everything() == before
+    misbehave(market, unreachable=0, refuses_splits=1000, refuses_returns=1000)
+    market.pass_time(60 * MINUTE, step=MINUTE)
+    assert market.facts("SplitRefused") == 3
+    refund(market, 500)
+    market.pass_time(5 * MINUTE)
+    assert (of_shop(market), kept(market).held, market.facts("SplitKept")) == ((0, 0, 333), 150, 1)
+    assert (market.balance(unclaimed_account(BUYER, "CNY")), market.balanced()) == (350, True)
+    assert market.reconciles("custodian")
+
+
+def test_refunds_that_race_beside_a_refused_split_are_no_more_than_was_paid(market: Market) -> None:
+    """Eight of 120 fit into 1,000."""
+    one_of_two_is_split(market)
+    asks = [(RefundSettled(refund_id=refund_id(n), order_id=order(1), amount=cny(120)), ME) for n in range(1, 11)]
+    outcomes = market.world.send_all(asks)
+    assert [getattr(one, "code", "") for one in outcomes] == [""] * 8 + ["exceeds_captured"] * 2
+    market.pass_time(5 * MINUTE)
+    assert (sum(where(market)), market.reconciles("custodian"), market.balanced()) == (40, True, True)

@@ -2,7 +2,7 @@
 
 from yunduan.domains.payments import drawing, model
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.model import Custody, Escrow, Refund, RefundPiece
+from yunduan.domains.payments.model import Custody, Escrow, Refund, RefundPiece, SplitState
 from yunduan.domains.payments.store import OUTGOING, SPLITS
 from yunduan.kernel.ids import sibling
 from yunduan.kernel.refusals import invariant
@@ -10,7 +10,7 @@ from yunduan.runtime.transaction import Tx
 
 
 def ask_back(tx: Tx, before: Escrow, after: Escrow, refunded: Refund) -> None:
-    """Have providers take back what a refund of a settled order needs of each; `before` and `after` are the escrow around it."""
+    """Have providers take back what a refund needs of what each has split; `before` and `after` are the escrow around it."""
     for piece in refunded.pieces:
         if piece.custody is Custody.PROVIDER:
             _ask_back(tx, before, after, refunded, piece)
@@ -19,8 +19,8 @@ def ask_back(tx: Tx, before: Escrow, after: Escrow, refunded: Refund) -> None:
 def _ask_back(tx: Tx, before: Escrow, after: Escrow, refunded: Refund, piece: RefundPiece) -> None:
     place = next(place for place, one in model.kept_by_providers(before) if one.reference == piece.reference)
     split = tx.get(SPLITS, model.split_id(before.order_id, place))
-    invariant(split is not None, "what a provider has given was split")
-    if split is None:
+    invariant(split is not None, "what a provider keeps of an order that is settled was to be split")
+    if split is None or split.state is not SplitState.DONE:
         return
     earned = drawing.commission_back(split.to_marketplace, settled=split.whole, before=before.left_of(place), after=after.left_of(place))
     errand = Outgoing(

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.payments import model, splits, splitting, store
-from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.model import Channels, Custody, EscrowState, PaymentRefusal, SplitState
 from yunduan.domains.payments.model.bookings import BookedFor, Booking, BookingKind, LineName, booking_id
 from yunduan.domains.payments.payees import PAYOUT_MAX
@@ -128,17 +127,7 @@ def book_split(tx: Tx, ask: BookSplit) -> SplitStands:
     tx.put(ESCROWS, escrow.order_id, replace(escrow, commission=asked + ask.to_marketplace - split.to_marketplace))
     split = replace(split, to_shop=ask.to_shop, to_marketplace=ask.to_marketplace, serial=split.serial + 1, booked_as=ask.name)
     tx.put(SPLITS, split.id, split)
-    errand = Outgoing(
-        id=split.request,
-        kind=OutgoingKind.SPLIT,
-        state=OutgoingState.WAITING,
-        channel=split.channel,
-        reference=split.reference,
-        amount=split.whole,
-        cause=split.id,
-        custody=Custody.PROVIDER,
-        of_shop=ask.to_shop.amount,
-    )
+    errand = splits.errand_of(split)
     tx.add(OUTGOING, errand.id, errand)
     splits.done(tx, errand)
     return SplitStands(id=split.id, state=SplitState.DONE, amount=split.whole)

@@ -77,7 +77,7 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
     tx.put(ESCROWS, escrow.order_id, after)
     if drawn.owed:
         owes(tx, escrow.shop_id, currency, is_owing=True)
-    send_off(tx, refunded, is_split=True)
+    send_off(tx, refunded, is_split={piece.reference for piece in refunded.pieces if piece.custody is Custody.PROVIDER})
     ask_back(tx, escrow, after, refunded)
     tx.tell(SettledRefunded(refund_id=refunded.id, order_id=escrow.order_id, shop_id=escrow.shop_id, amount=refunded.amount, drawn=drawn))
     tell_if_finished(tx, refunded)

@@ -1,5 +1,7 @@
 """How a refund that has been decided goes back: written down, asked of the channels by couriers, told when every piece has arrived."""
 
+from collections.abc import Container
+
 from msgspec.structs import replace
 
 from yunduan.domains.payments import store
@@ -8,7 +10,6 @@ from yunduan.domains.payments.facts import RefundFinished
 from yunduan.domains.payments.model import (
     Charge,
     ChargeState,
-    Custody,
     PaymentRefusal,
     PieceState,
     Refund,
@@ -34,13 +35,13 @@ def asked_before(tx: Tx, id: RefundId, order_id: OrderId, amount: Money) -> Refu
     return before
 
 
-def send_off(tx: Tx, refunded: Refund, *, is_split: bool = False) -> None:
-    """Write a refund down and have the channels asked for their pieces; of what a provider has split already it has to be back first."""
+def send_off(tx: Tx, refunded: Refund, *, is_split: Container[str] = ()) -> None:
+    """Write a refund down and have the channels asked for their pieces; of the charges that are split already it has to be back first."""
     tx.add(REFUNDS, refunded.id, refunded)
     if refunded.state is RefundState.PENDING:
         store.file_refund(tx, refunded)
     for piece in refunded.pieces:
-        if piece.kind is TenderKind.CHANNEL and not (is_split and piece.custody is Custody.PROVIDER):
+        if piece.kind is TenderKind.CHANNEL and piece.reference not in is_split:
             have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)
 
 

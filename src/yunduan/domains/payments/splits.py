@@ -66,7 +66,13 @@ def _settled(tx: Tx, escrow: Escrow, settlement: Settlement) -> None:
 
 
 def _have_asked(tx: Tx, split: Split) -> None:
-    errand = Outgoing(
+    errand = errand_of(split, next_at=tx.now)
+    tx.add(OUTGOING, errand.id, errand)
+
+
+def errand_of(split: Split, *, next_at: int = 0) -> Outgoing:
+    """What a provider is asked for a split; by nobody where it is only booked."""
+    return Outgoing(
         id=split.request,
         kind=OutgoingKind.SPLIT,
         state=OutgoingState.WAITING,
@@ -74,11 +80,10 @@ def _have_asked(tx: Tx, split: Split) -> None:
         reference=split.reference,
         amount=split.whole,
         cause=split.id,
-        next_at=tx.now,
+        next_at=next_at,
         custody=model.Custody.PROVIDER,
         of_shop=split.to_shop.amount,
     )
-    tx.add(OUTGOING, errand.id, errand)
 
 
 # What providers answer
