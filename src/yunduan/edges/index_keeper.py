@@ -9,11 +9,13 @@ import os
 import select
 import sys
 import time
+from collections.abc import Callable
 
 import msgspec
 import structlog
 
 from yunduan.cloud import open_indexer
+from yunduan.domains.search import words
 from yunduan.domains.search.indexing import Indexer, concerns
 from yunduan.edges.logs import configure_logs
 from yunduan.runtime.memory import Changes
@@ -21,6 +23,8 @@ from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
 LOOKS_EVERY_S = 1.0
+RESTS_AFTER_S = 0.02
+"""Nothing is tidied up before: who puts goods on sale one after the other does not wait for it."""
 PAUSE_S = 1.0
 END_S = 5.0
 TRIES = 3
@@ -81,11 +85,15 @@ class IndexKeeper:
 def keep(settings: Settings, way: int) -> int:
     """Keep the index until the way is closed; answers the exit code."""
     os.nice(_NICE)
+    words.spoken(("预热",))  # its dictionaries take a second to load, which nobody's goods shall wait for
     with open_indexer(settings) as indexer:
         steps = Steps(indexer)
-        while _is_open(way, wait_s=0.0 if steps.step() else LOOKS_EVERY_S):
-            pass
-    return 0
+        wait_s = 0.0
+        while True:
+            is_poked = _is_poked(way, wait_s=wait_s)
+            if is_poked and not os.read(way, 4096):
+                return 0
+            wait_s = steps.go_on(is_poked=is_poked)
 
 
 class Steps:
@@ -96,14 +104,29 @@ class Steps:
         self._indexer = indexer
         self._pause_s = pause_s
         self._failed = 0
+        self._rests = False
+
+    def go_on(self, *, is_poked: bool) -> float:
+        """Hear what was told or, where nothing is, tidy up a little; answers for how many seconds nothing has to be done then."""
+        if is_poked or not self._rests:
+            self._rests = not self.step()
+            return RESTS_AFTER_S if self._rests else 0.0
+        self._rests = self._try(self._indexer.rest)
+        return 0.0 if self._rests else LOOKS_EVERY_S
 
     def step(self) -> bool:
         """One step; answers whether there may be more."""
+        return self._try(self._step)
+
+    def _step(self) -> bool:
+        if self._failed >= TRIES:
+            self._failed = 0
+            self._indexer.rebuild()
+        return self._indexer.step()
+
+    def _try(self, does: Callable[[], bool]) -> bool:
         try:
-            if self._failed >= TRIES:
-                self._failed = 0
-                self._indexer.rebuild()
-            more = self._indexer.step()
+            more = does()
         except Exception:
             self._failed += 1
             log.exception("index_step_failed", tries=self._failed)
@@ -114,10 +137,9 @@ class Steps:
         return more
 
 
-def _is_open(way: int, *, wait_s: float) -> bool:
-    """Whether the other end is still there, when somebody has poked or the wait is over."""
-    ready, _, _ = select.select([way], [], [], wait_s)
-    return not ready or bool(os.read(way, 4096))
+def _is_poked(way: int, *, wait_s: float) -> bool:
+    """Whether somebody has poked, or the other end is gone, before the wait is over."""
+    return bool(select.select([way], [], [], wait_s)[0])
 
 
 def main() -> int:

@@ -206,6 +206,10 @@ class SideStore(Protocol):
         """Undo it; harmless when there is nothing to undo."""
         ...
 
+    def fold(self) -> None:
+        """Do now what waits for the disk: for whoever has nothing else to do."""
+        ...
+
     def has_changed(self) -> bool:
         """Whether anybody else has committed since this was asked before."""
         ...

@@ -157,6 +157,52 @@ def test_an_index_of_another_form_or_epoch_is_made_anew(there: Market, folder: P
     there.world.close()
 
 
+def test_what_is_added_while_somebody_searches_breaks_no_search(there: Market, folder: Path) -> None:
+    """Words are read a moment after the columns: of what came between there are none."""
+    finder = Finder(SideFolder(folder, "search"))
+    index = finder.refresh()
+    assert index is not None
+    side = SideFolder(folder, "search").write(1)
+    side.write("INSERT INTO words (rowid, title, more, about, syllables, initials) VALUES (5000, '巨峰', '', '', '', '')")
+    side.close()
+    assert find(index, finder.shelf, Asked(text="巨峰", now_ms=0)).total == 1
+    assert find(index, finder.shelf, Asked(text="葡萄", now_ms=0)).total == 2
+    finder.close()
+    there.world.close()
+
+
+def test_what_waits_for_the_disk_is_done_when_nobody_waits(there: Market, folder: Path) -> None:
+    """Words are merged a little at a time, and the log is folded after a rest without goods; what was told comes first."""
+    log = folder / "search-1.sqlite-wal"
+    with open_indexer(Settings(data=str(folder))) as indexer:
+        steps = Steps(indexer, pause_s=0)
+        for _ in range(20):
+            steps.go_on(is_poked=False)
+        for number in range(30):  # sixteen are merged at once, whoever waits
+            there.add(f"云南普洱 {number}", category="tea")
+            assert 0 < steps.go_on(is_poked=True) < 1
+        segments = segments_of(folder)
+        waits = [steps.go_on(is_poked=False) for _ in range(60)]
+        assert waits[0] == 0  # there is something to merge
+        assert 1 in waits
+        assert segments_of(folder) < segments
+        assert len(found(folder, "普洱")) == 30
+        kept = log.stat().st_size
+        for number in range(40):  # the log is begun anew where it was folded, so that it grows no more
+            there.add(f"福鼎白茶 {number}", category="tea")
+            steps.go_on(is_poked=True)
+        assert log.stat().st_size <= kept * 1.2
+    there.world.close()
+
+
+def segments_of(folder: Path) -> int:
+    """In how many parts the words lie."""
+    side = SideFolder(folder, "search").read(1)
+    ((parts,),) = side.rows("SELECT count(DISTINCT segid) FROM words_idx")
+    side.close()
+    return int(parts)
+
+
 @pytest.mark.parametrize("q", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_is_typed_is_answered(market: Market, q: str) -> None:
     """Syntax is text; what says nothing shows everything, what nothing has what is near."""

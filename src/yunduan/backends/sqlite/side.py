@@ -17,6 +17,8 @@ from yunduan.runtime.ports import Row
 
 _STATEMENTS_KEPT = 200
 _WAIT_MS = 5_000
+_FOLD_PAGES, _FOLD_PAGES_IDLE = 4_000, 250
+"""The log is folded into the file when it has so many pages (16 MiB), or so many (1 MiB) when nobody waits."""
 _LOOKS_A_STEP = 20
 """A query of a side store is asked twenty times as often whether it has had its time: it is answered between others."""
 
@@ -40,6 +42,9 @@ class SideFile:
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()
         except apsw.Error as error:
             raise FaultError(f"{path} cannot be opened: {error}") from error
+        self._unfolded = 0
+        if not reads_only:
+            self._connection.set_wal_hook(self._note_log)
         self._execute = self._connection.execute
         self._query_s_max = query_ms_max / 1000
         self._until = 0.0
@@ -77,11 +82,23 @@ class SideFile:
     def commit(self) -> None:
         """Let others see it."""
         self.write("COMMIT")
+        if self._unfolded >= _FOLD_PAGES:
+            self._fold()
 
     def rollback(self) -> None:
         """Undo it."""
         if self._connection.in_transaction:
             self.write("ROLLBACK")
+
+    def fold(self) -> None:
+        """Bring what the log has into the file where that is worth waiting for the disk."""
+        if self._unfolded >= _FOLD_PAGES_IDLE:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Pages that somebody still reads stay for the next time."""
+        self.rows("PRAGMA wal_checkpoint(PASSIVE)")
+        self._unfolded = 0
 
     def has_changed(self) -> bool:
         """By SQLite's own count of what other connections have committed; true the first time."""
@@ -95,6 +112,10 @@ class SideFile:
         if self._held is not None:
             os.close(self._held)
             self._held = None
+
+    def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._unfolded = pages
+        return apsw.SQLITE_OK
 
     def _has_had_its_time(self) -> bool:
         return time.monotonic() > self._until

@@ -153,10 +153,19 @@ def _hits(index: Index, columns: Columns, expression: str) -> Hits:
     if len(scored) <= SCORED_MAX:
         documents = np.array([row[0] for row in scored], np.int64)
         bm25 = np.array([row[1] for row in scored], np.float64)
-        there = columns["is_there"][documents] == 1
+        there = _there(columns, documents)
         return Hits(documents, bm25, expression) if there.all() else Hits(documents[there], bm25[there], expression)
     documents = np.array(index.matched(expression, MATCHES_MAX), np.int64)
-    return Hits(documents[columns["is_there"][documents] == 1], None, expression, is_least=len(documents) == MATCHES_MAX)
+    return Hits(documents[_there(columns, documents)], None, expression, is_least=len(documents) == MATCHES_MAX)
+
+
+def _there(columns: Columns, documents: Places) -> Mask:
+    """Which are shown; not those that were added since the columns were taken over, a moment ago."""
+    known = documents < len(columns)
+    if known.all():
+        return columns["is_there"][documents] == 1  # type: ignore[no-any-return]
+    known[known] = columns["is_there"][documents[known]] == 1
+    return known
 
 
 def _ways(planned: Plan, *, is_strict: bool) -> Iterator[tuple[Loosened, str, tuple[str, ...]]]:

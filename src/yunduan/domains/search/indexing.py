@@ -73,6 +73,7 @@ class Indexer:
         self._generation = 0
         self._walked = ""
         self._done = 0
+        self._has_written = False
 
     def step(self) -> bool:
         """Do some of what is to be done; answers whether there may be more."""
@@ -81,6 +82,17 @@ class Indexer:
         index = self._opened()
         state = index.state()
         return self._hear(index, state.seq) if state.is_whole else self._walk(index)
+
+    def rest(self) -> bool:
+        """Tidy up a little, when nobody waits for the next step; answers whether there is more of that."""
+        if self._index is None:
+            return False
+        if self._index.merge():
+            return True
+        if not self._has_written:  # not for a whole rest: whoever puts on sale by hand does it every few moments
+            self._index.fold()
+        self._has_written = False
+        return False
 
     def walked(self) -> tuple[int, int]:
         """(goods that were read since the index was begun anew, how many there are)."""
@@ -127,6 +139,7 @@ class Indexer:
             self._walked = ids[-1]
             self._done += len(ids)
         else:
+            index.leave_merging()
             self._sides.publish(self._generation)
         return True
 
@@ -135,9 +148,10 @@ class Indexer:
         if not told:
             return False
         ids = list(dict.fromkeys([id for _, fact in told if fact is not None for id in self._touched(index, fact)]))
-        for start in range(0, len(ids), self._at_once):  # one transaction each: after a crash between two the first is heard again
-            self._write(index, ids[start : start + self._at_once])
-        self._write(index, (), seq=told[-1][0])
+        while len(ids) > self._at_once:  # one transaction each: after a crash between two the first is heard again
+            self._write(index, ids[: self._at_once])
+            del ids[: self._at_once]
+        self._write(index, ids, seq=told[-1][0])
         return len(told) == FACTS_AT_ONCE
 
     def _touched(self, index: Index, fact: Fact) -> Iterable[GoodsId]:
@@ -159,6 +173,7 @@ class Indexer:
         try:
             state = index.state()
             change = state.change + 1
+            self._has_written |= bool(goods_ids)
             more = self._write_documents(index, goods_ids, change) if goods_ids else 0
             index.keep_state(replace(state, change=change, documents=state.documents + more, **moved))
             index.commit()
@@ -212,6 +227,7 @@ def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) 
             syllables=" ".join(title.syllables),
             initials=" ".join(title.initials),
         ),
+        is_new=known is None,
     )
     index.count_terms(_terms(title, more))
     return no

@@ -12,6 +12,8 @@ from yunduan.runtime.ports import Row, SideStore
 
 _encode = msgspec.json.Encoder().encode
 _AT_ONCE = 256
+_MERGED_PAGES = 16
+"""So many are merged at once: a millisecond or two, which is what somebody who comes meanwhile waits longer."""
 FORM = 2
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
@@ -97,6 +99,9 @@ _SLIPS = (
 )
 _SIGN = "INSERT INTO sign (sign, syllable) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _SIGNS = "SELECT sign, syllable FROM sign WHERE sign IN "
+_MERGES = "INSERT INTO words (words, rank) VALUES ('automerge', ?)"
+_MERGE = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
+_CHANGES = "SELECT total_changes()"
 _MATCHED = "SELECT rowid FROM words WHERE words MATCH ? LIMIT ?"
 _SCORED = "SELECT rowid, bm25(words, 10.0, 3.0, 1.0, 2.0, 1.0) FROM words WHERE words MATCH ? LIMIT ?"
 _SCORED_AMONG = (
@@ -276,6 +281,21 @@ class Index:
         """Undo it."""
         self._side.rollback()
 
+    def leave_merging(self) -> None:
+        """From now on words are merged by `merge`, not while somebody waits for a document; if nobody merges, when it must be."""
+        self._side.write(_MERGES, (0,))
+
+    def merge(self) -> bool:
+        """Merge some pages of words, outside of any transaction; answers whether there was anything to merge."""
+        ((before,),) = self._side.rows(_CHANGES)
+        self._side.write(_MERGE, (_MERGED_PAGES,))
+        ((after,),) = self._side.rows(_CHANGES)
+        return bool(after - before > 1)
+
+    def fold(self) -> None:
+        """Do now what waits for the disk, outside of any transaction."""
+        self._side.fold()
+
     def keep_state(self, state: State) -> None:
         """Note how far it is."""
         row = (state.form, state.epoch, state.seq, state.change, int(state.is_whole), state.documents, state.began_at, state.whole_at)
@@ -290,9 +310,10 @@ class Index:
         ((no,),) = self._side.rows(_ADD_DOCUMENT, (goods_id, shop_id, category_id, title, title_en, mark))
         return int(no)
 
-    def keep_words(self, no: int, words: Written | None) -> None:
-        """Let a document be found by these words and by no others."""
-        self._side.write(_DROP_WORDS, (no,))
+    def keep_words(self, no: int, words: Written | None, *, is_new: bool = False) -> None:
+        """Let a document be found by these words and by no others; a new one has had none."""
+        if not is_new:
+            self._side.write(_DROP_WORDS, (no,))
         if words is not None:
             self._side.write(_ADD_WORDS, (no, words.title, words.more, words.about, words.syllables, words.initials))
 
