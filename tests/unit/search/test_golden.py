@@ -33,7 +33,7 @@ BY_HAND = (
     "葡萄", "putao", "pt", "苹果", "apple", "aple", "pingguo", "龙井茶", "longjing tea", "咖啡", "kafei", "coffe", "手表", "watch",
     "watches", "红茶", "hongcha", "羽毛球", "ymq", "连衣裙", "dress", "dresses", "儿童 玩具", "toys", "saozhou", "保温杯", "bwb",
     "sunglases", "雨伞", "umbrela", "牛奶", "milk", "nainiu", "西红柿", "番茄", "tomatos", "礼物", "包邮", "iphone 手机壳", "2024",
-    "大码", "蛋糕", "dangao", "蛋高", "围棋", "足球 foot ball", "basket ball",
+    "大码", "蛋糕", "dangao", "蛋高", "围棋", "足球 foot ball", "basket ball", "蘋果", "龍井茶", "兒童 玩具", "連衣裙", "餅乾", "雨傘",
 )  # fmt: skip
 
 

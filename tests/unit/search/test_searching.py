@@ -22,6 +22,7 @@ from yunduan.domains.search.asked import PopularQueries, QueriesOn, QueryKind
 from yunduan.domains.search.commands import SetSearch
 from yunduan.domains.search.model import Loosened, SearchSettingsForm, SearchSort, SynonymForm, WeightsForm
 from yunduan.domains.search.queries import ExplainPlace, SearchGoods, SearchSettingsChanges, SuggestWords
+from yunduan.domains.search.words import folded
 from yunduan.kernel.ids import HoldId
 from yunduan.kernel.refusals import Refused
 
@@ -44,6 +45,9 @@ WEIGHTS = WeightsForm(text=1_000, sales=200, rating=100, shop=50, freshness=50, 
         "shin grapes",
         "Shine  Muscat!",
         "ｓｈｉｎｅ ｍｕｓｃａｔ",
+        "陽光玫瑰",
+        "陽光 葡萄",
+        "陽光梅瑰",
         "阳光梅瑰",
         "洋光玫瑰",
         "yangguagn meigui",
@@ -74,6 +78,19 @@ def test_goods_are_found_by_what_a_person_would_type(market: Market, q: str) -> 
 def test_words_are_taken_as_they_are_meant(market: Market, q: str, first: str) -> None:
     """Polyphones by their phrase, ü as v, single characters, plurals, letters beside digits, accents."""
     assert market.titles(q)[0] == first
+
+
+@pytest.mark.parametrize("q", ["台灣鳳梨酥餅乾", "台湾凤梨酥", "饼干", "餅乾", "taiwan fengli", "tw", "凤里酥"])
+def test_traditional_titles_are_found_by_simplified_texts_and_shown_as_they_are(market: Market, q: str) -> None:
+    """What was looked for is marked where it stands."""
+    title = "臺灣鳳梨酥 餅乾禮盒"
+    market.add(title, category="food")
+    market.world.settle()
+    (item,) = market.search(q).items
+    assert market.titles(q) == [title]
+    if not q.isascii() and q != "凤里酥":
+        assert item.marks
+        assert folded("".join(title[mark.start : mark.end] for mark in item.marks)) in folded(q)
 
 
 def test_a_text_of_nothing_shows_everything(market: Market) -> None:

@@ -12,7 +12,7 @@ from yunduan.domains.search.finding import marks
 from yunduan.domains.search.model import Mark
 from yunduan.domains.search.spelling import LENGTH_MIN, filed_under, is_one_slip, one_form
 from yunduan.domains.search.syllables import SYLLABLES, begun, divided
-from yunduan.domains.search.words import folded, pairs, phrase, runs, spoken, syllables_of
+from yunduan.domains.search.words import TRADITIONAL, folded, is_chinese, pairs, phrase, runs, simplified, spoken, syllables_of
 
 ROOT = Path(__file__).parents[3]
 LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=LENGTH_MIN, max_size=14)
@@ -102,6 +102,21 @@ def test_marks_are_where_words_stand_in_the_title() -> None:
     """Nowhere when the title folds into another length."""
     assert marks("Shine Muscat", ("shine", "musc", "cat"), folded) == (Mark(0, 5), Mark(6, 12))
     assert marks("ﬁg", ("fig",), folded) == ()
+
+
+def test_traditional_characters_are_searched_as_simplified_ones() -> None:
+    """Each in its place, so that marks are where they were; the table leads nowhere twice, and a simplified text stays as it is."""
+    assert folded("陽光玫瑰 餅乾 衞生紙 爲") == "阳光玫瑰 饼干 卫生纸 为"
+    assert folded("阳光玫瑰 饼干 卫生纸 为 著名") == "阳光玫瑰 饼干 卫生纸 为 著名"
+    assert syllables_of(runs("乾隆餅乾")[0]) == ["qian", "long", "bing", "gan"]
+    assert marks("陽光玫瑰葡萄", ("阳光玫瑰",), folded) == (Mark(0, 4),)
+    pairs = "".join(line for line in TRADITIONAL.read_text("utf-8").splitlines() if not line.startswith("#"))
+    assert len(pairs) % 2 == 0
+    signs, others = pairs[::2], pairs[1::2]
+    assert len(set(signs)) == len(signs) > 3_000
+    assert set(signs).isdisjoint(others)
+    assert all(is_chinese(sign) for sign in pairs)
+    assert simplified(simplified(signs)) == simplified(signs) == others
 
 
 def test_the_table_of_readings_is_what_the_tool_makes() -> None:

@@ -14,7 +14,7 @@ _encode = msgspec.json.Encoder().encode
 _AT_ONCE = 256
 _MERGED_PAGES = 16
 """So many are merged at once: a millisecond or two, which is what somebody who comes meanwhile waits longer."""
-FORM = 2
+FORM = 3
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
 TABLES = """

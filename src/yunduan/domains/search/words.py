@@ -1,6 +1,7 @@
 """Texts as they are searched: Chinese words and pairs of characters, Latin words, readings in pinyin and their initials.
 
-What is written is brought into one form first: full width and accents fold, letters are small. Chinese is cut by `rjieba`; the
+What is written is brought into one form first: full width and accents fold, letters are small, traditional characters are the simplified
+ones. Chinese is cut by `rjieba`; the
 readings come from a table, the longest phrase first, so that 重 is read differently in 重庆 and in 重量. Both are
 asked where texts are indexed, and nowhere else: whoever asks the index needs neither (`reading`).
 """
@@ -18,7 +19,7 @@ CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _RUN = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
 _PIECE = re.compile(r"[0-9]+|[^0-9]+")
 _IS_CJK = re.compile(rf"[{CJK}]")
-PINYIN = files(__package__) / "pinyin.txt"
+PINYIN, TRADITIONAL = files(__package__) / "pinyin.txt", files(__package__) / "traditional.txt"
 INITIALS_MAX = 12
 """So many letters of what a text begins with are kept at each of its words."""
 PHRASE_MAX = 8
@@ -28,11 +29,24 @@ RUN_MAX = 64
 
 
 def folded(text: str) -> str:
-    """A text in the one form in which it is searched: compatibility forms, small letters, no accents."""
+    """A text in the one form in which it is searched: compatibility forms, small letters, no accents, simplified characters."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     if plain.isascii():
         return plain
-    return unicodedata.normalize("NFC", "".join([sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign)]))
+    bare = "".join([sign for sign in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(sign)])
+    return simplified(unicodedata.normalize("NFC", bare))
+
+
+def simplified(text: str) -> str:
+    """A text with simplified characters in place of traditional ones, each in its place."""
+    return text.translate(_simplified())
+
+
+@cache
+def _simplified() -> Mapping[int, int]:
+    """By the table that `tools/characters.py` wrote; a third of a MiB."""
+    pairs = "".join([line for line in TRADITIONAL.read_text("utf-8").splitlines() if not line.startswith("#")])
+    return str.maketrans(pairs[::2], pairs[1::2])
 
 
 def is_chinese(run: str) -> bool:
