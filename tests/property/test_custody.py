@@ -205,6 +205,17 @@ class Kept(Story):
         self.compare_escrows()
         assert all(escrow.state in (EscrowState.HELD, EscrowState.SPLITTING) or not escrow.held for escrow in self.escrows().values())
 
+    @invariant()
+    def no_debt_is_asked_for_twice(self) -> None:
+        """What shops' purses say that providers were asked for is what splits ask for, and no more than once was owed."""
+        asked: dict[str, int] = {}
+        for one in self.documents(Split, "payment_split"):
+            asked[one.shop_id] = asked.get(one.shop_id, 0) + (one.claimed if one.state is SplitState.ASKED else 0)
+            assert 0 <= one.claimed <= one.to_shop.amount
+            assert one.state in (SplitState.ASKED, SplitState.DONE) or not one.claimed
+        rows = self.market.world.rows("SELECT owner, claimed FROM payment_purse WHERE claimed <> 0")
+        assert dict(rows) == {shop: claimed for shop, claimed in asked.items() if claimed}
+
     def operators_act(self) -> None:
         """Have asked anew what was refused."""
         self.ask_again(again=True)

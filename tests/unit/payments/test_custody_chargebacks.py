@@ -83,7 +83,7 @@ def test_what_was_split_is_drawn_from_the_shop_here_by_rule(market: Market, won:
 
 @pytest.mark.parametrize("won", [True, False])
 def test_a_bank_that_comes_while_it_is_split_finds_it_as_if_it_were_settled(market: Market, won: bool) -> None:
-    """The split goes on as it was asked for, refused or not, and the shop pays from what it has here."""
+    """The split goes on, refused or not, and the shop pays from what it has here, or out of the split when that is asked again."""
     misbehave(market, refuses_splits=1000)
     reference = paid(market)
     market.settle(1, 50)
@@ -98,15 +98,15 @@ def test_a_bank_that_comes_while_it_is_split_finds_it_as_if_it_were_settled(mark
     ((id,),) = market.world.rows("SELECT id FROM payment_split WHERE state = ?", SplitState.REFUSED)
     market.world.send(AskSplitAgain(split_id=id))
     market.pass_time(MINUTE)
-    claim, missing = (0, 0) if won else (380, -20)
-    assert of_shop(market)[1] + market.balance(model.commission_account("CNY")) == 990
-    assert (of_shop(market)[2], market.balance(drawing.shortfall_account("CNY"))) == (claim, missing)
+    paid_off, missing = (0, 0) if won else (380, -20)
+    assert of_shop(market)[1] + market.balance(model.commission_account("CNY")) == 990 - paid_off
+    assert (of_shop(market)[2], market.balance(drawing.shortfall_account("CNY"))) == (0, missing)
     assert (market.reconciles("custodian"), market.balanced()) == (True, True)
 
 
 @pytest.mark.parametrize("amounts", [[600], [250, 350], [1, 598]])
 def test_what_a_bank_has_left_of_what_waits_to_be_split_can_be_given_back(market: Market, amounts: list[int]) -> None:
-    """Out of the hold; the shop is given what it has paid the bank with, and what has not gone back, and no more goes back than that."""
+    """Out of the hold; what the shop was to pay the bank with is taken out of the split, it has what is left, and no more goes back."""
     misbehave(market, refuses_splits=1000)
     name = market.custodian.charge_back(split_waits(market), 400)
     market.tell()
@@ -121,7 +121,7 @@ def test_what_a_bank_has_left_of_what_waits_to_be_split_can_be_given_back(market
     misbehave(market, refuses_splits=0)
     market.world.send(AskSplitAgain(split_id=model.split_id(order(1), 0)))
     market.pass_time(MINUTE)
-    assert (market.escrow(1).state, kept(market).held, of_shop(market)[1:]) == (EscrowState.SETTLED, 0, (380 + left, 380))
+    assert (market.escrow(1).state, kept(market).held, of_shop(market)[1:]) == (EscrowState.SETTLED, 0, (left, 0))
     assert (market.reconciles("custodian"), market.balanced()) == (True, True)
 
 

@@ -2,9 +2,10 @@
 
 from yunduan.domains.payments import drawing, model
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
-from yunduan.domains.payments.model import Custody, Escrow, Refund, RefundPiece, SplitState
+from yunduan.domains.payments.model import Custody, Escrow, Refund, RefundPiece, Split, SplitState
 from yunduan.domains.payments.store import OUTGOING, SPLITS
 from yunduan.kernel.ids import sibling
+from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import invariant
 from yunduan.runtime.transaction import Tx
 
@@ -22,7 +23,9 @@ def _ask_back(tx: Tx, before: Escrow, after: Escrow, refunded: Refund, piece: Re
     invariant(split is not None, "what a provider keeps of an order that is settled was to be split")
     if split is None or split.state is not SplitState.DONE:
         return
-    earned = drawing.commission_back(split.to_marketplace, settled=split.whole, before=before.left_of(place), after=after.left_of(place))
+    lefts = before.left_of(place), after.left_of(place)
+    earned = drawing.commission_back(split.to_marketplace, settled=split.whole, before=lefts[0], after=lefts[1])
+    claimed = _claimed_back(split, *lefts)
     errand = Outgoing(
         id=sibling(piece.request, "tbk"),
         kind=OutgoingKind.TAKE_BACK,
@@ -34,6 +37,17 @@ def _ask_back(tx: Tx, before: Escrow, after: Escrow, refunded: Refund, piece: Re
         next_at=tx.now,
         custody=Custody.PROVIDER,
         origin=split.booked_as or split.request,
-        of_shop=(piece.amount - earned).amount,
+        of_shop=(piece.amount - earned - claimed).amount,
+        claimed=claimed.amount,
     )
     tx.add(OUTGOING, errand.id, errand)
+
+
+def _claimed_back(split: Split, before: Money, after: Money) -> Money:
+    """What of the shop's part of a refund had paid what it owed, in proportion, reckoned from the split as the commission is."""
+    claimed = Money(amount=split.claimed, currency=before.currency)
+    if not claimed:
+        return claimed
+    of_commission, nothing = split.to_marketplace, zero(before.currency)
+    parts = [left - drawing.commission_back(of_commission, settled=split.whole, before=left, after=nothing) for left in (before, after)]
+    return drawing.commission_back(claimed, settled=split.to_shop, before=parts[0], after=parts[1])

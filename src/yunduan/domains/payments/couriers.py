@@ -125,16 +125,17 @@ class Couriers:
         provider = self._channels.providers.get(outgoing.channel)
         if provider is None:
             return "unreachable"
+        of_shop = Money(amount=outgoing.of_shop, currency=outgoing.amount.currency)
+        rest = outgoing.amount - of_shop
         if outgoing.kind is OutgoingKind.TAKE_BACK:
-            of_shop = Money(amount=outgoing.of_shop, currency=outgoing.amount.currency)
-            return await provider.take_back(outgoing.id, outgoing.origin, from_shop=of_shop, from_marketplace=outgoing.amount - of_shop)
+            return await provider.take_back(outgoing.id, outgoing.origin, from_shop=of_shop, from_marketplace=rest)
         if outgoing.kind is OutgoingKind.COVER:
             nothing = zero(outgoing.amount.currency)
             return await provider.split(outgoing.id, outgoing.reference, "", to_shop=nothing, to_marketplace=outgoing.amount)
         split = store.split(self._reader, outgoing.cause)
         if split is None:
             return "unreachable"
-        return await provider.split(outgoing.id, split.reference, split.shop_id, to_shop=split.to_shop, to_marketplace=split.to_marketplace)
+        return await provider.split(outgoing.id, split.reference, split.shop_id, to_shop=of_shop, to_marketplace=rest)
 
     async def _about_chargeback(self, channel: Channel, outgoing: Outgoing) -> Asked:
         """Evidence is opened only to be told to the channel; what cannot be opened any more is not given."""

@@ -68,6 +68,8 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     """Under which request what is taken back was split."""
     of_shop: int = 0
     """How much of what is split, or taken back, is the shop's, in minor units."""
+    claimed: int = 0
+    """How much of what is taken back had paid what the shop owed: the marketplace has it there, in minor units."""
     done_at: int = 0
     """When it was heard that it is done, in milliseconds since 1970."""
 

@@ -71,6 +71,8 @@ class SplitAsked(Fact):
     channel: str
     to_shop: Money
     to_marketplace: Money
+    claimed: int = 0
+    """What of the shop's part (minor units) pays what it owes."""
 
 
 class SplitRefused(Fact):

@@ -32,9 +32,9 @@
 | channel fee | fees | charged |
 | fee back | charged | fees |
 | pass on | shop, deposit, receivable | fees |
-| split | escrow | received and commission |
+| split | escrow | received and commission; receivable and shop, of what the shop owes |
 | hand over | given and own | held |
-| take back | received, commission, shortfall | returning |
+| take back | received, commission, shortfall; shop, deposit, receivable | returning |
 | keep again | held | given and own |
 | draw instead | shop, deposit, receivable, commission, shortfall | returning |
 | pay in | own | bank |

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from yunduan.domains.ledger.commands import POSTING_REFUSALS
 from yunduan.domains.ledger.model import LedgerRefusal
 from yunduan.domains.ledger.queries import LINES_MAX, AccountOf, Line, StatementOf
-from yunduan.domains.payments import cycles, model, payouts, postings, recourse, store
+from yunduan.domains.payments import cycles, drawing, model, payouts, postings, recourse, store
 from yunduan.domains.payments.cycles import AfterDays, Cycle, Mark, Plan, Weekday
 from yunduan.domains.payments.model import Channels
 from yunduan.domains.payments.payees import PAYOUT_MAX, PaymentSettings
@@ -138,10 +138,20 @@ class ForecastLine(Struct, frozen=True, kw_only=True):
     commission: Deduction | None
 
 
+class TakenOut(Struct, frozen=True, kw_only=True):
+    """What a provider has handed to the marketplace out of a shop's part of an order, for what the shop owed, and by which transfer."""
+
+    id: TransferId
+    order_id: OrderId | None
+    amount: Money
+    at: int
+
+
 class Forecast(Struct, frozen=True, kw_only=True):
     """What a shop will be paid in one currency, as things stand: `due` at `next_at`, `later` after that, `owed` before any of it.
 
-    `items` are the movements since the last payout, the latest first; `after` asks for the following page.
+    `items` are the movements since the last payout, the latest first; `after` asks for the following page. `taken_out` is, among the last
+    movements of what it owes, what was taken out of its part where providers split its orders and give it the rest there.
     """
 
     currency: str
@@ -151,6 +161,7 @@ class Forecast(Struct, frozen=True, kw_only=True):
     owed: Money
     items: tuple[ForecastLine, ...]
     after: int | None
+    taken_out: tuple[TakenOut, ...] = ()
 
 
 class PayoutForecast(Query[Forecast], refuses=(LedgerRefusal.PAGE_NOT_FOUND,), slow=True):
@@ -184,6 +195,19 @@ def payout_forecast(at: Asking, ask: PayoutForecast) -> Forecast:
         owed=standing.owed,
         items=lines,
         after=following,
+        taken_out=_taken_out(at, ask) if ask.after is None else (),
+    )
+
+
+def _taken_out(at: Asking, ask: PayoutForecast) -> tuple[TakenOut, ...]:
+    id = drawing.receivable_account(ask.shop_id, ask.currency)
+    page = at.ask(StatementOf(account_id=id, limit=ask.limit)).items if at.ask(AccountOf(id=id)) is not None else ()
+    return tuple(
+        [
+            TakenOut(id=line.id, order_id=model.order_of_escrow(line.other_id), amount=line.amount, at=line.at)
+            for line in page
+            if line.code == postings.SPLIT.code
+        ]
     )
 
 

@@ -3,7 +3,7 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from yunduan.domains.payments import model, postings, recourse, splitting
+from yunduan.domains.payments import debts, model, postings, recourse, splitting
 from yunduan.domains.payments.errands import Outgoing, OutgoingKind, OutgoingState
 from yunduan.domains.payments.facts import EscrowSettled, SplitAsked, SplitRefused
 from yunduan.domains.payments.model import Escrow, EscrowState, Outcome, PaymentRefusal, Settlement, Split, SplitState
@@ -40,7 +40,8 @@ def settle(tx: Tx, escrow: Escrow, commission: Money) -> Settlement:
         _settled(tx, escrow, settlement)
         return settlement
     tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SPLITTING, commission=commission))
-    for split in splits:
+    for one in splits:
+        split = debts.claim(tx, one)
         tx.add(SPLITS, split.id, split)
         _have_asked(tx, split)
         tx.tell(
@@ -51,6 +52,7 @@ def settle(tx: Tx, escrow: Escrow, commission: Money) -> Settlement:
                 channel=split.channel,
                 to_shop=split.to_shop,
                 to_marketplace=split.to_marketplace,
+                claimed=split.claimed,
             )
         )
     return settlement
@@ -82,7 +84,7 @@ def errand_of(split: Split, *, next_at: int = 0) -> Outgoing:
         cause=split.id,
         next_at=next_at,
         custody=model.Custody.PROVIDER,
-        of_shop=split.to_shop.amount,
+        of_shop=split.to_shop_there.amount,
     )
 
 
@@ -98,7 +100,8 @@ def done(tx: Tx, outgoing: Outgoing) -> None:
     invariant(escrow is not None and escrow.state is EscrowState.SPLITTING, "what is split was held")
     if escrow is None:
         return
-    tx.send(splitting.split(escrow, split).command())
+    paid = debts.collected(tx, split) if split.claimed else zero(split.to_shop.currency)
+    tx.send(splitting.split(escrow, split, paid).command())
     recourse.credited(tx, split.shop_id, split.to_shop.currency, split.request)
     escrow = replace(escrow, held=escrow.held - split.whole)
     tx.put(ESCROWS, escrow.order_id, escrow)
@@ -107,7 +110,7 @@ def done(tx: Tx, outgoing: Outgoing) -> None:
 
 def refused(tx: Tx, outgoing: Outgoing) -> None:
     """The provider will not divide it, and keeps it: operators look after it."""
-    split = replace(_found(tx, outgoing), state=SplitState.REFUSED)
+    split = debts.let_go(tx, replace(_found(tx, outgoing), state=SplitState.REFUSED))
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
     tx.put(SPLITS, split.id, split)
     tx.tell(SplitRefused(split_id=split.id, order_id=split.order_id, shop_id=split.shop_id, channel=split.channel, amount=split.whole))
@@ -135,7 +138,7 @@ def ask_split_again(tx: Tx, ask: AskSplitAgain) -> SplitStands:
         raise Refused(PaymentRefusal.SPLIT_NOT_FOUND)
     if split.state is not SplitState.REFUSED:
         raise Refused(PaymentRefusal.SPLIT_NOT_REFUSED, split.state)
-    split = replace(split, state=SplitState.ASKED, serial=split.serial + 1)
+    split = debts.claim(tx, replace(split, state=SplitState.ASKED, serial=split.serial + 1))
     tx.put(SPLITS, split.id, split)
     _have_asked(tx, split)
     return SplitStands(id=split.id, state=split.state, amount=split.whole)

@@ -121,23 +121,27 @@ EVIDENCE: Table[tuple[str, int], Stated] = Table(
 
 
 class Purse(Struct, frozen=True, gc=False):
-    """A currency in which somebody has money; `owes` when it is a shop against which the marketplace has a claim in it."""
+    """A currency in which somebody has money; `owes` when it is a shop against which the marketplace has a claim in it.
+
+    Of that providers have been asked for so much (`claimed`, minor units) out of its splits, and have not answered.
+    """
 
     owner: str
     currency: str
     account: AccountId
     owes: bool = False
+    claimed: int = 0
 
 
 def _purse(row: Row) -> Purse:
-    return Purse(row[0], row[1], row[2], bool(row[3]))
+    return Purse(row[0], row[1], row[2], bool(row[3]), row[4])
 
 
 PURSES: Table[tuple[str, str], Purse] = Table(
     name="payment_purse",
-    columns={"owner": str, "currency": str, "account": str, "owes": int},
+    columns={"owner": str, "currency": str, "account": str, "owes": int, "claimed": int},
     value=_purse,
-    row=lambda purse: (purse.owner, purse.currency, purse.account, int(purse.owes)),
+    row=lambda purse: (purse.owner, purse.currency, purse.account, int(purse.owes), purse.claimed),
     keys=2,
 )
 
@@ -159,7 +163,7 @@ _LATE = "SELECT body FROM payment_unclaimed WHERE state = 'waiting' AND is_late 
 _REFUSED_SPLITS = "SELECT body FROM payment_split WHERE state = 'refused' AND id > ? ORDER BY id LIMIT ?"
 _STATEMENTS_OF = "SELECT body FROM payment_statement WHERE channel = ? AND state != 'begun' AND id < ? ORDER BY id DESC LIMIT ?"
 _BOOKINGS_OF = "SELECT body FROM payment_booking WHERE channel = ? AND id > ? ORDER BY id LIMIT ?"
-_PURSES = "SELECT owner, currency, account, owes FROM payment_purse WHERE owner = ? ORDER BY currency"
+_PURSES = "SELECT owner, currency, account, owes, claimed FROM payment_purse WHERE owner = ? ORDER BY currency"
 
 
 def due_outgoing(reader: Reader, now: int, limit: int) -> list[Outgoing]:

@@ -13,7 +13,7 @@ from yunduan.domains.payments.model import Custody, Escrow, Outcome, Refund, Ref
 from yunduan.domains.payments.returning import have_asked
 from yunduan.domains.payments.store import ESCROWS, OUTGOING, REFUNDS
 from yunduan.kernel.ids import RefundId, sibling
-from yunduan.kernel.money import Money
+from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import invariant
 from yunduan.runtime.transaction import Tx
 
@@ -28,19 +28,24 @@ def _found(tx: Tx, outgoing: Outgoing) -> tuple[Refund, RefundPiece, Escrow]:
     return refunded, piece, escrow  # type: ignore[return-value] # both lines say so
 
 
-def _parts(outgoing: Outgoing) -> tuple[Money, Money]:
-    """What of it was the shop's, and what the marketplace's."""
-    of_shop = Money(amount=outgoing.of_shop, currency=outgoing.amount.currency)
-    return of_shop, outgoing.amount - of_shop
+def _parts(outgoing: Outgoing) -> tuple[Money, Money, Money]:
+    """What of it the shop has there, what had paid what it owed, and the commission."""
+    of_shop, claimed = (Money(amount=amount, currency=outgoing.amount.currency) for amount in (outgoing.of_shop, outgoing.claimed))
+    return of_shop, claimed, outgoing.amount - of_shop - claimed
 
 
 def done(tx: Tx, outgoing: Outgoing) -> None:
-    """It is kept for the order again: now it can go back to the payer."""
+    """It is kept for the order again: now it can go back to the payer. What had paid the shop's debt it pays once more from here."""
     refunded, piece, escrow = _found(tx, outgoing)
     currency = outgoing.amount.currency
-    of_shop, commission = _parts(outgoing)
+    of_shop, claimed, commission = _parts(outgoing)
     earned = drawing.least(commission, recourse.available(tx, model.commission_account(currency), currency))
-    tx.send(splitting.take_back(outgoing, escrow.shop_id, of_shop=of_shop, earned=earned, missing=commission - earned).command())
+    nothing = zero(currency)
+    drawn = drawing.draw(claimed, commission=nothing, earned=nothing, standing=recourse.standing(tx, escrow.shop_id, currency))
+    missing = commission - earned
+    tx.send(splitting.take_back(outgoing, escrow.shop_id, of_shop=of_shop, earned=earned, missing=missing, drawn=drawn).command())
+    if drawn.owed:
+        recourse.owes(tx, escrow.shop_id, currency, is_owing=True)
     tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
     have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=piece, cause=refunded.id)
 
@@ -49,7 +54,7 @@ def refused(tx: Tx, outgoing: Outgoing) -> None:
     """The shop has it no more: it pays from what it has here, and what it has not it owes; the payer is asked where it goes."""
     refunded, piece, escrow = _found(tx, outgoing)
     currency = outgoing.amount.currency
-    of_shop, commission = _parts(outgoing)
+    of_shop, claimed, commission = _parts(outgoing)
     drawn = drawing.draw(
         outgoing.amount,
         commission=commission,
@@ -60,7 +65,7 @@ def refused(tx: Tx, outgoing: Outgoing) -> None:
     if drawn.owed:
         recourse.owes(tx, escrow.shop_id, currency, is_owing=True)
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))
-    tx.tell(SplitKept(refund_id=refunded.id, order_id=escrow.order_id, shop_id=escrow.shop_id, amount=of_shop, drawn=drawn))
+    tx.tell(SplitKept(refund_id=refunded.id, order_id=escrow.order_id, shop_id=escrow.shop_id, amount=of_shop + claimed, drawn=drawn))
     ours = have_asked(tx, OutgoingKind.REFUND, id=piece.request, charge=replace(piece, custody=Custody.PLATFORM), cause=refunded.id)
     offsetting.return_refused(tx, ours)
 

@@ -75,7 +75,7 @@ OWN: Mapping[str, str] = MappingProxyType(
             "cat": ("CategoryKept",),
             "chk": ("Placed",),
             "chl": ("Challenge", "Letter", "NoticeLetter"),
-            "fnd": ("Deduction", "ForecastLine", "Line", "MoneyLine", "TransferRecord"),
+            "fnd": ("Deduction", "ForecastLine", "Line", "MoneyLine", "TakenOut", "TransferRecord"),
             "gds": ("DeskLine", "Goods", "GoodsKept", "GoodsWaiting", "card", "goods", "item"),
             "loc": ("Location", "LocationKept"),
             "ord": ("ContestedOrder", "DispatchPutOff", "OrderLine", "OrderMoved", "OrderView", "PlacedOrder", "ReceiptPutOff"),

@@ -58,11 +58,18 @@ class Split(Struct, frozen=True, kw_only=True):
     serial: int = 0
     booked_as: str = ""
     """How the provider calls it, when it has done it by itself."""
+    claimed: int = 0
+    """What of the shop's part (minor units) pays what it owes the marketplace: the provider hands that to the marketplace."""
 
     @property
     def whole(self) -> Money:
         """What leaves the provider's hold."""
         return self.to_shop + self.to_marketplace
+
+    @property
+    def to_shop_there(self) -> Money:
+        """What the shop is given at the provider."""
+        return Money(amount=self.to_shop.amount - self.claimed, currency=self.to_shop.currency)
 
     @property
     def request(self) -> str:
