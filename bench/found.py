@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 
 from bench.servers import ours
-from yunduan.cloud import open_indexer
+from yunduan.cloud import open_indexers
 from yunduan.domains.catalog.commands import CreateCategory, CreateGoods, CreateShop
 from yunduan.domains.catalog.model import GoodsForm, VariantForm
 from yunduan.domains.identity.commands import OpenSession, RegisterPerson, RequestCode
@@ -62,8 +62,8 @@ class Place:
                     variants=(VariantForm(sku=f"S{number}", price=Money(amount=1_000 + number, currency="CNY"), weight_g=250),),
                 )
                 world.send(CreateGoods(shop_id=self.shop, form=form, publish=True))
-        with open_indexer(Settings(data=str(folder))) as indexer:
-            while indexer.step():
+        with open_indexers(Settings(data=str(folder))) as indexers:
+            while indexers.goods.step():
                 pass
 
 

@@ -50,8 +50,10 @@ from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.domains.search.asked import Counting, Noting
 from yunduan.domains.search.domain import DOMAIN as SEARCH
 from yunduan.domains.search.finding import Finder
-from yunduan.domains.search.indexing import Indexer
+from yunduan.domains.search.indexing import Indexer, concerns
 from yunduan.domains.search.keeping import Keeping
+from yunduan.domains.search.order_finding import OrderFinder
+from yunduan.domains.search.order_indexing import OrderIndexer
 from yunduan.kernel.actors import ANONYMOUS, SYSTEM, Actor
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import FaultError, Refused
@@ -148,6 +150,7 @@ class Cloud:
         self._look = Look(store.reader(), self.registry, self._ports)
         self.behind = store.reader(is_behind=True)
         """The connection of what goes on beside the requests."""
+        self._look_behind = Look(self.behind, self.registry, self._ports)
         self.following = Following(self.writer, self.behind, self.registry)
         self.alarms = Alarms(self.writer, self.behind, self.registry, self.keeper)
         self.jobs = Jobs(self.writer, self.behind, self.registry)
@@ -209,6 +212,13 @@ class Cloud:
         """Answer a quick query from the last commit."""
         return self._look.answer(query, actor=actor, now=self.now())
 
+    def ask_behind(self, query: Query[Answer], *, actor: Actor = ANONYMOUS) -> Answer:
+        """Answer a query over the connection of what goes on beside the requests.
+
+        What it has read there, a fact say, has its commit behind it in the answer; `ask` may not have heard of that commit yet.
+        """
+        return self._look_behind.answer(query, actor=actor, now=self.now())
+
     async def ask_slow(self, query: Query[Answer], *, actor: Actor = ANONYMOUS) -> Answer:
         """Answer a query that takes longer, beside the loop."""
         if self._slow is None:
@@ -253,10 +263,12 @@ def join(
     carriers = Carriers({"sandbox": _sandbox_carrier(settings, clock, entropy)} if sandbox else {})
     runners.append(lambda cloud: Trackers(cloud, cloud.behind, carriers))
     sides = search_sides(folder, settings)
-    finder, counting = Finder(sides), Counting()
+    order_sides = order_search_sides(folder, settings)
+    finder, order_finder, counting = Finder(sides), OrderFinder(order_sides), Counting()
     runners.append(lambda cloud: Noting(cloud, counting))
     if settings.search.keeper == "here":
         runners.append(lambda cloud: _keeping(cloud, sides))
+        runners.append(lambda cloud: _keeping_orders(cloud, order_sides))
     runners += [_deliveries(name, channel) for name, channel in played.items()]
     return Parts(
         ports={
@@ -290,18 +302,19 @@ def join(
             Custodian: custodian,
             SideStores: sides,
             Finder: finder,
+            OrderFinder: order_finder,
             Counting: counting,
         },
         secret=vault.lookup("fingerprint", ""),
         mark=vault.mark(),
         before_commit=(vault.make_durable,),
         runners=tuple(runners),
-        closing=(vault.close, finder.close, *(channel.close for channel in played.values())),
+        closing=(vault.close, finder.close, order_finder.close, *(channel.close for channel in played.values())),
     )
 
 
-GOODS_A_STEP = 20
-"""So many goods are indexed at once where callers are served by the same loop."""
+GOODS_A_STEP = ORDERS_A_STEP = 20
+"""So many are indexed at once where callers are served by the same loop."""
 
 
 def search_sides(folder: Path, settings: Settings) -> SideFolder:
@@ -309,11 +322,21 @@ def search_sides(folder: Path, settings: Settings) -> SideFolder:
     return SideFolder(folder, "search", query_ms_max=settings.search.query_ms_max)
 
 
+def order_search_sides(folder: Path, settings: Settings) -> SideFolder:
+    """Where those of the index of orders lie."""
+    return SideFolder(folder, "orders", query_ms_max=settings.search.query_ms_max)
+
+
 def _keeping(cloud: Cloud, sides: SideFolder) -> Runner:
-    indexer = Indexer(sides, ask=partial(cloud.ask, actor=SYSTEM), reader=cloud.behind, now=cloud.now, at_once=GOODS_A_STEP)
-    keeping = Keeping(indexer)
+    indexer = Indexer(sides, ask=partial(cloud.ask_behind, actor=SYSTEM), reader=cloud.behind, now=cloud.now, at_once=GOODS_A_STEP)
+    keeping = Keeping(indexer, wakes=concerns)
     cloud.writer.watch(keeping)
     return keeping
+
+
+def _keeping_orders(cloud: Cloud, sides: SideFolder) -> Runner:
+    indexer = OrderIndexer(sides, ask=partial(cloud.ask_behind, actor=SYSTEM), reader=cloud.behind, at_once=ORDERS_A_STEP)
+    return Keeping(indexer, wakes=lambda _: False)
 
 
 def open_cloud(
@@ -357,20 +380,30 @@ def open_window(settings: Settings) -> Window:
     )
 
 
+class Indexers(Struct, frozen=True):
+    """What writes the indexes that are searched."""
+
+    goods: Indexer
+    orders: OrderIndexer
+
+
 @contextmanager
-def open_indexer(settings: Settings) -> Iterator[Indexer]:
-    """What writes the search index, over connections that only read the store; raises `StoreRefusedError`."""
-    window = open_window(settings)
+def open_indexers(settings: Settings) -> Iterator[Indexers]:
+    """What writes the search indexes, over connections that only read the store; raises `StoreRefusedError`."""
+    window, folder = open_window(settings), Path(settings.data)
     look, reader = Look(window.reader(), Registry(window.domains), window.parts.ports), window.reader()
 
     def ask(query: Query[Answer]) -> Answer:
         return look.answer(query, actor=SYSTEM, now=window.clock.wall_ms())
 
-    indexer = Indexer(search_sides(Path(settings.data), settings), ask=ask, reader=reader, now=window.clock.wall_ms)
+    indexers = Indexers(
+        Indexer(search_sides(folder, settings), ask=ask, reader=reader, now=window.clock.wall_ms),
+        OrderIndexer(order_search_sides(folder, settings), ask=ask, reader=reader),
+    )
     try:
-        yield indexer
+        yield indexers
     finally:
-        for close in (indexer.close, reader.close, look.close, *window.parts.closing):
+        for close in (indexers.goods.close, indexers.orders.close, reader.close, look.close, *window.parts.closing):
             close()
 
 

@@ -1,4 +1,4 @@
-"""A process of its own that keeps the search index: it reads the store, hears of commits, and is started again when it falls.
+"""A process of its own that keeps the search indexes: it reads the store, hears of commits, and is started again when it falls.
 
 Cutting Chinese and reading it takes dictionaries of 40 MiB and a tenth of a millisecond for each good: neither is the business of the
 process that takes orders.
@@ -10,13 +10,15 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import structlog
 
-from yunduan.cloud import open_indexer
+from yunduan.cloud import Indexers, open_indexers
 from yunduan.domains.search import words
-from yunduan.domains.search.indexing import Indexer, concerns
+from yunduan.domains.search.indexing import concerns
+from yunduan.domains.search.making import Maker
 from yunduan.edges.logs import configure_logs
 from yunduan.runtime.memory import Changes
 from yunduan.runtime.settings import Settings
@@ -83,28 +85,51 @@ class IndexKeeper:
 
 
 def keep(settings: Settings, way: int) -> int:
-    """Keep the index until the way is closed; answers the exit code."""
+    """Keep the indexes until the way is closed; answers the exit code."""
     os.nice(_NICE)
     words.spoken(("预热",))  # its dictionaries take a second to load, which nobody's goods shall wait for
-    with open_indexer(settings) as indexer:
-        steps = Steps(indexer)
+    with open_indexers(settings) as indexers:
+        turns = Turns(indexers)
         wait_s = 0.0
         while True:
             is_poked = _is_poked(way, wait_s=wait_s)
             if is_poked and not os.read(way, 4096):
                 return 0
-            wait_s = steps.go_on(is_poked=is_poked)
+            wait_s = turns.take(is_poked=is_poked)
+
+
+class Turns:
+    """Whose turn it is: goods whenever there is something to do, orders when there is not, and no more than half of the time."""
+
+    def __init__(self, indexers: Indexers, *, pause_s: float = PAUSE_S) -> None:
+        """Nothing has been done."""
+        self._goods = Steps(indexers.goods, pause_s=pause_s)
+        self._orders = Steps(indexers.orders, pause_s=pause_s)
+
+    def take(self, *, is_poked: bool = False) -> float:
+        """Take one; answers for how many seconds nothing has to be done then."""
+        wait_s = self._goods.go_on(is_poked=is_poked)
+        if not wait_s and not self._goods.is_failing:
+            return 0.0
+        began = time.perf_counter()
+        orders_wait_s = self._orders.go_on(is_poked=False)
+        return min(wait_s, max(orders_wait_s, time.perf_counter() - began))
 
 
 class Steps:
     """Steps of an indexer that go on whatever goes wrong: tried again from what is on disk, then with an index made anew."""
 
-    def __init__(self, indexer: Indexer, *, pause_s: float = PAUSE_S) -> None:
+    def __init__(self, indexer: Maker[Any], *, pause_s: float = PAUSE_S) -> None:
         """None has failed yet."""
         self._indexer = indexer
         self._pause_s = pause_s
         self._failed = 0
         self._rests = False
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last of them went wrong."""
+        return self._failed > 0
 
     def go_on(self, *, is_poked: bool) -> float:
         """Hear what was told or, where nothing is, tidy up a little; answers for how many seconds nothing has to be done then."""
@@ -129,7 +154,7 @@ class Steps:
             more = does()
         except Exception:
             self._failed += 1
-            log.exception("index_step_failed", tries=self._failed)
+            log.exception("index_step_failed", index=type(self._indexer).__name__, tries=self._failed)
             self._indexer.close()
             time.sleep(self._pause_s)
             return True

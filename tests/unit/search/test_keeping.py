@@ -12,7 +12,7 @@ import pytest
 
 from unit.search.market import GOODS, Market
 from yunduan.backends.sqlite import SideFolder
-from yunduan.cloud import open_indexer
+from yunduan.cloud import open_indexers
 from yunduan.domains.catalog.commands import ReopenShop, SuspendShop
 from yunduan.domains.search.finding import Asked, Finder, find
 from yunduan.domains.search.indexing import Indexer
@@ -125,8 +125,8 @@ def test_an_index_that_cannot_be_read_is_made_anew_after_some_tries(there: Marke
     (folder / "search-1.sqlite").write_bytes(b"spoilt" * 4_000)
     for end in ("-wal", "-shm"):
         (folder / f"search-1.sqlite{end}").unlink(missing_ok=True)
-    with open_indexer(Settings(data=str(folder))) as indexer:
-        steps = Steps(indexer, pause_s=0)
+    with open_indexers(Settings(data=str(folder))) as indexers:
+        steps = Steps(indexers.goods, pause_s=0)
         for _ in range(20):
             if not steps.step():
                 break
@@ -174,8 +174,8 @@ def test_what_is_added_while_somebody_searches_breaks_no_search(there: Market, f
 def test_what_waits_for_the_disk_is_done_when_nobody_waits(there: Market, folder: Path) -> None:
     """Words are merged a little at a time, and the log is folded after a rest without goods; what was told comes first."""
     log = folder / "search-1.sqlite-wal"
-    with open_indexer(Settings(data=str(folder))) as indexer:
-        steps = Steps(indexer, pause_s=0)
+    with open_indexers(Settings(data=str(folder))) as indexers:
+        steps = Steps(indexers.goods, pause_s=0)
         for _ in range(20):
             steps.go_on(is_poked=False)
         for number in range(30):  # sixteen are merged at once, whoever waits
@@ -236,11 +236,11 @@ def test_a_process_of_its_own_keeps_it(there: Market, folder: Path) -> None:
 
 def test_it_can_be_made_by_the_command_line(there: Market, folder: Path) -> None:
     """Beside whoever serves: `yunduan search rebuild` does what this does."""
-    with open_indexer(Settings(data=str(folder))) as indexer:
-        indexer.rebuild()
-        while indexer.step():
+    with open_indexers(Settings(data=str(folder))) as indexers:
+        indexers.goods.rebuild()
+        while indexers.goods.step():
             pass
-        assert indexer.walked() == (len(GOODS), len(GOODS))
+        assert indexers.goods.walked() == (len(GOODS), len(GOODS))
     assert json.loads((folder / "search.current").read_text()) == 2
     there.world.close()
 

@@ -11,7 +11,7 @@ import pytest
 
 from unit.search.market import GOODS, Market
 from yunduan.backends.sqlite import SideFolder
-from yunduan.cloud import open_indexer
+from yunduan.cloud import open_indexers
 from yunduan.domains.catalog.commands import WithdrawGoods
 from yunduan.domains.search.finding import Finder
 from yunduan.domains.search.upkeep import Upkeep, upkeep
@@ -101,7 +101,7 @@ def test_the_doctor_says_how_the_index_is(tmp_path: Path) -> None:
     there = Market(World.at(tmp_path))
     assert said(tmp_path).found == "no index to find goods in: there is none, no process keeps it"
     with socket.socket(socket.AF_UNIX) as server, ExitStack() as keeping:
-        indexer = keeping.enter_context(open_indexer(Settings(data=str(tmp_path))))
+        indexer = keeping.enter_context(open_indexers(Settings(data=str(tmp_path)))).goods
         assert indexer.step()
         assert said(tmp_path).found == "no index to find goods in: there is none, the next has 10 goods"
         while indexer.step():

@@ -174,6 +174,15 @@ ROUTES = (
         _STAFF,
         summary="How many of a shop's orders stand where",
     ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/orders/recipients",
+        queries.ShopOrdersTo,
+        "shop:read",
+        Owner.shop(*queries.SHIPS),
+        ("recipient", *_PAGE),
+        "A shop's orders, by whom they go to",
+    ),
     Route("GET", "/shops/{shop_id}/orders/{order_id}", queries.ShopOrderOf, "shop:read", _STAFF, summary="One order of a shop"),
     Route(
         "GET",

@@ -1,6 +1,6 @@
 """What search shows to the composition root."""
 
-from yunduan.domains.search import asked, commands, facts, queries
+from yunduan.domains.search import asked, commands, facts, order_finding, queries
 from yunduan.domains.search.routes import ROUTES
 from yunduan.runtime.registry import Domain
 
@@ -16,6 +16,8 @@ DOMAIN = Domain(
         queries.search_settings_changes,
         asked.queries_on,
         asked.popular_queries,
+        order_finding.find_my_orders,
+        order_finding.find_shop_orders,
     ),
     facts=(facts.SearchSettingsChanged, facts.QueriesNoted),
     routes=ROUTES,

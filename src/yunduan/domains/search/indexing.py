@@ -8,7 +8,6 @@ or late, changes nothing but how sales are weighed, and those are told apart by 
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -27,15 +26,16 @@ from yunduan.domains.catalog.findable import AT_ONCE, CategoriesBelow, Findable,
 from yunduan.domains.catalog.model import average_hundredths
 from yunduan.domains.search import words
 from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, Columns
+from yunduan.domains.search.making import Ask, Maker
 from yunduan.domains.search.ranking import spread, worth_of
-from yunduan.domains.search.spelling import one_form
-from yunduan.domains.search.store import FORM, READING, WORD, Index, State, Written
+from yunduan.domains.search.store import FORM, Index, State
+from yunduan.domains.search.store_words import Written
+from yunduan.domains.search.written import terms_of, text_of
 from yunduan.kernel.ids import GoodsId
-from yunduan.kernel.messages import Fact, Query
-from yunduan.runtime.hearing import stands_at, told_after
-from yunduan.runtime.ports import Reader, SideStores
+from yunduan.kernel.messages import Fact
+from yunduan.runtime.hearing import told_after
+from yunduan.runtime.ports import Reader, SideStore, SideStores
 
-Answer = TypeVar("Answer")
 ABOUT_MAX = 400
 """So many words of a description are indexed."""
 FACTS_AT_ONCE = 1_000
@@ -51,85 +51,35 @@ def concerns(facts: Iterable[Fact]) -> bool:
     return not HEARD.isdisjoint([type(fact) for fact in facts])
 
 
-class Ask(Protocol):
-    """Answers queries from the last commit."""
-
-    def __call__(self, query: Query[Answer]) -> Answer:
-        """Answer one."""
-        ...
-
-
-class Indexer:
+class Indexer(Maker[Index]):
     """Writes the index, a step at a time: one process does."""
 
     def __init__(self, sides: SideStores, *, ask: Ask, reader: Reader, now: Callable[[], int], at_once: int = AT_ONCE) -> None:
         """Go on with the generation that everybody reads, if there is one; `at_once` goods are read and written in one step."""
-        self._sides = sides
+        super().__init__(sides, reader=reader)
         self._ask = ask
-        self._reader = reader
         self._now = now
         self._at_once = at_once
-        self._index: Index | None = None
-        self._generation = 0
         self._walked = ""
         self._done = 0
-        self._has_written = False
 
-    def step(self) -> bool:
-        """Do some of what is to be done; answers whether there may be more."""
-        if self._sides.generation() > self._generation:  # somebody else has made it anew
-            self.close()
-        index = self._opened()
+    def opened(self, side: SideStore) -> Index:
+        """Over a file."""
+        return Index(side)
+
+    def begun(self, index: Index, epoch: int, seq: int) -> None:
+        """Nothing was read yet."""
+        self._walked, self._done = "", 0
+        index.keep_state(State(form=FORM, epoch=epoch, seq=seq, began_at=self._now()))
+
+    def go_on(self, index: Index) -> bool:
+        """Read what goods there are, and then what is told."""
         state = index.state()
         return self._hear(index, state.seq) if state.is_whole else self._walk(index)
-
-    def rest(self) -> bool:
-        """Tidy up a little, when nobody waits for the next step; answers whether there is more of that."""
-        if self._index is None:
-            return False
-        if self._index.merge():
-            return True
-        if not self._has_written:  # not for a whole rest: whoever puts on sale by hand does it every few moments
-            self._index.fold()
-        self._has_written = False
-        return False
 
     def walked(self) -> tuple[int, int]:
         """(goods that were read since the index was begun anew, how many there are)."""
         return self._done, max(self._done, self._ask(HowManyOnSale()))
-
-    def rebuild(self) -> Index:
-        """Begin the next generation, from what the goods are now; until it is whole everybody reads the one before."""
-        self.close()
-        self._generation, self._walked = self._sides.generation() + 1, ""
-        self._done = 0
-        epoch, seq = stands_at(self._reader)
-        index = self._index = Index(self._sides.write(self._generation))
-        index.make()
-        index.begin()
-        index.keep_state(State(form=FORM, epoch=epoch, seq=seq, began_at=self._now()))
-        index.keep_signs(words.readings())
-        index.commit()
-        return index
-
-    def close(self) -> None:
-        """Let go of the index."""
-        if self._index is not None:
-            self._index.close()
-            self._index = None
-
-    def _opened(self) -> Index:
-        """The index that is written: the one that is read, while it can be kept up; else the next one, which is begun."""
-        if self._index is None and self._sides.generation():
-            self._generation = self._sides.generation()
-            self._index = Index(self._sides.write(self._generation))
-        if self._index is None or not self._can_be_kept(self._index):
-            return self.rebuild()
-        return self._index
-
-    def _can_be_kept(self, index: Index) -> bool:
-        """Not one that was made in another form, or of a store that was restored since."""
-        return index.form() == FORM and can_be_kept(index.state(), *stands_at(self._reader))
 
     def _walk(self, index: Index) -> bool:
         """Read the next goods that are on sale; what is told meanwhile is heard afterwards."""
@@ -139,8 +89,7 @@ class Indexer:
             self._walked = ids[-1]
             self._done += len(ids)
         else:
-            index.leave_merging()
-            self._sides.publish(self._generation)
+            self.publish(index)
         return True
 
     def _hear(self, index: Index, after: int) -> bool:
@@ -173,7 +122,7 @@ class Indexer:
         try:
             state = index.state()
             change = state.change + 1
-            self._has_written |= bool(goods_ids)
+            self.has_written |= bool(goods_ids)
             more = self._write_documents(index, goods_ids, change) if goods_ids else 0
             index.keep_state(replace(state, change=change, documents=state.documents + more, **moved))
             index.commit()
@@ -197,11 +146,6 @@ class Indexer:
         return len(found.keys() - known.keys()) - len(known.keys() - found.keys())
 
 
-def can_be_kept(state: State, epoch: int, head: int) -> bool:
-    """Whether an index is of this store: not one that was restored since, or is another."""
-    return state.epoch == epoch and state.seq <= head
-
-
 def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) -> int:
     """Keep the words of goods where they are not the same as before; answers their document's number."""
     mark = _mark(goods)
@@ -221,15 +165,15 @@ def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) 
     index.keep_words(
         no,
         Written(
-            title=_text(title.terms, title.pairs),
-            more=_text(more.terms, more.pairs),
-            about=_text(about.terms[:ABOUT_MAX], about.pairs[:ABOUT_MAX]),
+            title=text_of(title.terms, title.pairs),
+            more=text_of(more.terms, more.pairs),
+            about=text_of(about.terms[:ABOUT_MAX], about.pairs[:ABOUT_MAX]),
             syllables=" ".join(title.syllables),
             initials=" ".join(title.initials),
         ),
         is_new=known is None,
     )
-    index.count_terms(_terms(title, more))
+    index.count_terms(terms_of(title, more))
     return no
 
 
@@ -248,21 +192,6 @@ def _more(goods: Findable) -> Iterable[str]:
     yield from goods.choices
     for one in goods.told:
         yield from (one.text, one.text_en) if one.text else ((one.name.name, one.name.name_en) if one.value else ())
-
-
-def _text(terms: Sequence[str], pairs: Sequence[str]) -> str:
-    """Words, those of English plurals in their one form besides, then pairs."""
-    singular = [form for term in terms if (form := one_form(term)) != term]
-    return " ".join([*terms, *singular, *pairs])
-
-
-def _terms(title: words.Spoken, more: words.Spoken) -> Iterable[tuple[str, int, str]]:
-    """The terms that a document counts for: (term, kind, syllables)."""
-    for term in dict.fromkeys((*title.terms, *map(one_form, title.terms), *more.terms)):
-        if not term.isdigit():
-            yield term, WORD, ""
-    for reading, syllables in dict(title.readings.values()).items():
-        yield reading, READING, syllables
 
 
 def _keep_records(index: Index, records: Sequence[tuple[int, Findable | None]], *, change: int, now: int) -> None:
@@ -303,7 +232,7 @@ def _record(index: Index, record: Columns, goods: Findable, now: int) -> None:
 def _name(index: Index, kind: str, named: Named) -> int:
     def label() -> Written:
         said = words.spoken((named.name, named.name_en))
-        return Written(title=_text(said.terms, said.pairs), syllables=" ".join(said.syllables), initials=" ".join(said.initials))
+        return Written(title=text_of(said.terms, said.pairs), syllables=" ".join(said.syllables), initials=" ".join(said.initials))
 
     return index.name(kind, named.id, named.name, named.name_en, label=label)
 

@@ -1,20 +1,24 @@
 """What keeps the index up beside the requests: in the process that writes, where that is wanted, a few goods at a time."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 
-from yunduan.domains.search.indexing import Indexer, concerns
+from yunduan.domains.search.making import Maker
+from yunduan.kernel.messages import Fact
 from yunduan.runtime.memory import Changes
 
 LOOKS_EVERY_S = 1.0
 
 
 class Keeping:
-    """Runs an indexer; implements `runtime.runners.Runner`, and watches commits so that it wakes at once."""
+    """Runs an indexer; implements `runtime.runners.Runner`, and watches commits so that it wakes at once where it should."""
 
-    def __init__(self, indexer: Indexer) -> None:
-        """Keep one."""
+    def __init__(self, indexer: Maker[Any], *, wakes: Callable[[Iterable[Fact]], bool]) -> None:
+        """Keep one; `wakes` says of which facts it hears at once."""
         self._indexer = indexer
+        self._wakes = wakes
         self._woken = asyncio.Event()
 
     def pin(self) -> None:
@@ -22,7 +26,7 @@ class Keeping:
 
     def renew(self, changes: Changes) -> None:
         """Wake when something was told that changes what is found."""
-        if concerns(changes.facts):
+        if self._wakes(changes.facts):
             self._woken.set()
 
     def stand_aside(self, *, aside: bool) -> None:

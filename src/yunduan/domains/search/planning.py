@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.search.model import TERMS_MAX
 from yunduan.domains.search.spelling import LENGTH_MIN, is_one_slip, one_form
-from yunduan.domains.search.store import READING, WORD, Term
+from yunduan.domains.search.store_words import READING, WORD, Term
 from yunduan.domains.search.syllables import begun, divided
 from yunduan.domains.search.words import INITIALS_MAX, is_chinese, phrase, pieces, runs
 
@@ -78,14 +78,19 @@ class Plan(Struct, frozen=True, kw_only=True):
         return " OR ".join([f'({_WRITTEN} : "{sign}" *)' for sign in signs])
 
     def of_names(self) -> str:
-        """The same as `all`, of what shops and categories are called."""
-        return self.all().replace(_WRITTEN, "{title}")
+        """The same as `all`, of what has no more than a title: shops, categories, what was bought."""
+        return of_title(self.all())
 
     def did_you_mean(self) -> str | None:
         """What was rather meant, when a word was put right."""
         if not any(slot.meant for slot in self.slots):
             return None
         return " ".join([slot.meant or slot.asked for slot in self.slots])
+
+
+def of_title(expression: str) -> str:
+    """An expression for documents that have no more than a title."""
+    return expression.replace(_WRITTEN, "{title}")
 
 
 def plan(

@@ -1,10 +1,11 @@
 """Where search is reached: by anybody, and set by operators."""
 
 from yunduan.domains.identity.model import OperatorRole
-from yunduan.domains.search import asked, commands, queries
-from yunduan.runtime.registry import ANYONE, Owner, Route
+from yunduan.domains.search import asked, commands, order_finding, queries
+from yunduan.runtime.registry import ANYONE, SELF, Owner, Route
 
 _FILTERS = ("category_id", "shop_id", "filters", "currency", "price_from", "price_to", "in_stock", "free_shipping", "rating_from")
+_ORDERS = ("q", "state", "after", "limit")
 
 ROUTES = (
     Route(
@@ -20,6 +21,16 @@ ROUTES = (
     Route("GET", "/search/popular", asked.PopularQueries, None, ANYONE, (), "What many search for"),
     Route("GET", "/search/settings", queries.SearchSettingsNow, None, ANYONE, (), "What decides what comes first"),
     Route("GET", "/goods/{goods_id}/ranking", queries.ExplainPlace, None, ANYONE, ("q",), "Why goods stand where they stand"),
+    Route("GET", "/orders/search", order_finding.FindMyOrders, "orders:read", SELF, _ORDERS, "The caller's orders, by words or numbers"),
+    Route(
+        "GET",
+        "/shops/{shop_id}/orders/search",
+        order_finding.FindShopOrders,
+        "shop:read",
+        Owner.shop("owner", "manager", "service", "packer", "finance"),
+        _ORDERS,
+        "A shop's orders, by words or numbers",
+    ),
     Route(
         "PUT",
         "/operator/search",

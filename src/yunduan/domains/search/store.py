@@ -1,23 +1,22 @@
 """Every statement of the index. It is a file of its own (`SideStore`), derived from the store and made anew when it is lost."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec import Struct
 
 from yunduan.domains.search.columns import Columns, Shelf, block_of
-from yunduan.domains.search.spelling import LENGTH_MIN, filed_under
+from yunduan.domains.search.store_words import LEXICON, Made, WordFile, Written
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
-from yunduan.runtime.ports import Row, SideStore
+from yunduan.runtime.ports import Row
 
 _encode = msgspec.json.Encoder().encode
-_AT_ONCE = 256
-_MERGED_PAGES = 16
-"""So many are merged at once: a millisecond or two, which is what somebody who comes meanwhile waits longer."""
 FORM = 3
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
-TABLES = """
+TABLES = (
+    LEXICON
+    + """
 CREATE TABLE state (
     id INTEGER PRIMARY KEY, form INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, change INTEGER NOT NULL,
     is_whole INTEGER NOT NULL, documents INTEGER NOT NULL, began_at INTEGER NOT NULL, whole_at INTEGER NOT NULL
@@ -33,13 +32,6 @@ CREATE INDEX block_change ON block (change);
 CREATE TABLE name (
     no INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, title TEXT NOT NULL, title_en TEXT NOT NULL, UNIQUE (kind, id)
 ) STRICT;
-CREATE TABLE term (
-    term TEXT NOT NULL, kind INTEGER NOT NULL, documents INTEGER NOT NULL, syllables TEXT NOT NULL, PRIMARY KEY (term, kind)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE slip (
-    filed TEXT NOT NULL, term TEXT NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY (filed, term, kind)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE sign (sign TEXT PRIMARY KEY, syllable TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5 (
     title, more, about, syllables, initials, content='', contentless_delete=1, tokenize='ascii', prefix='1 2 3'
 );
@@ -48,15 +40,11 @@ CREATE VIRTUAL TABLE labels USING fts5 (
 );
 INSERT INTO state (id, form, epoch, seq, change, is_whole, documents, began_at, whole_at) VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);
 """
-WORD, READING = 0, 1
-"""The kinds of terms: what is written, and how Chinese that is written is read."""
-
-_FORM = "SELECT form FROM state WHERE id = 1"
+)
 _STATE = "SELECT form, epoch, seq, change, is_whole, documents, began_at, whole_at FROM state WHERE id = 1"
 _KEEP_STATE = (
     "UPDATE state SET form = ?, epoch = ?, seq = ?, change = ?, is_whole = ?, documents = ?, began_at = ?, whole_at = ? WHERE id = 1"
 )
-_IS_MADE = "SELECT 1 FROM sqlite_schema WHERE name = 'state'"
 _BLOCKS = "SELECT no, change, body FROM block WHERE change > ? ORDER BY no"
 _BLOCK = "SELECT body FROM block WHERE no = ?"
 _KEEP_BLOCK = (
@@ -87,21 +75,6 @@ _LABELLED = (
 )
 _NO_OF = "SELECT no FROM name WHERE kind = ? AND id = ?"
 _NAMES = "SELECT no, kind, id, title, title_en FROM name WHERE no IN "
-_COUNT_TERM = (
-    "INSERT INTO term (term, kind, documents, syllables) VALUES (?, ?, 1, ?)"
-    " ON CONFLICT (term, kind) DO UPDATE SET documents = documents + 1 RETURNING documents"
-)
-_FILE = "INSERT INTO slip (filed, term, kind) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-_KNOWN = "SELECT term, kind, documents, syllables FROM term WHERE term IN "
-_SLIPS = (
-    "SELECT DISTINCT term.term, term.kind, term.documents, term.syllables FROM slip JOIN term ON term.term = slip.term"
-    " AND term.kind = slip.kind WHERE slip.filed IN "
-)
-_SIGN = "INSERT INTO sign (sign, syllable) VALUES (?, ?) ON CONFLICT DO NOTHING"
-_SIGNS = "SELECT sign, syllable FROM sign WHERE sign IN "
-_MERGES = "INSERT INTO words (words, rank) VALUES ('automerge', ?)"
-_MERGE = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
-_CHANGES = "SELECT total_changes()"
 _MATCHED = "SELECT rowid FROM words WHERE words MATCH ? LIMIT ?"
 _SCORED = "SELECT rowid, bm25(words, 10.0, 3.0, 1.0, 2.0, 1.0) FROM words WHERE words MATCH ? LIMIT ?"
 _SCORED_AMONG = (
@@ -109,12 +82,9 @@ _SCORED_AMONG = (
 )
 
 
-class State(Struct, frozen=True, kw_only=True):
+class State(Made, frozen=True, kw_only=True):
     """How far an index is: made in which form, of which facts, when, and how often it was changed."""
 
-    form: int = 0
-    epoch: int = 0
-    seq: int = 0
     change: int = 0
     is_whole: bool = False
     """Whether every good was read; until then it is being made."""
@@ -122,15 +92,6 @@ class State(Struct, frozen=True, kw_only=True):
     began_at: int = 0
     whole_at: int = 0
     """When its making was begun and when it was whole, in milliseconds since 1970; 0 before."""
-
-
-class Term(Struct, frozen=True, gc=False):
-    """Something that goods are called, or how that is read; `documents` counts those that had it, gone ones among them."""
-
-    term: str
-    kind: int
-    documents: int
-    syllables: str
 
 
 class Name(Struct, frozen=True, gc=False):
@@ -152,35 +113,11 @@ class Titled(Struct, frozen=True, gc=False):
     title_en: str
 
 
-class Written(Struct, frozen=True, kw_only=True):
-    """The words of a document, each column in one text."""
-
-    title: str
-    more: str = ""
-    about: str = ""
-    syllables: str
-    initials: str
-
-
-class Index:
+class Index(WordFile):
     """The index through one connection."""
 
-    def __init__(self, side: SideStore) -> None:
-        """Over a file that is empty, or an index."""
-        self._side = side
-
-    def form(self) -> int:
-        """In which form it was made, whole or not, which is all that can be read of one in another form; 0 where there is none."""
-        if not self._side.rows(_IS_MADE):
-            return 0
-        ((form,),) = self._side.rows(_FORM)
-        return int(form)
-
-    def make(self) -> None:
-        """Make an empty one."""
-        self._side.begin()
-        self._side.write(TABLES)
-        self._side.commit()
+    FORM = FORM
+    TABLES = TABLES
 
     # What is read
 
@@ -217,18 +154,6 @@ class Index:
         """The same of some documents."""
         return self._side.rows(_SCORED_AMONG, (expression, _list(documents)))
 
-    def known(self, terms: Iterable[str]) -> list[Term]:
-        """Those of some terms that there are."""
-        return [Term(*row) for row in self._among(_KNOWN, list(terms))]
-
-    def slips(self, wrong: str) -> list[Term]:
-        """Terms that one slip may have made this of: the most usual first, some of them farther away."""
-        return sorted([Term(*row) for row in self._among(_SLIPS, list(filed_under(wrong)))], key=lambda term: (-term.documents, term.term))
-
-    def syllables(self, text: str) -> dict[str, str]:
-        """How single characters are read."""
-        return dict(self._among(_SIGNS, list(text)))
-
     def titles(self, documents: Iterable[int]) -> dict[int, Titled]:
         """Documents as they are shown."""
         return {row[0]: Titled(*row) for row in self._among(_DOCUMENTS, list(documents))}
@@ -258,52 +183,12 @@ class Index:
         """The goods of a category, those below it left out."""
         return [row[0] for row in self._side.rows(_OF_CATEGORY, (category_id,))]
 
-    def _among(self, sql: str, values: Sequence[object]) -> list[Row]:
-        """The rows with one of some values: their number is made a power of two, so that few statements have to be prepared."""
-        found: list[Row] = []
-        for start in range(0, len(values), _AT_ONCE):
-            some = values[start : start + _AT_ONCE]
-            size = max(8, 1 << (len(some) - 1).bit_length())
-            found += self._side.rows(f"{sql}({','.join('?' * size)})", [*some, *[None] * (size - len(some))])
-        return found
-
     # What is written, between `begin` and `commit`
-
-    def begin(self) -> None:
-        """Open a transaction."""
-        self._side.begin()
-
-    def commit(self) -> None:
-        """Let others see it."""
-        self._side.commit()
-
-    def rollback(self) -> None:
-        """Undo it."""
-        self._side.rollback()
-
-    def leave_merging(self) -> None:
-        """From now on words are merged by `merge`, not while somebody waits for a document; if nobody merges, when it must be."""
-        self._side.write(_MERGES, (0,))
-
-    def merge(self) -> bool:
-        """Merge some pages of words, outside of any transaction; answers whether there was anything to merge."""
-        ((before,),) = self._side.rows(_CHANGES)
-        self._side.write(_MERGE, (_MERGED_PAGES,))
-        ((after,),) = self._side.rows(_CHANGES)
-        return bool(after - before > 1)
-
-    def fold(self) -> None:
-        """Do now what waits for the disk, outside of any transaction."""
-        self._side.fold()
 
     def keep_state(self, state: State) -> None:
         """Note how far it is."""
         row = (state.form, state.epoch, state.seq, state.change, int(state.is_whole), state.documents, state.began_at, state.whole_at)
         self._side.write(_KEEP_STATE, row)
-
-    def keep_signs(self, syllables: Mapping[str, str]) -> None:
-        """Keep how characters are read, for whoever asks without the tables."""
-        self._side.write_many(_SIGN, syllables.items())
 
     def keep_document(self, goods_id: GoodsId, *, shop_id: ShopId, category_id: CategoryId, title: str, title_en: str, mark: bytes) -> int:
         """Keep what is shown of goods, and what tells their words from others; answers their number."""
@@ -334,13 +219,6 @@ class Index:
             self._side.write(_ADD_LABEL, (no, words.title, words.syllables, words.initials))
         return int(no)
 
-    def count_terms(self, terms: Iterable[tuple[str, int, str]]) -> None:
-        """Count one document more for each (term, kind, syllables); a new one is filed for slips."""
-        for term, kind, syllables in terms:
-            ((documents,),) = self._side.rows(_COUNT_TERM, (term, kind, syllables))
-            if documents == 1 and term.isascii() and len(term) >= LENGTH_MIN and not term.isdigit():
-                self._side.write_many(_FILE, [(filed, term, kind) for filed in filed_under(term)])
-
     def block(self, no: int) -> Columns:
         """A block of columns, to be changed."""
         rows = self._side.rows(_BLOCK, (no,))
@@ -349,10 +227,6 @@ class Index:
     def keep_block(self, no: int, columns: Columns, *, change: int) -> None:
         """Keep a block."""
         self._side.write(_KEEP_BLOCK, (no, change, columns.tobytes()))
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._side.close()
 
 
 def _list(values: Iterable[object]) -> str:

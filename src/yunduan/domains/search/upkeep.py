@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from yunduan.domains.search.indexing import can_be_kept
+from yunduan.domains.search.making import can_be_kept
 from yunduan.domains.search.store import FORM, Index, State
 from yunduan.runtime.hearing import stands_at, waits_since
 from yunduan.runtime.ports import Reader, SideStores

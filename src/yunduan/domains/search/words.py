@@ -87,6 +87,9 @@ class Spoken(Struct, frozen=True, gc=False):
     """How each Chinese term of two characters or more is read, without spaces and with them."""
 
 
+NOTHING = Spoken((), (), (), (), {})
+
+
 def spoken(texts: Iterable[str], *, is_read: bool = True) -> Spoken:
     """Texts as they are indexed, one after the other; `is_read` says whether readings are wanted."""
     terms: list[str] = []

@@ -23,6 +23,7 @@ from yunduan.domains.orders.queries.counts import (
 )
 from yunduan.domains.orders.queries.lists import (
     BuyerObligations,
+    LinesOf,
     MyOrders,
     NamesOf,
     OrderLine,
@@ -31,6 +32,7 @@ from yunduan.domains.orders.queries.lists import (
     OrdersByState,
     ShopOrders,
     StateTotal,
+    lines_of,
     my_orders,
     names_of,
     orders_by_state,
@@ -47,6 +49,7 @@ from yunduan.domains.orders.queries.order import (
     order_of,
     shop_order_of,
 )
+from yunduan.domains.orders.queries.recipients import ShopOrdersTo, shop_orders_to
 from yunduan.domains.orders.queries.refunds import (
     OrderRefunds,
     RefundPage,
@@ -57,9 +60,10 @@ from yunduan.domains.orders.queries.refunds import (
     shop_order_refunds,
 )
 from yunduan.domains.orders.queries.reviews import ReviewPage, ReviewsOfGoods, ReviewView, reviews_of_goods
-from yunduan.domains.orders.queries.seeing import SHIPS, destination, of_shop, reckoned_by, seen
+from yunduan.domains.orders.queries.seeing import FOLLOWS, SHIPS, destination, of_shop, reckoned_by, seen
 
 __all__ = [
+    "FOLLOWS",
     "QUOTE_REFUSALS",
     "SHIPS",
     "BuyerObligations",
@@ -67,6 +71,7 @@ __all__ = [
     "CartOf",
     "CartOfShop",
     "CartView",
+    "LinesOf",
     "MyOrders",
     "MyOrdersByState",
     "NamesOf",
@@ -91,11 +96,13 @@ __all__ = [
     "ShopOrderRefunds",
     "ShopOrders",
     "ShopOrdersByState",
+    "ShopOrdersTo",
     "StateCount",
     "StateCounts",
     "StateTotal",
     "cart_of",
     "destination",
+    "lines_of",
     "my_orders",
     "my_orders_by_state",
     "names_of",
@@ -115,4 +122,5 @@ __all__ = [
     "shop_order_refunds",
     "shop_orders",
     "shop_orders_by_state",
+    "shop_orders_to",
 ]

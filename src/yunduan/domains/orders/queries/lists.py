@@ -69,6 +69,12 @@ class ShopOrders(Query[OrderPage]):
     limit: PageSize = 20
 
 
+class LinesOf(Query[tuple[OrderLine, ...]]):
+    """Some orders as lists show them, in the order in which they are named; those that never were are left out."""
+
+    order_ids: Annotated[tuple[OrderId, ...], Meta(max_length=PAGE_MAX)]
+
+
 class OrderName(Struct, frozen=True):
     """What an order is called among people: its number, and what its first line is of."""
 
@@ -118,11 +124,22 @@ def shop_orders(at: Asking, ask: ShopOrders) -> OrderPage:
 def _page(at: Asking, found: Sequence[OrderId], state: OrderState | None, limit: int) -> OrderPage:
     """The orders found, but for those that have left the state since they were filed."""
     shown, after = paged(found, limit)
-    orders, numbering = at.get_many(store.ORDER, shown), at.port(Numbering)
-    listed = [orders[id] for id in shown if state is None or orders[id].state is state]
-    shops = {shop: at.ask(TermsOf(shop_id=shop)) for shop in {order.shop_id for order in listed}}
-    items = tuple(_line(order, numbering, shops[order.shop_id]) for order in listed)
-    return OrderPage(items=items, after=after)
+    orders = at.get_many(store.ORDER, shown)
+    return OrderPage(items=lines(at, [orders[id] for id in shown if state is None or orders[id].state is state]), after=after)
+
+
+@answers(LinesOf)
+def lines_of(at: Asking, ask: LinesOf) -> tuple[OrderLine, ...]:
+    """Read each order, and each shop once."""
+    orders = at.get_many(store.ORDER, ask.order_ids)
+    return lines(at, [orders[id] for id in ask.order_ids if id in orders])
+
+
+def lines(at: Asking, orders: Sequence[Order]) -> tuple[OrderLine, ...]:
+    """Orders as lists show them."""
+    numbering = at.port(Numbering)
+    shops = {shop: at.ask(TermsOf(shop_id=shop)) for shop in {order.shop_id for order in orders}}
+    return tuple([_line(order, numbering, shops[order.shop_id]) for order in orders])
 
 
 def _line(order: Order, numbering: Numbering, shop: ShopTerms) -> OrderLine:

@@ -1,0 +1,150 @@
+"""Keeps the index of orders: walks along the places of orders, which only grow, and hears of what leaves later.
+
+What was bought never changes, so that an order is read once, in the order of places, by whoever keeps the index, and nothing is asked of
+the checkout. Only parcels come later: what tells of one has its order read again. The hashes of erased buyers' parcels go.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from yunduan.domains.identity.facts import PersonErased
+from yunduan.domains.orders.facts import OrderPartlyShipped, OrderShipped, ParcelSentAgain
+from yunduan.domains.orders.findable import AT_ONCE, FindableOrder, LastPlace, OrdersToFind, OrdersToFindAgain
+from yunduan.domains.orders.model import SoldItem
+from yunduan.domains.search import words
+from yunduan.domains.search.making import Ask, Maker
+from yunduan.domains.search.store_orders import FORM, OrderIndex, OrderState
+from yunduan.domains.search.store_words import Written
+from yunduan.domains.search.written import terms_of, text_of
+from yunduan.kernel.ids import PersonId
+from yunduan.runtime.hearing import told_after
+from yunduan.runtime.ports import Reader, SideStore, SideStores
+
+FACTS_AT_ONCE = 1_000
+REMEMBERED = 20_000
+"""So many numbers of titles and of owners are remembered, each; then all are forgotten."""
+TAIL = 10_000
+DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in (OrderShipped, OrderPartlyShipped, ParcelSentAgain, PersonErased)}
+
+
+class OrderIndexer(Maker[OrderIndex]):
+    """Writes the index of orders, a step at a time: one process does."""
+
+    def __init__(self, sides: SideStores, *, ask: Ask, reader: Reader, at_once: int = AT_ONCE) -> None:
+        """Go on with the generation that everybody reads, if there is one; `at_once` orders are read and written in one step."""
+        super().__init__(sides, reader=reader)
+        self._ask = ask
+        self._at_once = at_once
+        self._titles: dict[tuple[str, ...], int] = {}
+        self._owners: dict[str, int] = {}
+
+    def opened(self, side: SideStore) -> OrderIndex:
+        """Over a file."""
+        self._forget()
+        return OrderIndex(side)
+
+    def begun(self, index: OrderIndex, epoch: int, seq: int) -> None:
+        """Nothing was read yet."""
+        index.keep_state(OrderState(form=FORM, epoch=epoch, seq=seq))
+
+    def go_on(self, index: OrderIndex) -> bool:
+        """Read the next orders, and, when there are none, what is told of those that were read."""
+        state = index.state()
+        orders = self._ask(OrdersToFind(after=state.through, limit=self._at_once))
+        if orders:
+            self._write(index, replace(state, through=orders[-1].place), orders)
+            return True
+        if not state.is_whole:
+            self._write(index, replace(state, is_whole=True))
+            self.publish(index)
+            return True
+        return self._hear(index, state)
+
+    def walked(self) -> tuple[int, int]:
+        """(orders that are in the index, how many there are)."""
+        done = self._index.state().through if self._index is not None else 0
+        return done, max(done, self._ask(LastPlace()))
+
+    def _hear(self, index: OrderIndex, state: OrderState) -> bool:
+        told = list(told_after(self._reader, state.seq, FACTS_AT_ONCE, DECODERS))
+        if not told:
+            return False
+        facts = [fact for _, fact in told if fact is not None]
+        gone = list(
+            dict.fromkeys([fact.order_id for fact in facts if isinstance(fact, OrderShipped | OrderPartlyShipped | ParcelSentAgain)])
+        )
+        for start in range(0, len(gone), AT_ONCE):
+            orders = self._ask(OrdersToFindAgain(order_ids=tuple(gone[start : start + AT_ONCE])))
+            self._write(index, state, [order for order in orders if order.place <= state.through])
+        self._write(index, replace(state, seq=told[-1][0]), erased=[fact.person_id for fact in facts if isinstance(fact, PersonErased)])
+        return len(told) == FACTS_AT_ONCE
+
+    def _write(
+        self, index: OrderIndex, state: OrderState, orders: Sequence[FindableOrder] = (), *, erased: Sequence[PersonId] = ()
+    ) -> None:
+        """Write what some orders are, and how far the index is, in one transaction; what is there already stays as it is."""
+        index.begin()
+        try:
+            self.has_written |= bool(orders)
+            if orders:
+                self._keep(index, orders)
+            for person in erased:
+                index.drop_parcels(index.owner(person))
+            index.keep_state(state)
+            index.commit()
+        except BaseException:
+            index.rollback()
+            self._forget()  # numbers that were given out in it
+            raise
+
+    def _keep(self, index: OrderIndex, orders: Sequence[FindableOrder]) -> None:
+        lines: list[tuple[int, int, int]] = []
+        tails: list[tuple[int, int, int]] = []
+        parcels: list[tuple[int, bytes, int, int]] = []
+        for order in orders:
+            buyer, shop = self._owner(index, order.buyer), self._owner(index, order.shop_id)
+            for title in {self._title(index, order.shop_id, shop, item) for item in order.items}:
+                lines += ((buyer, title, order.place), (shop, title, order.place))
+            digits = int(order.number) % TAIL
+            tails += ((buyer, digits, order.place), (shop, digits, order.place))
+            for mark in order.parcels:
+                parcels += ((buyer, mark, order.place, buyer), (shop, mark, order.place, buyer))
+        index.keep_lines(sorted(lines))  # so that a page is written once
+        index.keep_tails(sorted(tails))
+        index.keep_parcels(parcels)
+
+    def _owner(self, index: OrderIndex, id: str) -> int:
+        found = self._owners.get(id)
+        if found is None:
+            if len(self._owners) >= REMEMBERED:
+                self._owners.clear()
+            found = self._owners[id] = index.keep_owner(id)
+        return found
+
+    def _title(self, index: OrderIndex, shop_id: str, shop: int, item: SoldItem) -> int:
+        said = (shop_id, item.title, item.title_en, item.option_text, item.option_text_en, item.sku)
+        found = self._titles.get(said)
+        if found is None:
+            if len(self._titles) >= REMEMBERED:
+                self._titles.clear()
+            found = self._titles[said] = _kept(index, said, shop)
+        return found
+
+    def _forget(self) -> None:
+        self._titles.clear()
+        self._owners.clear()
+
+
+def _kept(index: OrderIndex, said: tuple[str, ...], shop: int) -> int:
+    """The number of a title, which is cut into words where it is new."""
+    mark = hashlib.blake2b(msgspec.msgpack.encode(said), digest_size=16).digest()
+    found = index.title(mark)
+    if found:
+        return found
+    spoken = words.spoken(said[1:])
+    written = Written(title=text_of(spoken.terms, spoken.pairs), syllables=" ".join(spoken.syllables), initials=" ".join(spoken.initials))
+    index.count_terms(terms_of(spoken, words.NOTHING))
+    return index.keep_title(mark, shop=shop, words=written)

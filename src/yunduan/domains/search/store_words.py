@@ -1,0 +1,167 @@
+"""Files of words beside the store: what every index keeps of the words in it, whatever its documents are."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+from msgspec import Struct
+
+from yunduan.domains.search.spelling import LENGTH_MIN, filed_under
+from yunduan.runtime.ports import Row, SideStore
+
+_AT_ONCE = 256
+_MERGED_PAGES = 16
+"""So many are merged at once: a millisecond or two, which is what somebody who comes meanwhile waits longer."""
+LEXICON = """
+CREATE TABLE term (
+    term TEXT NOT NULL, kind INTEGER NOT NULL, documents INTEGER NOT NULL, syllables TEXT NOT NULL, PRIMARY KEY (term, kind)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE slip (
+    filed TEXT NOT NULL, term TEXT NOT NULL, kind INTEGER NOT NULL, PRIMARY KEY (filed, term, kind)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sign (sign TEXT PRIMARY KEY, syllable TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+WORD, READING = 0, 1
+"""The kinds of terms: what is written, and how Chinese that is written is read."""
+
+_FORM = "SELECT form FROM state WHERE id = 1"
+_IS_MADE = "SELECT 1 FROM sqlite_schema WHERE name = 'state'"
+_COUNT_TERM = (
+    "INSERT INTO term (term, kind, documents, syllables) VALUES (?, ?, 1, ?)"
+    " ON CONFLICT (term, kind) DO UPDATE SET documents = documents + 1 RETURNING documents"
+)
+_FILE = "INSERT INTO slip (filed, term, kind) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_KNOWN = "SELECT term, kind, documents, syllables FROM term WHERE term IN "
+_SLIPS = (
+    "SELECT DISTINCT term.term, term.kind, term.documents, term.syllables FROM slip JOIN term ON term.term = slip.term"
+    " AND term.kind = slip.kind WHERE slip.filed IN "
+)
+_SIGN = "INSERT INTO sign (sign, syllable) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_SIGNS = "SELECT sign, syllable FROM sign WHERE sign IN "
+_MERGES = "INSERT INTO words (words, rank) VALUES ('automerge', ?)"
+_MERGE = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
+_CHANGES = "SELECT total_changes()"
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """Of what an index was made: in which form, of which store, and of which facts."""
+
+    form: int = 0
+    epoch: int = 0
+    seq: int = 0
+
+
+class Term(Struct, frozen=True, gc=False):
+    """Something that goods are called, or how that is read; `documents` counts those that had it, gone ones among them."""
+
+    term: str
+    kind: int
+    documents: int
+    syllables: str
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """The words of a document, each column in one text."""
+
+    title: str
+    more: str = ""
+    about: str = ""
+    syllables: str
+    initials: str
+
+
+class WordFile(ABC):
+    """A file of words through one connection."""
+
+    FORM: ClassVar[int]
+    """Of the file, and of what is made of texts: one that was made in another form is made anew."""
+    TABLES: ClassVar[str]
+    """The statements that make an empty one: a table `state`, and one of FTS5 that is called `words`."""
+
+    def __init__(self, side: SideStore) -> None:
+        """Over a file that is empty, or was made."""
+        self._side = side
+
+    @abstractmethod
+    def state(self) -> Made:
+        """How far it is."""
+
+    def form(self) -> int:
+        """In which form it was made, whole or not, which is all that can be read of one in another form; 0 where there is none."""
+        if not self._side.rows(_IS_MADE):
+            return 0
+        ((form,),) = self._side.rows(_FORM)
+        return int(form)
+
+    def make(self) -> None:
+        """Make an empty one."""
+        self._side.begin()
+        self._side.write(self.TABLES)
+        self._side.commit()
+
+    # What is read
+
+    def known(self, terms: Iterable[str]) -> list[Term]:
+        """Those of some terms that there are."""
+        return [Term(*row) for row in self._among(_KNOWN, list(terms))]
+
+    def slips(self, wrong: str) -> list[Term]:
+        """Terms that one slip may have made this of: the most usual first, some of them farther away."""
+        return sorted([Term(*row) for row in self._among(_SLIPS, list(filed_under(wrong)))], key=lambda term: (-term.documents, term.term))
+
+    def syllables(self, text: str) -> dict[str, str]:
+        """How single characters are read."""
+        return dict(self._among(_SIGNS, list(text)))
+
+    def _among(self, sql: str, values: Sequence[object]) -> list[Row]:
+        """The rows with one of some values: their number is made a power of two, so that few statements have to be prepared."""
+        found: list[Row] = []
+        for start in range(0, len(values), _AT_ONCE):
+            some = values[start : start + _AT_ONCE]
+            size = max(8, 1 << (len(some) - 1).bit_length())
+            found += self._side.rows(f"{sql}({','.join('?' * size)})", [*some, *[None] * (size - len(some))])
+        return found
+
+    # What is written, between `begin` and `commit`
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        self._side.begin()
+
+    def commit(self) -> None:
+        """Let others see it."""
+        self._side.commit()
+
+    def rollback(self) -> None:
+        """Undo it."""
+        self._side.rollback()
+
+    def leave_merging(self) -> None:
+        """From now on words are merged by `merge`, not while somebody waits for a document; if nobody merges, when it must be."""
+        self._side.write(_MERGES, (0,))
+
+    def merge(self) -> bool:
+        """Merge some pages of words, outside of any transaction; answers whether there was anything to merge."""
+        ((before,),) = self._side.rows(_CHANGES)
+        self._side.write(_MERGE, (_MERGED_PAGES,))
+        ((after,),) = self._side.rows(_CHANGES)
+        return bool(after - before > 1)
+
+    def fold(self) -> None:
+        """Do now what waits for the disk, outside of any transaction."""
+        self._side.fold()
+
+    def keep_signs(self, syllables: Mapping[str, str]) -> None:
+        """Keep how characters are read, for whoever asks without the tables."""
+        self._side.write_many(_SIGN, syllables.items())
+
+    def count_terms(self, terms: Iterable[tuple[str, int, str]]) -> None:
+        """Count one document more for each (term, kind, syllables); a new one is filed for slips."""
+        for term, kind, syllables in terms:
+            ((documents,),) = self._side.rows(_COUNT_TERM, (term, kind, syllables))
+            if documents == 1 and term.isascii() and len(term) >= LENGTH_MIN and not term.isdigit():
+                self._side.write_many(_FILE, [(filed, term, kind) for filed in filed_under(term)])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._side.close()
