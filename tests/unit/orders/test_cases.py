@@ -13,9 +13,18 @@ from yunduan.domains.identity.commands import ErasePerson
 from yunduan.domains.orders import claiming
 from yunduan.domains.orders.caselists import CaseOf, CasesOfOrder, Disputes, ShopCaseOf, ShopCases
 from yunduan.domains.orders.cases import CASES_MAX, CaseEvent, CaseKind, CaseLine, CaseState, Payer, Reason
-from yunduan.domains.orders.claiming import AcceptOffer, AgreeToCase, ConfirmReturn, OfferInCase, PassDeadline, RefuseCase, WithdrawCase
+from yunduan.domains.orders.claiming import (
+    AcceptOffer,
+    AgreeToCase,
+    ConfirmReturn,
+    OfferInCase,
+    PassDeadline,
+    RefuseCase,
+    SendBack,
+    WithdrawCase,
+)
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder, RefundOrder
-from yunduan.domains.orders.disputes import GiveEvidence, RuleCase
+from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, RuleCase
 from yunduan.domains.orders.facts import CaseOpened, OrderReceived, OrderRefunded
 from yunduan.domains.orders.model import HOME_MS, OrderSettings, Who
 from yunduan.domains.orders.queries import OrderOf
@@ -579,3 +588,32 @@ def test_nobody_is_erased_in_the_middle_of_a_case(market: Market, buyer: Buyer) 
     with pytest.raises(BrokenError):
         market.world.send(PassDeadline(case_id=made.case, due=made.due), actor=buyer.actor)
     market.world.send(AcceptOffer(case_id=made.lead_to(CaseState.OFFERED).case), actor=buyer.actor)
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_nobody_withdraws_when_the_goods_have_gone_back(market: Market, buyer: Buyer, heard: bool) -> None:
+    """The shop says that the box was empty: whoever has sent it back waits for its word or a ruling, and is told what there is to do."""
+    it = Claim(market, buyer, kind=CaseKind.RETURN)
+    it.does(AgreeToCase(**it.shop), market.staff())
+    it.does(SendBack(case_id=it.case, carrier="SF Express", tracking="SF9"), buyer.actor)
+    it.does(ContestReturn(**it.shop, text="盒子是空的"), market.staff())
+    if heard:
+        it.wait()
+    withdraw = WithdrawCase(case_id=it.case)
+    market.assert_refused("case_in_other_state", withdraw, buyer.actor)
+    with pytest.raises(Refused) as no:
+        market.world.send(withdraw, actor=buyer.actor)
+    assert "withdraw" not in no.value.figures["steps"]  # type: ignore[index] # it has them
+    assert "withdraw" not in market.world.ask(CaseOf(case_id=it.case), actor=buyer.actor).steps
+    it.does(AgreeToCase(**it.shop), market.staff())
+    assert (it.state, market.state(it.order)) == ("refunded", "refunded")
+    market.assert_balanced()
+
+
+def test_a_dispute_about_what_came_instead_may_be_withdrawn(market: Market, buyer: Buyer) -> None:
+    """Each has what is theirs."""
+    it = Claim(market, buyer, kind=CaseKind.EXCHANGE).lead_to(CaseState.REPLACED)
+    it.does(CallOperator(case_id=it.case, text="又坏了"), buyer.actor)
+    it.does(WithdrawCase(case_id=it.case), buyer.actor)
+    assert it.state == "closed"
+    market.assert_balanced()

@@ -160,7 +160,7 @@ _OPEN = (
     CaseState.HEARD,
 )
 _GOODS_ARE_BACK = (CaseState.SENT, CaseState.REPLACING, CaseState.REPLACED)
-"""Nobody withdraws then: somebody has goods that are another's."""
+"""Nobody withdraws then: somebody has goods that are another's. Nor does anybody when that is disputed (`after`)."""
 _BEFORE_AGREEMENT = (CaseState.ASKED, CaseState.OFFERED, CaseState.REFUSED, CaseState.DISPUTED, CaseState.HEARD)
 
 CASE_MOVES: tuple[CaseMove, ...] = (
@@ -313,6 +313,11 @@ class Case(Struct, frozen=True, gc=False):
     def wants_goods(self) -> bool:
         """Whether goods have to come back first, and have not been sent, for what was asked."""
         return self.details.kind is not CaseKind.REFUND and not self.details.sent_at
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the buyer has sent goods back and has nothing for them yet."""
+        return bool(self.details.sent_at) and not self.details.replaced_at
 
     @property
     def is_back(self) -> bool:
@@ -468,15 +473,20 @@ def steps_from(case: Case, who: Who) -> tuple[CaseEvent, ...]:
     """What somebody may do with a case; of an exchange only what an exchange has."""
     details = case.details
     never = {CaseEvent.ARRIVE if details.held else CaseEvent.ARRIVE_TO_EXCHANGE}
+    if case.is_sent:
+        never.add(CaseEvent.WITHDRAW)
     if details.kind is not CaseKind.EXCHANGE or details.sent_at:
         never.add(CaseEvent.AGREE_TO_EXCHANGE)
     return tuple([move.event for move in CASE_MOVES if move.state is case.state and move.who is who and move.event not in never])
 
 
 def after(case: Case, event: CaseEvent, who: Who) -> CaseState:
-    """The state that an event leads to; refuses one that the table does not have."""
+    """The state that an event leads to; refuses one that the table does not have, and to withdraw when the goods have gone back.
+
+    The shop would have them and the money: who has sent them back waits for the shop's word, or an operator's.
+    """
     found = _NEXT.get((case.state, event, who))
-    if found is None:
+    if found is None or (event is CaseEvent.WITHDRAW and case.is_sent):
         figures = CaseNow(case_id=case.id, state=case.state, steps=steps_from(case, who))
         raise Refused(CaseRefusal.OTHER_STATE, f"the case is {case.state.value}", figures=figures)
     return found

@@ -111,7 +111,7 @@ class AcceptOffer(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BACK_REF
 
 
 class WithdrawCase(Command[CaseStands], refuses={*CASE_REFUSALS, *ReleaseStock.refuses}):
-    """Want nothing any more: the order goes on. What is on its way back to the shop is waited for."""
+    """Want nothing any more: the order goes on. What has been sent back to the shop is waited for, or decided about."""
 
     case_id: CaseId
 
