@@ -115,6 +115,7 @@ DOMAIN = Domain(
         findable.goods_on_sale,
         findable.how_many_on_sale,
         findable.categories_below,
+        findable.units_of,
         findable.cards_of,
     ),
     facts=(

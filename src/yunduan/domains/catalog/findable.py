@@ -36,7 +36,8 @@ class Told(Struct, frozen=True, kw_only=True, gc=False):
     text: str
     text_en: str
     is_counted: bool
-    """Whether goods can be counted by it: not so numbers."""
+    """Whether goods can be counted by it: not so numbers, which have a unit."""
+    unit: str = ""
 
 
 class Findable(Struct, frozen=True, kw_only=True):
@@ -88,6 +89,15 @@ class HowManyOnSale(Query[int]):
 
 class CategoriesBelow(Query[tuple[CategoryId, ...]]):
     """A category and all below it."""
+
+    category_id: CategoryId
+
+
+class UnitsOf(Query[dict[str, str | None]]):
+    """What goods of a category tell of themselves: keys, each with the unit of its numbers, or nothing where it is no number.
+
+    Nothing at all where there is no such category.
+    """
 
     category_id: CategoryId
 
@@ -157,6 +167,7 @@ def _told(attribute: Attribute, told: AttributeValue) -> Told:
         text=text,
         text_en=text_en,
         is_counted=attribute.kind is not AttributeKind.NUMBER,
+        unit=attribute.unit,
     )
 
 
@@ -176,6 +187,14 @@ def how_many_on_sale(at: Asking, ask: HowManyOnSale) -> int:  # noqa: ARG001 - e
 def categories_below(at: Asking, ask: CategoriesBelow) -> tuple[CategoryId, ...]:
     """By the row that holds the whole tree."""
     return tuple([one.id for one in lists.tree_of(store.tree(at).body) if ask.category_id in one.path_ids])
+
+
+@answers(UnitsOf)
+def units_of(at: Asking, ask: UnitsOf) -> dict[str, str | None]:
+    """Those of the categories above among them."""
+    category = at.get(store.CATEGORY, ask.category_id)
+    asked = store_attributes.attributes_of(at, category).values() if category is not None else ()
+    return {one.key: one.unit if one.kind is AttributeKind.NUMBER else None for one in asked}
 
 
 @answers(CardsOf)

@@ -15,6 +15,8 @@ BLOCK = 1024
 """So many documents share a row."""
 ATTRIBUTES = 12
 """So many of the things that goods tell of themselves can be filtered by."""
+NUMBERS = 4
+"""So many of the numbers among them."""
 
 RECORD = np.dtype(
     [
@@ -27,6 +29,8 @@ RECORD = np.dtype(
         ("shop", "<u4"),
         ("category", "<u4", (4,)),
         ("attribute", "<u4", (ATTRIBUTES,)),
+        ("number_of", "<u4", (NUMBERS,)),
+        ("number", "<i8", (NUMBERS,)),
         ("rating", "<u2"),
         ("shop_rating", "<u2"),
         ("currency", "<u2"),
@@ -37,7 +41,7 @@ RECORD = np.dtype(
 )
 """`price` in minor units; `listed_at` and `away_until` in milliseconds since 1970; ratings in hundredths of a star, 0 for none.
 `sold_pieces` counts what was sold, `sold` what that is worth by now (`ranking`). Shops, categories, attributes and currencies stand by
-their numbers in the index, 0 for none."""
+their numbers in the index, 0 for none; a `number` lies beside what it is of."""
 
 Columns = NDArray[np.void]
 Places = NDArray[np.int64]

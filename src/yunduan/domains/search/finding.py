@@ -20,12 +20,14 @@ from yunduan.domains.search.model import (
     Facets,
     Loosened,
     Mark,
+    NumberBand,
+    NumberCounted,
     PriceBand,
     SearchSort,
     Weights,
 )
 from yunduan.domains.search.planning import Plan, Slot, plan
-from yunduan.domains.search.store import FORM, Index
+from yunduan.domains.search.store import FORM, Index, Name
 from yunduan.kernel.ids import CategoryId, ShopId
 from yunduan.runtime.ports import SideStores
 
@@ -33,6 +35,7 @@ Mask = NDArray[np.bool_]
 COUNTED_MAX = 20
 """So many of a facet's values are named."""
 BANDS = 5
+NUMBERS_COUNTED_MAX = 5
 _LIKED = 400
 
 
@@ -94,6 +97,16 @@ class Finder:
             self.index = None
 
 
+class Range(Struct, frozen=True, gc=False):
+    """What a number has to be: from one to another, both included."""
+
+    key: str
+    no: int
+    """What it is the number of, by its number in the index."""
+    low: int
+    high: int
+
+
 class Filter(Struct, frozen=True, kw_only=True):
     """What goods must have besides the words."""
 
@@ -101,6 +114,8 @@ class Filter(Struct, frozen=True, kw_only=True):
     shop_id: ShopId | None = None
     attributes: tuple[str, ...] = ()
     """As `key:value`: any of the values of one key, all of the keys."""
+    numbers: tuple[Range, ...] = ()
+    """Likewise any of one key, all of the keys."""
     price_from: int | None = None
     price_to: int | None = None
     currency: str | None = None
@@ -268,11 +283,7 @@ def _masks(index: Index, some: Columns, asked: Asked) -> dict[str, Mask]:
         masks["category"] = _has(some["category"], index.number("category", wanted.category_id))
     if wanted.shop_id is not None:
         masks["shop"] = _same(some["shop"], index.number("shop", wanted.shop_id))
-    by_key: dict[str, list[int]] = {}
-    for attribute in wanted.attributes:
-        by_key.setdefault(attribute.partition(":")[0], []).append(index.number("attribute", attribute))
-    for key, numbers in by_key.items():  # any of the values of one key, all of the keys
-        masks[f"attribute {key}"] = np.logical_or.reduce([_has(some["attribute"], number) for number in numbers])
+    masks |= _told(index, some, wanted)
     if wanted.currency is not None:
         masks["currency"] = _same(some["currency"], index.number("currency", wanted.currency))
     if wanted.price_from is not None or wanted.price_to is not None:
@@ -303,6 +314,22 @@ def _has(column: NDArray[np.unsignedinteger], number: int) -> Mask:
     return mask
 
 
+def _told(index: Index, some: Columns, wanted: Filter) -> dict[str, Mask]:
+    """What passes by what goods tell of themselves: any of what is said of one key, all of the keys."""
+    masks: dict[str, Mask] = {}
+    passed = [(f"attribute {one.partition(':')[0]}", _has(some["attribute"], index.number("attribute", one))) for one in wanted.attributes]
+    passed += [(f"number {one.key}", _within(some, one)) for one in wanted.numbers]
+    for name, mask in passed:
+        masks[name] = masks[name] | mask if name in masks else mask
+    return masks
+
+
+def _within(some: Columns, one: Range) -> Mask:
+    numbers = some["number"]
+    mask: Mask = ((some["number_of"] == one.no) & (numbers >= one.low) & (numbers <= one.high)).any(axis=1) & (one.no > 0)
+    return mask
+
+
 def _all(masks: Iterable[Mask], count: int) -> Mask:
     every = np.ones(count, np.bool_)
     for mask in masks:
@@ -320,7 +347,9 @@ def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Colu
     attributes = without("attribute")["attribute"].ravel()
     counts = {kind: _most(column) for kind, column in (("category", categories), ("shop", shops), ("attribute", attributes))}
     currency, prices = _prices(without("price"))
-    names = index.names([*(no for kind in counts.values() for no, _ in kind), *([currency] if currency else [])])
+    numbers = _numbers(without("number"))
+    counted = [no for kind in counts.values() for no, _ in kind]
+    names = index.names([*counted, *(no for no, _ in numbers), *([currency] if currency else [])])
 
     def named(kind: str) -> tuple[Counted, ...]:
         return tuple(
@@ -335,6 +364,7 @@ def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Colu
         categories=named("category"),
         shops=named("shop"),
         attributes=named("attribute"),
+        numbers=tuple([_number_counted(names[no], values) for no, values in numbers if no in names]),
         currency=names[currency].id if currency in names else "",
         prices=prices,
         in_stock=int(np.count_nonzero(_in_stock(without("in_stock"), now_ms))),
@@ -359,6 +389,37 @@ def _top(counts: Places) -> Places:
     return best
 
 
+def _numbers(some: Columns) -> list[tuple[int, NDArray[np.int64]]]:
+    """What most tell a number of, with these numbers in order."""
+    of, numbers = some["number_of"].ravel(), some["number"].ravel()
+    return [(no, np.sort(numbers[of == no])) for no, _ in _most(of)[:NUMBERS_COUNTED_MAX]]
+
+
+def _number_counted(name: Name, numbers: NDArray[np.int64]) -> NumberCounted:
+    key, _, unit = name.id.partition(" ")
+    least, most = int(numbers[0]), int(numbers[-1])
+    borders = [border for border in _borders(numbers) if least < border]
+    ends = [int(np.searchsorted(numbers, border)) for border in borders]
+    lows, highs = [least, *borders], [*(border - 1 for border in borders), most]
+    parts = zip(lows, highs, [0, *ends], [*ends, len(numbers)], strict=True)
+    bands = [NumberBand(from_number=low, to_number=high, count=end - start) for low, high, start, end in parts if end > start]
+    return NumberCounted(
+        key=key,
+        name=name.title,
+        name_en=name.title_en,
+        unit=unit,
+        from_number=least,
+        to_number=most,
+        count=len(numbers),
+        bands=tuple(bands),
+    )
+
+
+def _borders(numbers: NDArray[np.int64]) -> list[int]:
+    """Round figures that divide numbers, which are in order, about evenly."""
+    return sorted({_round(int(numbers[len(numbers) * part // BANDS])) for part in range(1, BANDS)})
+
+
 def _prices(some: Columns) -> tuple[int, tuple[PriceBand, ...]]:
     """The currency of most, and bands of its prices: their borders are round figures that divide what was found about evenly."""
     if not len(some):
@@ -366,7 +427,7 @@ def _prices(some: Columns) -> tuple[int, tuple[PriceBand, ...]]:
     counts = np.bincount(some["currency"])
     currency = int(counts.argmax())
     prices = np.sort(some["price"][some["currency"] == currency])
-    borders = sorted({_round(int(prices[len(prices) * part // BANDS])) for part in range(1, BANDS)} - {0})
+    borders = [border for border in _borders(prices) if border]
     ends = [int(np.searchsorted(prices, border)) for border in borders]
     starts = [0, *ends]
     bands = [
@@ -378,7 +439,9 @@ def _prices(some: Columns) -> tuple[int, tuple[PriceBand, ...]]:
 
 
 def _round(amount: int) -> int:
-    """Down to one digit that counts, or to one and a half."""
+    """Towards nothing, to one digit that counts, or to one and a half."""
+    if amount < 0:
+        return -_round(-amount)
     unit = 10 ** (len(str(amount)) - 1)
     return amount // unit * unit if amount >= 2 * unit else amount // (unit // 2 or 1) * (unit // 2 or 1)
 

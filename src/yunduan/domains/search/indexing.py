@@ -25,7 +25,7 @@ from yunduan.domains.catalog.facts import (
 from yunduan.domains.catalog.findable import AT_ONCE, CategoriesBelow, Findable, GoodsOnSale, GoodsToFind, HowManyOnSale, Named, Told
 from yunduan.domains.catalog.model import average_hundredths
 from yunduan.domains.search import words
-from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, Columns
+from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, NUMBERS, Columns
 from yunduan.domains.search.making import Ask, Maker
 from yunduan.domains.search.ranking import spread, worth_of
 from yunduan.domains.search.store import FORM, Index, State
@@ -223,6 +223,11 @@ def _record(index: Index, record: Columns, goods: Findable, now: int) -> None:
     record["category"] = [path + [0] * (4 - len(path))]
     told = [index.name("attribute", f"{one.key}:{one.value}", *_said(one)) for one in goods.told if one.is_counted][:ATTRIBUTES]
     record["attribute"] = [told + [0] * (ATTRIBUTES - len(told))]
+    numbers = [(index.name("number", f"{one.key} {one.unit}", *_said(one)), one.value) for one in goods.told if not one.is_counted][
+        :NUMBERS
+    ]
+    numbers += [(0, 0)] * (NUMBERS - len(numbers))
+    record["number_of"], record["number"] = [no for no, _ in numbers], [value for _, value in numbers]
     record["currency"] = index.name("currency", goods.price.currency)
     record["is_there"] = goods.is_shown
     record["in_stock"] = goods.in_stock
@@ -238,8 +243,8 @@ def _name(index: Index, kind: str, named: Named) -> int:
 
 
 def _said(one: Told) -> tuple[str, str]:
-    """How a value is called: by its own text, or as yes or no to what it is of."""
-    if one.text:
+    """How a value is called: by its own text, or as yes or no to what it is of; of a number, what it is the number of."""
+    if one.text and one.is_counted:
         return one.text, one.text_en
     return one.name.name, one.name.name_en
 

@@ -18,6 +18,8 @@ RESULTS_MAX = 1_000
 """So many results can be leafed through; who looks further has not said what they want."""
 MATCHES_MAX = 20_000
 """So many documents are counted and ranked; of more, those that come first in the index."""
+NUMBER_MAX = 10**13
+"""No number that goods tell of themselves is larger, or less than the same below nothing."""
 SCORED_MAX = 400
 """So many documents are weighed by their words exactly; of more, the best by everything else."""
 
@@ -26,6 +28,10 @@ class SearchRefusal(RefusalCode):
     """What search refuses."""
 
     CURSOR = "search_cursor_not_of_this_search", "The cursor was not given out by this search in this order: begin at its start."
+    FILTER = (
+        "search_filter_unknown",
+        "A filter names what no goods on sale tell of themselves, or not so: the attributes of a category say what can be named.",
+    )
     NOT_FOUND = "search_goods_not_found", "The index has no such goods: they are not on sale, or were changed a moment ago."
 
 
@@ -77,13 +83,15 @@ Cursor = Annotated[
 ]
 
 
-_ONE = r"[a-z][a-z0-9_]{0,29}:(yes|no|[0-9]{1,4})"
+_NUMBER = "-?[0-9]{1,13}"
+_ONE = rf"[a-z][a-z0-9_]{{0,29}}:(yes|no|{_NUMBER}(\.\.({_NUMBER})?)?|\.\.{_NUMBER})"
 Filters = Annotated[
     str,
     Meta(
         max_length=400,
         pattern=rf"^({_ONE}(,{_ONE}){{0,9}})?(?![\s\S])",
-        description="What goods must tell of themselves, divided by commas: `key:yes`, `key:no`, `key:3` (a place in a list).",
+        description="What goods must tell of themselves, divided by commas: `key:yes`, `key:no`, `key:3` (a place in a list, or a number),"
+        " `key:100..250`, `key:100..`, `key:..250`. Any of what is said of one key, all of the keys.",
         examples=["organic:yes"],
     ),
 ]
@@ -121,6 +129,27 @@ class PriceBand(Struct, frozen=True, kw_only=True):
     count: int
 
 
+class NumberBand(Struct, frozen=True, kw_only=True):
+    """How many goods have a number from one to another, both included."""
+
+    from_number: int
+    to_number: int
+    count: int
+
+
+class NumberCounted(Struct, frozen=True, kw_only=True):
+    """A number that goods of what was found tell of themselves, in its unit: the least, the most, and how many lie where between."""
+
+    key: str
+    name: str
+    name_en: str
+    unit: str
+    from_number: int
+    to_number: int
+    count: int
+    bands: tuple[NumberBand, ...]
+
+
 class Facets(Struct, frozen=True, kw_only=True):
     """What was found, counted: each list the most frequent first."""
 
@@ -128,6 +157,8 @@ class Facets(Struct, frozen=True, kw_only=True):
     shops: tuple[Counted, ...]
     attributes: tuple[Counted, ...]
     """By `key:value`, as filters name them."""
+    numbers: tuple[NumberCounted, ...]
+    """The numbers that most tell of themselves, whatever number was chosen."""
     currency: str
     """The currency of most of what was found, of which the bands are."""
     prices: tuple[PriceBand, ...]

@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from yunduan.domains.catalog.findable import CardsOf, ReadyCard
-from yunduan.domains.search import asked, finding, paging, store_settings
+from yunduan.domains.catalog.findable import CardsOf, ReadyCard, UnitsOf
+from yunduan.domains.search import asked, filtering, finding, paging, store_settings
 from yunduan.domains.search.asked import Counting
 from yunduan.domains.search.finding import Asked, Filter, Finder, Matched
 from yunduan.domains.search.model import (
@@ -67,7 +67,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     after: Cursor | None
 
 
-class SearchGoods(Query[Findings], refuses={SearchRefusal.CURSOR}):
+class SearchGoods(Query[Findings], refuses={SearchRefusal.CURSOR, SearchRefusal.FILTER}):
     """Goods by what somebody has typed: Chinese, English, pinyin in full or by first letters, with a slip or without.
 
     Where nothing has every word, `loosened` says what was done to find anything. Words and quotes have no other meaning than themselves.
@@ -128,7 +128,7 @@ def search_goods(at: Asking, ask: SearchGoods) -> Findings:
     search = _canonical(msgspec.structs.replace(ask, after=None, limit=20))
     place = paging.place_of(ask.after, search) if ask.after else None
     began_ms = place.began_ms if place else at.now
-    matched = finding.find(index, finder.shelf, _asked(at, ask, began_ms, counts=place is None))
+    matched = finding.find(index, finder.shelf, _asked(at, ask, index, began_ms, counts=place is None))
     if place is None and matched.plan.slots:
         at.port(Counting).note(ask.q, is_empty=matched.loosened is not Loosened.NOTHING)
     documents, values = paging.after(matched, place)
@@ -156,11 +156,14 @@ def _ready(at: Asking) -> tuple[Index, Finder]:
     return index, finder
 
 
-def _asked(at: Asking, ask: SearchGoods, began_ms: int, *, counts: bool) -> Asked:
+def _asked(at: Asking, ask: SearchGoods, index: Index, began_ms: int, *, counts: bool) -> Asked:
+    units = at.ask(UnitsOf(category_id=ask.category_id)) if ask.filters and ask.category_id is not None else {}
+    values, numbers = filtering.understood(ask.filters, index, units)
     wanted = Filter(
         category_id=ask.category_id,
         shop_id=ask.shop_id,
-        attributes=tuple([_attribute(one) for one in ask.filters.split(",")]) if ask.filters else (),
+        attributes=values,
+        numbers=numbers,
         price_from=ask.price_from,
         price_to=ask.price_to,
         currency=ask.currency,
@@ -180,11 +183,6 @@ def _asked(at: Asking, ask: SearchGoods, began_ms: int, *, counts: bool) -> Aske
         synonyms=said.synonyms,
         stops=frozenset(said.stops),
     )
-
-
-def _attribute(one: str) -> str:
-    key, _, said = one.partition(":")
-    return f"{key}:{ {'yes': 1, 'no': 0}.get(said, said) }"
 
 
 def _found(at: Asking, index: Index, page: list[int], matched: Matched) -> tuple[Found, ...]:

@@ -11,7 +11,7 @@ from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.runtime.ports import Row
 
 _encode = msgspec.json.Encoder().encode
-FORM = 3
+FORM = 4
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
 TABLES = (
@@ -74,6 +74,7 @@ _LABELLED = (
     " WHERE labels MATCH ? ORDER BY bm25(labels, 10.0, 5.0, 1.0), name.no LIMIT ?"
 )
 _NO_OF = "SELECT no FROM name WHERE kind = ? AND id = ?"
+_BEGINNING = "SELECT no, kind, id, title, title_en FROM name WHERE kind = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?"
 _NAMES = "SELECT no, kind, id, title, title_en FROM name WHERE no IN "
 _MATCHED = "SELECT rowid FROM words WHERE words MATCH ? LIMIT ?"
 _SCORED = "SELECT rowid, bm25(words, 10.0, 3.0, 1.0, 2.0, 1.0) FROM words WHERE words MATCH ? LIMIT ?"
@@ -170,6 +171,10 @@ class Index(WordFile):
         """The number of something; 0 where no goods have it."""
         rows = self._side.rows(_NO_OF, (kind, id))
         return rows[0][0] if rows else 0
+
+    def beginning(self, kind: str, head: str, limit: int) -> list[Name]:
+        """What of a kind has an id that begins so."""
+        return [Name(*row) for row in self._side.rows(_BEGINNING, (kind, head, head[:-1] + chr(ord(head[-1]) + 1), limit))]
 
     def documents(self, goods_ids: Iterable[GoodsId]) -> dict[GoodsId, tuple[int, bytes]]:
         """(number, mark of its words) of the documents of goods, of those that have one."""

@@ -409,6 +409,18 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "Counted.name_en": "Tea",
         "Facets.shops": [{"value": id_of("shp"), "name": "茶庄", "name_en": "Tea House", "count": 3}],
         "Facets.attributes": [{"value": "organic:1", "name": "有机", "name_en": "Organic", "count": 2}],
+        "Facets.numbers": [
+            {
+                "key": "weight",
+                "name": "净重",
+                "name_en": "Net weight",
+                "unit": "g",
+                "from_number": 50,
+                "to_number": 250,
+                "count": 3,
+                "bands": [{"from_number": 50, "to_number": 99, "count": 1}, {"from_number": 100, "to_number": 250, "count": 2}],
+            }
+        ],
         "Facets.prices": [{"from_amount": 0, "to_amount": 2000, "count": 2}, {"from_amount": 2000, "to_amount": None, "count": 1}],
         "Found.marks": [{"start": 0, "end": 2}],
         "Found.marks_en": [],
