@@ -9,6 +9,7 @@ is ever stale.
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -104,31 +105,28 @@ class Asking(Reader, Protocol):
 class _Shelf:
     """The remembered rows of one table: what is known, what waits to be written, and how to undo the command at hand."""
 
-    __slots__ = ("known", "restore", "table", "undo", "waiting")
+    __slots__ = ("known", "restore", "table", "undo", "waited", "waiting")
 
     def __init__(self, table: Table[Any, Any]) -> None:
         self.table = table
         self.known: dict[Any, Any] = {}
         self.waiting: dict[Any, int] = {}
-        self.undo: list[tuple[Any, Any, int]] = []
+        self.undo: list[tuple[Any, Any]] = []
+        self.waited = 0
+        """How many rows waited when the command made its first change here: those that it adds come after them."""
         self.restore: dict[Any, int] | None = None
+        """What waited when the command began, where it has been sent to the store meanwhile."""
 
     def waiting_before(self) -> dict[Any, int]:
         """What waited when the command began."""
         if self.restore is not None:
             return self.restore
-        waiting = dict(self.waiting)
-        for key, _, before in reversed(self.undo):
-            if before:
-                waiting[key] = before
-            else:
-                waiting.pop(key, None)
-        return waiting
+        return dict(islice(self.waiting.items(), self.waited)) if self.undo else self.waiting
 
     def undo_command(self) -> None:
         """Be as before the command."""
         self.waiting = self.waiting_before()
-        for key, value, _ in reversed(self.undo):
+        for key, value in reversed(self.undo):
             if value is _UNKNOWN:
                 self.known.pop(key, None)
             else:
@@ -163,7 +161,8 @@ class Tx:
         self._shelves: dict[str, _Shelf] = {}
         self._touched: list[_Shelf] = []
         self._appended: dict[str, list[Row]] = {}
-        self._journal: list[tuple[str, int]] = []
+        self._lengths: dict[str, int] = {}
+        """How many rows of a statement waited when the command appended its first."""
         self._reappend: list[tuple[str, list[Row]]] = []
         self._waiting_tables: set[str] = set()
         self._head_before = (0, 0, bytes(32))
@@ -289,9 +288,10 @@ class Tx:
         self.changes.rows.append((table.name, (key,) if table.shown else ()))
         self._made.unmake(table.name)
         shelf = self._shelf(table)
-        shelf.undo.append((key, shelf.known.get(key, _UNKNOWN), shelf.waiting.pop(key, 0)))
+        if not shelf.undo:
+            self._touch(shelf)
+        shelf.undo.append((key, shelf.known.get(key, _UNKNOWN)))
         shelf.known[key] = None
-        self._touched.append(shelf)
 
     def recall(
         self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
@@ -324,8 +324,9 @@ class Tx:
             self._waiting_tables |= tables_of(sql)
             for name in tables_of(sql):  # once is enough: whatever is made of them afterwards has these rows sent first
                 self._made.unmake(name)
+        if sql not in self._lengths:
+            self._lengths[sql] = len(waiting)
         waiting.append(row)
-        self._journal.append((sql, len(waiting)))
 
     def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
         """Run one statement now; answers the number of rows it touched."""
@@ -356,7 +357,7 @@ class Tx:
 
     def begin_command(self, *, actor: Actor, cause: str, guarded: bool) -> None:
         """Start one outer command; a guarded one has its savepoint at once, and knows that it is there."""
-        if self._journal or self._touched or self._in_command:
+        if self._lengths or self._touched or self._in_command:
             self._close_command()
         self._minted.clear()
         self.actor = actor
@@ -382,10 +383,8 @@ class Tx:
             self._store.rollback_to_savepoint()
         for shelf in self._touched:
             shelf.undo_command()
-        for sql, length in reversed(self._journal):
-            waiting = self._appended.get(sql)
-            if waiting is not None and len(waiting) == length:
-                waiting.pop()
+        for sql, length in self._lengths.items():
+            del self._appended[sql][length:]
         for sql, rows in self._reappend:
             self._appended[sql] = rows + self._appended.get(sql, [])
             self._waiting_tables |= tables_of(sql)
@@ -432,16 +431,21 @@ class Tx:
         shelf = self._shelves.get(name) or self._shelf(table)
         known, waiting, undo = shelf.known, shelf.waiting, shelf.undo
         if not undo:
-            self._touched.append(shelf)
-        found, before = known.get(key, _UNKNOWN), waiting.get(key, 0)
-        undo.append((key, found, before))
-        known[key] = value
+            self._touch(shelf)
+        if not waiting:
+            self._waiting_tables.add(name)
         if name in self._made.made:
             self._made.unmake(name)
-        if not before:
-            waiting[key] = how
-            self._waiting_tables.add(name)
+        found = known.get(key, _UNKNOWN)
+        undo.append((key, found))
+        known[key] = value
+        waiting.setdefault(key, how)
         return found
+
+    def _touch(self, shelf: _Shelf) -> None:
+        """Before a command's first change of a shelf."""
+        shelf.waited = len(shelf.waiting)
+        self._touched.append(shelf)
 
     def _refuse_remembered(self, sql: str) -> None:
         for name in tables_of(sql):
@@ -481,11 +485,9 @@ class Tx:
 
     def _flush_appended(self, sql: str) -> None:
         rows = self._appended.pop(sql)
-        if self._in_command:
-            own = sum(1 for named, _ in self._journal if named == sql)
-            self._journal = [entry for entry in self._journal if entry[0] != sql]
-            if len(rows) > own:
-                self._reappend.append((sql, rows[: len(rows) - own]))
+        others = self._lengths.pop(sql, len(rows))
+        if self._in_command and others:
+            self._reappend.append((sql, rows[:others]))
         self.statements += 1
         self.changes.tables |= tables_of(sql)
         self._store.append(sql, rows)
@@ -511,9 +513,11 @@ class Tx:
     def _close_command(self) -> None:
         for shelf in self._touched:
             shelf.undo.clear()
-            shelf.restore = None
+        if self._savepoint:  # nothing has been sent to the store without one
+            for shelf in self._touched:
+                shelf.restore = None
         self._touched.clear()
-        self._journal.clear()
+        self._lengths.clear()
         self._reappend.clear()
         self._savepoint = False
         self._in_command = False
