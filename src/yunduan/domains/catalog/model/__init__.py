@@ -8,168 +8,123 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.model.forms import (
-    ATTRIBUTE_MAX as ATTRIBUTE_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    CATEGORIES_MAX as CATEGORIES_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    DEPTH_MAX as DEPTH_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    FEE_MAX as FEE_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    LIMIT_DAYS_MAX as LIMIT_DAYS_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    LINES_MAX as LINES_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    LOCATIONS_MAX as LOCATIONS_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    ON_HAND_MAX as ON_HAND_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    OPTIONS_MAX as OPTIONS_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    PICTURES_MAX as PICTURES_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    PLACES_MAX as PLACES_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    PPM as PPM,
-)
-from yunduan.domains.catalog.model.forms import (
-    PRICE_MAX as PRICE_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    QUANTITY_MAX as QUANTITY_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    TEMPLATES_MAX as TEMPLATES_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    UNITS_MAX as UNITS_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    VALUES_MAX as VALUES_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    VALUES_TOLD_MAX as VALUES_TOLD_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    VARIANTS_MAX as VARIANTS_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    WAITS_MAX as WAITS_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    WEIGHT_G_MAX as WEIGHT_G_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    ZONES_MAX as ZONES_MAX,
-)
-from yunduan.domains.catalog.model.forms import (
-    Barcode as Barcode,
-)
-from yunduan.domains.catalog.model.forms import (
-    CatalogRefusal as CatalogRefusal,
-)
-from yunduan.domains.catalog.model.forms import (
-    Country as Country,
-)
-from yunduan.domains.catalog.model.forms import (
-    Description as Description,
-)
-from yunduan.domains.catalog.model.forms import (
-    MaybeName as MaybeName,
-)
-from yunduan.domains.catalog.model.forms import (
-    MaybeTitle as MaybeTitle,
-)
-from yunduan.domains.catalog.model.forms import (
-    Name as Name,
-)
-from yunduan.domains.catalog.model.forms import (
-    Picture as Picture,
-)
-from yunduan.domains.catalog.model.forms import (
-    Ppm as Ppm,
-)
-from yunduan.domains.catalog.model.forms import (
-    Quantity as Quantity,
-)
-from yunduan.domains.catalog.model.forms import (
-    Region as Region,
-)
-from yunduan.domains.catalog.model.forms import (
-    Sku as Sku,
-)
-from yunduan.domains.catalog.model.forms import (
-    Title as Title,
-)
-from yunduan.domains.catalog.model.forms import (
-    Weight as Weight,
+    ATTRIBUTE_MAX,
+    CATEGORIES_MAX,
+    DEPTH_MAX,
+    FEE_MAX,
+    LIMIT_DAYS_MAX,
+    LINES_MAX,
+    LOCATIONS_MAX,
+    ON_HAND_MAX,
+    OPTIONS_MAX,
+    PICTURES_MAX,
+    PLACES_MAX,
+    PPM,
+    PRICE_MAX,
+    QUANTITY_MAX,
+    TEMPLATES_MAX,
+    UNITS_MAX,
+    VALUES_MAX,
+    VALUES_TOLD_MAX,
+    VARIANTS_MAX,
+    WAITS_MAX,
+    WEIGHT_G_MAX,
+    ZONES_MAX,
+    Barcode,
+    CatalogRefusal,
+    Country,
+    Description,
+    MaybeName,
+    MaybeTitle,
+    Name,
+    Picture,
+    Ppm,
+    Quantity,
+    Region,
+    Sku,
+    Title,
+    Weight,
 )
 from yunduan.domains.catalog.model.stock import (
-    HOLD_MOVES as HOLD_MOVES,
-)
-from yunduan.domains.catalog.model.stock import (
-    HeldLine as HeldLine,
-)
-from yunduan.domains.catalog.model.stock import (
-    Hold as Hold,
-)
-from yunduan.domains.catalog.model.stock import (
-    HoldLine as HoldLine,
-)
-from yunduan.domains.catalog.model.stock import (
-    HoldState as HoldState,
-)
-from yunduan.domains.catalog.model.stock import (
-    Left as Left,
-)
-from yunduan.domains.catalog.model.stock import (
-    Locations as Locations,
-)
-from yunduan.domains.catalog.model.stock import (
-    SoldOut as SoldOut,
-)
-from yunduan.domains.catalog.model.stock import (
-    Stock as Stock,
-)
-from yunduan.domains.catalog.model.stock import (
-    StockFigures as StockFigures,
-)
-from yunduan.domains.catalog.model.stock import (
-    StockReason as StockReason,
-)
-from yunduan.domains.catalog.model.stock import (
-    Together as Together,
-)
-from yunduan.domains.catalog.model.stock import (
-    counted as counted,
-)
-from yunduan.domains.catalog.model.stock import (
-    ended as ended,
-)
-from yunduan.domains.catalog.model.stock import (
-    give_back as give_back,
-)
-from yunduan.domains.catalog.model.stock import (
-    part_gone as part_gone,
-)
-from yunduan.domains.catalog.model.stock import (
-    totals as totals,
+    HOLD_MOVES,
+    HeldLine,
+    Hold,
+    HoldLine,
+    HoldState,
+    Left,
+    Locations,
+    SoldOut,
+    Stock,
+    StockFigures,
+    StockReason,
+    Together,
+    counted,
+    ended,
+    give_back,
+    part_gone,
+    totals,
 )
 from yunduan.kernel.ids import CategoryId, GoodsId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
 from yunduan.kernel.refusals import Refused, invariant
 from yunduan.kernel.regions import region_of, regions_of
+
+__all__ = [
+    "ATTRIBUTE_MAX",
+    "CATEGORIES_MAX",
+    "DEPTH_MAX",
+    "FEE_MAX",
+    "HOLD_MOVES",
+    "LIMIT_DAYS_MAX",
+    "LINES_MAX",
+    "LOCATIONS_MAX",
+    "ON_HAND_MAX",
+    "OPTIONS_MAX",
+    "PICTURES_MAX",
+    "PLACES_MAX",
+    "PPM",
+    "PRICE_MAX",
+    "QUANTITY_MAX",
+    "TEMPLATES_MAX",
+    "UNITS_MAX",
+    "VALUES_MAX",
+    "VALUES_TOLD_MAX",
+    "VARIANTS_MAX",
+    "WAITS_MAX",
+    "WEIGHT_G_MAX",
+    "ZONES_MAX",
+    "Barcode",
+    "CatalogRefusal",
+    "Country",
+    "Description",
+    "HeldLine",
+    "Hold",
+    "HoldLine",
+    "HoldState",
+    "Left",
+    "Locations",
+    "MaybeName",
+    "MaybeTitle",
+    "Name",
+    "Picture",
+    "Ppm",
+    "Quantity",
+    "Region",
+    "Sku",
+    "SoldOut",
+    "Stock",
+    "StockFigures",
+    "StockReason",
+    "Title",
+    "Together",
+    "Weight",
+    "counted",
+    "ended",
+    "give_back",
+    "part_gone",
+    "totals",
+]
+"""What stands in modules of its own; the rest is below."""
 
 # Shops
 

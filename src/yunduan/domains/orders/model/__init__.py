@@ -9,17 +9,30 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.model import BuyerLimit, Offer
-from yunduan.domains.orders.model.reviews import ReportReason as ReportReason
-from yunduan.domains.orders.model.reviews import Review as Review
-from yunduan.domains.orders.model.reviews import ReviewReport as ReviewReport
-from yunduan.domains.orders.model.reviews import Verdict as Verdict
-from yunduan.domains.orders.model.reviews import Word as Word
-from yunduan.domains.orders.model.reviews import WordKind as WordKind
-from yunduan.domains.orders.model.reviews import pen_name as pen_name
+from yunduan.domains.orders.model.reviews import (
+    ReportReason,
+    Review,
+    ReviewReport,
+    Verdict,
+    Word,
+    WordKind,
+    pen_name,
+)
 from yunduan.domains.orders.taxes import Tax, TaxRules, reckoned
 from yunduan.kernel.ids import CheckoutId, GoodsId, HoldId, LocationId, OrderId, PaymentId, PersonId, ShopId, VariantId, sibling
 from yunduan.kernel.money import AMOUNT_MAX, Money, split
 from yunduan.kernel.refusals import RefusalCode, Refused, invariant
+
+__all__ = [
+    "ReportReason",
+    "Review",
+    "ReviewReport",
+    "Verdict",
+    "Word",
+    "WordKind",
+    "pen_name",
+]
+"""What stands in modules of its own; the rest is below."""
 
 CART_LINES_MAX = 100
 QUANTITY_MAX = 999
