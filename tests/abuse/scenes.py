@@ -14,11 +14,19 @@ from unit.orders.casebook import Claim, picture
 from unit.orders.market import Buyer, channel, yuan
 from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import ApplicationForm
-from yunduan.domains.catalog.commands import ApplyForShop, BanGoods, CreateCategory, CreateLocation, RemoveLocation, SuspendShop
+from yunduan.domains.catalog.commands import (
+    ApplyForShop,
+    BanGoods,
+    CreateCategory,
+    CreateLocation,
+    KeepSender,
+    RemoveLocation,
+    SuspendShop,
+)
 from yunduan.domains.catalog.model import LOCATIONS_MAX, CatalogSettings
 from yunduan.domains.catalog.queries import SettingsOf
 from yunduan.domains.identity.commands import GrantRole, GrantShopRole, RegisterPerson
-from yunduan.domains.identity.model import OperatorRole, ShopRole
+from yunduan.domains.identity.model import OperatorRole, Postal, ShopRole
 from yunduan.domains.identity.queries import Mailbox
 from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseState
 from yunduan.domains.orders.claiming import PassDeadline
@@ -651,6 +659,14 @@ def _packed(stage: Stage, name: str) -> Scene:
     return stage.made(name, "shop owner", {"order_id": order_id}, body, body | {"tracking": "SF2"})
 
 
+def _sender(stage: Stage, name: str) -> Scene:
+    """The shop has said something before."""
+    before = KeepSender(shop_id=stage.market.shop.id, address=msgspec.convert(HOME, Postal))
+    stage.world.send(before, actor=stage.market.staff("owner"))
+    body = None if name.startswith("DELETE") else {"address": HOME}
+    return stage.made(name, "shop owner", {}, body, body and {"address": HOME | {"city": "宁波"}})
+
+
 def _came_back(stage: Stage, name: str) -> Scene:
     """By a carrier that nobody can ask, so that its shop's word is enough."""
     _, _, placed = stage.shipped()
@@ -802,6 +818,8 @@ SCENES: dict[str, Make] = {
     "POST /owners": _a_role_given,
     "DELETE /people/{person_id}": _forgotten,
     "PUT /shops/{shop_id}": _shop_said_anew,
+    "PUT /shops/{shop_id}/sender": _sender,
+    "DELETE /shops/{shop_id}/sender": _sender,
     "PUT /shops/{shop_id}/holiday": _of_shop(_nothing, {"back_at": 0}, {"back_at": 1}),
     "POST /shops/{shop_id}/goods": _new_goods,
     "PUT /shops/{shop_id}/goods/{goods_id}": _changed_goods,

@@ -329,3 +329,21 @@ def test_the_reader_of_bars_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Code128, "encode", otherwise)
     with pytest.raises((AssertionError, ValueError)):
         assert decoded(next(bars(bills(BILL)))) == BILL.tracking
+
+
+def test_a_shops_own_address_stands_on_its_papers() -> None:
+    """With its telephone, as it is dialled from where the parcel goes; whatever stands in it, the paper is one page."""
+    sender = replace(HOME, recipient="茶庄仓库", phone="+8657188157788", lines=("文一西路969号",))
+    (label,) = pages(bills(replace(BILL, sender=sender)))
+    assert all(text in label for text in ("龙井茶庄茶庄仓库", "057188157788", "浙江省杭州市西湖区文一西路969号"))
+    (abroad,) = pages(bills(replace(BILL, sender=sender, destination=ABROAD)))
+    assert "+8657188157788" in abroad
+    (slip,) = pages(slips(replace(SLIP, sender=sender)))
+    assert "寄件方：龙井茶庄茶庄仓库" in slip
+    assert "文一西路969号" in slip
+    same = replace(sender, recipient=SLIP.shop)
+    assert "寄件方：龙井茶庄，" in pages(slips(replace(SLIP, sender=same)))[0]
+    for text in HOSTILE:
+        odd = replace(sender, recipient=text, phone=text, city=text, lines=(text, text))
+        assert len(pages(bills(replace(BILL, sender=odd)))) == 1
+        assert len(pages(slips(replace(SLIP, sender=odd)))) == 1

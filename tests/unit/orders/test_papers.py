@@ -1,12 +1,14 @@
 """Waybills and packing slips say what is on a parcel and in it, to those who ship and nobody else; a document holds so many."""
 
+import msgspec
 import pytest
 
 from unit.orders.market import Buyer, Market
-from yunduan.domains.catalog.commands import CreateLocation, SetStock
+from yunduan.domains.catalog.commands import CreateLocation, KeepSender, RemoveSender, SetStock
 from yunduan.domains.catalog.model import StockReason
-from yunduan.domains.identity.commands import ErasePerson
-from yunduan.domains.identity.model import Language
+from yunduan.domains.catalog.queries import SenderOf
+from yunduan.domains.identity.commands import ErasePerson, GrantShopRole, RegisterPerson
+from yunduan.domains.identity.model import Language, Postal, ShopRole
 from yunduan.domains.orders.commands import CancelOrder
 from yunduan.domains.orders.model import LineNote
 from yunduan.domains.orders.papers import LINES_MAX, PAPERS_MAX, PackingSlip, ShopPackingSlips, ShopWaybills, Waybill
@@ -170,3 +172,49 @@ def test_a_document_holds_so_many_papers(market: Market, buyer: Buyer) -> None:
     assert refused(market, ShopWaybills, ",".join([id] * 50), market.staff("packer")) == "papers_full"
     assert len(slips(market, ",".join([id] * 15))) * 21 <= LINES_MAX
     assert refused(market, ShopPackingSlips, ",".join([id] * 16), market.staff("packer")) == "papers_full"
+
+
+SENDER = Postal(
+    recipient="云茶仓库", phone="0571-88157788", country="CN", region="浙江", city="杭州", lines=("文一西路969号",), postal_code="310000"
+)
+
+
+def test_a_shops_own_address_and_telephone_stand_on_its_papers(market: Market, buyer: Buyer) -> None:
+    """Once it has said them, until it takes them back; sealed, read by who ships, and gone with the person whose shop it was."""
+    id, (variant,) = order(market, buyer, 1)
+    parcel(market, id, "SF1", variant, 1)
+    assert (bills(market, id)[0].sender, slips(market, id)[0].sender) == (None, None)
+    ask = KeepSender(shop_id=market.shop.id, address=SENDER)
+    kept = msgspec.structs.replace(SENDER, phone="+8657188157788")
+    assert market.world.send(ask, actor=market.staff("manager")).address == kept
+    assert (bills(market, id)[0].sender, slips(market, id)[0].sender) == (kept, kept)
+    assert not market.holds("文一西路969号")
+    assert not market.holds("云茶仓库")
+    moved = msgspec.structs.replace(SENDER, city="宁波")
+    market.world.send(KeepSender(shop_id=market.shop.id, address=moved), actor=market.staff("manager"))
+    assert market.world.ask(SenderOf(shop_id=market.shop.id)).address == msgspec.structs.replace(kept, city="宁波")
+    assert market.world.ask(SenderOf(shop_id=market.other.id)).address is None
+    for _ in range(2):
+        assert market.world.send(RemoveSender(shop_id=market.shop.id), actor=market.staff("manager")).address is None
+    assert bills(market, id)[0].sender is None
+    market.world.send(ask, actor=market.staff("manager"))
+    heir = market.world.send(RegisterPerson(phone="+8613900138009")).person_id
+    for shop in (market.shop, market.other):
+        market.world.send(GrantShopRole(shop_id=shop.id, person_id=heir, role=ShopRole.OWNER), actor=SYSTEM)
+    market.world.send(ErasePerson(person_id=market.owner))
+    market.world.settle()
+    assert bills(market, id)[0].sender is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"phone": "12"}, "contact_invalid"),
+        ({"country": "XX"}, "country_unknown"),
+        ({"region": "火星"}, "region_unknown"),
+    ],
+)
+def test_a_sender_is_an_address_with_a_telephone(market: Market, changes: dict[str, str], code: str) -> None:
+    """Others are refused, and nothing has changed."""
+    ask = KeepSender(shop_id=market.shop.id, address=msgspec.structs.replace(SENDER, **changes))
+    market.assert_refused(code, ask, market.staff("manager"))

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Raw, Struct
 from msgspec.structs import asdict
 
-from yunduan.domains.catalog import lists, sourcing, store
+from yunduan.domains.catalog import lists, sourcing, store, store_rulings
 from yunduan.domains.catalog.lists import CardList, Cursor, ReadyFace, Sort
 from yunduan.domains.catalog.model import (
     LINES_MAX,
@@ -30,6 +31,8 @@ from yunduan.domains.catalog.model import (
     shipping_cost,
     totals,
 )
+from yunduan.domains.catalog.store_senders import SENDER
+from yunduan.domains.identity.model import Postal
 from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
@@ -269,6 +272,19 @@ class ShopSettings(Struct, frozen=True, kw_only=True):
 
 class SettingsOf(Query[ShopSettings], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
     """A shop as its own people see it."""
+
+    shop_id: ShopId
+
+
+class SenderNow(Struct, frozen=True, kw_only=True):
+    """What stands on a shop's papers as their sender; nothing where it has said nothing, or whose shop it was then has been erased."""
+
+    shop_id: ShopId
+    address: Postal | None
+
+
+class SenderOf(Query[SenderNow], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
+    """What stands on a shop's papers as their sender, for who ships."""
 
     shop_id: ShopId
 
@@ -652,3 +668,12 @@ class KnownShops:
     def is_there(self, at: Asking, shop_id: ShopId) -> bool:
         """By the shop's one row."""
         return at.get(store.SHOP, shop_id) is not None
+
+
+@answers(SenderOf)
+def sender_of(at: Asking, ask: SenderOf) -> SenderNow:
+    """Opened."""
+    shop = store.shop(at, ask.shop_id)
+    found = at.get(SENDER, shop.id)
+    text = store_rulings.vault(at).unseal(found.person, found.sealed) if found is not None and found.sealed else None
+    return SenderNow(shop_id=shop.id, address=msgspec.json.decode(text, type=Postal) if text is not None else None)

@@ -75,6 +75,17 @@ ROUTES = (
         "Say anew what everybody sees of the shop",
     ),
     Route("PUT", "/shops/{shop_id}/holiday", commands.SetHoliday, "catalog:write", _KEEPERS, ("back_at",), "Be away until a time, or back"),
+    Route("GET", "/shops/{shop_id}/sender", queries.SenderOf, "shop:read", _COUNTERS, (), "What stands on the shop's papers as sender"),
+    Route(
+        "PUT",
+        "/shops/{shop_id}/sender",
+        commands.KeepSender,
+        "shop:write",
+        _KEEPERS,
+        ("address",),
+        "Say where the shop's parcels come from",
+    ),
+    Route("DELETE", "/shops/{shop_id}/sender", commands.RemoveSender, "shop:write", _KEEPERS, (), "Have papers say so no more"),
     Route("GET", "/shops/{shop_id}/settings", queries.SettingsOf, "shop:read", _STAFF, (), "The shop with its places and templates"),
     Route(
         "GET",

@@ -6,8 +6,9 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from yunduan.domains.catalog.queries import SettingsOf, ShopSettings
+from yunduan.domains.catalog.queries import SenderOf, SettingsOf, ShopSettings
 from yunduan.domains.identity.model import Language, Postal, Vault
 from yunduan.domains.orders import parcels, store
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState, PackedLine, Parcel, Terms
@@ -57,6 +58,8 @@ class Waybill(Struct, frozen=True, kw_only=True):
     region: str
     """Where it comes from: the location that its shop has said, or else the first."""
     destination: Postal
+    sender: Postal | None = None
+    """The shop's own address and telephone, where it has said them."""
 
 
 class Waybills(Struct, frozen=True, kw_only=True):
@@ -94,6 +97,8 @@ class PackingSlip(Struct, frozen=True, kw_only=True):
     note: str
     return_days: int
     """How long the market lets goods be given back after their receipt."""
+    sender: Postal | None = None
+    """The shop's own address and telephone, where it has said them."""
 
 
 class PackingSlips(Struct, frozen=True, kw_only=True):
@@ -123,8 +128,9 @@ class ShopPackingSlips(Query[PackingSlips], refuses=PAPER_REFUSALS, slow=True):
 def shop_waybills(at: Asking, ask: ShopWaybills) -> Waybills:
     """Of what has a tracking number and goes to somebody."""
     asked = _asked(at, ask)
-    settings = at.ask(SettingsOf(shop_id=ask.shop_id))
-    found = [_waybill(at, order, agreed, settings, place, parcel, ask.language) for order, agreed, place, parcel in asked if parcel]
+    settings, sender = at.ask(SettingsOf(shop_id=ask.shop_id)), at.ask(SenderOf(shop_id=ask.shop_id)).address
+    made = [_waybill(at, order, agreed, settings, place, parcel, ask.language) for order, agreed, place, parcel in asked if parcel]
+    found = [replace(one, sender=sender) for one in made]
     return Waybills(language=ask.language, items=tuple(found))
 
 
@@ -132,8 +138,9 @@ def shop_waybills(at: Asking, ask: ShopWaybills) -> Waybills:
 def shop_packing_slips(at: Asking, ask: ShopPackingSlips) -> PackingSlips:
     """Of what has left, and of what has not."""
     asked = _asked(at, ask)
-    settings = at.ask(SettingsOf(shop_id=ask.shop_id))
-    found = [_slip(at, order, agreed, settings, place, parcel, ask.language) for order, agreed, place, parcel in asked]
+    settings, sender = at.ask(SettingsOf(shop_id=ask.shop_id)), at.ask(SenderOf(shop_id=ask.shop_id)).address
+    made = [_slip(at, order, agreed, settings, place, parcel, ask.language) for order, agreed, place, parcel in asked]
+    found = [replace(one, sender=sender) for one in made]
     return PackingSlips(language=ask.language, items=tuple(found))
 
 

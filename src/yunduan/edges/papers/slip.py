@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from yunduan.domains.identity.model import Postal
 from yunduan.domains.orders.papers import PackingSlip, PackingSlips, SlipLine
 from yunduan.edges.papers.typesetting import MM, Document, wrapped
+from yunduan.edges.papers.waybill import address, phone
 from yunduan.edges.papers.wording import in_fours, word
 
 PAGE_MM = (148.0, 210.0)
@@ -132,6 +134,12 @@ def _line(document: Document, row: _Row, y: float) -> float:
     return y + row.high
 
 
+def _sender(slip: PackingSlip, sender: Postal, language: str) -> str:
+    """Who has sent it: whom a question, or the goods, go to."""
+    name = slip.shop if sender.recipient == slip.shop else f"{slip.shop} {sender.recipient}"
+    return word("sender", language, who=name, phone=phone(sender, home=sender.country), address=address(sender, home=sender.country))
+
+
 class _Foot:
     """What follows the lines: the sum, what the buyer says, how to give something back."""
 
@@ -144,6 +152,8 @@ class _Foot:
         self._note = wrapped(slip.note, TITLE, room, lines=NOTE_LINES_MAX) if slip.note else []
         hint = word("return_hint" if slip.return_days else "no_return_hint", language, days=slip.return_days)
         self._hint = wrapped(hint, 8, room, lines=4)
+        if slip.sender is not None:
+            self._hint += wrapped(_sender(slip, slip.sender, language), 8, room, lines=3)
         self.high = 9 + (self._note_high + 3 if self._note else 0) + self._hint_high
 
     @property

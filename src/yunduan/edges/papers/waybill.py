@@ -37,8 +37,7 @@ def _label(document: Document, item: Waybill, language: str) -> None:
     _recipient(document, item, language)
     document.rule(LEFT, 104, RIGHT, 104)
     _tag(document, 104, 12, word("from", language))
-    document.fitted(TAG + 2.5, 109.3, item.shop, 10, RIGHT - TAG - 5, least=6, bold=True)
-    document.fitted(TAG + 2.5, 114, _from(item), 8.5, RIGHT - TAG - 5, least=6)
+    _sender(document, item)
     document.rule(LEFT, 116, RIGHT, 116)
     _order(document, item, language)
     document.rule(LEFT, 133, RIGHT, 133)
@@ -66,8 +65,20 @@ def _recipient(document: Document, item: Waybill, language: str) -> None:
     to, room = item.destination, RIGHT - TAG - 5
     _tag(document, 60, 44, word("to", language))
     document.fitted(TAG + 2.5, 67.5, to.recipient, 16, room, least=9, bold=True)
-    document.fitted(TAG + 2.5, 74, _phone(to, home=item.country), 14, room, least=8, bold=True)
+    document.fitted(TAG + 2.5, 74, phone(to, home=item.country), 14, room, least=8, bold=True)
     document.block(TAG + 2.5, 75.8, address(to, home=item.country), (room, 27), (15, 13, 11.5, 10, 9, 8, 7, 6))
+
+
+def _sender(document: Document, item: Waybill) -> None:
+    """The shop and its place, or, where it has said them, its telephone and address."""
+    room, sender = RIGHT - TAG - 5, item.sender
+    if sender is None:
+        document.fitted(TAG + 2.5, 109.3, item.shop, 10, room, least=6, bold=True)
+        document.fitted(TAG + 2.5, 114, _from(item), 8.5, room, least=6)
+        return
+    name = item.shop if sender.recipient == item.shop else f"{item.shop} {sender.recipient}"
+    document.fitted(TAG + 2.5, 108, f"{name}  {phone(sender, home=item.destination.country)}", 9, room, least=5.5, bold=True)
+    document.block(TAG + 2.5, 108.8, address(sender, home=item.destination.country), (room, 6.6), (8, 7, 6, 5.2, 4.6))
 
 
 def _order(document: Document, item: Waybill, language: str) -> None:
@@ -110,7 +121,7 @@ def _country(code: str) -> str:
         return code
 
 
-def _phone(to: Postal, *, home: str) -> str:
+def phone(to: Postal, *, home: str) -> str:
     """A number as it is dialled from where the parcel begins; what is no number is printed as it stands."""
     try:
         number = parse(to.phone, to.country)

@@ -40,6 +40,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "如有质量问题，请在“我的订单”中凭订单号申请售后。",
             "If something is wrong with the goods, ask for help in “My orders” by the order number.",
         ),
+        "sender": ("寄件方：{who}，{phone}，{address}", "Sent by {who}, {phone}, {address}"),
         "page": ("第 {page} 页，共 {pages} 页", "Page {page} of {pages}"),
     }
 )

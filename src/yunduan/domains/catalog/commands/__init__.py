@@ -14,6 +14,7 @@ from yunduan.domains.catalog.commands.locations import MoveStock, RemoveLocation
 from yunduan.domains.catalog.commands.retaking import CanRetake, RetakeStock
 from yunduan.domains.catalog.commands.reviewing import ApproveGoods, BanGoods, LiftBan, RejectGoods
 from yunduan.domains.catalog.commands.scheduling import OpenScheduled, ScheduleGoods
+from yunduan.domains.catalog.commands.senders import KeepSender, RemoveSender
 from yunduan.domains.catalog.commands.shipping import CreateLocation, SetShippingTemplate
 from yunduan.domains.catalog.commands.shops import (
     REFRESHED_AT_ONCE,
@@ -69,6 +70,7 @@ __all__ = [
     "EndWaits",
     "GoodsKept",
     "HoldStock",
+    "KeepSender",
     "LiftBan",
     "MoveStock",
     "OpenScheduled",
@@ -78,6 +80,7 @@ __all__ = [
     "RejectGoods",
     "ReleaseStock",
     "RemoveLocation",
+    "RemoveSender",
     "RenameLocation",
     "ReopenShop",
     "RerouteStock",
