@@ -30,6 +30,7 @@ GOLDEN = Path(__file__).parent / "golden.tsv"
 SHOWN = 3
 _cards = msgspec.json.Decoder(Card).decode
 BY_HAND = (
+    "阳光玫瑰", "yangguang meigui", "ygmg", "shine grape", "shin grapes", "陽光玫瑰",
     "葡萄", "putao", "pt", "苹果", "apple", "aple", "pingguo", "龙井茶", "longjing tea", "咖啡", "kafei", "coffe", "手表", "watch",
     "watches", "红茶", "hongcha", "羽毛球", "ymq", "连衣裙", "dress", "dresses", "儿童 玩具", "toys", "saozhou", "保温杯", "bwb",
     "sunglases", "雨伞", "umbrela", "牛奶", "milk", "nainiu", "西红柿", "番茄", "tomatos", "礼物", "包邮", "iphone 手机壳", "2024",
