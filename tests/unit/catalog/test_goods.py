@@ -1,5 +1,6 @@
 """Goods: what a shop may say of them, who sees them when, and what a checkout reads of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from msgspec import ValidationError, convert
 from msgspec.structs import replace
 
 from unit.catalog.town import COLOURS, SIZES, Town, variant, yuan
+from yunduan.domains.catalog import desks, queries
 from yunduan.domains.catalog.commands import (
     SHOWN_AT_ONCE,
     SHOWN_EVERY_MS,
@@ -23,6 +25,7 @@ from yunduan.domains.catalog.commands import (
     UncountSale,
     WithdrawGoods,
 )
+from yunduan.domains.catalog.desks import DeskGoodsByStock, DeskStock
 from yunduan.domains.catalog.lists import Page, cards_of, face_of, page_of, price_rank
 from yunduan.domains.catalog.model import PRICE_MAX, CatalogRefusal, GoodsForm, GoodsState, HoldLine, StockReason, TaxClass, VariantForm
 from yunduan.domains.catalog.queries import DeskGoods, GoodsOnDesk, GoodsPage, GoodsPageAnswer, NewestGoods, OffersOf
@@ -404,3 +407,47 @@ def test_a_form_out_of_bounds_is_no_form(spoiled: dict[str, Any]) -> None:
     assert convert(BASE, GoodsForm).title == "茶"
     with pytest.raises(ValidationError):
         convert(BASE | spoiled, GoodsForm)
+
+
+def by_stock(town: Town, **more: Any) -> DeskStock:
+    """The shop's goods by what is left of them."""
+    return town.world.run(town.world.cloud.ask_slow(DeskGoodsByStock(shop_id=town.shop.id, **more)))
+
+
+def walked(page: Callable[[Any], Any]) -> list[GoodsId]:
+    """All that a list has, page by page."""
+    found, after = [], None
+    for _ in range(20):
+        one = page(after)
+        found += [line.id for line in one.items]
+        after = one.after
+        if after is None:
+            break
+    return found
+
+
+def test_a_shops_goods_are_listed_by_state_and_by_stock(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page, none twice and none left out, whatever a page looks through; pieces that are promised are not there."""
+    counts = {f"G{number}": stock for number, stock in enumerate((5, 0, 3, 3, 9))}
+    made = {}
+    for sku, stock in counts.items():
+        variant_id = town.one(stock, sku)
+        ((made[sku],),) = town.world.rows("SELECT goods_id FROM variant WHERE id = ?", variant_id)
+        if sku == "G4":
+            town.world.send(HoldStock(hold_id=HoldId("hld_9"), lines=(HoldLine(variant_id=variant_id, quantity=8),)))
+    draft = town.goods(variant("DRAFT"), publish=False).id
+    order = [draft, made["G1"], made["G4"], made["G2"], made["G3"], made["G0"]]
+    expected = sorted(order[:2]) + order[2:]
+    assert [line.id for line in by_stock(town).items] == expected
+    for limit in (1, 2, 4):
+        assert walked(lambda after, limit=limit: by_stock(town, limit=limit, after=after)) == expected
+    assert [line.id for line in by_stock(town, state=GoodsState.DRAFT).items] == [draft]
+    monkeypatch.setattr(desks, "LOOKED_THROUGH", 2)
+    monkeypatch.setattr(queries, "LOOKED_THROUGH", 2)
+    on_sale = walked(lambda after: by_stock(town, state=GoodsState.ON_SALE, limit=2, after=after))
+    assert on_sale == [id for id in expected if id != draft]
+    drafts = DeskGoods(shop_id=town.shop.id, state=GoodsState.DRAFT, limit=2)
+    assert walked(lambda after: town.world.ask(replace(drafts, after=after))) == [draft]
+    for garbled in ("x", "1-", "-1-gds_1", "1-ord_1", "1-gds_1_", "9" * 40 + "-gds_1"):
+        with pytest.raises(Refused, match="cursor_not_of_this_list"):
+            by_stock(town, after=garbled)

@@ -10,8 +10,8 @@ from unit.orders.casebook import DAY_MS, TOTAL, Claim
 from unit.orders.market import Buyer, Market, channel, yuan
 from yunduan.domains.catalog.commands import CreateCategory
 from yunduan.domains.identity.commands import ErasePerson
-from yunduan.domains.orders import claiming
-from yunduan.domains.orders.caselists import CaseOf, CasesOfOrder, Disputes, ShopCaseOf, ShopCases
+from yunduan.domains.orders import caselists, claiming
+from yunduan.domains.orders.caselists import CaseOf, CasesOfOrder, Disputes, ShopCaseOf, ShopCases, ShopCasesByState
 from yunduan.domains.orders.cases import CASES_MAX, CaseEvent, CaseKind, CaseLine, CaseState, Payer, Reason
 from yunduan.domains.orders.claiming import (
     AcceptOffer,
@@ -617,3 +617,19 @@ def test_a_dispute_about_what_came_instead_may_be_withdrawn(market: Market, buye
     it.does(WithdrawCase(case_id=it.case), buyer.actor)
     assert it.state == "closed"
     market.assert_balanced()
+
+
+def test_a_shops_cases_are_counted_by_state(market: Market, buyer: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every state is named; no more are counted than that, and another shop has none."""
+    market.top_up(buyer, 20_000)
+    for _ in range(2):
+        Claim(market, buyer)
+    it = Claim(market, buyer)
+    it.does(WithdrawCase(case_id=it.case), buyer.actor)
+    found = market.world.ask(ShopCasesByState(shop_id=market.shop.id), actor=market.staff()).items
+    assert [one.state for one in found] == list(CaseState)
+    assert {one.state.value: one.cases for one in found if one.cases} == {"asked": 2, "closed": 1}
+    monkeypatch.setattr(caselists, "COUNTED_MAX", 1)
+    found = market.world.ask(ShopCasesByState(shop_id=market.shop.id), actor=market.staff()).items
+    assert {one.state.value: (one.cases, one.is_more) for one in found if one.cases} == {"asked": (1, True), "closed": (1, False)}
+    assert not any(one.cases for one in market.world.ask(ShopCasesByState(shop_id=market.other.id)).items)

@@ -1,7 +1,8 @@
 """Orders of a shop that has several locations: where they leave from, parcel by parcel, and where what comes back lies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,16 @@ from unit.orders.market import Buyer, Market, channel, yuan
 from yunduan.domains.catalog.commands import CreateLocation, SetSources, SetStock
 from yunduan.domains.catalog.model import Place, Source, StockReason
 from yunduan.domains.catalog.queries import HoldOf, StockAudit
-from yunduan.domains.orders import model
+from yunduan.domains.orders import model, packing
 from yunduan.domains.orders.arranging import RedirectOrder
 from yunduan.domains.orders.cases import CaseKind, CaseLine, Reason
 from yunduan.domains.orders.claiming import AgreeToCase, ConfirmReturn, OpenCase, SendBack
 from yunduan.domains.orders.commands import CancelOrder, DeclineOrder
+from yunduan.domains.orders.packing import OrdersToPack, OrdersToPackPage
 from yunduan.domains.orders.queries import OrderOf, PreviewCheckout, ShopOrderOf
 from yunduan.domains.orders.repricing import AgreePrice, OfferPrice
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
+from yunduan.domains.orders.sources import ParcelToCome
 from yunduan.kernel.ids import LocationId, OrderId, VariantId
 from yunduan.kernel.refusals import Refused
 
@@ -239,3 +242,65 @@ def test_forty_that_race_over_two_locations_have_every_piece_once(chain: Chain) 
     assert chain.lies(tea) == [(5, 4), (4, 4)]
     assert sorted(racer.money() for racer in racers) == [0] * 4 + [2 * 1999 + 800] * 36
     chain.assert_right()
+
+
+def pieces(parcels: Sequence[ParcelToCome]) -> list[list[tuple[VariantId, int]]]:
+    """What is in each parcel that is to come."""
+    return [[(line.variant_id, line.quantity) for line in parcel.lines] for parcel in parcels]
+
+
+def test_a_buyer_is_told_before_in_which_parcels_an_order_comes(chain: Chain) -> None:
+    """Where they come from concerns the shop; without an address it is not known yet; what has left is not to come any more."""
+    tea, pot = chain.goods(5, 0), chain.goods(1, 5)
+    for id, quantity in ((tea, 2), (pot, 3)):
+        chain.buyer.want(id, quantity)
+    ask = PreviewCheckout(address_id=chain.buyer.address)
+    (shop,) = chain.world.ask(ask, actor=chain.buyer.actor).shops
+    (blind,) = chain.world.ask(PreviewCheckout(), actor=chain.buyer.actor).shops
+    assert (pieces(shop.parcels), blind.parcels) == ([[(tea, 2)], [(pot, 3)]], ())
+    order = chain.buyer.buy().orders[0].id
+    mine = OrderOf(order_id=order)
+    assert pieces(chain.world.ask(mine, actor=chain.buyer.actor).to_come) == [[(tea, 2)], [(pot, 3)]]
+    chain.world.send(chain.parcel(order, 1, (pot, 3)), actor=chain.packer)
+    assert pieces(chain.world.ask(mine, actor=chain.buyer.actor).to_come) == [[(tea, 2)]]
+    chain.world.send(chain.parcel(order, 0, (tea, 2)), actor=chain.packer)
+    assert chain.world.ask(mine, actor=chain.buyer.actor).to_come == ()
+    chain.buyer.want(tea, 1)
+    (shop,) = chain.world.ask(ask, actor=chain.buyer.actor).shops
+    assert pieces(shop.parcels) == [[(tea, 1)]]
+
+
+def to_pack(chain: Chain, where: int, **more: Any) -> OrdersToPackPage:
+    """What is to be packed at a location."""
+    ask = OrdersToPack(shop_id=chain.shop, location_id=chain.places[where], **more)
+    return chain.world.run(chain.world.cloud.ask_slow(ask, actor=chain.packer))
+
+
+def test_orders_to_pack_are_listed_by_location_the_oldest_first(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what leaves from there; unpaid, shipped, called off and contested ones are not, and a page ends where it has looked enough."""
+    tea, pot = chain.goods(50, 0), chain.goods(0, 50)
+    both, one, other = chain.bought((tea, 2), (pot, 3)), chain.bought((tea, 1)), chain.bought((pot, 1))
+    chain.buyer.want(tea, 1)
+    chain.buyer.buy(channel(2799))
+    chain.world.settle()
+    first, second = to_pack(chain, 0), to_pack(chain, 1)
+    assert [(it.id, [(line.variant_id, line.quantity) for line in it.lines], it.elsewhere) for it in first.items] == [
+        (both, [(tea, 2)], True),
+        (one, [(tea, 1)], False),
+    ]
+    assert ([it.id for it in second.items], second.after) == ([both, other], None)
+    page = to_pack(chain, 1, limit=1)
+    assert ([it.id for it in page.items], page.after) == ([both], both)
+    assert [it.id for it in to_pack(chain, 1, limit=1, after=page.after).items] == [other]
+    chain.world.send(chain.parcel(both, 0, (tea, 2)), actor=chain.packer)
+    chain.world.send(CancelOrder(order_id=one), actor=chain.buyer.actor)
+    chain.world.settle()
+    assert ([it.id for it in to_pack(chain, 0).items], [it.id for it in to_pack(chain, 1).items]) == ([], [both, other])
+    monkeypatch.setattr(packing, "LOOKED_THROUGH", 1)
+    page = to_pack(chain, 1)
+    assert ([it.id for it in page.items], page.after) == ([both], both)
+    page = to_pack(chain, 1, after=page.after)
+    assert ([it.id for it in page.items], page.after) == ([other], None)
+    elsewhere = OrdersToPack(shop_id=chain.market.other.id, location_id=chain.places[0])
+    with pytest.raises(Refused, match="location_not_found"):
+        chain.world.run(chain.world.cloud.ask_slow(elsewhere, actor=chain.packer))

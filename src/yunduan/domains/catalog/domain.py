@@ -1,6 +1,6 @@
 """What the catalog shows to the composition root."""
 
-from yunduan.domains.catalog import deciding, facts, filtering, findable, licences, pricing, queries, shelves, waits
+from yunduan.domains.catalog import deciding, desks, facts, filtering, findable, licences, pricing, queries, shelves, waits
 from yunduan.domains.catalog.commands import (
     applying,
     categories,
@@ -82,6 +82,8 @@ DOMAIN = Domain(
     ),
     queries=(
         queries.sender_of,
+        queries.holds_of,
+        desks.desk_goods_by_stock,
         queries.offers_of,
         queries.titles_of,
         queries.choices_of,

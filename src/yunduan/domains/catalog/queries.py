@@ -113,6 +113,12 @@ class HoldOf(Query[Hold | None]):
     hold_id: HoldId
 
 
+class HoldsOf(Query[dict[HoldId, Hold]]):
+    """Where several stand; those that never were are left out."""
+
+    hold_ids: Annotated[tuple[HoldId, ...], Meta(max_length=500)]
+
+
 class StockDifference(Struct, frozen=True, kw_only=True):
     """A place whose stock row and whose holds do not agree."""
 
@@ -231,10 +237,15 @@ class DeskList(Struct, frozen=True, kw_only=True):
     after: GoodsId | None
 
 
+LOOKED_THROUGH = 300
+"""Through how many of a shop's goods one page looks for those in a state: then it ends, however few it has found."""
+
+
 class DeskGoods(Query[DeskList], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
-    """All goods of a shop, drafts included, the latest first."""
+    """All goods of a shop, drafts included, or those in one state, the latest first; of those a page may be short and not the last."""
 
     shop_id: ShopId
+    state: GoodsState | None = None
     after: GoodsId | None = None
     limit: PageSize = 20
 
@@ -491,6 +502,12 @@ def hold_of(at: Asking, ask: HoldOf) -> Hold | None:
     return at.get(store.HOLD, ask.hold_id)
 
 
+@answers(HoldsOf)
+def holds_of(at: Asking, ask: HoldsOf) -> dict[HoldId, Hold]:
+    """Read at once."""
+    return at.get_many(store.HOLD, ask.hold_ids)
+
+
 @answers(StockAudit)
 def stock_audit(at: Asking, ask: StockAudit) -> list[StockDifference]:  # noqa: ARG001 - every query has this form
     """Add up every hold that stands and compare."""
@@ -582,13 +599,19 @@ def shop_page(at: Asking, ask: ShopPage) -> ShopSeen:
 def desk_goods(at: Asking, ask: DeskGoods) -> DeskList:
     """One page by the index of the shop's goods."""
     store.shop(at, ask.shop_id)
-    goods = store.goods_of_shop(at, ask.shop_id, before=ask.after, limit=ask.limit + 1)
-    stock = store.stock_of_each(at, [one.id for one in goods[: ask.limit]])
-    items = [_desk_line(one, *stock.get(one.id, (0, 0))) for one in goods[: ask.limit]]
-    return DeskList(items=items, after=items[-1].id if len(goods) > ask.limit else None)
+    most = ask.limit if ask.state is None else LOOKED_THROUGH
+    goods = store.goods_of_shop(at, ask.shop_id, before=ask.after, limit=most + 1)
+    fitting = [one for one in goods[:most] if ask.state in (None, one.state)]
+    shown = fitting[: ask.limit]
+    stock = store.stock_of_each(at, [one.id for one in shown])
+    items = [desk_line(one, *stock.get(one.id, (0, 0))) for one in shown]
+    if len(fitting) > ask.limit:
+        return DeskList(items=items, after=shown[-1].id)
+    return DeskList(items=items, after=goods[most - 1].id if len(goods) > most else None)
 
 
-def _desk_line(goods: Goods, on_hand: int, held: int) -> DeskLine:
+def desk_line(goods: Goods, on_hand: int, held: int) -> DeskLine:
+    """Goods as the list of their own shop shows them."""
     form = goods.form
     prices = sorted([variant.price for variant in form.variants], key=lambda price: price.amount)
     return DeskLine(

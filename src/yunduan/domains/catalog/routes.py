@@ -1,6 +1,6 @@
 """Where the catalog is reached: lists and pages by anybody, a shop's own goods by its staff, shops and categories by operators."""
 
-from yunduan.domains.catalog import commands, deciding, filtering, licences, pricing, queries, shelves, waits
+from yunduan.domains.catalog import commands, deciding, desks, filtering, licences, pricing, queries, shelves, waits
 from yunduan.domains.identity.model import OperatorRole, ShopRole
 from yunduan.kernel.images import BODY_BYTES_MAX
 from yunduan.runtime.registry import ANYONE, RECORD, SELF, Owner, Route
@@ -93,8 +93,17 @@ ROUTES = (
         queries.DeskGoods,
         "shop:read",
         _STAFF,
-        ("after", "limit"),
-        "All goods of the shop, drafts too",
+        ("state", "after", "limit"),
+        "All goods of the shop, drafts too, or those in a state",
+    ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/desk/stock",
+        desks.DeskGoodsByStock,
+        "shop:read",
+        _STAFF,
+        ("state", "after", "limit"),
+        "Goods of the shop by what is left of them",
     ),
     Route("GET", "/shops/{shop_id}/desk/goods/{goods_id}", queries.GoodsOnDesk, "shop:read", _STAFF, (), "Goods as their shop edits them"),
     Route("POST", "/shops/{shop_id}/goods", commands.CreateGoods, "catalog:write", _KEEPERS, ("form", "publish"), "Make goods"),

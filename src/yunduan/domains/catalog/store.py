@@ -177,6 +177,12 @@ _STOCK_OF_EACH = (
     " FROM variant JOIN stock ON stock.variant_id = variant.id"
     " WHERE variant.goods_id IN ({}) AND variant.retired = 0 GROUP BY variant.goods_id"
 )
+_GOODS_BY_STOCK = (
+    "SELECT id, on_hand, held FROM (SELECT g.id AS id, CAST(COALESCE(sum(s.on_hand), 0) AS INTEGER) AS on_hand,"
+    " CAST(COALESCE(sum(s.held), 0) AS INTEGER) AS held FROM goods g LEFT JOIN variant v ON v.goods_id = g.id AND v.retired = 0"
+    " LEFT JOIN stock s ON s.variant_id = v.id WHERE g.shop_id = ? GROUP BY g.id) AS there"
+    " WHERE on_hand - held > ? OR (on_hand - held = ? AND id > ?) ORDER BY on_hand - held, id LIMIT ?"
+)
 _STOCK_AT = "SELECT variant_id, on_hand, held FROM stock WHERE location_id = ? AND variant_id > ? ORDER BY variant_id LIMIT ?"
 _ANY_AT = "SELECT 1 FROM stock WHERE location_id = ? AND on_hand > 0 LIMIT 1"
 _SHOPS = "SELECT id FROM shop WHERE id > ? ORDER BY id LIMIT ?"
@@ -478,6 +484,11 @@ def stock_of_each(at: Asking, ids: Sequence[GoodsId]) -> dict[GoodsId, tuple[int
     if not ids:
         return {}
     return {row[0]: (row[1], row[2]) for row in at.rows(_STOCK_OF_EACH.format(", ".join("?" * len(ids))), tuple(ids))}
+
+
+def goods_by_stock(at: Asking, shop_id: ShopId, least: int, after: str, *, limit: int) -> list[Row]:
+    """(goods, on hand, held) of a shop, those of which the fewest are free first, from after a place on."""
+    return at.rows(_GOODS_BY_STOCK, (shop_id, least, least, after, limit))
 
 
 def stock_at(at: Asking, location_id: LocationId, *, after: str, limit: int) -> list[Row]:

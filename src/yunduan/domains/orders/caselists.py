@@ -9,6 +9,7 @@ from yunduan.domains.orders import cases, queries, store
 from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said, Shown
 from yunduan.domains.orders.model import Order, OrderRefusal, Who
 from yunduan.domains.orders.numbering import Numbering
+from yunduan.domains.orders.queries.counts import COUNTED_MAX
 from yunduan.domains.orders.queries.paging import PageSize, paged
 from yunduan.domains.orders.queries.seeing import is_shown
 from yunduan.kernel.ids import LAST, CaseId, OrderId, PersonId, ShopId, VariantId
@@ -146,6 +147,26 @@ class ShopCases(Query[CasePage]):
     limit: PageSize = 20
 
 
+class CaseCount(Struct, frozen=True, kw_only=True):
+    """How many cases are in one state; `is_more` where there may be more that were not counted."""
+
+    state: CaseState
+    cases: int
+    is_more: bool
+
+
+class CaseCounts(Struct, frozen=True, kw_only=True):
+    """How many cases are in each state, none left out."""
+
+    items: tuple[CaseCount, ...]
+
+
+class ShopCasesByState(Query[CaseCounts]):
+    """How many of a shop's cases are in each state, up to a thousand of each."""
+
+    shop_id: ShopId
+
+
 class Disputes(Query[CasePage]):
     """Cases of every shop: those that wait for a ruling, or those in a state."""
 
@@ -185,6 +206,16 @@ def shop_cases(at: Asking, ask: ShopCases) -> CasePage:
     """One page by the index of shops and states."""
     states = (ask.state,) if ask.state else tuple(cases.DEADLINES_MS)
     return _page(at, store.cases_of_shop(at, ask.shop_id, states, ask.after or LAST, ask.limit + 1), ask.limit)
+
+
+@answers(ShopCasesByState)
+def shop_cases_by_state(at: Asking, ask: ShopCasesByState) -> CaseCounts:
+    """A walk along the index of shops and states, which ends where it has seen enough of each."""
+    found = store.case_states_of_shop(at, ask.shop_id, COUNTED_MAX + 1)
+    counted = [(state, found.get(state, 0)) for state in CaseState]
+    return CaseCounts(
+        items=tuple([CaseCount(state=state, cases=min(number, COUNTED_MAX), is_more=number > COUNTED_MAX) for state, number in counted])
+    )
 
 
 @answers(Disputes)

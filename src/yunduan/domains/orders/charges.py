@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from yunduan.domains.orders.model import Discount, Funder, SoldItem
+from yunduan.domains.orders.sources import ParcelToCome
 from yunduan.domains.orders.taxes import Tax
 from yunduan.kernel.ids import GoodsId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
@@ -100,13 +101,14 @@ def sum_of(lines: Iterable[Charge]) -> int:
 
 
 class ShopPreview(Struct, frozen=True, kw_only=True):
-    """What one shop's part would cost."""
+    """What one shop's part would cost, and in which parcels it would come: nothing of that before it is known where to."""
 
     id: ShopId
     name: str
     name_en: str
     lines: tuple[Charge, ...]
     total: Money
+    parcels: tuple[ParcelToCome, ...] = ()
 
 
 class CheckoutPreview(Struct, frozen=True, kw_only=True):

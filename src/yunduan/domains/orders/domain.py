@@ -13,6 +13,7 @@ from yunduan.domains.orders import (
     exchanging,
     facts,
     findable,
+    packing,
     papers,
     queries,
     receiving,
@@ -113,6 +114,7 @@ DOMAIN = Domain(
         tracking.shop_order_tracking,
         whereabouts.order_money,
         whereabouts.shop_order_money,
+        packing.orders_to_pack,
         papers.shop_waybills,
         papers.shop_packing_slips,
         days.shop_day,
@@ -123,6 +125,7 @@ DOMAIN = Domain(
         caselists.shop_case_of,
         caselists.cases_of_order,
         caselists.shop_cases,
+        caselists.shop_cases_by_state,
         caselists.disputes,
     ),
     facts=(

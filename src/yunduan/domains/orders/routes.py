@@ -11,6 +11,7 @@ from yunduan.domains.orders import (
     dispatching,
     disputes,
     exchanging,
+    packing,
     papers,
     queries,
     receiving,
@@ -182,6 +183,15 @@ ROUTES = (
         Owner.shop(*queries.SHIPS),
         ("recipient", *_PAGE),
         "A shop's orders, by whom they go to",
+    ),
+    Route(
+        "GET",
+        "/shops/{shop_id}/locations/{location_id}/orders",
+        packing.OrdersToPack,
+        "shop:read",
+        Owner.shop(*PACKS),
+        ("after", "limit"),
+        "Orders to be packed at a location",
     ),
     Route("GET", "/shops/{shop_id}/orders/{order_id}", queries.ShopOrderOf, "shop:read", _STAFF, summary="One order of a shop"),
     Route(
@@ -381,6 +391,14 @@ ROUTES = (
     ),
     Route("GET", f"{_CASE}/pictures/{{picture_id}}", casepictures.CasePicture, "orders:read", RECORD, summary="A picture of a case"),
     Route("GET", "/shops/{shop_id}/cases", caselists.ShopCases, "shop:read", _STAFF, _PAGE, "The cases about a shop's orders"),
+    Route(
+        "GET",
+        "/shops/{shop_id}/cases/states",
+        caselists.ShopCasesByState,
+        "shop:read",
+        _STAFF,
+        summary="How many of a shop's cases stand where",
+    ),
     Route("GET", _SHOP_CASE, caselists.ShopCaseOf, "shop:read", _STAFF, summary="One case about an order of a shop"),
     Route(
         "POST", f"{_SHOP_CASE}/agreement", claiming.AgreeToCase, "shop:write", _GIVES_BACK, summary="Agree to a case: give what is asked"

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from yunduan.domains.catalog.model import HoldLine
-from yunduan.domains.catalog.queries import HoldOf, SourcesOf, TermsOf
+from yunduan.domains.catalog.queries import HoldOf, SourcesOf
 from yunduan.domains.identity.model import SealedAddress
 from yunduan.domains.orders import model
 from yunduan.domains.orders.model import Order, OrderState, Priced
-from yunduan.kernel.ids import LocationId, VariantId
+from yunduan.kernel.ids import LocationId, ShopId, VariantId
 from yunduan.runtime.transaction import Asking
 
 
@@ -30,9 +30,34 @@ def leaves_from(at: Asking, order: Order) -> tuple[PiecesAt, ...]:
     return tuple([PiecesAt(variant_id=line.variant_id, location_id=line.location_id, pieces=line.waits) for line in lines if line.waits])
 
 
-def see_that_it_leaves(at: Asking, quotes: Sequence[Priced], address: SealedAddress) -> None:
-    """Refuse what would be refused as it is bought: goods that no one location has all of, of a shop that does not split orders."""
+class ParcelPieces(Struct, frozen=True, kw_only=True):
+    """So many pieces of a variant."""
+
+    variant_id: VariantId
+    quantity: int
+
+
+class ParcelToCome(Struct, frozen=True, kw_only=True):
+    """What is to leave together, for it lies in one place; where that is concerns its shop alone."""
+
+    lines: tuple[ParcelPieces, ...]
+
+
+def together(pieces: Sequence[PiecesAt]) -> tuple[ParcelToCome, ...]:
+    """Pieces by where they lie, in the order in which they were named."""
+    parcels: dict[LocationId, list[ParcelPieces]] = {}
+    for one in pieces:
+        parcels.setdefault(one.location_id, []).append(ParcelPieces(variant_id=one.variant_id, quantity=one.pieces))
+    return tuple([ParcelToCome(lines=tuple(lines)) for lines in parcels.values()])
+
+
+def foreseen(at: Asking, quotes: Sequence[Priced], address: SealedAddress) -> dict[ShopId, tuple[ParcelToCome, ...]]:
+    """In which parcels each shop's part would come; refuses what would be refused as it is bought, such as what no one place has all of."""
+    found = {}
     for quote in quotes:
-        if not at.ask(TermsOf(shop_id=quote.shop_id)).splits:
-            lines = tuple([HoldLine(variant_id=item.variant_id, quantity=item.quantity) for item in quote.items])
-            at.ask(SourcesOf(lines=lines, country=address.country, region=address.region))
+        lines = tuple([HoldLine(variant_id=item.variant_id, quantity=item.quantity) for item in quote.items])
+        sent = at.ask(SourcesOf(lines=lines, country=address.country, region=address.region))
+        found[quote.shop_id] = together(
+            [PiecesAt(variant_id=line.variant_id, location_id=line.location_id, pieces=line.quantity) for line in sent]
+        )
+    return found

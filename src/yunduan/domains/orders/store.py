@@ -246,6 +246,12 @@ _BUYER_PAGE_IN = (
     " WHERE f.buyer = ? AND f.order_id < ? AND o.state = ? ORDER BY f.order_id DESC LIMIT ?"
 )
 _SHOP_PAGE = "SELECT order_id FROM order_of_shop WHERE shop_id = ? AND state = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
+_SHOP_PAGE_AFTER = "SELECT order_id FROM order_of_shop WHERE shop_id = ? AND state = ? AND order_id > ? ORDER BY order_id LIMIT ?"
+_SHOP_CASES = " UNION ALL ".join(
+    f"SELECT '{state}', CAST(count(*) AS INTEGER)"  # noqa: S608 - names from code
+    f" FROM (SELECT 1 FROM order_case WHERE shop_id = ? AND state = '{state}' LIMIT ?) AS few"
+    for state in CaseState
+)
 _SHOP_STATES = " UNION ALL ".join(
     f"SELECT '{state}', CAST(count(*) AS INTEGER)"  # noqa: S608 - names from code
     f" FROM (SELECT 1 FROM order_of_shop WHERE shop_id = ? AND state = '{state}' LIMIT ?) AS few"
@@ -373,6 +379,17 @@ def page_of_shop(at: Asking, shop_id: ShopId, states: Sequence[OrderState], befo
 def states_of_shop(at: Asking, shop_id: ShopId, most: int) -> dict[OrderState, int]:
     """How many orders of a shop are filed under each state, so many of each at most."""
     return {OrderState(row[0]): row[1] for row in at.rows(_SHOP_STATES, (shop_id, most) * len(OrderState))}
+
+
+def waiting_to_leave(at: Asking, shop_id: ShopId, states: Sequence[OrderState], after: str, limit: int) -> list[OrderId]:
+    """A shop's orders in some states, the oldest first, from after one on."""
+    rows = [row for state in states for row in at.rows(_SHOP_PAGE_AFTER, (shop_id, state, after, limit))]
+    return sorted({row[0] for row in rows})[:limit]
+
+
+def case_states_of_shop(at: Asking, shop_id: ShopId, most: int) -> dict[CaseState, int]:
+    """How many cases of a shop are in each state, so many of each at most."""
+    return {CaseState(row[0]): row[1] for row in at.rows(_SHOP_CASES, (shop_id, most) * len(CaseState))}
 
 
 def states_of_buyer(at: Asking, buyer: PersonId, most: int) -> tuple[Counter[OrderState], bool]:

@@ -1,6 +1,6 @@
 """The cart, and what it costs: quotes price everything anew, whatever was seen before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -18,6 +18,7 @@ from yunduan.domains.orders.model import (
     OrderRefusal,
     Priced,
 )
+from yunduan.domains.orders.sources import ParcelToCome
 from yunduan.domains.orders.taxes import UNTAXED, Taxes
 from yunduan.kernel.ids import (
     AddressId,
@@ -189,8 +190,10 @@ def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) 
     return [limiting.marked(each, limits) for each in found] if limits else found
 
 
-def preview(found: Sequence[Priced], *, complete: bool) -> CheckoutPreview:
-    """A quote as people see it."""
+def preview(
+    found: Sequence[Priced], *, complete: bool, parcels: Mapping[ShopId, tuple[ParcelToCome, ...]] | None = None
+) -> CheckoutPreview:
+    """A quote as people see it; with the parcels in which each shop's part would come, where that was looked at."""
     currency = found[0].currency
     shops = tuple(
         ShopPreview(
@@ -199,6 +202,7 @@ def preview(found: Sequence[Priced], *, complete: bool) -> CheckoutPreview:
             name_en=each.name_en,
             lines=charges(each.items, each.shipping if complete else None, each.discounts, each.taxes, currency),
             total=Money(amount=each.total, currency=currency),
+            parcels=(parcels or {}).get(each.shop_id, ()),
         )
         for each in found
     )
@@ -254,6 +258,5 @@ def preview_checkout(at: Asking, ask: PreviewCheckout) -> CheckoutPreview:
     lines = model.selected(cart.lines if cart else (), chosen)
     address = at.ask(SealedAddressOf(person_id=at.actor.person, address_id=ask.address_id)) if ask.address_id else None
     quotes = quote(at, lines, address)
-    if address is not None:
-        sources.see_that_it_leaves(at, quotes, address)
-    return preview(quotes, complete=address is not None)
+    parcels = sources.foreseen(at, quotes, address) if address is not None else None
+    return preview(quotes, complete=address is not None, parcels=parcels)

@@ -19,7 +19,7 @@ from yunduan.domains.orders.model import (
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.parcels import PiecesLeft
 from yunduan.domains.orders.queries.seeing import SHIPS, destination, is_led, line_notes_of, note_of, of_shop, seen
-from yunduan.domains.orders.sources import PiecesAt
+from yunduan.domains.orders.sources import ParcelToCome, PiecesAt
 from yunduan.kernel.ids import (
     CaseId,
     CheckoutId,
@@ -100,6 +100,8 @@ class OrderView(Struct, frozen=True, kw_only=True):
     """What has not, of an order that was paid and stands."""
     leaves_from: tuple[PiecesAt, ...]
     """From which locations that is to leave; for the shop and the operators."""
+    to_come: tuple[ParcelToCome, ...]
+    """In which parcels that is to come, as things lie now."""
     dispatch_by: int
     """When what has not left of a paid order is called off by itself; 0 when nothing is waited for."""
     may_wait_longer: bool
@@ -169,7 +171,7 @@ def _memo(at: Asking, order: Order) -> str | None:
 def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
     agreed, progress = store.terms(order), order.progress
     receive_by = progress.receive_by if order.state is OrderState.SHIPPED and not progress.in_case else 0
-    currency = order.currency
+    currency, leaves_from = order.currency, sources.leaves_from(at, order)
     return OrderView(
         id=order.id,
         number=at.port(Numbering).number_of(order.seq),
@@ -190,7 +192,8 @@ def _view(at: Asking, order: Order, *, opened: bool, inside: bool) -> OrderView:
         ended_at=progress.ended_at,
         parcels=_parcels(at, order, agreed),
         unshipped=_unshipped(order, agreed),
-        leaves_from=sources.leaves_from(at, order) if inside else (),
+        leaves_from=leaves_from if inside else (),
+        to_come=sources.together(leaves_from),
         dispatch_by=dispatch_by(order, at.port(OrderSettings)),
         may_wait_longer=may_wait_longer(order),
         receive_by=receive_by,
