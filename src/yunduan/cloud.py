@@ -91,6 +91,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     """What tells these keys from any others: a store remembers it and is opened with no others."""
     before_commit: tuple[Callable[[], None], ...] = ()
     runners: tuple[Callable[["Cloud"], Runner], ...] = ()
+    beside_readers: tuple[Callable[[Any], Runner], ...] = ()
+    """What runs in a process that only reads, given its way to the cloud: it has something to hand over."""
     closing: tuple[Callable[[], None], ...] = ()
 
 
@@ -309,6 +311,7 @@ def join(
         mark=vault.mark(),
         before_commit=(vault.make_durable,),
         runners=tuple(runners),
+        beside_readers=(lambda way: Noting(way, counting),),
         closing=(vault.close, finder.close, order_finder.close, *(channel.close for channel in played.values())),
     )
 

@@ -40,6 +40,8 @@ from yunduan.domains.payments.deposits import PledgeDeposit
 from yunduan.domains.payments.model import BankAccount
 from yunduan.domains.payments.payouts import NamePayee, NameShopPayee
 from yunduan.domains.payments.settling import SetPayoutPlan
+from yunduan.domains.search.asked import NoteQueries, Own
+from yunduan.domains.search.recents import Entry, RememberQueries
 from yunduan.edges.http.openapi import openapi_document
 from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import LocationId, OrderId, ShopId
@@ -459,6 +461,17 @@ def _told(stage: Stage, name: str) -> Scene:
     return stage.made(name, token, {}, {"through": 1}, {"through": 0})
 
 
+def _searched(stage: Stage, name: str) -> Scene:
+    """Somebody has searched for two things, and has them remembered."""
+    buyer, token = stage.newcomer()
+    stage.world.send(RememberQueries(remembers=True), actor=buyer.actor)
+    now = stage.world.cloud.now()
+    asked = Own(person_id=buyer.person, entries=(Entry("龙井", now + 1), Entry("葡萄", now + 2)))
+    stage.world.send(NoteQueries(own=(asked,)))
+    bodies: dict[str, tuple[Any, Any]] = {"PUT": ({"remembers": False}, {"remembers": True}), "POST": ({"text": "龙井"}, {"text": "葡萄"})}
+    return stage.made(name, token, {}, *bodies.get(name.partition(" ")[0], (None, None)))
+
+
 def _earned(stage: Stage) -> None:
     """An order has been received, so that the shop has money."""
     buyer, _, placed = stage.shipped()
@@ -806,6 +819,9 @@ SCENES: dict[str, Make] = {
     "PUT /me/notices/preferences/{kind}": lambda stage, name: stage.made(
         name, stage.newcomer()[1], {"kind": "order_shipped"}, {"ways": ["in_app"]}, {"ways": ["in_app", "sms"]}
     ),
+    "PUT /me/recent-queries": _searched,
+    "DELETE /me/recent-queries": _searched,
+    "POST /me/recent-queries/removals": _searched,
     "PUT /me/notices/quiet-hours": lambda stage, name: stage.made(
         name, stage.newcomer()[1], {}, {"begins": "22:00", "ends": "07:00"}, {"begins": "23:00", "ends": "07:00"}
     ),

@@ -41,8 +41,8 @@ PUBLIC_IDS = {
     "instead_id",
 }
 """Ids that anybody may name (what is offered to everybody), or that only operators can (they see all tenants)."""
-NAMED_BY_ANYBODY = {("POST /reviews/{review_id}/reports", "review_id")}
-"""The same, in one operation: a review is there for everybody."""
+NAMED_BY_ANYBODY = {("POST /reviews/{review_id}/reports", "review_id"), ("GET /me/search", "shop_id")}
+"""The same, in one operation: a review is there for everybody, and everybody searches in any shop."""
 OF_WHAT_IS_NAMED = {("POST /cases/{case_id}/shipment", "receipt_id")}
 """Part of a record that the path names, and looked for there alone; the tests of postage name another's."""
 MEMBERS_OF_A_SHOP = {

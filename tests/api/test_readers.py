@@ -25,10 +25,14 @@ from support.serving import Server, parsed, request, served
 from support.stores import STORES
 from support.timing import eventually
 from yunduan.backends.vault import FileVault
+from yunduan.domains.identity.commands import GrantRole, OpenSession, RegisterPerson, RequestCode
+from yunduan.domains.identity.model import OperatorRole, Vault
+from yunduan.domains.identity.queries import Mailbox
 from yunduan.edges.linked.link import FROM_READER, Caller, Errand, Link, Question, error_of, failure
 from yunduan.kernel.actors import ANONYMOUS, SYSTEM, Actor
 from yunduan.kernel.ids import PersonId, SessionId, ShopId
 from yunduan.kernel.refusals import BusyError, FaultError, KeyRefusal, Refused, UnknownOutcomeError
+from yunduan.testing import World
 
 BUYER = "Bearer buyer"
 
@@ -292,3 +296,35 @@ def test_frames_arrive_whole_and_in_order_however_they_are_cut(pieces: int) -> N
         assert (heard, lost) == (said, [True])
 
     asyncio.run(run())
+
+
+@pytest.mark.slow
+def test_what_is_searched_through_a_reader_is_counted_and_remembered(tmp_path: Path) -> None:
+    """It is handed to the process that writes, some seconds later, like what that process hears itself."""
+    phones = {"buyer": "+8613800000001", "operator": "+8613800000002"}
+    tokens: dict[str, str] = {}
+    with World.at(tmp_path, is_searched=True, at_ms=int(time.time() * 1_000)) as world:
+        people = {name: world.send(RegisterPerson(phone=phone)).person_id for name, phone in phones.items()}
+        world.send(GrantRole(person_id=people["operator"], role=OperatorRole.ADMIN))
+        for name, phone in phones.items():
+            challenge = world.send(RequestCode(contact=phone)).id
+            code = next(letter.code for letter in world.ask(Mailbox()).items if letter.id == challenge)
+            session = world.send(OpenSession(challenge_id=challenge, code=code)).session_id
+            assert session is not None
+            tokens[name] = f"Bearer {world.cloud.port(Vault).token(session)}"
+        world.settle()
+    with served("cloud", tmp_path, YUNDUAN_HTTP__READERS="1") as server:
+
+        def said(name: str, path: str) -> list[str]:
+            status, body = server.ask("GET", path, authorization=tokens[name])
+            assert status == 200, body
+            return [one["text"] for one in json.loads(body)["items"]]
+
+        wants = {"authorization": tokens["buyer"], "idempotency_key": "wants"}
+        assert server.ask("PUT", "/v1/me/recent-queries", b'{"remembers":true}', **wants)[0] == 200
+        assert server.ask("GET", "/v1/me/search?q=longjing", authorization=tokens["buyer"])[0] == 200
+        assert server.ask("GET", "/v1/search?q=puer")[0] == 200
+        assert said("buyer", "/v1/me/search/suggestions") == ["longjing"]  # where it was asked, at once
+        eventually(lambda: said("buyer", "/v1/me/recent-queries") == ["longjing"], within_s=40)
+        eventually(lambda: sorted(said("operator", "/v1/operator/search/queries")) == ["longjing", "puer"], within_s=40)
+        assert said("operator", "/v1/me/recent-queries") == []

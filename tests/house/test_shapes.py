@@ -25,6 +25,7 @@ WITHOUT_AN_ID = {
     "WaitLine": "one person's wait for a variant",
     "QueryAsked": "a text, and nothing besides",
     "PopularQuery": "the same",
+    "RecentQuery": "the same",
     "Suggestion": "names a category, a shop or goods, and is nothing by itself",
     "ShopMoney": "what a shop has after a movement",
 }

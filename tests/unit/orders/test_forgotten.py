@@ -23,6 +23,8 @@ from yunduan.domains.orders.commands import AddToCart, CancelOrder, Checkout, Re
 from yunduan.domains.orders.queries import ShopOrderOf
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.commands import TopUpWallet
+from yunduan.domains.search.asked import NoteQueries, Own
+from yunduan.domains.search.recents import Entry, MyRecentQueries, RememberQueries
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import OrderId
 
@@ -39,8 +41,9 @@ ADDRESS = Postal(
     postal_code="310099",
 )
 NOTE = "请放门卫MARKER"
+SEARCHED = "找什么MARKER"
 PERSONAL = (
-    *(PHONE, PHONE[1:], PHONE[3:], EMAIL, EMAIL.partition("@")[0], NICKNAME, DEVICE, DEVICE_KEY, NOTE),
+    *(PHONE, PHONE[1:], PHONE[3:], EMAIL, EMAIL.partition("@")[0], NICKNAME, DEVICE, DEVICE_KEY, NOTE, SEARCHED),
     *(ADDRESS.recipient, "+8657188157788", ADDRESS.city, ADDRESS.district, *ADDRESS.lines, ADDRESS.postal_code),
 )
 
@@ -96,6 +99,9 @@ def a_whole_life(market: Market) -> Actor:
         market.ship(id)
         send(ConfirmReceipt(order_id=id), actor=mei, key=f"receipt {n}")
         send(ReviewOrder(order_id=id, variant_id=variant, stars=5, text="好茶"), actor=mei, key=f"review {n}")
+    send(RememberQueries(remembers=True), actor=mei, key="remember")
+    send(NoteQueries(own=(Own(person_id=mei.person, entries=(Entry(SEARCHED, market.world.clock.wall_ms() + 1),)),)))
+    assert [one.text for one in market.world.ask(MyRecentQueries(), actor=mei).items] == [SEARCHED]
     market.world.pass_time(60_000)
     return mei
 
@@ -103,7 +109,7 @@ def a_whole_life(market: Market) -> Actor:
 @pytest.fixture
 def left(tmp_path: Path) -> Iterator[tuple[Market, Actor, bytes]]:
     """A marketplace after somebody has been erased, who that was, and the key that they had."""
-    market = Market(tmp_path)
+    market = Market(tmp_path, is_searched=True)
     other = market.buyer(PRICE)
     other.want(market.offer(5))
     other.buy(note="somebody else's")
@@ -119,7 +125,7 @@ def test_nothing_personal_of_whoever_was_erased_is_in_any_file(left: tuple[Marke
     """After a life with money, orders and reviews: not in the data, its log, the keys, the channel's books; nor is the key itself."""
     market, _, secret = left
     names = {file.name for file in tmp_path.iterdir() if file.stat().st_size}
-    assert {"yunduan.sqlite", "yunduan.sqlite-wal", "keys.sqlite", "sandbox.sqlite"} <= names
+    assert {"yunduan.sqlite", "yunduan.sqlite-wal", "keys.sqlite", "sandbox.sqlite", "search-1.sqlite", "orders-1.sqlite"} <= names
     assert in_clear(tmp_path, PERSONAL) == {}
     assert not any(secret in file.read_bytes() for file in tmp_path.iterdir())
     (tmp_path / "leak").write_text(f"... {ADDRESS.recipient} ...")

@@ -1,22 +1,26 @@
 """What people search for: counted in memory as it is asked, written together now and then, with nobody's name.
 
+With the same notes goes what its own people want remembered (`recents`), which no count and no fact has.
+
 What looks like somebody's own (an address, a telephone or card number) is not counted at all, and what hardly anybody asks is shown
 to nobody but operators. What was counted in the last seconds goes with the process.
 """
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from enum import StrEnum
 from typing import Annotated, Protocol
 
 from msgspec import Meta, Struct
 
-from yunduan.domains.search import store_asked
+from yunduan.domains.search import recents, store_asked
 from yunduan.domains.search.facts import QueriesNoted
+from yunduan.domains.search.recents import KEPT_MAX, Entry, same, typed
 from yunduan.domains.search.store_asked import AskedFor
 from yunduan.domains.search.words import folded, runs
 from yunduan.kernel.actors import SYSTEM, Actor
+from yunduan.kernel.ids import PersonId
 from yunduan.kernel.messages import Command, Query
 from yunduan.runtime.registry import JobKind, Progress, answers, handles
 from yunduan.runtime.transaction import Asking, Tx
@@ -27,6 +31,8 @@ TEXT_MAX = 40
 LINES_MAX = 500
 TEXTS_MAX = 5_000
 """So many different texts are counted between two notes; what comes besides is not."""
+PEOPLE_MAX, OWN_MAX = 5_000, 100
+"""Of so many people searches are remembered between two notes; and so many of them are noted at once, since each is sealed anew."""
 NOTED_EVERY_S = 10.0
 POPULAR_MAX = 20
 SHOWN_MIN = 3
@@ -42,10 +48,18 @@ class Count(Struct, frozen=True, kw_only=True, gc=False):
     empty: Annotated[int, Meta(ge=0)]
 
 
-class NoteQueries(Command[None]):
-    """Count what was searched for. Sent by the cloud itself."""
+class Own(Struct, frozen=True, kw_only=True, gc=False):
+    """What somebody has searched for who wants that remembered."""
 
-    counts: Annotated[tuple[Count, ...], Meta(max_length=LINES_MAX)]
+    person_id: PersonId
+    entries: Annotated[tuple[Entry, ...], Meta(max_length=KEPT_MAX)]
+
+
+class NoteQueries(Command[None]):
+    """Count what was searched for, with nobody's name, and remember it for those who want that. Sent by the cloud itself."""
+
+    counts: Annotated[tuple[Count, ...], Meta(max_length=LINES_MAX)] = ()
+    own: Annotated[tuple[Own, ...], Meta(max_length=LINES_MAX)] = ()
 
 
 class QueryKind(StrEnum):
@@ -103,6 +117,7 @@ class Counting:
     def __init__(self) -> None:
         """Nothing yet."""
         self._counts: dict[str, tuple[int, int]] = {}
+        self._own: dict[PersonId, dict[str, Entry]] = {}
 
     def note(self, asked: str, *, is_empty: bool) -> None:
         """Count a search; not what may be somebody's own, and not what is too long to be asked by many."""
@@ -114,16 +129,37 @@ class Counting:
         times, empty = self._counts.get(text, (0, 0))
         self._counts[text] = (times + 1, empty + is_empty)
 
-    def take(self) -> list[Count]:
-        """What is to be noted next; it is counted no longer."""
-        some = list(self._counts)[:LINES_MAX]
-        return [Count(text=text, times=times, empty=empty) for text in some for times, empty in (self._counts.pop(text),)]
+    def note_own(self, person: PersonId, asked: str, *, at_ms: int) -> None:
+        """Have a search of somebody who wants that remembered, the latest of theirs; whoever comes when very many have is left out."""
+        text = typed(asked)
+        words = same(text)
+        if not words or (person not in self._own and len(self._own) >= PEOPLE_MAX):
+            return
+        entries = self._own.setdefault(person, {})
+        entries.pop(words, None)
+        entries[words] = Entry(text, at_ms)
+        if len(entries) > KEPT_MAX:
+            del entries[next(iter(entries))]
+
+    def own(self, person: PersonId) -> tuple[Entry, ...]:
+        """What somebody has searched for here that is not noted yet."""
+        return tuple(self._own.get(person, {}).values())
+
+    def take(self) -> NoteQueries | None:
+        """What is to be noted next, if there is anything; it is here no longer."""
+        texts, people = list(self._counts)[:LINES_MAX], list(self._own)[:OWN_MAX]
+        if not texts and not people:
+            return None
+        return NoteQueries(
+            counts=tuple([Count(text=text, times=times, empty=empty) for text in texts for times, empty in (self._counts.pop(text),)]),
+            own=tuple([Own(person_id=person, entries=tuple(self._own.pop(person).values())) for person in people]),
+        )
 
 
 class Desk(Protocol):
-    """Sends commands."""
+    """Takes commands: the cloud, or the way to it of a process that only reads."""
 
-    async def send(self, command: Command[None], *, actor: Actor, background: bool) -> None:
+    def submit(self, command: Command[None], *, actor: Actor, background: bool) -> Awaitable[object]:
         """Have one carried out."""
         ...
 
@@ -145,10 +181,11 @@ class Noting:
 
     async def run_once(self) -> int:
         """Some of it."""
-        counts = self._counting.take()
-        if counts:
-            await self._desk.send(NoteQueries(counts=tuple(counts)), actor=SYSTEM, background=True)
-        return len(counts)
+        noted = self._counting.take()
+        if noted is None:
+            return 0
+        await self._desk.submit(noted, actor=SYSTEM, background=True)
+        return len(noted.counts) + len(noted.own)
 
     def next_due(self) -> int | None:
         """Never by the cloud's time."""
@@ -157,9 +194,12 @@ class Noting:
 
 @handles(NoteQueries)
 def note_queries(tx: Tx, ask: NoteQueries) -> None:
-    """Add them to the day."""
-    store_asked.count(tx, tx.now // DAY_MS, [(one.text, one.times, one.empty) for one in ask.counts])
-    tx.tell(QueriesNoted(texts=tuple([one.text for one in ask.counts]), times=tuple([one.times for one in ask.counts])))
+    """Add them to the day, and to what their people want remembered, which is told to nobody."""
+    if ask.own:
+        recents.note(tx, {one.person_id: one.entries for one in ask.own})
+    if ask.counts:
+        store_asked.count(tx, tx.now // DAY_MS, [(one.text, one.times, one.empty) for one in ask.counts])
+        tx.tell(QueriesNoted(texts=tuple([one.text for one in ask.counts]), times=tuple([one.times for one in ask.counts])))
 
 
 @answers(QueriesOn)

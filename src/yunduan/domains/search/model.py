@@ -178,6 +178,8 @@ class Mark(Struct, frozen=True, gc=False):
 class Suggested(StrEnum):
     """What is suggested while somebody types."""
 
+    RECENT = "recent"
+    """What the caller has searched for before."""
     QUERY = "query"
     CATEGORY = "category"
     SHOP = "shop"
@@ -196,7 +198,7 @@ class Suggestion(Struct, frozen=True, kw_only=True):
 
 
 class Suggestions(Struct, frozen=True, kw_only=True):
-    """What can be chosen while typing: queries that many ask, then categories, shops and goods."""
+    """What can be chosen while typing: one's own recent queries, those that many ask, then categories, shops and goods."""
 
     items: tuple[Suggestion, ...]
 

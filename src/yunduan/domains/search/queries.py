@@ -1,12 +1,13 @@
 """What can be asked of search: goods by what somebody types, suggestions while they type, and why something comes first."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.findable import CardsOf, ReadyCard, UnitsOf
-from yunduan.domains.search import asked, filtering, finding, paging, store_settings
+from yunduan.domains.search import asked, filtering, finding, paging, recents, store_recent, store_settings
 from yunduan.domains.search.asked import Counting
 from yunduan.domains.search.finding import Asked, Filter, Finder, Matched
 from yunduan.domains.search.model import (
@@ -38,6 +39,8 @@ Amount = Annotated[int, Meta(ge=0, le=10**12, description="Minor units.")]
 PAGE_MAX = 50
 SUGGESTED_OF_A_KIND = 3
 SUGGESTED_GOODS = 5
+SUGGESTED_RECENT = 10
+"""So many recent queries, while nothing has been typed."""
 NAMES_MAX = 20
 _canonical = msgspec.msgpack.Encoder().encode
 
@@ -94,6 +97,17 @@ class SuggestWords(Query[Suggestions]):
     """What somebody may be about to type: what many ask, and categories, shops and goods whose names go on like this."""
 
     q: SearchText = ""
+
+
+class SearchMine(SearchGoods, refuses=SearchGoods.refuses):
+    """The same for whoever is signed in: what they search for is remembered, if they want that (`RememberQueries`), and only then."""
+
+
+class SuggestMine(SuggestWords):
+    """The same for whoever is signed in: what they have searched for comes first, if they have it remembered.
+
+    Where nothing has been typed, that is all.
+    """
 
 
 class ExplainPlace(Query[Explanation], refuses={SearchRefusal.NOT_FOUND}):
@@ -204,17 +218,49 @@ def _found(at: Asking, index: Index, page: list[int], matched: Matched) -> tuple
 
 @answers(SuggestWords)
 def suggest_words(at: Asking, ask: SuggestWords) -> Suggestions:
+    """What everybody is suggested."""
+    return Suggestions(items=_suggested(at, ask, ()))
+
+
+@answers(SearchMine)
+def search_mine(at: Asking, ask: SearchMine) -> Findings:
+    """It is noted that the caller has asked, on the first page, beside the others' counts."""
+    found = search_goods(at, ask)
+    if ask.after is None and store_recent.recents_of(at, at.actor.person) is not None:
+        at.port(Counting).note_own(at.actor.person, ask.q, at_ms=at.now)
+    return found
+
+
+@answers(SuggestMine)
+def suggest_mine(at: Asking, ask: SuggestMine) -> Suggestions:
+    """The caller's own, what was asked here in the last seconds among them."""
+    one, begun = store_recent.recents_of(at, at.actor.person), recents.same(ask.q)
+    mine: list[str] = []
+    if one is not None:
+        entries = recents.remembered(recents.opened(at, one), at.port(Counting).own(one.person), after=one.cleared_at)
+        going_on = [entry.text for entry in entries if not entry.is_gone and recents.same(entry.text).startswith(begun)]
+        mine = going_on[:SUGGESTED_OF_A_KIND] if begun else going_on[:SUGGESTED_RECENT]
+    return Suggestions(items=_suggested(at, ask, mine) if begun else tuple([_recent(text) for text in mine]))
+
+
+def _recent(text: str) -> Suggestion:
+    return Suggestion(kind=Suggested.RECENT, text=text, text_en="")
+
+
+def _suggested(at: Asking, ask: SuggestWords, mine: Sequence[str]) -> tuple[Suggestion, ...]:
     """Names first, since there are few; then goods by their scores."""
     index, finder = _ready(at)
     typed = Asked(text=ask.q, counts=False, is_typing=True, is_strict=True, now_ms=at.now, weights=store_settings.now(at).weights)
     matched = finding.find(index, finder.shelf, typed)
     if not matched.plan.slots:
-        return Suggestions(items=())
+        return ()
     names = index.labelled(matched.plan.of_names(), NAMES_MAX)
     categories, shops = ([name for name in names if name.kind == kind][:SUGGESTED_OF_A_KIND] for kind in ("category", "shop"))
     begun = " ".join(runs(ask.q))
-    popular = [text for text in asked.popular(at) if text.startswith(begun) and text != begun][:SUGGESTED_OF_A_KIND]
+    known = {begun, *map(recents.same, mine)}
+    popular = [text for text in asked.popular(at) if text.startswith(begun) and text not in known][:SUGGESTED_OF_A_KIND]
     items = [
+        *map(_recent, mine),
         *[Suggestion(kind=Suggested.QUERY, text=text, text_en="") for text in popular],
         *[Suggestion(kind=Suggested.CATEGORY, text=one.title, text_en=one.title_en, category_id=CategoryId(one.id)) for one in categories],
         *[Suggestion(kind=Suggested.SHOP, text=one.title, text_en=one.title_en, shop_id=ShopId(one.id)) for one in shops],
@@ -226,7 +272,7 @@ def suggest_words(at: Asking, ask: SuggestWords) -> Suggestions:
         for no in best
         if (titled := titles.get(no)) is not None
     ]
-    return Suggestions(items=tuple(items))
+    return tuple(items)
 
 
 @answers(ExplainPlace)

@@ -456,6 +456,7 @@ FIELDS: Mapping[str, Any] = MappingProxyType(
         "Part.name": "text",
         "QueryAsked.text": "龙井",
         "PopularQuery.text": "龙井",
+        "RecentQuery.text": "龙井",
         "PriceCurve.lowest": _yuan(1999),
         "PriceCurve.items": [{"at": AT_MS - 30 * DAY_MS, "price": _yuan(2999)}, {"at": AT_MS - 5 * DAY_MS, "price": _yuan(1999)}],
         "RulingView.subject_id": id_of("shp"),

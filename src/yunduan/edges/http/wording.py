@@ -14,7 +14,7 @@ _LINE = "a text on one line, without control characters"
 _TEXT = "a text without control characters other than line feeds"
 _FILTER = r"[a-z][a-z0-9_]{0,29}:(yes|no|-?[0-9]{1,13}(\.\.-?[0-9]{1,13})?)"
 _FILTERS = rf"^({_FILTER}(,{_FILTER}){{0,4}})?"
-_CHOSEN = r"[a-z][a-z0-9_]{0,29}:(yes|no|[0-9]{1,4})"
+_CHOSEN = r"[a-z][a-z0-9_]{0,29}:(yes|no|-?[0-9]{1,13}(\.\.(-?[0-9]{1,13})?)?|\.\.-?[0-9]{1,13})"
 _ALL_CHOSEN = rf"^({_CHOSEN}(,{_CHOSEN}){{0,9}})?"
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
@@ -34,7 +34,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "^[0-9A-Za-z.-]*": "letters, digits, full stops and hyphens",
         "^[0-9A-Za-z][0-9A-Za-z._/-]*": "letters and digits such as TEA-250",
         _FILTERS: "at most five filters such as organic:yes or weight:100..250, with commas between them",
-        _ALL_CHOSEN: "at most ten filters such as organic:yes or colour:3, with commas between them",
+        _ALL_CHOSEN: "at most ten filters such as organic:yes, colour:3 or weight:100..250, with commas between them",
         "^[a-z][a-z0-9_]*": "a word in small letters such as standard",
         "^[a-z][a-z0-9]{0,15}": "the name of a channel such as sandbox",
         "^([a-z][a-z0-9]{0,15})?": "the name of a channel such as sandbox, or nothing",

@@ -36,6 +36,8 @@ class Gateway:
         """Look through a window on a store whose head is this, and talk over a link."""
         self.registry = Registry(window.domains)
         self._window = window
+        self.beside = window.parts.beside_readers
+        """What runs beside the requests here, and hands something over."""
         self._link = link
         self._head_at = head[4]
         self._look = DistantLook(window.reader(), self.registry, window.parts.ports)

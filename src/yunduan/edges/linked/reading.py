@@ -18,6 +18,7 @@ from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.http.server import Server, tune
 from yunduan.edges.linked.gateway import Gateway
 from yunduan.edges.linked.link import FROM_WRITER, Count, Counts, End, FromWriter, Link, Opened, Ready
+from yunduan.runtime.runners import again_and_again
 from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -77,13 +78,16 @@ class _Reading:
         server = self._server = Server(self._front, self._settings.http)
         for message in early:
             self._hear(link, gateway, message)
-        sweeper = asyncio.create_task(sweep_connections(server.server_state))
+        beside = [asyncio.create_task(sweep_connections(server.server_state))]
+        beside += [asyncio.create_task(again_and_again(made(gateway))) for made in gateway.beside]
         tune()
         link.say(Ready())
         try:
             await server.serve(sockets=[self._listening])
         finally:
-            sweeper.cancel()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             gateway.close()
             link.close()
         return 0
