@@ -3,6 +3,9 @@
     python -m bench [--rounds 5] [--seconds 4] [--only checkout,list] [--systems sqlite,textbook] [--large 100000] [--out FILE]
     python -m bench.peers install oscar vendure
 
+`search` is what people ask, some of it again and again; `search_new` what nobody has asked a moment ago. `words` are queries in process,
+with what they find (`--million` besides over a million documents, which takes long), and `found` the time from a commit to found.
+
 `--large` puts a large market beside the small one on SQLite: so many goods, people and orders (`--large ""`: none), made in some
 minutes, or the market in a folder, made before by `python -m bench.market FOLDER`: a million of each unless it is told otherwise. With
 `--systems sqlite,postgresql,postgresql-large` there is one of so many on PostgreSQL as well.
@@ -31,10 +34,11 @@ from msgspec.structs import asdict
 from rich.console import Console
 from rich.table import Table
 
-from bench import peers, recovery, wrk
+from bench import peers, recovery, search, wrk
+from bench.found import run as commit_to_found
 from bench.markets import LARGE, NONE, Large, Markets
 
-KINDS = {"checkout": 64, "purchase": 64, "list": 16, "page": 16}
+KINDS = {"checkout": 64, "purchase": 64, "list": 16, "page": 16, "search": 16, "search_new": 16}
 """Each workload with its connections."""
 REQUESTS_A_PURCHASE = 4
 OURS = ("sqlite", "postgresql")
@@ -52,10 +56,16 @@ class Floor(Struct, frozen=True):
 
 FLOORS = {
     ("checkout", "sqlite"): Floor(2_500, 60), ("purchase", "sqlite"): Floor(1_000), ("list", "sqlite"): Floor(6_000, 10),
-    ("page", "sqlite"): Floor(8_000, 10), ("transfer", "sqlite"): Floor(45_000, 25), ("checkout", "postgresql"): Floor(300),
+    ("page", "sqlite"): Floor(8_000, 10), ("search", "sqlite"): Floor(2_500, 15),
+    ("search_new", "sqlite"): Floor(2_500, 15), ("transfer", "sqlite"): Floor(45_000, 25), ("checkout", "postgresql"): Floor(300),
     ("purchase", "postgresql"): Floor(75), ("list", "postgresql"): Floor(1_500), ("page", "postgresql"): Floor(1_500),
     ("transfer", "postgresql"): Floor(12_000),
 }  # fmt: skip
+FOUND_MS_MAX = 5.0
+"""What may lie between the answer to a commit of new goods and a search that finds them, in 99 of 100."""
+WORDS_MS_MAX, MILLION_MS_MAX = (0.1, 1.0), 5.0
+"""p50 and p99 of a query of two words in process over 100,000 documents; p99 over a million."""
+MILLION_S_MAX = 240.0
 RECOVERY_S_MAX = {"sqlite": 2.0, "postgresql": 10.0}
 
 
@@ -99,6 +109,9 @@ class Book(Struct, kw_only=True):
     figures: dict[tuple[str, str], list[Figure]] = {}
     audit_s: dict[str, list[float]] = {}
     recovery: dict[str, list[float]] = {}
+    search: dict[str, dict[str, Any]] = {}
+    """What was found in process, and how fast: of 100,000 documents, and of a million."""
+    found: dict[str, Any] = {}
     notes: list[str] = []
     most: dict[str, Most] = {}
 
@@ -125,10 +138,7 @@ def main() -> None:
         markets = Markets(Path(folder), cluster, large, seconds=chosen.seconds + 1)
         for number in range(chosen.rounds):
             for kind in served:
-                for system in systems:
-                    _round(markets, system, kind, chosen, book)
-                for peer in others if kind in peers.KINDS else ():
-                    _peer(peer, kind, chosen, book)
+                _kind(markets, kind, systems, others, chosen, book)
             for system in OURS if "transfer" in kinds else ():
                 if system in systems:
                     _transfers(system, cluster, chosen, book)
@@ -138,17 +148,50 @@ def main() -> None:
             if system in systems:
                 where = cluster if system == "postgresql" else None
                 book.recovery[system] = recovery.seconds(chosen.kills, orders=chosen.orders, work=Path(folder), cluster=where)
+    _search(kinds, systems, chosen, book)
     _print(book, chosen)
+
+
+def _kind(markets: Markets, kind: str, systems: list[str], others: list[str], chosen: argparse.Namespace, book: Book) -> None:
+    """One workload, by every system that knows it."""
+    for system in systems:
+        if system != "textbook" or not kind.startswith("search"):  # it has none
+            _round(markets, system, kind, chosen, book)
+    for peer in others:
+        if peers.can(peer, kind):
+            _peer(peer, kind, chosen, book)
+
+
+def _search(kinds: list[str], systems: list[str], chosen: argparse.Namespace, book: Book) -> None:
+    """What is measured of search besides its rate over HTTP."""
+    if "words" in kinds:
+        _searched(book, "100,000 documents", 100_000, 2_000)
+    if chosen.million:
+        _searched(book, "a million", 1_000_000, 1_000)
+    if "found" in kinds and "sqlite" in systems:
+        book.found = commit_to_found()
+
+
+def _searched(book: Book, name: str, documents: int, queries: int) -> None:
+    """Ask an index in a process of its own."""
+    if not search.SHARED.exists():
+        book.notes.append(f"the titles and queries that are searched in process are not in {search.SHARED}")
+        return
+    ran = subprocess.run([sys.executable, "-m", "bench.search", str(documents), str(queries)], capture_output=True, text=True, check=False)
+    if ran.returncode:
+        sys.exit(ran.stderr)
+    book.search[name] = json.loads(ran.stdout.strip().splitlines()[-1])
 
 
 def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=4)
-    options.add_argument("--only", default=",".join([*KINDS, "transfer", "recovery"]))
+    options.add_argument("--only", default=",".join([*KINDS, "transfer", "recovery", "words", "found"]))
     options.add_argument("--systems", default="sqlite,postgresql,textbook")
     options.add_argument("--no-peers", dest="peers", action="store_false")
     options.add_argument("--large", default="150000")
+    options.add_argument("--million", action="store_true")
     options.add_argument("--transfers", type=int, default=200_000)
     options.add_argument("--preload", type=int, default=1_000_000)
     options.add_argument("--kills", type=int, default=20)
@@ -281,6 +324,8 @@ def _print(book: Book, chosen: argparse.Namespace) -> None:
             _kept(line, rates), *ratios,
         )  # fmt: skip
     console.print(table)
+    for name, figures in book.search.items():
+        console.print(_of_search(name, figures))
     for said in _besides(book, chosen):
         console.print(said)
     for note in book.notes:
@@ -289,7 +334,31 @@ def _print(book: Book, chosen: argparse.Namespace) -> None:
     console.print(f"{processor}, {psutil.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}")
     if chosen.out:
         said = {"lines": [asdict(line) for line in lines], "recovery_s": book.recovery, "audit_s": book.audit_s, "notes": book.notes}
+        said |= {"search": book.search, "found": book.found}
         chosen.out.write_text(json.dumps(said, indent=1))
+
+
+def _of_search(name: str, figures: dict[str, Any]) -> Table:
+    """What was found in process among the first ten, and how fast."""
+    is_million = name == "a million"
+    made = f"made in {figures['made_s']:,.0f} s ({figures['a_second']:,} a second, {figures['mib']} MiB)"
+    if is_million:
+        made += f", {MILLION_S_MAX:.0f} s {_mark(figures['made_s'] <= MILLION_S_MAX)}"
+    table = Table(title=f"search of {name} in process, {made}", box=None, pad_edge=False)
+    for head in ("two words", "found@10", "floor", "p50 ms", "p99 ms", "floors", "CPU p50, p99 ms"):
+        table.add_column(head, justify="left" if head == "two words" else "right")
+    for kind, one in figures.items():
+        if isinstance(one, dict):
+            least, floors = search.FOUND_MIN.get(kind), ""
+            if kind == "exact words":
+                p50, p99 = (None, MILLION_MS_MAX) if is_million else WORDS_MS_MAX
+                floors = f"{p50} {_mark(one['p50_ms'] <= p50)} " if p50 else ""
+                floors += f"{p99} {_mark(one['p99_ms'] <= p99)}"
+            table.add_row(
+                kind, f"{one['found_at_10']:.4f}", f"{least} {_mark(one['found_at_10'] >= least)}" if least else "",
+                f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}", floors, f"{one['cpu_p50_ms']:.2f}, {one['cpu_p99_ms']:.2f}",
+            )  # fmt: skip
+    return table
 
 
 def _besides(book: Book, chosen: argparse.Namespace) -> Iterable[str]:
@@ -300,6 +369,12 @@ def _besides(book: Book, chosen: argparse.Namespace) -> Iterable[str]:
             f"and {most.beside_mib:.0f} of what it starts, "
             f"WAL at most {most.wal_mib:.0f} MiB (128 {_mark(most.wal_mib <= 128)}), "
             f"start to first answer at most {most.first_answer_s:.2f} s (2 {_mark(most.first_answer_s <= 2)})"
+        )
+    if book.found:
+        p50, p99 = book.found["found"]["p50_ms"], book.found["found"]["p99_ms"]
+        yield (
+            f"commit of new goods to found, {book.found['products']} one after the other: {p50:.1f} ms, p99 {p99:.1f} ms "
+            f"({FOUND_MS_MAX:.0f} {_mark(p99 <= FOUND_MS_MAX)}), the search itself {book.found['search']['p50_ms']:.1f} ms"
         )
     for system, found in book.recovery.items():
         limit_s = RECOVERY_S_MAX[system]

@@ -1,4 +1,4 @@
--- KIND: checkout | purchase | list | page. FOLDER holds people.txt (with carts), bare.txt (without; a purchase fills them) and shops.txt.
+-- KIND: checkout | purchase | list | page | search | search_new. FOLDER holds people.txt (with carts), bare.txt (without; a purchase fills them), shops.txt and queries.txt.
 -- START keeps runs apart. STYLE: ours | textbook.
 -- Every request is signed in; every command has a key of its own; people, baskets and keys come at random.
 local kind, folder, style, n = os.getenv("KIND"), os.getenv("FOLDER"), os.getenv("STYLE"), tonumber(os.getenv("START") or "0")
@@ -20,6 +20,24 @@ for line in io.lines(folder .. "/shops.txt") do
   for word in line:gmatch("%S+") do
     if shop then goods[#goods + 1] = word else shop = word; shops[#shops + 1] = word end
   end
+end
+-- search: as people do, the most frequent of so many queries as often as the second and the third together (Zipf's law); search_new: each in turn
+local queries, shares, share = {}, {}, 0
+if kind == "search" or kind == "search_new" then
+  for line in io.lines(folder .. "/queries.txt") do
+    queries[#queries + 1] = line:gsub("[^%w]", function(byte) return string.format("%%%02X", string.byte(byte)) end)
+    share = share + 1 / #queries
+    shares[#shares + 1] = share
+  end
+end
+local function query()
+  if kind == "search_new" then return queries[n * 31 % #queries + 1] end
+  local drawn, low, high = math.random() * share, 1, #shares
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if shares[middle] < drawn then low = middle + 1 else high = middle end
+  end
+  return queries[low]
 end
 math.randomseed(n + 7)
 local ours = style == "ours"
@@ -53,6 +71,7 @@ request = function()
     local shop = shops[n * 31 % #shops + 1]
     return wrk.format("GET", ours and "/v1/shops/" .. shop .. "/goods?limit=20" or "/goods?shop_id=" .. shop, headers(person))
   end
+  if #queries > 0 then return wrk.format("GET", "/v1/search?q=" .. query(), headers(person)) end
   if kind == "page" then return wrk.format("GET", (ours and "/v1/goods/" or "/goods/") .. goods[n * 31 % #goods + 1], headers(person)) end
   -- purchase: 256 people add one, then two, then look, then buy; a step is far behind the one before it
   local block, step, who = math.floor(n / 1024), math.floor(n / 256) % 4, n % 256

@@ -9,7 +9,7 @@ commands come to. Ids, people and orders are a function of seed, sizes and end. 
 store in which it was cut off is opened by nobody; told to end (SIGINT), it stays as large as it is after the wave at hand.
 
 What a load driver has to know is written down: `people.txt` (whoever has a cart, a line each: token, address, baskets), `bare.txt`
-(the same of those who have none), `shops.txt` and `variants.txt`.
+(the same of those who have none), `shops.txt`, `variants.txt`, and `queries.txt`, what is searched for.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import zip_longest
+from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -56,6 +56,8 @@ from yunduan.domains.payments.model import (
     wallet_account,
 )
 from yunduan.domains.payments.returning import open_purse
+from yunduan.domains.search import words
+from yunduan.edges.demo.content import GoodsText, content
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import AddressId, CategoryId, GoodsId, LocationId, OrderId, PaymentId, PersonId, SessionId, ShopId, VariantId
 from yunduan.kernel.messages import Command
@@ -465,6 +467,7 @@ class Making:
                 said = " ".join(f"{one.lines[0][0]},{one.lines[1][0]},{one.total}" for one in baskets)
                 (carts if has_cart else bare).write(f"{vault.token(buyer.session)} {buyer.address_id} {said}\n")
         with (folder / "shops.txt").open("w") as shops, (folder / "variants.txt").open("w") as variants:
+            (folder / "queries.txt").write_text("".join(f"{query}\n" for query in queries()))
             for shop in dice.sample(self.shops, len(self.shops)):
                 shops.write(f"{shop.shop_id} {' '.join(shelf.goods_id for shelf in shop.shelves)}\n")
                 for shelf in shop.shelves:
@@ -486,10 +489,10 @@ def _price(number: int) -> int:
 
 
 def _form(number: int, category: CategoryId) -> GoodsForm:
-    price = yuan(_price(number))
+    price, text = yuan(_price(number)), _texts()[number % len(_texts())]
     return GoodsForm(
-        title=f"手工青瓷茶杯 {number}",
-        title_en=f"Hand-thrown celadon tea cup {number}",
+        title=f"{text.title} {number}",
+        title_en=f"{text.title_en} {number}",
         description=TEXT,
         description_en=TEXT_EN,
         category_id=category,
@@ -497,6 +500,22 @@ def _form(number: int, category: CategoryId) -> GoodsForm:
         options=(COLOURS,),
         variants=tuple([VariantForm(sku=f"TEA-{number}-{n}", choice=(n,), price=price, weight_g=250) for n in range(2)]),
     )
+
+
+@cache
+def _texts() -> list[GoodsText]:
+    """What the goods of the demonstration market are called: of a title, every three hundredth has the same words."""
+    return [text for shop in content().shops for text in shop.goods]
+
+
+def queries() -> list[str]:
+    """Two words of a title each, as people search, in no order."""
+    dice = random.Random(3)
+    found: set[str] = set()
+    for text in _texts():
+        terms = sorted({word for word in words.spoken((text.title,), is_read=False).terms if len(word) > 1 and not word.isdigit()})
+        found |= {" ".join(dice.sample(couple, 2)) for couple in combinations(terms, 2)}
+    return dice.sample(sorted(found), len(found))
 
 
 def _counted(shop: Shop, id: VariantId) -> SetStock:

@@ -18,8 +18,10 @@ from bench.servers import textbook as textbook_served
 from yunduan.backends import postgresql, sqlite
 from yunduan.backends.postgresql import PostgresqlStore
 from yunduan.backends.sqlite import SqliteStore
+from yunduan.cloud import open_indexers
 from yunduan.domains.ledger.audit import audit
 from yunduan.runtime.ports import Snapshots
+from yunduan.runtime.settings import Settings, StoreSettings
 
 LARGE = "-large"
 """Ends the name of a store's system whose market is large."""
@@ -128,6 +130,7 @@ class Markets:
         if large.folder is not None:
             if not (large.folder / "people.txt").exists():
                 raise SystemExit(f"there is no market in {large.folder}")
+            _index(large.folder)
             return
         folder, size = self._folder(system), large.size or self._small
         folder.mkdir()
@@ -135,18 +138,21 @@ class Markets:
         if system.startswith("sqlite"):
             furnished(fast_store(folder), folder, size=size, say=_say)
             SqliteStore(folder / "yunduan.sqlite").close()  # a start folds the log into the file
+            _index(folder)
         else:
             self._cluster.run(f"CREATE DATABASE {_database(system)}")
             furnished(PostgresqlStore(self._url(_database(system))), folder, size=size, say=_say)
             with psycopg.connect(self._dsn(_database(system)), autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE")
+            _index(folder, self._url(_database(system)))
 
     def _crowd(self, system: str, kind: str) -> Path:
         """The files of a driver: with people that no run before has used up, where this one uses them up, and of no other kind."""
         drive, source = self._work / f"drive-{system}", self._folder(system)
         if not drive.exists():
             drive.mkdir()
-            (drive / "shops.txt").symlink_to((source / "shops.txt").resolve())
+            for known in ("shops.txt", "queries.txt"):
+                (drive / known).symlink_to((source / known).resolve())
         name = SPENT.get(kind, PEOPLE)
         if kind in SPENT or not (drive / name).exists():
             spent = self._spent.get((system, name), 0)
@@ -205,6 +211,15 @@ def _faults(reader: Snapshots) -> list[str]:
         return [f"AUDIT: {fault}" for fault in audit(reader).faults]
     finally:
         reader.close()
+
+
+def _index(folder: Path, url: str = "") -> None:
+    """Make the search indexes, so that no run is loaded while they are made."""
+    print("indexing", flush=True)
+    with open_indexers(Settings(data=str(folder), store=StoreSettings(url=url))) as indexers:
+        for indexer in (indexers.goods, indexers.orders):
+            while indexer.step():
+                pass
 
 
 def _say(what: str, done: int, total: int) -> None:

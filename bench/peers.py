@@ -3,7 +3,7 @@
     python -m bench.peers install oscar vendure
 
 installs them into `.cache/peers`, from where `make bench` takes those that are there. They are asked for the same work in their own
-words: a list of 20 goods, a product page, a whole purchase (their steps, one paid order).
+words: a list of 20 goods, a product page, a search, a whole purchase (their steps, one paid order).
 """
 
 import json
@@ -23,7 +23,7 @@ from bench.servers import free_port
 ROOT = Path(__file__).parents[1]
 DRIVERS = ROOT.parent / "shared" / "peers"
 INSTALLED = ROOT / ".cache" / "peers"
-KINDS = {"list": "list", "page": "detail", "purchase": "purchase"}
+KINDS = {"list": "list", "page": "detail", "purchase": "purchase", "search": "search"}
 """Our workloads, and what the drivers call them."""
 READY_S_MAX = 120.0
 
@@ -37,6 +37,7 @@ class Peer(Struct, frozen=True, kw_only=True):
     serve: Callable[[Path, int], list[str]]
     environment: Mapping[str, str]
     list_is: str = "list"
+    is_searched: bool = False
 
 
 def _python(folder: Path) -> str:
@@ -72,6 +73,7 @@ PEERS = {
         serve=lambda _, port: ["node", "server.cjs"],  # noqa: ARG005 - the port is in its environment
         environment={"PEER_SQLITE_WAL": "1", "NODE_ENV": "production"},
         list_is="list_index",
+        is_searched=True,
     ),
 }  # fmt: skip
 
@@ -90,6 +92,11 @@ class Found(Struct, frozen=True):
 def installed() -> list[str]:
     """The peers that are there to be measured."""
     return [name for name in PEERS if (INSTALLED / name / "ready").exists() and DRIVERS.exists()]
+
+
+def can(name: str, kind: str) -> bool:
+    """Whether a peer does one of our workloads."""
+    return kind in KINDS and (kind != "search" or PEERS[name].is_searched)
 
 
 def install(name: str) -> None:

@@ -54,6 +54,7 @@ from yunduan.domains.search.indexing import Indexer, concerns
 from yunduan.domains.search.keeping import Keeping
 from yunduan.domains.search.order_finding import OrderFinder
 from yunduan.domains.search.order_indexing import OrderIndexer
+from yunduan.domains.search.recalling import Recent
 from yunduan.kernel.actors import ANONYMOUS, SYSTEM, Actor
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import FaultError, Refused
@@ -304,6 +305,7 @@ def join(
             Custodian: custodian,
             SideStores: sides,
             Finder: finder,
+            Recent: Recent(),
             OrderFinder: order_finder,
             Counting: counting,
         },

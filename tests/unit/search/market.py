@@ -12,6 +12,7 @@ from yunduan.kernel.ids import GoodsId
 from yunduan.testing import World
 
 _card = msgspec.json.Decoder(Card).decode
+SHINE = "阳光玫瑰葡萄 3斤装"
 GOODS = (
     ("阳光玫瑰葡萄 3斤装", "Shine Muscat grapes, 1.5 kg", "fruit", 5990),
     ("巨峰葡萄", "Kyoho grapes", "fruit", 2990),

@@ -99,9 +99,10 @@ def test_characters_are_read_by_their_phrase() -> None:
 
 
 def test_marks_are_where_words_stand_in_the_title() -> None:
-    """Nowhere when the title folds into another length."""
-    assert marks("Shine Muscat", ("shine", "musc", "cat"), folded) == (Mark(0, 5), Mark(6, 12))
-    assert marks("ﬁg", ("fig",), folded) == ()
+    """Once, however many words stand there; nowhere when the title folds into another length."""
+    assert marks("shine muscat", ("shine", "musc", "cat")) == (Mark(0, 5), Mark(6, 12))
+    assert marks("aaaa", ("aa", "aaa")) == (Mark(0, 4),)
+    assert marks("", ("fig",)) == ()
 
 
 def test_traditional_characters_are_searched_as_simplified_ones() -> None:
@@ -109,7 +110,7 @@ def test_traditional_characters_are_searched_as_simplified_ones() -> None:
     assert folded("陽光玫瑰 餅乾 衞生紙 爲") == "阳光玫瑰 饼干 卫生纸 为"
     assert folded("阳光玫瑰 饼干 卫生纸 为 著名") == "阳光玫瑰 饼干 卫生纸 为 著名"
     assert syllables_of(runs("乾隆餅乾")[0]) == ["qian", "long", "bing", "gan"]
-    assert marks("陽光玫瑰葡萄", ("阳光玫瑰",), folded) == (Mark(0, 4),)
+    assert marks(folded("陽光玫瑰葡萄"), ("阳光玫瑰",)) == (Mark(0, 4),)
     pairs = "".join(line for line in TRADITIONAL.read_text("utf-8").splitlines() if not line.startswith("#"))
     assert len(pairs) % 2 == 0
     signs, others = pairs[::2], pairs[1::2]

@@ -4,7 +4,9 @@ What a few hundred documents match is weighed by its words exactly. Of more, tho
 so many that have all of the words are told apart by little else.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
@@ -36,6 +38,8 @@ COUNTED_MAX = 20
 """So many of a facet's values are named."""
 BANDS = 5
 NUMBERS_COUNTED_MAX = 5
+_COUNTED_BY_HAND = 1_000
+"""So few numbers are counted one by one: a table of all that there are would be larger."""
 _LIKED = 400
 
 
@@ -46,6 +50,9 @@ class Hits(Struct, frozen=True):
     bm25: ranking.Scores | None = None
     expression: str = ""
     is_least: bool = False
+
+
+NO_HITS = Hits(np.zeros(0, np.int64))
 
 
 class Matched(Struct, frozen=True):
@@ -339,7 +346,7 @@ def _all(masks: Iterable[Mask], count: int) -> Mask:
 
 def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Columns, now_ms: int) -> Facets:
     def without(kind: str) -> Columns:
-        if not any(name.split()[0] == kind for name in masks):
+        if not masks or not any(name.split()[0] == kind for name in masks):
             return chosen
         return some[_all([mask for name, mask in masks.items() if name.split()[0] != kind], len(some))]
 
@@ -375,8 +382,9 @@ def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Colu
 
 def _most(column: NDArray[np.unsignedinteger]) -> list[tuple[int, int]]:
     """The most frequent numbers of a column, and how often each is there; 0 stands for nothing."""
-    if not len(column):
-        return []
+    if len(column) <= _COUNTED_BY_HAND:
+        numbers = Counter(column[column > 0].tolist())
+        return sorted(numbers.items(), key=lambda one: (-one[1], one[0]))[:COUNTED_MAX]
     counts = np.bincount(column)
     counts[0] = 0
     best = np.argsort(-counts, kind="stable")[:COUNTED_MAX] if len(counts) <= 4096 else _top(counts)
@@ -391,7 +399,10 @@ def _top(counts: Places) -> Places:
 
 def _numbers(some: Columns) -> list[tuple[int, NDArray[np.int64]]]:
     """What most tell a number of, with these numbers in order."""
-    of, numbers = some["number_of"].ravel(), some["number"].ravel()
+    of = some["number_of"].ravel()
+    if not of.any():
+        return []
+    numbers = some["number"].ravel()
     return [(no, np.sort(numbers[of == no])) for no, _ in _most(of)[:NUMBERS_COUNTED_MAX]]
 
 
@@ -399,7 +410,7 @@ def _number_counted(name: Name, numbers: NDArray[np.int64]) -> NumberCounted:
     key, _, unit = name.id.partition(" ")
     least, most = int(numbers[0]), int(numbers[-1])
     borders = [border for border in _borders(numbers) if least < border]
-    ends = [int(np.searchsorted(numbers, border)) for border in borders]
+    ends = [bisect_left(numbers, border) for border in borders]
     lows, highs = [least, *borders], [*(border - 1 for border in borders), most]
     parts = zip(lows, highs, [0, *ends], [*ends, len(numbers)], strict=True)
     bands = [NumberBand(from_number=low, to_number=high, count=end - start) for low, high, start, end in parts if end > start]
@@ -415,7 +426,7 @@ def _number_counted(name: Name, numbers: NDArray[np.int64]) -> NumberCounted:
     )
 
 
-def _borders(numbers: NDArray[np.int64]) -> list[int]:
+def _borders(numbers: Sequence[int] | NDArray[np.int64]) -> list[int]:
     """Round figures that divide numbers, which are in order, about evenly."""
     return sorted({_round(int(numbers[len(numbers) * part // BANDS])) for part in range(1, BANDS)})
 
@@ -424,15 +435,18 @@ def _prices(some: Columns) -> tuple[int, tuple[PriceBand, ...]]:
     """The currency of most, and bands of its prices: their borders are round figures that divide what was found about evenly."""
     if not len(some):
         return 0, ()
-    counts = np.bincount(some["currency"])
-    currency = int(counts.argmax())
-    prices = np.sort(some["price"][some["currency"] == currency])
-    borders = [border for border in _borders(prices) if border]
-    ends = [int(np.searchsorted(prices, border)) for border in borders]
+    of, prices = some["currency"], some["price"]
+    currency = int(of[0])
+    if not (of == currency).all():
+        currency = int(np.bincount(of).argmax())
+        prices = prices[of == currency]
+    ordered = sorted(prices.tolist()) if len(prices) <= _COUNTED_BY_HAND else np.sort(prices)
+    borders = [border for border in _borders(ordered) if border]
+    ends = [bisect_left(ordered, border) for border in borders]
     starts = [0, *ends]
     bands = [
         PriceBand(from_amount=low, to_amount=high, count=end - start)
-        for low, high, start, end in zip([0, *borders], [*borders, None], starts, [*ends, len(prices)], strict=True)
+        for low, high, start, end in zip([0, *borders], [*borders, None], starts, [*ends, len(ordered)], strict=True)
         if end > start
     ]
     return currency, tuple(bands)
@@ -446,18 +460,16 @@ def _round(amount: int) -> int:
     return amount // unit * unit if amount >= 2 * unit else amount // (unit // 2 or 1) * (unit // 2 or 1)
 
 
-def marks(title: str, shown: Sequence[str], fold: Callable[[str], str]) -> tuple[Mark, ...]:
-    """Where words stand in a title, for whoever shows it; nowhere when folding moves its characters."""
-    plain = fold(title)
-    if len(plain) != len(title):
-        return ()
+def marks(plain: str, shown: Sequence[str]) -> tuple[Mark, ...]:
+    """Where words stand in a title, given in the form in which it is searched, for whoever shows it."""
     places: list[Mark] = []
     for word in shown:
-        at = plain.find(word) if word else -1
-        while at >= 0:
-            places.append(Mark(at, at + len(word)))
-            at = plain.find(word, at + len(word))
-    return _joined(sorted(places, key=lambda mark: (mark.start, mark.end)))
+        if word in plain:
+            at = plain.find(word)
+            while at >= 0:
+                places.append(Mark(at, at + len(word)))
+                at = plain.find(word, at + len(word))
+    return _joined(sorted(places, key=lambda mark: (mark.start, mark.end))) if len(places) > 1 else tuple(places)
 
 
 def _joined(places: Sequence[Mark]) -> tuple[Mark, ...]:

@@ -28,10 +28,10 @@ from yunduan.domains.search import words
 from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, NUMBERS, Columns
 from yunduan.domains.search.making import Ask, Maker
 from yunduan.domains.search.ranking import spread, worth_of
-from yunduan.domains.search.store import FORM, Index, State
+from yunduan.domains.search.store import FORM, Index, State, Titled
 from yunduan.domains.search.store_words import Written
 from yunduan.domains.search.written import terms_of, text_of
-from yunduan.kernel.ids import GoodsId
+from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.kernel.messages import Fact
 from yunduan.runtime.hearing import told_after
 from yunduan.runtime.ports import Reader, SideStore, SideStores
@@ -151,14 +151,8 @@ def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) 
     mark = _mark(goods)
     if known is not None and known[1] == mark:
         return known[0]
-    no = index.keep_document(
-        goods.id,
-        shop_id=goods.shop.id,  # type: ignore[arg-type]
-        category_id=goods.path[-1].id,  # type: ignore[arg-type]
-        title=goods.title,
-        title_en=goods.title_en,
-        mark=mark,
-    )
+    shown = Titled(known[0] if known else 0, goods.id, goods.title, goods.title_en, _plain(goods.title), _plain(goods.title_en))
+    no = index.keep_document(shown, shop_id=ShopId(goods.shop.id), category_id=CategoryId(goods.path[-1].id), mark=mark)
     title = words.spoken((goods.title, goods.title_en))
     more = words.spoken(_more(goods), is_read=False)
     about = words.spoken((goods.description, goods.description_en), is_read=False)
@@ -175,6 +169,12 @@ def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) 
     )
     index.count_terms(terms_of(title, more))
     return no
+
+
+def _plain(title: str) -> str:
+    """A title as it is searched, or nothing where its characters are moved by that."""
+    plain = words.folded(title)
+    return plain if len(plain) == len(title) else ""
 
 
 def _mark(goods: Findable) -> bytes:

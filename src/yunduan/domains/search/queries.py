@@ -26,8 +26,9 @@ from yunduan.domains.search.model import (
     Suggestion,
     Suggestions,
 )
+from yunduan.domains.search.recalling import Recent
 from yunduan.domains.search.store import Index
-from yunduan.domains.search.words import folded, runs
+from yunduan.domains.search.words import runs
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Currency
@@ -141,8 +142,15 @@ def search_goods(at: Asking, ask: SearchGoods) -> Findings:
     index, finder = _ready(at)
     search = _canonical(msgspec.structs.replace(ask, after=None, limit=20))
     place = paging.place_of(ask.after, search) if ask.after else None
-    began_ms = place.began_ms if place else at.now
-    matched = finding.find(index, finder.shelf, _asked(at, ask, index, began_ms, counts=place is None))
+    said, recent = store_settings.now(at), at.port(Recent)
+    known = recent.of(search, finder.shelf, said, now_ms=at.now, began_ms=place.began_ms if place else None)
+    if known is None:
+        began_ms = place.began_ms if place else at.now
+        matched = finding.find(index, finder.shelf, _asked(at, ask, index, said, began_ms, counts=place is None))
+        if place is None:
+            recent.keep(search, said, began_ms, matched)
+    else:
+        began_ms, matched = known
     if place is None and matched.plan.slots:
         at.port(Counting).note(ask.q, is_empty=matched.loosened is not Loosened.NOTHING)
     documents, values = paging.after(matched, place)
@@ -154,7 +162,7 @@ def search_goods(at: Asking, ask: SearchGoods) -> Findings:
         items=_found(at, index, page, matched),
         total=matched.total,
         total_is_least=matched.total_is_least,
-        facets=matched.facets,
+        facets=matched.facets if place is None else None,
         did_you_mean=matched.plan.did_you_mean(),
         loosened=matched.loosened,
         left_out=matched.left_out,
@@ -170,7 +178,7 @@ def _ready(at: Asking) -> tuple[Index, Finder]:
     return index, finder
 
 
-def _asked(at: Asking, ask: SearchGoods, index: Index, began_ms: int, *, counts: bool) -> Asked:
+def _asked(at: Asking, ask: SearchGoods, index: Index, said: SearchSettings, began_ms: int, *, counts: bool) -> Asked:
     units = at.ask(UnitsOf(category_id=ask.category_id)) if ask.filters and ask.category_id is not None else {}
     values, numbers = filtering.understood(ask.filters, index, units)
     wanted = Filter(
@@ -185,7 +193,6 @@ def _asked(at: Asking, ask: SearchGoods, index: Index, began_ms: int, *, counts:
         free_shipping=ask.free_shipping,
         rating_from=ask.rating_from,
     )
-    said = store_settings.now(at)
     return Asked(
         text=ask.q,
         filter=wanted,
@@ -202,13 +209,13 @@ def _asked(at: Asking, ask: SearchGoods, index: Index, began_ms: int, *, counts:
 def _found(at: Asking, index: Index, page: list[int], matched: Matched) -> tuple[Found, ...]:
     titles = index.titles(page)
     cards = at.ask(CardsOf(goods_ids=tuple([titles[no].goods_id for no in page if no in titles])))
-    shown = list(dict.fromkeys([word for slot in matched.plan.slots for word in slot.shown]))
+    shown = list(dict.fromkeys([word for slot in matched.plan.slots for word in slot.shown if word]))
     return tuple(
         [
             Found(
                 card=cards[titled.goods_id],
-                marks=finding.marks(titled.title, shown, folded),
-                marks_en=finding.marks(titled.title_en, shown, folded),
+                marks=finding.marks(titled.plain, shown),
+                marks_en=finding.marks(titled.plain_en, shown),
             )
             for no in page
             if (titled := titles.get(no)) is not None and titled.goods_id in cards

@@ -31,7 +31,10 @@ class Parts(Struct, frozen=True):
 
     def total(self, weights: Weights) -> Scores:
         """The scores, in hundredths."""
-        total: Scores = np.sum([getattr(weights, name) * part for name, part in self.by_name.items()], axis=0)
+        total: Scores = weights.text * self.by_name["text"]
+        for name, part in self.by_name.items():
+            if name != "text":
+                total += getattr(weights, name) * part
         return total
 
 

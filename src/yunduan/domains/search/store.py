@@ -1,6 +1,7 @@
 """Every statement of the index. It is a file of its own (`SideStore`), derived from the store and made anew when it is lost."""
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -8,10 +9,12 @@ from msgspec import Struct
 from yunduan.domains.search.columns import Columns, Shelf, block_of
 from yunduan.domains.search.store_words import LEXICON, Made, WordFile, Written
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
-from yunduan.runtime.ports import Row
+from yunduan.runtime.ports import Row, SideStore
 
+KEPT_MAX = 4_000
+"""So many titles, and so many names, a process that reads remembers: four MiB at most."""
 _encode = msgspec.json.Encoder().encode
-FORM = 4
+FORM = 5
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
 TABLES = (
@@ -23,7 +26,7 @@ CREATE TABLE state (
 ) STRICT;
 CREATE TABLE document (
     no INTEGER PRIMARY KEY, goods_id TEXT NOT NULL UNIQUE, shop_id TEXT NOT NULL, category_id TEXT NOT NULL, title TEXT NOT NULL,
-    title_en TEXT NOT NULL, mark BLOB NOT NULL
+    title_en TEXT NOT NULL, plain TEXT, plain_en TEXT, mark BLOB NOT NULL
 ) STRICT;
 CREATE INDEX document_shop ON document (shop_id);
 CREATE INDEX document_category ON document (category_id);
@@ -51,13 +54,13 @@ _KEEP_BLOCK = (
     "INSERT INTO block (no, change, body) VALUES (?, ?, ?) ON CONFLICT (no) DO UPDATE SET change = excluded.change, body = excluded.body"
 )
 _MARKS = "SELECT goods_id, no, mark FROM document WHERE goods_id IN "
-_DOCUMENTS = "SELECT no, goods_id, title, title_en FROM document WHERE no IN "
+_DOCUMENTS = "SELECT no, goods_id, title, title_en, plain, plain_en FROM document WHERE no IN "
 _OF_SHOP = "SELECT goods_id FROM document WHERE shop_id = ?"
 _OF_CATEGORY = "SELECT goods_id FROM document WHERE category_id = ?"
 _ADD_DOCUMENT = (
-    "INSERT INTO document (goods_id, shop_id, category_id, title, title_en, mark) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO document (goods_id, shop_id, category_id, title, title_en, plain, plain_en, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (goods_id) DO UPDATE SET shop_id = excluded.shop_id, category_id = excluded.category_id, title = excluded.title,"
-    " title_en = excluded.title_en, mark = excluded.mark RETURNING no"
+    " title_en = excluded.title_en, plain = excluded.plain, plain_en = excluded.plain_en, mark = excluded.mark RETURNING no"
 )
 _DROP_DOCUMENT = "DELETE FROM document WHERE no = ?"
 _DROP_WORDS = "DELETE FROM words WHERE rowid = ?"
@@ -112,6 +115,9 @@ class Titled(Struct, frozen=True, gc=False):
     goods_id: GoodsId
     title: str
     title_en: str
+    plain: str
+    """The title in the form in which it is searched, each character in its place; empty where it has none of this length."""
+    plain_en: str
 
 
 class Index(WordFile):
@@ -119,6 +125,12 @@ class Index(WordFile):
 
     FORM = FORM
     TABLES = TABLES
+
+    def __init__(self, side: SideStore) -> None:
+        """Over a file that is empty, or was made."""
+        super().__init__(side)
+        self._titles: dict[int, Titled] = {}
+        self._names: dict[int, Name] = {}
 
     # What is read
 
@@ -137,10 +149,14 @@ class Index(WordFile):
         )
 
     def refresh(self, shelf: Shelf) -> bool:
-        """Take over the columns that have changed; answers whether anything had."""
+        """Take over the columns that have changed; answers whether anything had. What was read is known until then."""
         if not self._side.has_changed():
             return False
-        shelf.take(self._side.rows(_BLOCKS, (shelf.through,)))
+        blocks = self._side.rows(_BLOCKS, (shelf.through,))
+        if blocks:  # names and titles are written with the columns of their documents, never without
+            self._titles.clear()
+            self._names.clear()
+        shelf.take(blocks)
         return True
 
     def matched(self, expression: str, limit: int) -> list[int]:
@@ -157,11 +173,11 @@ class Index(WordFile):
 
     def titles(self, documents: Iterable[int]) -> dict[int, Titled]:
         """Documents as they are shown."""
-        return {row[0]: Titled(*row) for row in self._among(_DOCUMENTS, list(documents))}
+        return _kept(self._titles, list(documents), lambda missing: [_titled(row) for row in self._among(_DOCUMENTS, missing)])
 
     def names(self, numbers: Iterable[int]) -> dict[int, Name]:
         """What numbers stand for."""
-        return {row[0]: Name(*row) for row in self._among(_NAMES, list(numbers))}
+        return _kept(self._names, list(numbers), lambda missing: [Name(*row) for row in self._among(_NAMES, missing)])
 
     def labelled(self, expression: str, limit: int) -> list[Name]:
         """Names that an expression finds, the best first."""
@@ -195,9 +211,11 @@ class Index(WordFile):
         row = (state.form, state.epoch, state.seq, state.change, int(state.is_whole), state.documents, state.began_at, state.whole_at)
         self._side.write(_KEEP_STATE, row)
 
-    def keep_document(self, goods_id: GoodsId, *, shop_id: ShopId, category_id: CategoryId, title: str, title_en: str, mark: bytes) -> int:
-        """Keep what is shown of goods, and what tells their words from others; answers their number."""
-        ((no,),) = self._side.rows(_ADD_DOCUMENT, (goods_id, shop_id, category_id, title, title_en, mark))
+    def keep_document(self, one: Titled, *, shop_id: ShopId, category_id: CategoryId, mark: bytes) -> int:
+        """Keep what is shown of goods, and what tells their words from others; answers their number, whatever it was before."""
+        plain, plain_en = (None if plain == title else plain for plain, title in ((one.plain, one.title), (one.plain_en, one.title_en)))
+        row = (one.goods_id, shop_id, category_id, one.title, one.title_en, plain, plain_en, mark)
+        ((no,),) = self._side.rows(_ADD_DOCUMENT, row)
         return int(no)
 
     def keep_words(self, no: int, words: Written | None, *, is_new: bool = False) -> None:
@@ -237,3 +255,23 @@ class Index(WordFile):
 def _list(values: Iterable[object]) -> str:
     """Values as the one argument of a statement."""
     return _encode(list(values)).decode()
+
+
+Kept = TypeVar("Kept", Titled, Name)
+
+
+def _kept(known: dict[int, Kept], numbers: list[int], load: Callable[[list[int]], list[Kept]]) -> dict[int, Kept]:
+    """Some of what is known, that which is not loaded first; of too much everything is forgotten."""
+    missing = [no for no in numbers if no not in known]
+    if missing:
+        if len(known) + len(missing) > KEPT_MAX:
+            known.clear()
+            missing = numbers
+        for one in load(missing):
+            known[one.no] = one
+    return {no: known[no] for no in numbers if no in known}
+
+
+def _titled(row: Row) -> Titled:
+    no, goods_id, title, title_en, plain, plain_en = row
+    return Titled(no, goods_id, title, title_en, title if plain is None else plain, title_en if plain_en is None else plain_en)

@@ -10,6 +10,7 @@ from yunduan.domains.search.spelling import LENGTH_MIN, filed_under
 from yunduan.runtime.ports import Row, SideStore
 
 _AT_ONCE = 256
+_SIGNS_MAX = 10_000
 _MERGED_PAGES = 16
 """So many are merged at once: a millisecond or two, which is what somebody who comes meanwhile waits longer."""
 LEXICON = """
@@ -81,6 +82,7 @@ class WordFile(ABC):
     def __init__(self, side: SideStore) -> None:
         """Over a file that is empty, or was made."""
         self._side = side
+        self._signs: dict[str, str] = {}
 
     @abstractmethod
     def state(self) -> Made:
@@ -110,8 +112,14 @@ class WordFile(ABC):
         return sorted([Term(*row) for row in self._among(_SLIPS, list(filed_under(wrong)))], key=lambda term: (-term.documents, term.term))
 
     def syllables(self, text: str) -> dict[str, str]:
-        """How single characters are read."""
-        return dict(self._among(_SIGNS, list(text)))
+        """How single characters are read, each by itself where that is not known. It is written when a file is made, and remembered."""
+        missing = [sign for sign in dict.fromkeys(text) if sign not in self._signs]
+        if missing:
+            if len(self._signs) > _SIGNS_MAX:
+                self._signs.clear()
+                missing = list(dict.fromkeys(text))
+            self._signs |= dict.fromkeys(missing, "") | dict(self._among(_SIGNS, missing))
+        return {sign: self._signs[sign] or sign for sign in text}
 
     def _among(self, sql: str, values: Sequence[object]) -> list[Row]:
         """The rows with one of some values: their number is made a power of two, so that few statements have to be prepared."""

@@ -1,0 +1,68 @@
+"""What was found a moment ago is found again without looking, and never what is not so any more."""
+
+import pytest
+
+from unit.search.market import SHINE, Market
+from unit.search.test_searching import WEIGHTS
+from yunduan.domains.catalog.commands import SetHoliday, WithdrawGoods
+from yunduan.domains.search import finding
+from yunduan.domains.search.commands import SetSearch
+from yunduan.domains.search.model import SearchSettingsForm, SearchSort
+from yunduan.domains.search.recalling import RECALLED_MAX, RECALLED_MS
+
+
+@pytest.fixture
+def looked(market: Market, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was really looked for."""
+    texts: list[str] = []
+    find = finding.find
+    monkeypatch.setattr(finding, "find", lambda index, shelf, asked: (texts.append(asked.text), find(index, shelf, asked))[1])
+    return texts
+
+
+def test_the_same_search_is_looked_for_once(market: Market, looked: list[str]) -> None:
+    """For two seconds, whoever asks, and for all of its pages; another search is another."""
+    first = market.search("葡萄", limit=1)
+    again = market.search("葡萄")
+    second = market.search("葡萄", limit=1, after=first.after)
+    assert looked == ["葡萄"]
+    assert (again.total, again.facets) == (first.total, first.facets) == (2, first.facets)
+    assert [item.card for item in again.items] == [*(item.card for item in first.items), *(item.card for item in second.items)]
+    assert second.facets is None
+    market.search("葡萄", sort=SearchSort.PRICE_UP)
+    market.search("葡萄", in_stock=True)
+    market.world.clock.advance_to(market.world.clock.wall_ms() + RECALLED_MS + 1)
+    market.search("葡萄")
+    assert looked == ["葡萄"] * 4
+    assert market.search("葡萄", limit=1, after=first.after).items == second.items  # of its own moment, looked for anew
+    assert looked == ["葡萄"] * 5
+    assert market.search("葡萄").facets is not None
+
+
+def test_what_changes_is_looked_for_again(market: Market, looked: list[str]) -> None:
+    """In the index, and in what operators have set; a card that went a moment ago is not shown even so."""
+    world, shop = market.world, market.town.shop
+    assert len(market.titles("葡萄")) == 2
+    world.send(WithdrawGoods(shop_id=shop.id, goods_id=market.ids[SHINE]))
+    assert market.titles("葡萄") == ["巨峰葡萄"]
+    assert looked == ["葡萄"]
+    world.settle()
+    assert market.search("葡萄").total == 1
+    world.send(SetSearch(form=SearchSettingsForm(weights=WEIGHTS, stops=("新鲜",)), reason="x"))
+    market.search("葡萄")
+    world.send(SetHoliday(shop_id=market.town.other.id, back_at=world.clock.wall_ms() + 86_400_000))
+    world.settle()
+    market.search("葡萄")
+    assert looked == ["葡萄"] * 4
+
+
+def test_no_more_is_remembered_than_there_is_room_for(market: Market, looked: list[str]) -> None:
+    """The longest ago is forgotten first."""
+    for number in range(RECALLED_MAX + 1):
+        market.search(f"葡萄 {number}")
+    looked.clear()
+    market.search(f"葡萄 {RECALLED_MAX}")
+    market.search("葡萄 1")
+    assert looked == []
+    market.search("葡萄 0")
+    assert looked == ["葡萄 0"]
