@@ -353,6 +353,20 @@ def test_what_is_read_or_heard_twice_changes_nothing(bazaar: Bazaar, mei: Buyer)
     assert everything() == before
 
 
+def test_parcels_do_not_wait_until_no_order_comes(bazaar: Bazaar, mei: Buyer) -> None:
+    """Each step reads some orders, and hears what was told, however many more there are."""
+    order = bazaar.buy(mei, bazaar.goods[TEA])
+    bazaar.world.settle()
+    bazaar.ship(order, "SF0000000001")
+    for _ in range(3):
+        bazaar.buy(mei, bazaar.goods[CUP])
+    indexer = bazaar.indexer(at_once=1)
+    assert indexer.step()
+    assert ids(bazaar.shops("SF0000000001")) == [order]
+    assert indexer.step()
+    indexer.close()
+
+
 def test_a_step_that_is_cut_off_in_the_middle_leaves_what_was(bazaar: Bazaar, mei: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers that it gave out are given out anew."""
     bazaar.buy(mei, bazaar.goods[TEA])

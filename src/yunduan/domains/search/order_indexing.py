@@ -23,7 +23,8 @@ from yunduan.kernel.ids import PersonId
 from yunduan.runtime.hearing import told_after
 from yunduan.runtime.ports import Reader, SideStore, SideStores
 
-FACTS_AT_ONCE = 1_000
+FACTS_AT_ONCE = 5_000
+"""So many are read in one step: more than are told of as many orders as are read in one."""
 REMEMBERED = 20_000
 """So many numbers of titles and of owners are remembered, each; then all are forgotten."""
 TAIL = 10_000
@@ -51,17 +52,19 @@ class OrderIndexer(Maker[OrderIndex]):
         index.keep_state(OrderState(form=FORM, epoch=epoch, seq=seq))
 
     def go_on(self, index: OrderIndex) -> bool:
-        """Read the next orders, and, when there are none, what is told of those that were read."""
+        """Read the next orders, and hear what is told of those that were read: also while new ones come without end."""
         state = index.state()
         orders = self._ask(OrdersToFind(after=state.through, limit=self._at_once))
         if orders:
-            self._write(index, replace(state, through=orders[-1].place), orders)
-            return True
-        if not state.is_whole:
+            state = replace(state, through=orders[-1].place)
+            self._write(index, state, orders)
+        elif not state.is_whole:
             self._write(index, replace(state, is_whole=True))
             self.publish(index)
+        if not state.is_whole:
             return True
-        return self._hear(index, state)
+        more = self._hear(index, state)
+        return more or len(orders) == self._at_once
 
     def walked(self) -> tuple[int, int]:
         """(orders that are in the index, how many there are)."""
