@@ -135,19 +135,21 @@ class Indexer(Maker[Index]):
         found = {one.id: one for one in self._ask(GoodsToFind(goods_ids=tuple(goods_ids)))}
         known = index.documents(goods_ids)
         records: list[tuple[int, Findable | None]] = []
+        terms: list[tuple[str, int, str]] = []
         for id in goods_ids:
             goods = found.get(id)
             if goods is not None:
-                records.append((_keep_words(index, goods, known.get(id)), goods))
+                records.append((_keep_words(index, goods, known.get(id), terms), goods))
             elif id in known:
                 index.drop_document(known[id][0])
                 records.append((known[id][0], None))
+        index.count_terms(terms)
         _keep_records(index, records, change=change, now=self._now())
         return len(found.keys() - known.keys()) - len(known.keys() - found.keys())
 
 
-def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) -> int:
-    """Keep the words of goods where they are not the same as before; answers their document's number."""
+def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None, terms: list[tuple[str, int, str]]) -> int:
+    """Keep the words of goods where they are not the same as before; answers their document's number, and adds what is to be counted."""
     mark = _mark(goods)
     if known is not None and known[1] == mark:
         return known[0]
@@ -167,7 +169,7 @@ def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None) 
         ),
         is_new=known is None,
     )
-    index.count_terms(terms_of(title, more))
+    terms += terms_of(title, more)
     return no
 
 

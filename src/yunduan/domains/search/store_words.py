@@ -1,6 +1,7 @@
 """Files of words beside the store: what every index keeps of the words in it, whatever its documents are."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
@@ -28,8 +29,8 @@ WORD, READING = 0, 1
 _FORM = "SELECT form FROM state WHERE id = 1"
 _IS_MADE = "SELECT 1 FROM sqlite_schema WHERE name = 'state'"
 _COUNT_TERM = (
-    "INSERT INTO term (term, kind, documents, syllables) VALUES (?, ?, 1, ?)"
-    " ON CONFLICT (term, kind) DO UPDATE SET documents = documents + 1 RETURNING documents"
+    "INSERT INTO term (term, kind, documents, syllables) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (term, kind) DO UPDATE SET documents = documents + excluded.documents"
 )
 _FILE = "INSERT INTO slip (filed, term, kind) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _KNOWN = "SELECT term, kind, documents, syllables FROM term WHERE term IN "
@@ -164,10 +165,16 @@ class WordFile(ABC):
         self._side.write_many(_SIGN, syllables.items())
 
     def count_terms(self, terms: Iterable[tuple[str, int, str]]) -> None:
-        """Count one document more for each (term, kind, syllables); a new one is filed for slips."""
+        """Count one document more for each (term, kind, syllables), of as many documents as there are; a new one is filed for slips."""
+        read: dict[tuple[str, int], str] = {}
+        counts: Counter[tuple[str, int]] = Counter()
         for term, kind, syllables in terms:
-            ((documents,),) = self._side.rows(_COUNT_TERM, (term, kind, syllables))
-            if documents == 1 and term.isascii() and len(term) >= LENGTH_MIN and not term.isdigit():
+            read.setdefault((term, kind), syllables)
+            counts[term, kind] += 1
+        known = {(one.term, one.kind) for one in self.known(dict.fromkeys(term for term, _ in counts))}
+        self._side.write_many(_COUNT_TERM, [(*named, count, read[named]) for named, count in counts.items()])
+        for term, kind in counts.keys() - known:
+            if term.isascii() and len(term) >= LENGTH_MIN and not term.isdigit():
                 self._side.write_many(_FILE, [(filed, term, kind) for filed in filed_under(term)])
 
     def close(self) -> None:
