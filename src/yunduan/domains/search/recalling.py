@@ -1,6 +1,6 @@
 """What was found a moment ago, for whoever asks the same: most people search for what many search for, and leaf on in what they found.
 
-It is remembered for two seconds, and only until anything changes in the index, or in what operators have set. Cards are read anew.
+It is remembered for ten seconds, and only until anything changes in the index, or in what operators have set. Cards are read anew.
 """
 
 from msgspec import Struct
@@ -10,9 +10,9 @@ from yunduan.domains.search.columns import Shelf
 from yunduan.domains.search.finding import NO_HITS, Matched
 from yunduan.domains.search.model import SearchSettings
 
-RECALLED_MAX = 256
-"""So many searches, of a thousand results at most: eight MiB, and hardly ever more than two."""
-RECALLED_MS = 2_000
+RECALLED_MAX = 512
+"""So many searches, of a thousand results at most: fourteen MiB, and hardly ever more than three."""
+RECALLED_MS = 10_000
 
 
 class _Search(Struct, frozen=True):
@@ -39,10 +39,11 @@ class Recent:
             return None
         if known.began_ms != began_ms if began_ms is not None else not 0 <= now_ms - known.began_ms <= RECALLED_MS:
             return None
+        self._found[search] = self._found.pop(search)  # the last to be forgotten
         return known.began_ms, known.matched
 
     def keep(self, search: bytes, settings: SearchSettings, began_ms: int, matched: Matched) -> None:
-        """Remember a search by its first page, in place of the one that was found longest ago."""
+        """Remember a search by its first page, in place of the one that was asked for longest ago."""
         self._found.pop(search, None)
         if len(self._found) >= RECALLED_MAX:
             del self._found[next(iter(self._found))]
