@@ -13,15 +13,17 @@ from msgspec import Struct
 
 from yunduan.backends.sqlite import store_files
 from yunduan.backends.sqlite.store import VERSION_MIN
-from yunduan.cloud import DOMAINS, open_reader, search_sides, sender_of
+from yunduan.cloud import DOMAINS, open_reader, order_search_sides, search_sides, sender_of
 from yunduan.domains.ledger.audit import audit
+from yunduan.domains.search.store import Index
+from yunduan.domains.search.store_orders import OrderIndex
 from yunduan.domains.search.upkeep import upkeep
 from yunduan.edges.operator import SOCKET_NAME
 from yunduan.edges.starting import files_wanted, is_unreachable
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.imports import unfinished
 from yunduan.runtime.migrations import migrations, pending
-from yunduan.runtime.ports import Snapshots, StoreRefusedError
+from yunduan.runtime.ports import SideStores, Snapshots, StoreRefusedError
 from yunduan.runtime.settings import HttpSettings, Settings, SettingsError
 from yunduan.runtime.timekeeping import doubt_of
 
@@ -56,7 +58,10 @@ def examine(settings: Settings) -> list[Finding]:
         return [*findings, Finding(what="store", found=str(error), is_bad=True, advice=_advice_on_opening(settings))]
     try:
         findings.append(_store(settings))
-        findings.append(_search(settings, reader))
+        findings += [
+            _search(settings, reader, what="search", of="goods", sides=search_sides(folder, settings), kind=Index),
+            _search(settings, reader, what="search of orders", of="orders", sides=order_search_sides(folder, settings), kind=OrderIndex),
+        ]
         findings += _of_store(settings, reader)
     finally:
         reader.close()
@@ -277,27 +282,28 @@ def _jobs(reader: Snapshots) -> Finding:
     return Finding(what="jobs", found=found or "none failed", is_bad=bool(rows), advice=advice)
 
 
-def _search(settings: Settings, reader: Snapshots) -> Finding:
-    """The index that goods are found by; that it is behind is bad where a server had time to see to it."""
-    now_ms = time.time_ns() // 1_000_000
+def _search(
+    settings: Settings, reader: Snapshots, *, what: str, of: str, sides: SideStores, kind: type[Index] | type[OrderIndex]
+) -> Finding:
+    """An index that something is found by; that it is behind is bad where a server had time to see to it."""
+    now_ms, rebuild = time.time_ns() // 1_000_000, INDEX_REBUILT_BY[what]
     try:
-        kept = upkeep(search_sides(Path(settings.data), settings), reader, now_ms=now_ms)
+        kept = upkeep(sides, reader, now_ms=now_ms, kind=kind)
     except Exception as error:  # as with the store: whatever a spoilt file makes of a look
-        return Finding(what="search", found=f"the index cannot be read: {error}", is_bad=True, advice="`yunduan search rebuild`")
-    found = [f"no index to find goods in: {kept.why_not}" if kept.why_not else f"{kept.documents:,} goods in generation {kept.generation}"]
+        return Finding(what=what, found=f"the index cannot be read: {error}", is_bad=True, advice=rebuild)
+    found = [f"no index to find {of} in: {kept.why_not}" if kept.why_not else f"{kept.entries:,} {of} in generation {kept.generation}"]
     if not kept.why_not and kept.behind_facts:
         found.append(f"{kept.behind_facts:,} fact{'' if kept.behind_facts == 1 else 's'} ({kept.behind_ms / 1000:,.0f} s) behind")
-    found += [f"the next has {kept.documents_next:,} goods"] if kept.is_making else []
+    found += [f"the next has {kept.entries_next:,} {of}"] if kept.is_making else []
     found += [] if kept.is_kept else ["no process keeps it"]
     is_late = not (kept.is_kept and kept.is_making) if kept.why_not else kept.behind_ms > INDEX_LATE_MS_MAX
     is_bad = is_late and _served_ms(Path(settings.data), now_ms) > INDEX_LATE_MS_MAX
-    return Finding(what="search", found=", ".join(found), is_bad=is_bad, advice=INDEX_ADVICE[kept.is_kept])
+    slow = f"what keeps it is slow, or fails at every step: the log says why. {rebuild} makes it anew"
+    return Finding(what=what, found=", ".join(found), is_bad=is_bad, advice=slow if kept.is_kept else INDEX_NOT_KEPT)
 
 
-INDEX_ADVICE = {
-    True: "what keeps it is slow, or fails at every step: the log says why. `yunduan search rebuild` makes it anew",
-    False: "what keeps it has fallen (the log says why), or search.keeper is `nobody` on every server of this folder",
-}
+INDEX_REBUILT_BY = {"search": "`yunduan search rebuild`", "search of orders": "`yunduan search rebuild-orders`"}
+INDEX_NOT_KEPT = "what keeps it has fallen (the log says why), or search.keeper is `nobody` on every server of this folder"
 
 
 def _books(reader: Snapshots) -> Finding:

@@ -25,6 +25,8 @@ from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.resending import SendAgain
 from yunduan.domains.search import order_finding
 from yunduan.domains.search.indexing import Indexer
+from yunduan.edges.doctor import examine
+from yunduan.edges.http.watching import Here
 from yunduan.edges.index_keeper import Turns
 from yunduan.kernel.ids import OrderId
 from yunduan.runtime.settings import SearchSettings, Settings
@@ -464,3 +466,42 @@ def test_a_process_of_its_own_keeps_it(tmp_path: Path) -> None:
     keeper.stdin.close()
     assert keeper.wait(20) == 0
     bazaar.market.close()
+
+
+def test_operators_are_told_how_far_the_index_of_orders_is(bazaar: Bazaar, mei: Buyer) -> None:
+    """By the same figures as of goods, and by the doctor."""
+
+    def figures() -> dict[str, float]:
+        text = bazaar.world.run(Here(bazaar.world.cloud).metrics([], 0)).decode()
+        lines = [line.split() for line in text.splitlines() if line.startswith("yunduan_order_search_")]
+        return {name.removeprefix("yunduan_order_search_"): float(value) for name, value in lines}
+
+    bazaar.buy(mei, bazaar.goods[TEA])
+    bazaar.world.settle()
+    first = figures()
+    assert (first["generation"], first["documents"], first["behind_facts"], first["behind_seconds"], first["kept"]) == (1, 1, 0, 0, 1)
+    bazaar.buy(mei, bazaar.goods[TEA])
+    bazaar.world.clock.advance_to(bazaar.world.clock.wall_ms() + 5_000)
+    assert figures()["behind_facts"] > 1
+    assert figures()["behind_seconds"] == 5
+    bazaar.world.settle()
+    assert figures() == first | {"documents": 2}
+
+
+def test_the_doctor_says_how_the_index_of_orders_is(tmp_path: Path) -> None:
+    """In its own words, with how it is made anew."""
+
+    def said() -> tuple[str, str]:
+        (found,) = [each for each in examine(Settings(data=str(tmp_path))) if each.what == "search of orders"]
+        return found.found, found.advice
+
+    made = Bazaar(tmp_path)
+    made.buy(made.market.buyer(100_000), made.goods[TEA])
+    made.world.settle()
+    assert said()[0] == "1 orders in generation 1"
+    made.market.close()
+    for path in tmp_path.glob("orders-1.sqlite-*"):
+        path.unlink()
+    (tmp_path / "orders-1.sqlite").write_bytes(b"spoilt" * 4_000)
+    assert said()[0].startswith("the index cannot be read")
+    assert said()[1] == "`yunduan search rebuild-orders`"

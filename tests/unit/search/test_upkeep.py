@@ -56,7 +56,7 @@ def spoil(folder: Path, change: str) -> None:
 def test_how_far_it_is_behind_is_counted_and_timed(there: Market, tmp_path: Path) -> None:
     """In facts, and since the first of them was told; goods that go and come back are counted once."""
     now = kept(there, tmp_path)
-    assert (now.generation, now.why_not, now.documents, now.behind_facts, now.behind_ms) == (1, "", len(GOODS), 0, 0)
+    assert (now.generation, now.why_not, now.entries, now.behind_facts, now.behind_ms) == (1, "", len(GOODS), 0, 0)
     assert now.is_kept
     assert not now.is_making
     there.add("云南普洱", category="tea")
@@ -72,7 +72,7 @@ def test_how_far_it_is_behind_is_counted_and_timed(there: Market, tmp_path: Path
     there.world.settle()
     there.add("福鼎白茶", category="tea")
     there.world.settle()
-    assert kept(there, tmp_path).documents == len(GOODS) + 1
+    assert kept(there, tmp_path).entries == len(GOODS) + 1
     assert figures(there)["behind_facts"] == figures(there)["behind_seconds"] == 0
 
 

@@ -100,17 +100,17 @@ class OrderFinder:
 
     def __init__(self, sides: SideStores) -> None:
         """Open it when it is first asked."""
-        self._sides = sides
+        self.sides = sides
         self._generation = 0
         self._index: OrderIndex | None = None
 
     def refresh(self) -> OrderIndex | None:
         """The index as it is now; nothing while the first is being made, or one in this program's form."""
-        generation = self._sides.generation()
+        generation = self.sides.generation()
         if generation != self._generation:
             self.close()
             self._generation = generation
-            index = OrderIndex(self._sides.read(generation)) if generation else None
+            index = OrderIndex(self.sides.read(generation)) if generation else None
             if index is not None and index.form() != index.FORM:
                 index.close()
                 index = None

@@ -97,6 +97,16 @@ class State(Made, frozen=True, kw_only=True):
     whole_at: int = 0
     """When its making was begun and when it was whole, in milliseconds since 1970; 0 before."""
 
+    @property
+    def entries(self) -> int:
+        """How many goods it has."""
+        return self.documents
+
+    @property
+    def made_ms(self) -> int:
+        """How long its making took."""
+        return max(0, self.whole_at - self.began_at)
+
 
 class Name(Struct, frozen=True, gc=False):
     """What a number stands for: a shop, a category, a currency, or what goods tell of themselves."""

@@ -77,6 +77,11 @@ class OrderState(Made, frozen=True, kw_only=True):
     """Every order up to this place is in it."""
     is_whole: bool = False
 
+    @property
+    def entries(self) -> int:
+        """How many orders it has."""
+        return self.through
+
 
 class OrderIndex(WordFile):
     """The index of orders through one connection."""

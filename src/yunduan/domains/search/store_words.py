@@ -52,6 +52,16 @@ class Made(Struct, frozen=True, kw_only=True):
     epoch: int = 0
     seq: int = 0
 
+    @property
+    def entries(self) -> int:
+        """How many goods, or orders, it has."""
+        return 0
+
+    @property
+    def made_ms(self) -> int:
+        """How long its making took, where that is known."""
+        return 0
+
 
 class Term(Struct, frozen=True, gc=False):
     """Something that goods are called, or how that is read; `documents` counts those that had it, gone ones among them."""

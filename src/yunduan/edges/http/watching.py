@@ -1,6 +1,6 @@
 """What operators and their machines look at: metrics on scrape, and whether this process lives and is ready."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Protocol
 
@@ -10,8 +10,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from yunduan.cloud import Cloud
+from yunduan.domains.search.order_finding import OrderFinder
 from yunduan.domains.search.queries import SearchGoods
-from yunduan.domains.search.upkeep import upkeep
+from yunduan.domains.search.store_orders import OrderIndex
+from yunduan.domains.search.upkeep import Upkeep, upkeep
 from yunduan.edges.http.meters import BOUNDS_S, Meter
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.ports import SideStores
@@ -105,25 +107,12 @@ class _Figures:
         yield GaugeMetricFamily("yunduan_alarms_suspended", "1 while nothing rings.", value=int(self._cloud.alarms.suspended))
 
     def _of_search(self) -> Iterator[Metric]:
-        """The index that goods are found by, where there is something to be found."""
+        """The indexes that goods and orders are found by, where there is something to be found."""
         if SearchGoods not in self._cloud.registry.queries:
             return
-        try:
-            kept = upkeep(self._cloud.port(SideStores), self._cloud.behind, now_ms=self._cloud.now())  # type: ignore[type-abstract]
-        except FaultError as error:  # an index that is spoilt, or exchanged this moment, spoils no other figure
-            log.warning("index_cannot_be_looked_at", error=str(error))
-            return
-        gauges = {
-            "generation": (kept.generation, "Which index is read; 0 while there is none."),
-            "documents": (kept.documents, "Goods in it."),
-            "behind_facts": (kept.behind_facts, "Facts that it has yet to hear."),
-            "behind_seconds": (kept.behind_ms / 1000, "How long the first of them has waited."),
-            "made_seconds": (kept.made_ms / 1000, "How long this one took to make."),
-            "kept": (int(kept.is_kept), "1 while any process keeps it."),
-            "documents_next": (kept.documents_next, "Goods in the one that is being made."),
-        }
-        for name, (value, text) in gauges.items():
-            yield GaugeMetricFamily(f"yunduan_search_{name}", text, value=value)
+        port, reader, now_ms = self._cloud.port, self._cloud.behind, self._cloud.now()
+        yield from _of_index("search", "Goods", lambda: upkeep(port(SideStores), reader, now_ms=now_ms))  # type: ignore[type-abstract]
+        yield from _of_index("order_search", "Orders", lambda: upkeep(port(OrderFinder).sides, reader, now_ms=now_ms, kind=OrderIndex))
 
     def _of_requests(self) -> Iterator[Metric]:
         counts = CounterMetricFamily("yunduan_requests", "Requests answered.", labels=("method", "route", "status"))
@@ -168,3 +157,22 @@ class Here:
         registry.register(_Figures(self._cloud, meters, streams))
         ProcessCollector(registry=registry)
         return generate_latest(registry)
+
+
+def _of_index(name: str, of: str, look: Callable[[], Upkeep]) -> Iterator[Metric]:
+    try:
+        kept = look()
+    except FaultError as error:  # an index that is spoilt, or exchanged this moment, spoils no other figure
+        log.warning("index_cannot_be_looked_at", index=name, error=str(error))
+        return
+    gauges = {
+        "generation": (kept.generation, "Which index is read; 0 while there is none."),
+        "documents": (kept.entries, f"{of} in it."),
+        "behind_facts": (kept.behind_facts, "Facts that it has yet to hear."),
+        "behind_seconds": (kept.behind_ms / 1000, "How long the first of them has waited."),
+        "made_seconds": (kept.made_ms / 1000, "How long this one took to make, where that is known."),
+        "kept": (int(kept.is_kept), "1 while any process keeps it."),
+        "documents_next": (kept.entries_next, f"{of} in the one that is being made."),
+    }
+    for figure, (value, text) in gauges.items():
+        yield GaugeMetricFamily(f"yunduan_{name}_{figure}", text, value=value)
