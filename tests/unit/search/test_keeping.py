@@ -195,6 +195,35 @@ def test_what_waits_for_the_disk_is_done_when_nobody_waits(there: Market, folder
     there.world.close()
 
 
+def test_terms_are_counted_alike_however_many_goods_a_step_has(there: Market, folder: Path) -> None:
+    """Each for every document that has it, once; and what is filed for slips is the same."""
+
+    def counted(generation: int) -> list[list[tuple[object, ...]]]:
+        side = SideFolder(folder, "search").read(generation)
+        tables = [side.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in ("term", "slip")]
+        side.close()
+        return tables
+
+    cloud = there.world.cloud
+    for at_once in (1, 500):
+        anew = Indexer(
+            SideFolder(folder, "search"),
+            ask=lambda query: cloud.ask(query, actor=SYSTEM),
+            reader=cloud.behind,
+            now=cloud.now,
+            at_once=at_once,
+        )
+        anew.rebuild()
+        while anew.step():
+            pass
+        anew.close()
+        if at_once == 1:
+            one_by_one = counted(2)
+    assert counted(3) == one_by_one
+    assert ("葡萄", 0, 2, "") in one_by_one[0]
+    there.world.close()
+
+
 def segments_of(folder: Path) -> int:
     """In how many parts the words lie."""
     side = SideFolder(folder, "search").read(1)
