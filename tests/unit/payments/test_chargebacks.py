@@ -596,8 +596,12 @@ def test_what_is_owed_waits_while_a_bank_has_it_and_is_as_before_when_that_is_wo
     assert alerts(market) == []
     assert books(market) == {"unclaimed": 400, "losses": -400, "charged": FEE, "fees": -FEE}
     assert [refused(market, TakeUnclaimed(unclaimed_id=id, into=into), ME) for into in Into] == [PaymentRefusal.CHARGED_BACK] * 2
+    assert [(one.amount, one.contested) for one in owed(market)] == [(cny(400), cny(400))]
+    market.pass_time(4 * DAY, step=DAY)
+    assert market.facts("MoneyUnclaimed") == 1
     assert agree(market)
     decide(market, name, won=True)
+    assert owed(market)[0].contested == cny(0)
     assert books(market) == before == {"channel": -1_000, "unclaimed": 400}
     market.world.send(TakeUnclaimed(unclaimed_id=id, into=Into.WALLET), actor=ME)
     assert books(market) == {"channel": -1_000, "wallet": 400}
@@ -621,7 +625,9 @@ def test_what_is_owed_is_set_off_when_the_bank_keeps_it(market: Market) -> None:
 def test_only_what_the_bank_has_of_what_is_owed_is_set_off(market: Market) -> None:
     """The rest waits on, and can be taken; a second one takes that too."""
     reference, id = refuse(market)
-    decide(market, take(market, reference, 700), won=False)
+    name = take(market, reference, 700)
+    assert [(one.amount, one.contested) for one in owed(market)] == [(cny(400), cny(100))]
+    decide(market, name, won=False)
     assert where(market) == (UnclaimedState.WAITING, 300, PieceState.UNCLAIMED, 100)
     decide(market, take(market, reference, 200), won=False)
     assert where(market) == (UnclaimedState.WAITING, 100, PieceState.UNCLAIMED, 300)

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from yunduan.domains.payments import holding, model, postings, unclaimed
+from yunduan.domains.payments import holding, model, postings, store, unclaimed
 from yunduan.domains.payments.errands import Outgoing
 from yunduan.domains.payments.facts import MoneyUnclaimed
 from yunduan.domains.payments.model import ChargeState, PieceState
@@ -11,10 +11,10 @@ from yunduan.domains.payments.store import OUTGOING, PAYMENTS, REFUNDS, UNCLAIME
 from yunduan.domains.payments.unclaimed import REMINDED_MS, Unclaimed, UnclaimedEvent, UnclaimedState
 from yunduan.kernel.ids import RefundId
 from yunduan.kernel.messages import Command
-from yunduan.kernel.money import Money
+from yunduan.kernel.money import Money, zero
 from yunduan.kernel.refusals import invariant
 from yunduan.runtime.registry import handles
-from yunduan.runtime.transaction import Tx
+from yunduan.runtime.transaction import Asking, Tx
 
 
 class RemindOfUnclaimed(Command[None]):
@@ -46,14 +46,14 @@ def _remind(tx: Tx, found: Unclaimed) -> None:
 
 @handles(RemindOfUnclaimed)
 def remind_of_unclaimed(tx: Tx, ask: RemindOfUnclaimed) -> None:
-    """What is on its way out is left in peace, and counted all the same: it may come back."""
+    """What is on its way out is left in peace, and counted all the same: it may come back. So is what its owner's bank may have taken."""
     invariant(tx.actor.is_system, "time passes by an alarm alone")
     found = tx.get(UNCLAIMED, ask.unclaimed_id)
     if found is None or found.has_ended:
         return
     found = replace(found, state=found.after(UnclaimedEvent.REMIND), reminded=found.reminded + 1)
     tx.put(UNCLAIMED, found.id, found)
-    if found.state is UnclaimedState.WAITING:
+    if found.state is UnclaimedState.WAITING and contested(tx, found) < found.amount:
         _tell(tx, found)
     _remind(tx, found)
 
@@ -69,6 +69,14 @@ def _tell(tx: Tx, found: Unclaimed) -> None:
             is_late=found.is_late,
         )
     )
+
+
+def contested(at: Asking, found: Unclaimed) -> Money:
+    """What of it its owner's bank has taken from the channel while nobody has decided: it is theirs once, from here or from there."""
+    if found.state is not UnclaimedState.WAITING:
+        return zero(found.amount.currency)
+    taken = [one.borne - one.offset for one in store.chargebacks_on(at, found.reference) if not one.is_decided]
+    return min(found.amount, model.total(found.amount.currency, taken), key=lambda money: money.amount)
 
 
 def follow(tx: Tx, found: Unclaimed, *, from_bank: int = 0) -> None:

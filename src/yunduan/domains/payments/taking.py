@@ -28,6 +28,8 @@ class UnclaimedNow(Struct, frozen=True, kw_only=True):
     state: UnclaimedState
     at: int
     order_id: OrderId | None
+    contested: Money
+    """What of it the payer's bank may have taken: nothing can be said of it before that is decided, and then it is set off, or theirs."""
     kept_by: str
     """The channel whose provider keeps it, and pays it to the account alone; empty when it may be taken into the wallet as well."""
 
@@ -109,19 +111,27 @@ def take_unclaimed(tx: Tx, ask: TakeUnclaimed) -> UnclaimedNow:
     else:
         payouts.begin(tx, payouts.usable(tx, person), found.amount, asked_by=person, unclaimed=found)
     owing.follow(tx, found)
-    return _now(found)
+    return _now(tx, found)
 
 
-def _now(found: Unclaimed) -> UnclaimedNow:
+def _now(at: Asking, found: Unclaimed) -> UnclaimedNow:
     kept_by = found.channel if found.custody is Custody.PROVIDER else ""
-    return UnclaimedNow(id=found.id, amount=found.amount, state=found.state, at=found.at, order_id=found.order_id, kept_by=kept_by)
+    return UnclaimedNow(
+        id=found.id,
+        amount=found.amount,
+        state=found.state,
+        at=found.at,
+        order_id=found.order_id,
+        contested=owing.contested(at, found),
+        kept_by=kept_by,
+    )
 
 
 @answers(UnclaimedOf)
 def unclaimed_of(at: Asking, ask: UnclaimedOf) -> UnclaimedPage:
     """Whoever asks sees their own."""
     found = store.unclaimed_of(at, at.actor.person, ask.after or LAST, ask.limit + 1)
-    items = tuple([_now(one) for one in found[: ask.limit]])
+    items = tuple([_now(at, one) for one in found[: ask.limit]])
     return UnclaimedPage(items=items, after=items[-1].id if len(found) > ask.limit else None)
 
 
