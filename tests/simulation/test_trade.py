@@ -18,6 +18,7 @@ from yunduan.domains.orders import casework, exchanging, limiting
 from yunduan.domains.orders import commands as checkouts
 from yunduan.domains.orders.casework import PassDeadline
 from yunduan.domains.orders.paying import OrderPayments
+from yunduan.domains.orders.tracking import GiveParcelBack
 from yunduan.domains.payments import chargebacks, cycles, ending, payees, payouts
 from yunduan.domains.payments import commands as payments
 from yunduan.domains.payments import model as payment_model
@@ -93,6 +94,12 @@ def nobody_minds_the_time(patch: pytest.MonkeyPatch) -> None:
     """Deadlines of cases are set and never ring."""
     at = Tx.at
     patch.setattr(Tx, "at", lambda self, due, command: None if isinstance(command, PassDeadline) else at(self, due, command))
+
+
+def what_came_back_waits_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """The time of a parcel that has come back never passes."""
+    at = Tx.at
+    patch.setattr(Tx, "at", lambda self, due, command: None if isinstance(command, GiveParcelBack) else at(self, due, command))
 
 
 def told_twice(patch: pytest.MonkeyPatch) -> None:
@@ -206,7 +213,8 @@ PLANTS = {
     paid_out_before_it_is_ripe: (4, r"pyo_\w+ takes of what was earned since: \d+ is left of \d+"),
     let_go_of_the_order_and_not_tell_it: (0, r"cas_\w+ is \w+, its order does not know that"),
     nobody_minds_the_time: (4, r"cases that nothing ends: \['cas_\w+'"),
-    told_twice: (0, r"told without a cause, or twice: {\('\w+', '\w*'\): 1"),
+    what_came_back_waits_for_ever: (0, r"orders whose money or goods are held for ever: \['ord_\w+'"),
+    told_twice: (0, r"told without a cause, or twice: {\('\w+', '\w*'\): \d"),
     not_told: (0, r"never told: {\('\w+', '\w*'\): 1"),
     end_without_looking: (25, r"cannot commit - no transaction is active"),
     keys_after_the_commit: (27, r"the key of per_\w+ is lost"),

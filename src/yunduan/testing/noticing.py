@@ -26,7 +26,9 @@ from yunduan.domains.orders.facts import (
     OrderReviewed,
     OrderShipped,
     OrderWaits,
+    ParcelGivenBack,
     ParcelScanned,
+    ParcelSentAgain,
     PriceAgreed,
     PriceOffered,
     ReceiptExtended,
@@ -138,6 +140,8 @@ _ASKED = {"refund": "case_opened", "return": "case_return_asked", "exchange": "c
 _RULED = {"approve": "goods_approved", "reject": "goods_rejected", "ban": "goods_banned", "lift": "ban_lifted"}
 _TOLD: Mapping[type[Fact], Callable[[Any], list[Cause]]] = {
     OrderPaid: lambda it: [("sale_paid", it.order_id), *_if(not it.at_once, "order_paid_late" if it.late else "order_paid", it.order_id)],
+    ParcelSentAgain: lambda it: [("order_sent_again", it.order_id)],
+    ParcelGivenBack: lambda it: _if(it.by == "cloud", "sale_not_sent_again", it.order_id),
     ParcelScanned: lambda it: [(kind, it.order_id) for kind in SCANS.get(it.scan, ()) if it.is_end],
     OrderRedirected: lambda it: _if(it.is_paid, "sale_redirected", it.order_id),
     PriceOffered: lambda it: [("order_repriced", it.order_id)],

@@ -23,7 +23,7 @@ from yunduan.runtime.ports import Reader, Snapshots
 from yunduan.testing.checkers import Told, claim
 from yunduan.testing.noticing import compare_notices
 from yunduan.testing.people import Asked
-from yunduan.testing.trade.checks import compare_cases, compare_orders, compare_touched, nothing_is_held_for_ever
+from yunduan.testing.trade.checks import compare_cases, compare_orders, compare_parcels, compare_touched, nothing_is_held_for_ever
 from yunduan.testing.trade.founding import is_asked_by_people, market
 from yunduan.testing.trade.laws import Laws
 from yunduan.testing.trade.ledger import Ledger
@@ -134,6 +134,7 @@ class TradeAuditor:
         papers.read(reader)
         compare_orders(papers, self.known)
         compare_cases(papers, self.known)
+        compare_parcels(papers)
         compare_shelves(reader, papers)
         compare_exchanges(papers)
         compare_money(papers, self._laws, self._shop)

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from yunduan.domains.orders import parcels
+from yunduan.domains.orders.cameback import had_before
 from yunduan.domains.orders.cases import CaseState, case_id_of, refund_of
 from yunduan.domains.orders.facts import CaseMoved, CaseOpened, OrderPlaced
 from yunduan.domains.orders.model import Order, OrderState
+from yunduan.domains.orders.rest import claimed_of_rest
 from yunduan.domains.orders.store import ORDER
 from yunduan.domains.payments.model import Chargeback, ChargebackState, Escrow, EscrowState, escrow_account
 from yunduan.domains.payments.store import ESCROWS
@@ -64,6 +67,22 @@ def _compare_limits(papers: Papers) -> None:
         if order.state not in (OrderState.CANCELLED, OrderState.REFUNDED):
             had[order.buyer] = had.get(order.buyer, 0) + sum(it.quantity for it in terms_of(order).items if it.variant_id == limited)
     claim(all(pieces <= LIMITED_PIECES for pieces in had.values()), f"somebody has more than {LIMITED_PIECES}: {had}")
+
+
+def compare_parcels(papers: Papers) -> None:
+    """No piece that came back is paid for twice, nor one that was never sold; what is at its shop is received by its buyer alone."""
+    for order in papers.orders.values():
+        if not order.progress.parcels:
+            continue
+        items, back = terms_of(order).items, parcels.back_unsettled(order)
+        cases = [papers.cases[case_id_of(order.id, number)] for number in range(order.progress.cases)]
+        had, sold = had_before(order, cases), parcels.sold_for_good(order, items)
+        for id, pieces in parcels.given_back(order).items():
+            claim(pieces <= sold.get(id, 0), f"{order.id} paid {pieces} of {id} back that came back, of {sold.get(id, 0)}")
+        in_rest = sum(claimed_of_rest(order, terms_of(order), cases).values())
+        claim(sum(had.values()) <= sum(sold.values()) + in_rest, f"{order.id} was paid for {had}, of {sold}")
+        waits = order.state is OrderState.SHIPPED and back and not order.progress.in_case
+        claim(not waits or not order.progress.receive_by, f"{order.id} is received by itself, and {sorted(back)} of it came back")
 
 
 def compare_cases(papers: Papers, facts: Sequence[Fact]) -> None:

@@ -3,7 +3,15 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from yunduan.domains.orders.facts import CaseMoved, OrderChargebackEnded, OrderPaid, OrderPartlyShipped
+from yunduan.domains.orders.facts import (
+    CaseMoved,
+    OrderChargebackEnded,
+    OrderPaid,
+    OrderPartlyShipped,
+    ParcelGivenBack,
+    ParcelScanned,
+    ParcelSentAgain,
+)
 from yunduan.domains.payments.facts import (
     CaptureReturned,
     ChargebackMoved,
@@ -24,6 +32,10 @@ _HAPPENS: Mapping[str, Callable[[Fact], bool]] = {
     "late money goes back": lambda it: isinstance(it, CaptureReturned),
     "the channel refuses a refund": lambda it: isinstance(it, MoneyUnclaimed),
     "a parcel leaves before the others": lambda it: isinstance(it, OrderPartlyShipped),
+    "a parcel comes back": lambda it: isinstance(it, ParcelScanned) and it.scan == "returned" and it.is_end,
+    "a parcel that came back is sent again": lambda it: isinstance(it, ParcelSentAgain),
+    "a parcel that came back is taken in": lambda it: isinstance(it, ParcelGivenBack) and it.by == "shop",
+    "a parcel that came back is paid back by time": lambda it: isinstance(it, ParcelGivenBack) and it.by == "cloud",
     "a chargeback is contested": lambda it: isinstance(it, ChargebackMoved) and it.event == "contest",
     "a chargeback is conceded": lambda it: isinstance(it, ChargebackMoved) and it.event == "concede",
     "a chargeback is won": lambda it: isinstance(it, OrderChargebackEnded) and it.won,

@@ -24,7 +24,7 @@ from yunduan.runtime.clock import Clock, SeededEntropy
 from yunduan.runtime.ports import Reader
 from yunduan.testing.checkers import claim
 from yunduan.testing.trade.auditor import TradeAuditor
-from yunduan.testing.trade.checks import compare_cases, compare_orders, nothing_is_held_for_ever
+from yunduan.testing.trade.checks import compare_cases, compare_orders, compare_parcels, nothing_is_held_for_ever
 from yunduan.testing.trade.shelves import compare_exchanges, compare_shelves
 from yunduan.testing.trade.simulation import TradeSimulation
 
@@ -46,6 +46,7 @@ class KeptAuditor(TradeAuditor):
         papers.read(reader)
         compare_orders(papers, self.known)
         compare_cases(papers, self.known)
+        compare_parcels(papers)
         compare_shelves(reader, papers)
         compare_exchanges(papers)
         self.splits = [one.state.value for one in papers.splits.values()]

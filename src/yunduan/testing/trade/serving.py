@@ -10,6 +10,7 @@ from yunduan.domains.orders.commands import (
 )
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.repricing import AgreePrice, OfferedPrice, OfferPrice
+from yunduan.domains.orders.resending import SendAgain, TakeIn
 from yunduan.domains.orders.shipping import PieceLine, ShipOrder, ShipParcel
 from yunduan.domains.payments.model import (
     Tender,
@@ -21,7 +22,28 @@ from yunduan.testing.trade.shoppers import Drawn, Draws, Shoppers
 
 
 def _waybill(it: Shoppers) -> dict[str, Any]:
-    return {"carrier": it.chance.choice(("SF Express", "sandbox")), "tracking": f"SF{it.number}"}
+    """By a carrier that can be asked or not; some parcels come back."""
+    kind = it.chance.choice(("SF", "SF", "BACK"))
+    return {"carrier": it.chance.choice(("SF Express", "sandbox")), "tracking": f"{kind}{it.number}"}
+
+
+def _parcel(it: Shoppers) -> int:
+    return it.chance.choice((1, 1, 1, 2, 3))
+
+
+def _send_again(it: Shoppers) -> Drawn:
+    order = it.order()
+    if order is None:
+        return None
+    return SendAgain(shop_id=it.market.shop.id, order_id=order.id, parcel=_parcel(it), **_waybill(it)), it.staff
+
+
+def _take_in(it: Shoppers) -> Drawn:
+    order = it.order()
+    if order is None:
+        return None
+    restock, place = it.chance.random() < 0.7, it.chance.choice((None, *it.market.locations))
+    return TakeIn(shop_id=it.market.shop.id, order_id=order.id, parcel=_parcel(it), restock=restock, location_id=place), it.staff
 
 
 def _ship(it: Shoppers) -> Drawn:
@@ -101,4 +123,6 @@ SERVING: Draws = (
     (_cancel, 3),
     (_give_back, 4),
     (_review, 3),
+    (_send_again, 3),
+    (_take_in, 2),
 )
