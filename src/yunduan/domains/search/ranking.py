@@ -70,5 +70,5 @@ def parts(columns: Columns, text: Scores, *, now_ms: int) -> Parts:
 
 def relevance(bm25: Scores) -> Scores:
     """How well words match from 0 to 1, of FTS5's figures, which are the better the less they are."""
-    best = -float(bm25.min(initial=0.0))
-    return np.clip(-bm25 / best, 0.0, 1.0) if best > 0.0 else np.ones(len(bm25))
+    best = min(bm25.tolist(), default=0.0)
+    return bm25 / best if best < 0.0 else np.ones(len(bm25))
