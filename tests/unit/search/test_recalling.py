@@ -2,12 +2,14 @@
 
 import pytest
 
+from unit.catalog.town import variant
 from unit.search.market import SHINE, Market
 from unit.search.test_searching import WEIGHTS
-from yunduan.domains.catalog.commands import SetHoliday, WithdrawGoods
-from yunduan.domains.search import finding
+from yunduan.domains.catalog.commands import ChangeGoods, SetHoliday, WithdrawGoods
+from yunduan.domains.search import finding, queries
 from yunduan.domains.search.commands import SetSearch
 from yunduan.domains.search.model import SearchSettingsForm, SearchSort
+from yunduan.domains.search.queries import Findings, SearchGoods
 from yunduan.domains.search.recalling import RECALLED_MAX, RECALLED_MS
 
 
@@ -54,6 +56,31 @@ def test_what_changes_is_looked_for_again(market: Market, looked: list[str]) -> 
     world.settle()
     market.search("葡萄")
     assert looked == ["葡萄"] * 4
+
+
+def test_a_page_is_remembered_with_its_cards_until_one_changes(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it is, though the index has not heard of it yet; pages of another length are others."""
+    read: list[int] = []
+    found = queries._found
+    monkeypatch.setattr(queries, "_found", lambda at, index, page, matched: (read.append(len(page)), found(at, index, page, matched))[1])
+    cloud = market.world.cloud
+    cloud.remember()
+
+    async def asked(limit: int) -> Findings:
+        return cloud.ask(SearchGoods(q="葡萄", limit=limit))
+
+    def search(limit: int = 20) -> Findings:
+        return market.world.run(asked(limit))
+
+    first = search()
+    assert search().items == search().items == first.items
+    assert read == [2, 2]
+    assert [len(search(limit).items) for limit in (1, 1, 2)] == [1, 1, 2]
+    assert read == [2, 2, 1]
+    form = market.town.form(variant("SKU-1", 3_333), title="巨峰葡萄", category_id=market.categories["fruit"])
+    market.world.send(ChangeGoods(shop_id=market.town.other.id, goods_id=market.ids["巨峰葡萄"], version=1, form=form))
+    assert b"3333" in b"".join(bytes(item.card) for item in search().items)
+    assert read == [2, 2, 1, 2]
 
 
 def test_no_more_is_remembered_than_there_is_room_for(market: Market, looked: list[str]) -> None:

@@ -38,6 +38,8 @@ from yunduan.runtime.transaction import Asking
 
 Amount = Annotated[int, Meta(ge=0, le=10**12, description="Minor units.")]
 PAGE_MAX = 50
+PAGES_RECALLED = 256
+"""So many pages of searches are remembered with their cards: four MiB, where nobody asks for more than twenty."""
 SUGGESTED_OF_A_KIND = 3
 SUGGESTED_GOODS = 5
 SUGGESTED_RECENT = 10
@@ -159,7 +161,7 @@ def search_goods(at: Asking, ask: SearchGoods) -> Findings:
     if len(documents) > ask.limit:
         following = paging.cursor(paging.Place(began_ms, int(values[ask.limit - 1]), page[-1]), search)
     return Findings(
-        items=_found(at, index, page, matched),
+        items=_found(at, index, page, matched) if known is None or place is not None else _found_again(at, index, page, matched, search),
         total=matched.total,
         total_is_least=matched.total_is_least,
         facets=matched.facets if place is None else None,
@@ -204,6 +206,19 @@ def _asked(at: Asking, ask: SearchGoods, index: Index, said: SearchSettings, beg
         synonyms=said.synonyms,
         stops=frozenset(said.stops),
     )
+
+
+def _found_again(at: Asking, index: Index, page: list[int], matched: Matched, search: bytes) -> tuple[Found, ...]:
+    """The first page of a search that is remembered: as long as no card changes, it is remembered as well, beside the room of lists."""
+    pages: dict[tuple[bytes, int], tuple[Matched, tuple[Found, ...]]] = at.recall("card", "searches", dict, most=2**60, size=lambda _: 0)
+    key = search, len(page)
+    before = pages.get(key)
+    if before is not None and before[0] is matched:
+        return before[1]
+    if len(pages) >= PAGES_RECALLED:
+        pages.clear()
+    pages[key] = matched, _found(at, index, page, matched)
+    return pages[key][1]
 
 
 def _found(at: Asking, index: Index, page: list[int], matched: Matched) -> tuple[Found, ...]:
