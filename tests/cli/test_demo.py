@@ -17,10 +17,10 @@ import pytest
 from yunduan.cloud import Cloud, open_cloud, open_store
 from yunduan.domains.catalog.lists import cards_of
 from yunduan.domains.catalog.queries import NewestGoods, StockAudit
-from yunduan.domains.identity.queries import PersonByContact
+from yunduan.domains.identity.queries import MyProfile, PersonByContact
 from yunduan.domains.ledger.audit import audit
 from yunduan.domains.orders.model import OrderState
-from yunduan.domains.orders.queries import CartOf, MyOrders
+from yunduan.domains.orders.queries import CartOf, MyOrders, ShopOrders
 from yunduan.edges.demo.content import content
 from yunduan.edges.demo.living import Size
 from yunduan.edges.demo.making import Made, make
@@ -115,6 +115,9 @@ def test_the_market_is_made_and_lives_on(tmp_path: Path) -> None:
         buyer = Actor(person=cloud.ask(PersonByContact(contact=BUYER), actor=SYSTEM) or "")
         states = {order.state for order in cloud.ask(MyOrders(limit=50), actor=buyer).items}
         assert states == set(OrderState)
+        owner = Actor(person=cloud.ask(PersonByContact(contact=SHOP_OWNER), actor=SYSTEM) or "")
+        (shop_id,) = cloud.ask(MyProfile(), actor=owner).shop_roles
+        assert cloud.ask(ShopOrders(shop_id=shop_id, state=OrderState.PAID), actor=owner).items
         assert cloud.ask(CartOf(), actor=buyer).lines == 3
         assert time.time() * 1000 - cloud.writer.head.at < 10 * 60_000
         assert len(cards_of(cloud.ask(NewestGoods(limit=50)).items)) == 50

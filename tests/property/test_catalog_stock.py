@@ -133,8 +133,10 @@ class Shelves(RuleBasedStateMachine):
         got = self.outcome(ReturnStock(hold_id=HoldId(f"hld_{n}"), lines=self.lines(chosen)))
         if promise is None:
             assert got == "hold_not_found"
-        elif promise.state is not HoldState.TAKEN:
+        elif promise.state is HoldState.RELEASED:
             assert got == "hold_state_forbids"
+        elif promise.state is HoldState.HELD:
+            assert got == "exceeds_taken"  # nothing of it has left
         elif any(quantity > promise.wanted.get(which, 0) - promise.returned.get(which, 0) for which, quantity in back.items()):
             assert got == "exceeds_taken"
         else:

@@ -77,7 +77,10 @@ class SearchSort(StrEnum):
     PRICE_DOWN = "price_down"
 
 
-SearchText = Annotated[str, Meta(max_length=TEXT_MAX, description="What somebody has typed, in any form.", examples=["longjing"])]
+TYPED = r"^[^\x00]*(?![\s\S])"
+SearchText = Annotated[
+    str, Meta(max_length=TEXT_MAX, pattern=TYPED, description="What somebody has typed, in any form.", examples=["longjing"])
+]
 Cursor = Annotated[
     str, Meta(min_length=1, max_length=160, pattern=r"^[A-Za-z0-9_-]+(?![\s\S])", description="Where the next page begins; opaque.")
 ]

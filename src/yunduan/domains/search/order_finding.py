@@ -27,7 +27,7 @@ from yunduan.domains.orders.findable import (
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import FOLLOWS, LinesOf, OrderLine
 from yunduan.domains.search.looking import has, has_all, looked
-from yunduan.domains.search.model import TEXT_MAX
+from yunduan.domains.search.model import TEXT_MAX, TYPED
 from yunduan.domains.search.order_indexing import TAIL
 from yunduan.domains.search.planning import Plan, Slot, of_title, plan
 from yunduan.domains.search.store_orders import OrderIndex
@@ -69,6 +69,7 @@ OrderText = Annotated[
     Meta(
         min_length=1,
         max_length=TEXT_MAX,
+        pattern=TYPED,
         description="Words of what was bought, in any form, an order number or its last digits (four or more), or a parcel's number.",
         examples=["longjing"],
     ),

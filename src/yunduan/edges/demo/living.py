@@ -214,19 +214,21 @@ class Living:
         acts: list[tuple[int, Act]] = [(at_ms, self._somebody_buys) for at_ms in times]
         for before_ms, become in VISITOR:
             if before_ms < self._size.days * DAY_MS:
-                acts.append((self._end - before_ms, partial(self._visitor_buys, become)))
+                acts.append((self._end - before_ms, partial(self._visitor_buys, become, of_first_shop=before_ms < HOUR_MS)))
         acts += [(self._end - before_ms, self._somebody_buys) for before_ms in LAST]
         return [*acts, (self._end - MINUTE_MS // 2, self._visitor_wants)]
 
     async def _somebody_buys(self) -> None:
         buyer = self._chance.choices(self._buyers, [one.pull for one in self._buyers])[0]
-        await self._buy(buyer, fate(self._chance))
+        await self._buy(buyer, fate(self._chance), among=self._listed)
         self._orders_watched += 1
         self._watch("orders", self._orders_watched, self._size.orders + len(LAST))
 
-    async def _visitor_buys(self, become: Fate) -> None:
-        """Something: what is sold out is passed over."""
-        while not await self._buy(self._buyers[0], become):
+    async def _visitor_buys(self, become: Fate, *, of_first_shop: bool) -> None:
+        """Something: what is sold out is passed over. What was bought last is of the first shop, whose owner finds it waiting."""
+        first = next(iter(self._shops.values()))
+        among = [listed for listed in self._listed if listed.shop is first] if of_first_shop else self._listed
+        while not await self._buy(self._buyers[0], become, among=among):
             pass
 
     async def _visitor_wants(self) -> None:
@@ -234,9 +236,9 @@ class Living:
         for listed in self._chance.sample(self._listed, 3):
             await self._send(AddToCart(variant_id=listed.variant_ids[0]), self._buyers[0])
 
-    async def _buy(self, buyer: Buyer, become: Fate) -> bool:
+    async def _buy(self, buyer: Buyer, become: Fate, *, among: Sequence[Listed]) -> bool:
         """Fill a cart and check it out, as one does; answers no when something is sold out or does not come so far, and is put back."""
-        wishes = self._wishes(together=become.ships_rest_after_ms is not None)
+        wishes = self._wishes(among, together=become.ships_rest_after_ms is not None)
         for wish in wishes:
             await self._send(AddToCart(variant_id=wish.variant_id, quantity=wish.quantity), buyer)
         try:
@@ -264,15 +266,15 @@ class Living:
             self._go_on(Bought(order=order, buyer=buyer, shop=self._shops[order.shop_id], lines=lines, fate=become), paid_at)
         return True
 
-    def _wishes(self, *, together: bool) -> list[Wish]:
+    def _wishes(self, among: Sequence[Listed], *, together: bool) -> list[Wish]:
         """What somebody wants at once: mostly one thing, and more from the same shop rather than from another; or two of one shop."""
-        first = self._liked(self._listed)
-        same = [listed for listed in self._listed if listed.shop is first.shop]
+        first = self._liked(among)
+        same = [listed for listed in among if listed.shop is first.shop]
         if together:
             wanted = self._chance.sample(same, min(2, len(same)))
         else:
             more = self._chance.choices((0, 1, 2), (66, 22, 12))[0]
-            wanted = [first, *(self._liked(same if self._chance.random() < 0.6 else self._listed) for _ in range(more))]
+            wanted = [first, *(self._liked(same if self._chance.random() < 0.6 else among) for _ in range(more))]
         found: dict[VariantId, Wish] = {}
         for listed in wanted:
             variant_id = self._chance.choice(listed.variant_ids)

@@ -34,7 +34,11 @@ class ShopOrdersTo(Query[OrderPage]):
     recipient: Annotated[
         str,
         Meta(
-            min_length=1, max_length=80, description="A part of the name, or four or more last digits of the telephone.", examples=["7788"]
+            min_length=1,
+            max_length=80,
+            pattern=r"^[^\x00]*(?![\s\S])",
+            description="A part of the name, or four or more last digits of the telephone.",
+            examples=["7788"],
         ),
     ]
     state: OrderState | None = None
