@@ -53,6 +53,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
             "at most fifty orders such as ord_…, or parcels of them such as ord_….2, with commas between them"
         ),
         r"^(?![\s\S]*\.\.)(?![\s\S]*//)[A-Za-z0-9][A-Za-z0-9/_.-]*": "a path such as goods/teapot.18639ff552eb.webp",
+        r"^[^\x00]*": "a text without the sign U+0000",
         rf"^(?![\s\S]*[{_CONTROLS[0]}])": _LINE,
         rf"^(?=[\s\S]*\S)(?![\s\S]*[{_CONTROLS[0]}])": _LINE + " and not blank",
         rf"^[^{_CONTROLS[1]}]*": _LINE,
