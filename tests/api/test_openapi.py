@@ -113,7 +113,7 @@ def told(document: Any) -> list[Any]:
 
 def by_the_edge(route: Route, *, keyed: bool) -> set[str]:
     """What the edge may say of a route, whatever its message."""
-    codes = {"invalid_request", "broken", "busy", "outcome_unknown"}
+    codes = {"invalid_request", "head_too_large", "broken", "busy", "outcome_unknown"}
     if keyed:
         codes |= {"idempotency_key_missing", "idempotency_key_malformed"}
     if route.owner.kind is not Ownership.ANYONE:

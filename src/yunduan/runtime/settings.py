@@ -71,7 +71,13 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     backlog: Annotated[int, Meta(ge=1, le=65_535, description="Connections that the system may hold before they are accepted.")] = 2_048
     keep_alive_s: Annotated[int, Meta(ge=1, le=3_600, description="How long an idle connection stays open.", extra=_unit("s"))] = 15
     head_bytes_max: Annotated[
-        int, Meta(ge=1_024, le=65_536, description="Size of a request's line and headers together.", extra=_unit("bytes"))
+        int,
+        Meta(
+            ge=1_024,
+            le=65_536,
+            description="Size of a request's line and headers together; larger ones are answered 431.",
+            extra=_unit("bytes"),
+        ),
     ] = 16_384
     head_ms_max: Annotated[
         int, Meta(ge=100, le=600_000, description="How long a request's headers may take to arrive.", extra=_unit("ms"))

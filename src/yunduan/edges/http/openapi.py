@@ -47,6 +47,7 @@ _SHARED: dict[str, tuple[int, tuple[str, ...]]] = {
     "BodyTooSlow": (408, ("body_too_slow",)),
     "BodyTooLarge": (413, ("body_too_large",)),
     "MediaTypeUnsupported": (415, ("media_type_unsupported",)),
+    "HeadTooLarge": (431, ("head_too_large",)),
     "Broken": (500, ("broken",)),
     "Unavailable": (503, ("busy", "outcome_unknown")),
 }
@@ -210,7 +211,7 @@ class _Operation:
             yield "MissingRole" if kind in {Ownership.SHOP, Ownership.OPERATOR} else "MissingScope"
         if self._it.has_body:
             yield from ("BodyTooSlow", "BodyTooLarge", "MediaTypeUnsupported")
-        yield from ("Broken", "Unavailable")
+        yield from ("HeadTooLarge", "Broken", "Unavailable")
 
 
 def _otherwise(example: Any, differs: Mapping[str, Any]) -> Any:
