@@ -220,6 +220,7 @@ def _round(markets: Markets, system: str, kind: str, chosen: argparse.Namespace,
     """One load of one system on a fresh copy of the market, after a second to warm up."""
     style = "textbook" if system == "textbook" else "ours"
     with markets.served(system, kind) as (server, folder, drive):
+        server.settle()
         warm = wrk.load(server, kind, folder=drive, style=style, connections=16, seconds=1, start=0)
         start = 1024 * (warm.requests // 1024 + 2)
         run = wrk.load(server, kind, folder=drive, style=style, connections=KINDS[kind], seconds=chosen.seconds, start=start)

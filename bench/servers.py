@@ -14,6 +14,10 @@ from typing import Self
 import psutil
 
 READY_S_MAX = 60.0
+SETTLES_S_MAX = 15.0
+
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Programs are kept as bytecode, as wherever nobody forbids it: otherwise each start compiles all, and the index's keeper beside a load."""
 
 
 def free_port() -> int:
@@ -43,7 +47,7 @@ class Server:
         self._log = log
         started = time.monotonic()
         with log.open("ab") as file:
-            self._process = subprocess.Popen(command, env=os.environ | (environment or {}), stdout=file, stderr=file)
+            self._process = subprocess.Popen(command, env=_ENVIRONMENT | (environment or {}), stdout=file, stderr=file)
         self.first_answer_s = self._until_it_answers(started)
 
     def _until_it_answers(self, started: float) -> float:
@@ -70,6 +74,15 @@ class Server:
         if self._process.poll() is None:
             self._process.send_signal(number)
         self._process.wait(60)
+
+    def settle(self) -> None:
+        """Wait until what it starts beside itself has loaded its programs and dictionaries: a start is no load."""
+        until, used = time.monotonic() + SETTLES_S_MAX, self.cpu_s()
+        while time.monotonic() < until:
+            time.sleep(0.5)
+            before, used = used, self.cpu_s()
+            if used - before < 0.05:
+                return
 
     def cpu_s(self) -> float:
         """CPU time used so far, children and the database included."""
