@@ -6,10 +6,10 @@ or late, changes nothing but how sales are weighed, and those are told apart by 
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from yunduan.domains.catalog.facts import (
@@ -29,6 +29,7 @@ from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, NUMBERS, Columns
 from yunduan.domains.search.making import Ask, Maker
 from yunduan.domains.search.ranking import spread, worth_of
 from yunduan.domains.search.store import FORM, Index, State, Titled
+from yunduan.domains.search.store_postings import DOCUMENTS_MAX
 from yunduan.domains.search.store_words import Written
 from yunduan.domains.search.written import terms_of, text_of
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
@@ -39,6 +40,8 @@ from yunduan.runtime.ports import Reader, SideStore, SideStores
 ABOUT_MAX = 400
 """So many words of a description are indexed."""
 FACTS_AT_ONCE = 1_000
+WORN_MIN = 65_536
+"""So many numbers without a document an index may have besides as many as it has documents, before it is made anew."""
 HEARD = frozenset(
     [GoodsChanged, StockRanLow, StockCameBack, StandingsShown, ShopStateChanged, ShopChanged, ShopHolidaySet, CategoryChanged],
 )
@@ -46,9 +49,22 @@ HEARD = frozenset(
 DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in HEARD}
 
 
+class Record(Struct, frozen=True):
+    """Where the numbers of goods are to lie, and where they have lain: 0 for nowhere."""
+
+    no: int
+    before: int
+    goods: Findable | None
+
+
 def concerns(facts: Iterable[Fact]) -> bool:
     """Whether any of these changes what is found: the others are heard when somebody looks next."""
     return not HEARD.isdisjoint([type(fact) for fact in facts])
+
+
+def is_worn(last: int, documents: int) -> bool:
+    """Whether an index that has given numbers up to the last to so many documents had better be made anew."""
+    return last > 2 * documents + WORN_MIN or last > DOCUMENTS_MAX - WORN_MIN
 
 
 class Indexer(Maker[Index]):
@@ -71,11 +87,16 @@ class Indexer(Maker[Index]):
         """Nothing was read yet."""
         self._walked, self._done = "", 0
         index.keep_state(State(form=FORM, epoch=epoch, seq=seq, began_at=self._now()))
+        index.gather()
 
     def go_on(self, index: Index) -> bool:
         """Read what goods there are, and then what is told."""
         state = index.state()
         return self._hear(index, state.seq) if state.is_whole else self._walk(index)
+
+    def _can_be_kept(self, index: Index) -> bool:
+        """Nor one most of whose numbers have been left behind, each a record in the memory of whoever reads, or that has none left."""
+        return super()._can_be_kept(index) and not is_worn(index.last(), index.state().documents)
 
     def walked(self) -> tuple[int, int]:
         """(goods that were read since the index was begun anew, how many there are)."""
@@ -124,6 +145,9 @@ class Indexer(Maker[Index]):
             change = state.change + 1
             self.has_written |= bool(goods_ids)
             more = self._write_documents(index, goods_ids, change) if goods_ids else 0
+            if moved.get("is_whole"):
+                index.finish()
+            index.file()
             index.keep_state(replace(state, change=change, documents=state.documents + more, **moved))
             index.commit()
         except BaseException:
@@ -134,15 +158,15 @@ class Indexer(Maker[Index]):
         """Write what goods are now; answers how many documents more there are than before."""
         found = {one.id: one for one in self._ask(GoodsToFind(goods_ids=tuple(goods_ids)))}
         known = index.documents(goods_ids)
-        records: list[tuple[int, Findable | None]] = []
+        records: list[Record] = []
         terms: list[tuple[str, int, str]] = []
         for id in goods_ids:
-            goods = found.get(id)
+            goods, before = found.get(id), known[id][0] if id in known else 0
             if goods is not None:
-                records.append((_keep_words(index, goods, known.get(id), terms), goods))
-            elif id in known:
-                index.drop_document(known[id][0])
-                records.append((known[id][0], None))
+                records.append(Record(_keep_words(index, goods, known.get(id), terms), before, goods))
+            elif before:
+                index.drop_document(before)
+                records.append(Record(0, before, None))
         index.count_terms(terms)
         _keep_records(index, records, change=change, now=self._now())
         return len(found.keys() - known.keys()) - len(known.keys() - found.keys())
@@ -153,13 +177,13 @@ def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None, 
     mark = _mark(goods)
     if known is not None and known[1] == mark:
         return known[0]
-    shown = Titled(known[0] if known else 0, goods.id, goods.title, goods.title_en, _plain(goods.title), _plain(goods.title_en))
-    no = index.keep_document(shown, shop_id=ShopId(goods.shop.id), category_id=CategoryId(goods.path[-1].id), mark=mark)
+    if known is not None:
+        index.drop_document(known[0])
     title = words.spoken((goods.title, goods.title_en))
     more = words.spoken(_more(goods), is_read=False)
     about = words.spoken((goods.description, goods.description_en), is_read=False)
-    index.keep_words(
-        no,
+    no = index.keep_document(
+        Titled(0, goods.id, goods.title, goods.title_en, _plain(goods.title), _plain(goods.title_en)),
         Written(
             title=text_of(title.terms, title.pairs),
             more=text_of(more.terms, more.pairs),
@@ -167,7 +191,9 @@ def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None, 
             syllables=" ".join(title.syllables),
             initials=" ".join(title.initials),
         ),
-        is_new=known is None,
+        shop_id=ShopId(goods.shop.id),
+        category_id=CategoryId(goods.path[-1].id),
+        mark=mark,
     )
     terms += terms_of(title, more)
     return no
@@ -196,17 +222,21 @@ def _more(goods: Findable) -> Iterable[str]:
         yield from (one.text, one.text_en) if one.text else ((one.name.name, one.name.name_en) if one.value else ())
 
 
-def _keep_records(index: Index, records: Sequence[tuple[int, Findable | None]], *, change: int, now: int) -> None:
-    by_block: dict[int, list[tuple[int, Findable | None]]] = defaultdict(list)
-    for no, goods in records:
-        by_block[no // BLOCK].append((no % BLOCK, goods))
-    for block, some in by_block.items():
-        columns = index.block(block)
-        for place, goods in some:
-            if goods is None:
-                columns[place] = 0
-            else:
-                _record(index, columns[place : place + 1], goods, now)
+def _keep_records(index: Index, records: Sequence[Record], *, change: int, now: int) -> None:
+    """What was known of a document goes where it is now."""
+    places = {place for one in records for place in (one.no, one.before) if place}
+    blocks = {block: index.block(block) for block in {place // BLOCK for place in places}}
+    for one in records:
+        if one.no:
+            block, place = divmod(one.no, BLOCK)
+            record = blocks[block][place : place + 1]
+            if one.before not in (0, one.no):
+                record[0] = blocks[one.before // BLOCK][one.before % BLOCK]
+            if one.goods is not None:
+                _record(index, record, one.goods, now)
+        if one.before not in (0, one.no):
+            blocks[one.before // BLOCK][one.before % BLOCK] = 0
+    for block, columns in blocks.items():
         index.keep_block(block, columns, change=change)
 
 

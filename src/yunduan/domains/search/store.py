@@ -6,7 +6,9 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from yunduan.domains.search import store_postings
 from yunduan.domains.search.columns import Columns, Shelf, block_of
+from yunduan.domains.search.store_postings import Filed, Filing
 from yunduan.domains.search.store_words import LEXICON, Made, WordFile, Written
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.runtime.ports import Row, SideStore
@@ -14,19 +16,20 @@ from yunduan.runtime.ports import Row, SideStore
 KEPT_MAX = 4_000
 """So many titles, and so many names, a process that reads remembers: four MiB at most."""
 _encode = msgspec.json.Encoder().encode
-FORM = 5
+FORM = 6
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
 TABLES = (
     LEXICON
+    + store_postings.TABLES
     + """
 CREATE TABLE state (
     id INTEGER PRIMARY KEY, form INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, change INTEGER NOT NULL,
     is_whole INTEGER NOT NULL, documents INTEGER NOT NULL, began_at INTEGER NOT NULL, whole_at INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE document (
-    no INTEGER PRIMARY KEY, goods_id TEXT NOT NULL UNIQUE, shop_id TEXT NOT NULL, category_id TEXT NOT NULL, title TEXT NOT NULL,
-    title_en TEXT NOT NULL, plain TEXT, plain_en TEXT, mark BLOB NOT NULL
+    no INTEGER PRIMARY KEY AUTOINCREMENT, goods_id TEXT NOT NULL UNIQUE, shop_id TEXT NOT NULL, category_id TEXT NOT NULL,
+    title TEXT NOT NULL, title_en TEXT NOT NULL, plain TEXT, plain_en TEXT, mark BLOB NOT NULL
 ) STRICT;
 CREATE INDEX document_shop ON document (shop_id);
 CREATE INDEX document_category ON document (category_id);
@@ -59,10 +62,10 @@ _OF_SHOP = "SELECT goods_id FROM document WHERE shop_id = ?"
 _OF_CATEGORY = "SELECT goods_id FROM document WHERE category_id = ?"
 _ADD_DOCUMENT = (
     "INSERT INTO document (goods_id, shop_id, category_id, title, title_en, plain, plain_en, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (goods_id) DO UPDATE SET shop_id = excluded.shop_id, category_id = excluded.category_id, title = excluded.title,"
-    " title_en = excluded.title_en, plain = excluded.plain, plain_en = excluded.plain_en, mark = excluded.mark RETURNING no"
+    " RETURNING no"
 )
 _DROP_DOCUMENT = "DELETE FROM document WHERE no = ?"
+_LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'document'"
 _DROP_WORDS = "DELETE FROM words WHERE rowid = ?"
 _ADD_WORDS = "INSERT INTO words (rowid, title, more, about, syllables, initials) VALUES (?, ?, ?, ?, ?, ?)"
 _NAME = (
@@ -141,6 +144,8 @@ class Index(WordFile):
         super().__init__(side)
         self._titles: dict[int, Titled] = {}
         self._names: dict[int, Name] = {}
+        self._filing = Filing(side)
+        self._filed = Filed(side)
 
     # What is read
 
@@ -167,7 +172,13 @@ class Index(WordFile):
             self._titles.clear()
             self._names.clear()
         shelf.take(blocks)
+        self._filed.refresh()
         return True
+
+    @property
+    def filed(self) -> Filed:
+        """The postings of whole words, as of the last `refresh`."""
+        return self._filed
 
     def matched(self, expression: str, limit: int) -> list[int]:
         """Documents that an expression finds, some order."""
@@ -221,24 +232,41 @@ class Index(WordFile):
         row = (state.form, state.epoch, state.seq, state.change, int(state.is_whole), state.documents, state.began_at, state.whole_at)
         self._side.write(_KEEP_STATE, row)
 
-    def keep_document(self, one: Titled, *, shop_id: ShopId, category_id: CategoryId, mark: bytes) -> int:
-        """Keep what is shown of goods, and what tells their words from others; answers their number, whatever it was before."""
+    def gather(self) -> None:
+        """Nobody reads this file until it is `finish`ed."""
+        self._filing.gather()
+
+    def finish(self) -> None:
+        """Write what was gathered."""
+        self._filing.whole(self.last() + 1)
+
+    def last(self) -> int:
+        """The highest number that a document was given; what is written anew gets another, and none is given twice."""
+        ((no,),) = self._side.rows(_LAST)
+        return int(no)
+
+    def keep_document(self, one: Titled, words: Written, *, shop_id: ShopId, category_id: CategoryId, mark: bytes) -> int:
+        """Keep what is shown of goods that have no document, what tells their words from others, and the words; answers its number."""
         plain, plain_en = (None if plain == title else plain for plain, title in ((one.plain, one.title), (one.plain_en, one.title_en)))
         row = (one.goods_id, shop_id, category_id, one.title, one.title_en, plain, plain_en, mark)
         ((no,),) = self._side.rows(_ADD_DOCUMENT, row)
+        self._side.write(_ADD_WORDS, (no, words.title, words.more, words.about, words.syllables, words.initials))
+        self._filing.add(no, words)
         return int(no)
 
-    def keep_words(self, no: int, words: Written | None, *, is_new: bool = False) -> None:
-        """Let a document be found by these words and by no others; a new one has had none."""
-        if not is_new:
-            self._side.write(_DROP_WORDS, (no,))
-        if words is not None:
-            self._side.write(_ADD_WORDS, (no, words.title, words.more, words.about, words.syllables, words.initials))
-
     def drop_document(self, no: int) -> None:
-        """Forget a document; another may have its number."""
-        self.keep_words(no, None)
+        """Forget a document."""
+        self._side.write(_DROP_WORDS, (no,))
         self._side.write(_DROP_DOCUMENT, (no,))
+
+    def merge(self) -> bool:
+        """Merge some pages of words, or file some postings."""
+        return super().merge() or self._filing.go_on()
+
+    def file(self) -> None:
+        """File postings that wait, where they are too many to wait until nobody waits for anything else."""
+        if self._filing.must_file():
+            self._filing.file_all()
 
     def name(self, kind: str, id: str, title: str = "", title_en: str = "", *, label: Callable[[], Written] | None = None) -> int:
         """The number of something, which now has this name; `label` makes the words by which it is found while somebody types."""

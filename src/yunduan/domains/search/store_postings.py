@@ -1,0 +1,250 @@
+"""Postings: of each word the documents that have it, each with how much it says there. Whole words are found by them, without FTS5.
+
+A posting is one number: its document's times 256, and from 1 to 255 what the word says of it. The postings of a term lie in rows, one
+for each `PART` documents, in order. Documents get ever higher numbers, and their words never change under one number (what is written
+anew gets another), so that postings are only ever added to, and those of a document that is gone are found to be of nothing by its columns.
+
+What was written a moment ago waits in rows of its own, one a document, which whoever reads takes over whole; it is filed a few terms
+at a time when nobody waits. All documents below `filed` have been: of what lies in the rows of terms nothing else is looked at.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from yunduan.domains.search.store_words import Written
+from yunduan.kernel.refusals import invariant
+from yunduan.runtime.ports import Row, SideStore
+
+Postings = NDArray[np.uint32]
+DOCUMENTS_MAX = 2**24 - 1
+"""No document has a higher number."""
+PART = 32_768
+"""Postings of so many documents lie in one row; while an index is made so many are gathered before any is written."""
+WAITING_MIN = 256
+WAITING_MAX = 4_096
+"""So many documents wait before they are filed: when nobody does, and whoever does."""
+_TERMS_AT_ONCE = 100
+"""So many terms are filed in one step: about a millisecond."""
+_KEPT_BYTES = 6 * 2**20
+_KEPT_BYTES_EACH = 250
+TITLE, MORE, ABOUT = 10, 3, 1
+"""What a word counts for where it stands."""
+LONG = 50.0
+"""A document of so many words is neither long nor short."""
+_K1, _B = 1.2, 0.75
+
+TABLES = """
+CREATE TABLE posting (term TEXT NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (term, part)) STRICT, WITHOUT ROWID;
+CREATE TABLE waiting (no INTEGER PRIMARY KEY, terms TEXT NOT NULL, said BLOB NOT NULL) STRICT;
+CREATE TABLE filed (id INTEGER PRIMARY KEY, below INTEGER NOT NULL) STRICT;
+INSERT INTO filed (id, below) VALUES (1, 1);
+"""
+_OF_TERMS = "SELECT term, body FROM posting WHERE term IN "
+_OF_TERM = "SELECT part, body FROM posting WHERE term = ? AND part >= ?"
+_ADD = "INSERT INTO posting (term, part, body) VALUES (?, ?, ?)"
+_KEEP = "INSERT INTO posting (term, part, body) VALUES (?, ?, ?) ON CONFLICT (term, part) DO UPDATE SET body = excluded.body"
+_WAIT = "INSERT INTO waiting (no, terms, said) VALUES (?, ?, ?)"
+_WAITING = "SELECT no, terms, said FROM waiting WHERE no >= ? ORDER BY no"
+_HOW_MANY_WAIT = "SELECT (SELECT coalesce(max(no) + 1, 0) FROM waiting) - below FROM filed WHERE id = 1"
+_WAIT_NO_MORE = "DELETE FROM waiting WHERE no < ?"
+_FILED = "SELECT below FROM filed WHERE id = 1"
+_KEEP_FILED = "UPDATE filed SET below = ? WHERE id = 1"
+_LATELY = "SELECT below, NULL, NULL FROM filed UNION ALL SELECT no, terms, said FROM waiting WHERE no >= ?"
+
+
+def said_of(words: Written) -> dict[str, int]:
+    """What each word says of its document, from 1 to 255: BM25 (S. Robertson, H. Zaragoza, 2009) without what others are like."""
+    title, more, about = words.title.split(), words.more.split(), words.about.split()
+    counts: Counter[str] = Counter()
+    for weight, terms in ((TITLE, title), (MORE, more), (ABOUT, about)):
+        for term in terms:
+            counts[term] += weight
+    length = len(title) + len(more) + len(about)
+    flat = _K1 * (1.0 - _B + _B * length / LONG)
+    return {term: max(1, round(255.0 * count / (count + flat))) for term, count in counts.items()}
+
+
+class Filing:
+    """Writes postings, between `begin` and `commit` of their index but for `go_on`."""
+
+    def __init__(self, side: SideStore) -> None:
+        """Over the file of an index."""
+        self._side = side
+        self._gathered: dict[str, list[int]] | None = None
+        self._part = 0
+        self._to_file: list[tuple[str, list[int]]] = []
+        self._below = 0
+
+    def gather(self) -> None:
+        """Nobody reads this file until it is whole: what comes until then is gathered, and written when there is much."""
+        self._gathered = {}
+
+    def add(self, no: int, words: Written) -> None:
+        """Keep the words of a document that has had none."""
+        invariant(no <= DOCUMENTS_MAX, "no index has so many documents")
+        said = said_of(words)
+        if self._gathered is None:
+            self._side.write(_WAIT, (no, " ".join(said), bytes(said.values())))
+            return
+        if no // PART != self._part:
+            self._write_gathered(no // PART * PART)
+            self._part = no // PART
+        _add(self._gathered, no, said.items())
+
+    def whole(self, below: int) -> None:
+        """Write what was gathered, of documents below this: from now on others read the file."""
+        self._write_gathered(below)
+        self._gathered = None
+
+    def _write_gathered(self, below: int) -> None:
+        """All of one part, of which nothing has been written."""
+        gathered, self._gathered = self._gathered, {}
+        if gathered:
+            part = self._part
+            self._side.write_many(_ADD, [(term, part, array("I", gathered[term]).tobytes()) for term in sorted(gathered)])
+            self._side.write(_KEEP_FILED, (below,))
+
+    def _file(self, term: str, postings: Sequence[int], filed: int) -> None:
+        """Add postings of documents from `filed` on, in their order, to those of a term; what is there of such documents was cut off."""
+        parts = groupby(postings, lambda posting: (posting >> 8) // PART)
+        new = {part: array("I", some).tobytes() for part, some in parts}
+        before = self._side.rows(_OF_TERM, (term, filed // PART)) if min(new) * PART < filed else []
+        for part, body in before:
+            new[part] = _cut(np.frombuffer(body, np.uint32), filed).tobytes() + new.get(part, b"")
+        for part, body in new.items():
+            self._side.write(_KEEP, (term, part, body))
+
+    def must_file(self) -> bool:
+        """Whether more waits than whoever reads should have to take over."""
+        return self._gathered is None and self._how_many_wait() >= WAITING_MAX
+
+    def _how_many_wait(self) -> int:
+        """By their numbers: no fewer than there are."""
+        ((count,),) = self._side.rows(_HOW_MANY_WAIT)
+        return int(count)
+
+    def go_on(self) -> bool:
+        """File some of what waits, where that is worth it, in a transaction of its own; answers whether there is more of that."""
+        if not self._to_file and not self._began(WAITING_MIN):
+            return False
+        self._side.begin()
+        try:
+            self.file_some(_TERMS_AT_ONCE)
+            self._side.commit()
+        except BaseException:
+            self._side.rollback()
+            self._to_file = []
+            raise
+        return bool(self._to_file)
+
+    def file_all(self) -> None:
+        """File all that waits."""
+        if self._to_file or self._began(1):
+            self.file_some(len(self._to_file))
+
+    def _began(self, least: int) -> bool:
+        if self._gathered is not None or self._how_many_wait() < least:
+            return False
+        ((filed,),) = self._side.rows(_FILED)
+        found: dict[str, list[int]] = {}
+        for no, terms, said in self._side.rows(_WAITING, (filed,)):
+            _add(found, no, zip(terms.split(), said, strict=True))
+            self._below = no + 1
+        self._to_file = sorted(found.items(), reverse=True)
+        return bool(self._to_file)
+
+    def file_some(self, count: int) -> None:
+        """File some terms; with the last of them their documents wait no more."""
+        ((filed,),) = self._side.rows(_FILED)
+        for _ in range(min(count, len(self._to_file))):
+            term, postings = self._to_file.pop()
+            self._file(term, postings, filed)
+        if not self._to_file:
+            self._side.write(_KEEP_FILED, (self._below,))
+            self._side.write(_WAIT_NO_MORE, (self._below,))
+
+
+def _add(to: dict[str, list[int]], no: int, said: Iterable[tuple[str, int]]) -> None:
+    for term, points in said:
+        posting = no << 8 | points
+        if term in to:
+            to[term].append(posting)
+        else:
+            to[term] = [posting]
+
+
+def _cut(postings: Postings, below: int) -> Postings:
+    """Those of documents below a number."""
+    if len(postings) and int(postings[-1]) >> 8 >= below:
+        return postings[: postings.searchsorted(np.uint32(below << 8))]
+    return postings
+
+
+class Filed:
+    """Reads postings: what was read of terms is remembered, what waits to be filed is in memory."""
+
+    def __init__(self, side: SideStore) -> None:
+        """Over the file of an index, of which nothing has been read."""
+        self._side = side
+        self._below = 0
+        self._next = 0
+        self._waiting: dict[str, list[int]] = {}
+        self._known: dict[str, Postings] = {}
+        self._room = _KEPT_BYTES
+
+    @property
+    def documents(self) -> int:
+        """How many numbers have been given to documents."""
+        return self._next
+
+    def refresh(self) -> bool:
+        """Take over what waits; answers whether any words have changed."""
+        below, rows = self._lately(self._next)
+        if below == self._below and not rows:
+            return False
+        if below != self._below:
+            below, rows = self._lately(0)
+            self._below, self._next, self._waiting = below, below, {}
+        for no, terms, said in rows:
+            _add(self._waiting, no, zip(terms.split(), said, strict=True))
+            self._next = no + 1
+        self._forget()
+        return True
+
+    def _lately(self, after: int) -> tuple[int, list[Row]]:
+        """(below which all are filed, what waits from a number on), of one moment."""
+        rows = self._side.rows(_LATELY, (after,))
+        return rows[0][0], rows[1:]
+
+    def of(self, terms: Sequence[str]) -> Mapping[str, Postings]:
+        """The postings of some terms, among others, each in its order; none of what no document has."""
+        missing = [term for term in terms if term not in self._known]
+        if missing:
+            if self._room < 0:
+                self._forget()
+                missing = list(terms)
+            self._load(missing)
+        return self._known
+
+    def _load(self, terms: Sequence[str]) -> None:
+        size = 1 << (len(terms) - 1).bit_length()
+        found: dict[str, list[bytes]] = {}
+        for term, body in self._side.rows(
+            f"{_OF_TERMS}({','.join('?' * size)}) ORDER BY term, part", [*terms, *[None] * (size - len(terms))]
+        ):
+            found.setdefault(term, []).append(body)
+        for term in terms:
+            postings = _cut(np.frombuffer(b"".join(found.get(term, ())), np.uint32), self._below)
+            if waiting := self._waiting.get(term):
+                postings = np.concatenate((postings, np.array(waiting, np.uint32)))
+            self._known[term] = postings
+            self._room -= postings.nbytes + _KEPT_BYTES_EACH
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._room = _KEPT_BYTES
