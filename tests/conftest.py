@@ -23,8 +23,10 @@ MEMORY_BYTES_MIN = 4 << 30
 def pytest_configure() -> None:
     """What tests write lies in memory where there is enough of it: the calls are the same, but no disk is waited for.
 
-    `TMPDIR` says otherwise. Disks that lose power are simulated (`yunduan.testing.disk`).
+    `TMPDIR` says otherwise. Disks that lose power are simulated (`yunduan.testing.disk`). Programs that tests start keep their
+    bytecode, or each of hundreds would compile all of it anew.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "TMPDIR" not in os.environ and is_roomy():
         os.environ["TMPDIR"] = str(IN_MEMORY)
         tempfile.tempdir = None

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -230,3 +231,37 @@ def test_a_look_from_afar_mixes_no_two_commits(world: World, seed: int) -> None:
         if dice.random() < 0.3:
             assert world.run(seen()) == truth(world)
     distant.close()
+
+
+def test_a_look_that_has_yet_to_be_told_of_a_counted_commit_does_not_keep_to_what_it_holds(world: World) -> None:
+    """Whoever has the answer to a commit asks it before it has heard: what it holds, and remembers, is of before."""
+    ear = Ear(world)
+    told = 0
+    distant = DistantLook(world.cloud.store.reader(), world.cloud.registry, {}, is_behind=lambda: world.cloud.writer.batches != told)
+
+    async def hold() -> None:
+        nonlocal told
+        told = world.cloud.writer.batches
+        distant.hold()
+        distant.hear(world.cloud.store.row(HEAD) or (), Changes())
+
+    async def seen() -> Any:
+        return distant.answer(Everything(ids=IDS), actor=SYSTEM, now=0)
+
+    async def hear() -> None:
+        nonlocal told
+        told += 1
+        distant.hear(*ear.heard.pop(0))
+
+    dice = random.Random(1)
+    with closing(distant):
+        world.run(hold())
+        assert world.run(seen()) == truth(world)  # and holds it
+        for _ in range(20):
+            before = truth(world)
+            while truth(world) == before:
+                world.send_all([(_some_steps(dice), SYSTEM)])  # in the same millisecond, too
+            assert world.run(seen()) == truth(world)
+            while ear.heard:
+                world.run(hear())
+            assert world.run(seen()) == truth(world)

@@ -177,8 +177,8 @@ class Cluster:
             return cursor.fetchall() if cursor.description else []
 
     def drop(self, schema: str) -> None:
-        """Throw a schema away."""
-        self.run(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE")
+        """Throw a schema away; a test that has left a transaction open is told so, and does not hang."""
+        self.run(f"SET client_min_messages = warning; SET lock_timeout = '20s'; DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 def _is_user(name: str) -> bool:

@@ -22,6 +22,7 @@ from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.http.server import Server, tune
 from yunduan.edges.http.watching import Here
 from yunduan.edges.index_keeper import IndexKeeper
+from yunduan.edges.linked.link import CommitCount
 from yunduan.edges.linked.reading import read
 from yunduan.edges.linked.writing import fork, reap, write
 from yunduan.edges.logs import configure_logs
@@ -60,12 +61,17 @@ def serve(
         return EXIT_CODE_ADDRESS
     settings = started(settings, port=listening.getsockname()[1])
     with contextlib.closing(listening):
-        readers = fork(settings.http.readers, lambda way: read(settings, listening, way, seen, admits))
+        count = CommitCount()
+        readers = fork(settings.http.readers, lambda way: read(settings, listening, way, count, seen=seen, admits=admits))
         if readers:
             listening.close()  # it is theirs: whoever comes when they have stopped is turned away, not kept waiting
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                serving = partial(write, readers=readers) if readers else partial(_read_and_write, listening=listening, admits=admits)
+                serving = (
+                    partial(write, readers=readers, count=count)
+                    if readers
+                    else partial(_read_and_write, listening=listening, admits=admits)
+                )
                 has_failed = runner.run(_serve(settings, lambda: _confirmed(opened(settings), confirm_clock), serving))
         finally:
             reap(readers)

@@ -170,12 +170,15 @@ class DistantLook(Look):
     """Looks from another process than the writer's, which tells it of each commit a moment after it was made.
 
     A snapshot of a commit that has not been told yet serves one query, with nothing that is remembered: so that no answer mixes two
-    commits. Two commits of one millisecond that tell no fact and move no money are not told apart.
+    commits. Two commits of one millisecond that tell no fact and move no money are not told apart until they are counted.
     """
 
-    def __init__(self, reader: Snapshots, registry: Registry, ports: Mapping[type, Any]) -> None:
-        """Look through a connection of its own."""
+    def __init__(
+        self, reader: Snapshots, registry: Registry, ports: Mapping[type, Any], *, is_behind: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Look through a connection of its own; `is_behind` says whether a commit of which an answer may have left has yet to be told."""
         super().__init__(reader, registry, ports)
+        self._is_behind = is_behind
         self._told: Row = ()
         self._kept_aside: Memory | None = None
 
@@ -185,7 +188,9 @@ class DistantLook(Look):
         self.renew(changes)
 
     def ask(self, query: Query[Answer]) -> Answer:
-        """Answer a query; with what is remembered only when its snapshot is of the same commit."""
+        """Answer a query; with what is remembered only when its snapshot is of the same commit, and that is the last one."""
+        if not self._depth and self._is_behind():
+            self.release()
         try:
             return super().ask(query)
         finally:
@@ -196,7 +201,7 @@ class DistantLook(Look):
         self._reader.begin()
         if self._memory is None:
             return
-        if self._reader.row(HEAD) == self._told:
+        if not self._is_behind() and self._reader.row(HEAD) == self._told:
             if self._holds:
                 self._hold()
         else:

@@ -12,7 +12,7 @@ from yunduan.cloud import Window
 from yunduan.edges.http.meters import Meter
 from yunduan.edges.http.watching import Readiness
 from yunduan.edges.linked.link import Answer as Said
-from yunduan.edges.linked.link import Aside, Caller, Commit, Errand, Failure, HeadRow, Link, Question, error_of
+from yunduan.edges.linked.link import Aside, Caller, Commit, CommitCount, Errand, Failure, Link, Opened, Question, error_of
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.messages import Command, Query
 from yunduan.kernel.refusals import UnknownOutcomeError
@@ -29,20 +29,22 @@ Port = TypeVar("Port")
 class Gateway:
     """Answers queries from a connection of its own; hands commands to the writer's process and waits for what it says.
 
-    A command's answer comes after its commit is on disk and has been heard of here: whoever has an answer sees what it did.
+    A command's answer comes after its commit is on disk and has been counted: whoever has an answer sees what it did, here and through
+    any other reader.
     """
 
-    def __init__(self, window: Window, link: Link, head: HeadRow) -> None:
-        """Look through a window on a store whose head is this, and talk over a link."""
+    def __init__(self, window: Window, link: Link, opened: Opened, commits: CommitCount) -> None:
+        """Look through a window on a store that was opened so, and talk over a link."""
         self.registry = Registry(window.domains)
         self._window = window
         self.beside = window.parts.beside_readers
         """What runs beside the requests here, and hands something over."""
         self._link = link
-        self._head_at = head[4]
-        self._look = DistantLook(window.reader(), self.registry, window.parts.ports)
+        self._head_at = opened.head[4]
+        self._heard = opened.commits
+        self._look = DistantLook(window.reader(), self.registry, window.parts.ports, is_behind=lambda: commits.made != self._heard)
         self._look.hold()
-        self._look.hear(head, Changes())
+        self._look.hear(opened.head, Changes())
         self._slow: tuple[ThreadPoolExecutor, Look] | None = None
         self._encode = msgspec.msgpack.Encoder().encode
         self._numbers = count(1)
@@ -70,7 +72,7 @@ class Gateway:
         return self._say(number, Errand(number, name, fields, Caller.of(actor), key, content, background))
 
     def ask(self, query: Query[Answer], *, actor: Actor = ANONYMOUS) -> Answer:
-        """Answer a quick query from the last commit that has been heard of, or a later one."""
+        """Answer a quick query from the last commit of which an answer may have left, or a later one."""
         return self._look.answer(query, actor=actor, now=self.now())
 
     async def ask_slow(self, query: Query[Answer], *, actor: Actor = ANONYMOUS) -> Answer:
@@ -112,7 +114,7 @@ class Gateway:
             if not future.done():
                 future.set_result(Answered(message.accepted, message.body))
         elif type(message) is Commit:
-            self._head_at = message.head[4]
+            self._head_at, self._heard = message.head[4], message.commits
             changes = Changes()
             changes.rows = [(table, [tuple(key) if type(key) is list else key for key in keys]) for table, keys in message.rows]
             changes.tables = set(message.tables)

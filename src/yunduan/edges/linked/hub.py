@@ -17,6 +17,7 @@ from yunduan.edges.linked.link import (
     Answer,
     Aside,
     Commit,
+    CommitCount,
     Count,
     Counts,
     End,
@@ -50,10 +51,11 @@ class _Reader:
 class Hub:
     """Serves reader processes; a `Watcher` of the writer."""
 
-    def __init__(self, cloud: Cloud, fell: Callable[[int], None]) -> None:
-        """For a cloud; `fell` is called with the number of a reader that has gone without having been told to."""
+    def __init__(self, cloud: Cloud, count: CommitCount, fell: Callable[[int], None]) -> None:
+        """For a cloud whose commits are counted; `fell` is called with the number of a reader that has gone without having been told to."""
         self._cloud = cloud
         self._here = Here(cloud)
+        self._commits = count
         self._fell = fell
         self._readers: list[_Reader] = []
         commands = cloud.registry.command_types
@@ -75,7 +77,7 @@ class Hub:
     async def open(self) -> None:
         """Let callers come; returns when every reader is ready for them, or one has gone."""
         for reader in self._readers:
-            reader.link.say(Opened(self._head()))
+            reader.link.say(Opened(self._head(), self._commits.made))
         for reader in list(self._readers):
             await asyncio.wait((reader.ready, reader.gone), return_when=asyncio.FIRST_COMPLETED)
 
@@ -96,8 +98,9 @@ class Hub:
         """Nothing: a reader sees by itself when a snapshot is of a commit that it has not heard of."""
 
     def renew(self, changes: Changes) -> None:
-        """Say what a commit has changed."""
-        said = Commit(self._head(), [(table, list(keys)) for table, keys in changes.rows], list(changes.tables))
+        """Count a commit, and say what it has changed."""
+        self._commits.add()
+        said = Commit(self._head(), self._commits.made, [(table, list(keys)) for table, keys in changes.rows], list(changes.tables))
         for reader in self._readers:
             reader.link.say(said)
 

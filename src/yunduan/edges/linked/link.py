@@ -4,6 +4,7 @@ frame = length of what follows (4, little-endian) | array of messages
 """
 
 import asyncio
+import mmap
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,26 @@ log = structlog.get_logger(__name__)
 HEAD_BYTES = 4
 HeadRow = tuple[int, int, int, bytes, int]
 """What `HEAD` reads: epoch, number of the last fact and of the last transfer, hash of the last block, time."""
+
+
+class CommitCount:
+    """How many commits the writer has made, in memory that it shares with the processes that it starts.
+
+    What is said takes a moment to be heard, and whoever has an answer may ask another process meanwhile: this is seen at once.
+    """
+
+    def __init__(self) -> None:
+        """None yet. It is made before the processes are."""
+        self._number = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
+
+    @property
+    def made(self) -> int:
+        """How many."""
+        return self._number[0]
+
+    def add(self) -> None:
+        """One more; the writer's process says so, before any answer of it leaves."""
+        self._number[0] += 1
 
 
 class Caller(Struct, frozen=True, array_like=True):
@@ -99,15 +120,17 @@ class Counts(Struct, frozen=True, array_like=True, tag=4):
 
 
 class Opened(Struct, frozen=True, array_like=True, tag=11):
-    """The store is there, and this is its head: callers may come."""
+    """The store is there, and this is its head, after so many commits: callers may come."""
 
     head: HeadRow
+    commits: int
 
 
 class Commit(Struct, frozen=True, array_like=True, tag=12):
-    """What a commit has changed; said before any of its answers."""
+    """What a commit has changed, and how many there have been with it; said before any of its answers."""
 
     head: HeadRow
+    commits: int
     rows: list[tuple[str, list[Any]]]
     tables: list[str]
 

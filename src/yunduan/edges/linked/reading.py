@@ -17,7 +17,7 @@ from yunduan.edges.http.front import Front
 from yunduan.edges.http.protocol import sweep_connections
 from yunduan.edges.http.server import Server, tune
 from yunduan.edges.linked.gateway import Gateway
-from yunduan.edges.linked.link import FROM_WRITER, Count, Counts, End, FromWriter, Link, Opened, Ready
+from yunduan.edges.linked.link import FROM_WRITER, CommitCount, Count, Counts, End, FromWriter, Link, Opened, Ready
 from yunduan.runtime.runners import again_and_again
 from yunduan.runtime.settings import Settings
 
@@ -25,23 +25,35 @@ log = structlog.get_logger(__name__)
 
 
 def read(
-    settings: Settings, listening: socket.socket, way: socket.socket, seen: Callable[[Settings], Window], admits: Callable[[Access], Admits]
+    settings: Settings,
+    listening: socket.socket,
+    way: socket.socket,
+    count: CommitCount,
+    *,
+    seen: Callable[[Settings], Window],
+    admits: Callable[[Access], Admits],
 ) -> int:
     """Serve; answers the exit code. Signals are the writer's process's to hear: it tells this one."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_Reading(settings, listening, seen, admits).run(way))
+        return runner.run(_Reading(settings, listening, count, seen, admits).run(way))
 
 
 class _Reading:
     """The talk with the writer's process, and the serving in between."""
 
     def __init__(
-        self, settings: Settings, listening: socket.socket, seen: Callable[[Settings], Window], admits: Callable[[Access], Admits]
+        self,
+        settings: Settings,
+        listening: socket.socket,
+        count: CommitCount,
+        seen: Callable[[Settings], Window],
+        admits: Callable[[Access], Admits],
     ) -> None:
         self._settings = settings
         self._listening = listening
+        self._count = count
         self._seen = seen
         self._admits = admits
         self._gateway: Gateway | None = None
@@ -73,7 +85,7 @@ class _Reading:
         begin = await opened
         if begin is None:  # it will not be opened
             return 0
-        gateway = self._gateway = Gateway(self._seen(self._settings), link, begin.head)
+        gateway = self._gateway = Gateway(self._seen(self._settings), link, begin, self._count)
         self._front = application(gateway, self._settings, admits=self._admits(gateway), watch=gateway)
         server = self._server = Server(self._front, self._settings.http)
         for message in early:

@@ -14,6 +14,7 @@ import structlog
 from yunduan.cloud import Cloud
 from yunduan.edges.http.server import tune
 from yunduan.edges.linked.hub import Hub
+from yunduan.edges.linked.link import CommitCount
 from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ def fork(number: int, read: Callable[[socket.socket], int]) -> list[Child]:
     return children
 
 
-async def write(cloud: Cloud, settings: Settings, stopped: "asyncio.Future[bool]", *, readers: list[Child]) -> None:
+async def write(cloud: Cloud, settings: Settings, stopped: "asyncio.Future[bool]", *, readers: list[Child], count: CommitCount) -> None:
     """Carry out what readers hand in until `stopped`; it is set, to true, when one of them has fallen."""
 
     def fell(number: int) -> None:
@@ -59,7 +60,7 @@ async def write(cloud: Cloud, settings: Settings, stopped: "asyncio.Future[bool]
         if not stopped.done():
             stopped.set_result(True)
 
-    hub = Hub(cloud, fell)
+    hub = Hub(cloud, count, fell)
     for number, reader in enumerate(readers):
         await hub.join(number, reader.way)
     tune()
