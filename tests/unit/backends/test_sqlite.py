@@ -132,7 +132,47 @@ def test_the_log_is_begun_anew_right_after_it_was_folded_and_never_while_it_is(t
         store.commit()
     assert seen.count("restart") >= 5
     assert seen.count("fold") >= 3 * seen.count("restart")
+    assert [1 for one, two, three in zip(seen, seen[1:], seen[2:], strict=False) if (one, two, three) == ("fold", "fold", "restart")]
     assert store.row("SELECT count(*) FROM heap") == (400 + seen.count("fold"),)
+    reader.close()
+    store.close()
+
+
+def test_nobody_waits_long_for_somebody_who_reads_until_the_log_is_half_as_large_again(tmp_path: Path) -> None:
+    """It is tried again soon, with a short wait each; later the wait is longer, and when nobody is in the way it begins anew."""
+    store = SqliteStore(tmp_path / "s.sqlite", fold_pages=50, restart_pages=200)
+    store.script("CREATE TABLE heap (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+    log, reader = backend.store_files(store.path)[1], store.reader()
+    reader.begin()
+    reader.row("SELECT count(*) FROM heap")
+    waits: list[tuple[int, float]] = []
+    for _ in range(100):
+        store.begin()
+        store.write("INSERT INTO heap (body) VALUES (?)", (b"x" * 20_000,))
+        store.commit()
+        while (upkeep := store.tend()) is not None:
+            began = time.perf_counter()
+            if upkeep.alone:
+                store.lend()
+            upkeep.run()
+            if upkeep.alone:
+                waits.append((log.stat().st_size // 4096, time.perf_counter() - began))
+    soon, late = [wait for pages, wait in waits if pages < 300], [wait for pages, wait in waits if pages > 310]
+    assert len(soon) >= 3
+    assert len(late) >= 2
+    assert min(late) >= 0.9 * backend.RESTART_WAIT_LATE_MS / 1000  # SQLite sleeps by whole milliseconds
+    assert min(soon) < min(late) / 2
+    grown = log.stat().st_size
+    reader.end()
+    for _ in range(60):
+        store.begin()
+        store.write("INSERT INTO heap (body) VALUES (?)", (b"x" * 20_000,))
+        store.commit()
+        while (upkeep := store.tend()) is not None:
+            if upkeep.alone:
+                store.lend()
+            upkeep.run()
+    assert log.stat().st_size <= grown + 60 * 4096
     reader.close()
     store.close()
 

@@ -23,7 +23,11 @@ VERSION_MIN = (3, 51, 3)
 CHECKPOINT_PAGES = 4_000
 RESTART_PAGES = 16_384
 """64 MiB of 4 KiB pages: beyond it the log is started anew, even if that makes the next batch wait."""
-RESTART_WAIT_MS = 50
+RESTART_WAIT_MS = 2
+RESTART_WAIT_LATE_MS = 50
+"""How long everybody waits for somebody who reads to let the log begin anew; the latter when it is half as large again as it should be."""
+FOLDS_MAX = 3
+"""How often in a row a full log is folded beside the batches, until little has come meanwhile."""
 START_WAIT_MS = 2_000
 BEHIND_CACHE_KIB = 2_048
 QUERY_MS_MAX = 5_000
@@ -245,7 +249,8 @@ class SqliteStore(SqliteReader):
         self._fold_pages = fold_pages
         self._restart_at = self._restart_pages = restart_pages
         self._folder: apsw.Connection | None = None
-        self._is_folding = self._is_folded = False
+        self._is_folding = False
+        self._folds = 0
         self._cache_kib = cache_mib * 1024 // 4  # the writer has two quarters, a reader one
         try:
             connection = apsw.Connection(str(path), vfs=vfs or None, statementcachesize=512)
@@ -422,16 +427,17 @@ class SqliteStore(SqliteReader):
     def tend(self) -> Upkeep | None:
         """A checkpoint when the log has grown: a passive one beside the batches, or past 64 MiB one between them that starts it anew.
 
-        The one between them, for which everybody waits, comes right after one beside them, so that it has little left to copy.
+        The one between them, for which everybody waits, comes right after one beside them during which little has come, so that it has
+        little left to copy.
         """
         if self._is_folding:
             return None
         is_full = self._pages >= self._restart_at
-        if is_full and self._is_folded:
+        if is_full and self._folds and (self._pages - self._folded <= self._fold_pages // 8 or self._folds == FOLDS_MAX):
             return Upkeep(run=self._restart_log, alone=True)
         if is_full or self._pages - self._folded >= self._fold_pages or self._pages < self._folded:
             self._folded = self._pages
-            self._is_folding, self._is_folded = True, is_full
+            self._is_folding, self._folds = True, self._folds + 1 if is_full else 0
             return Upkeep(run=self._fold_log, alone=False)
         return None
 
@@ -445,14 +451,15 @@ class SqliteStore(SqliteReader):
         self._is_folding = False  # when it fails, the writer stops
 
     def _restart_log(self) -> None:
-        self._connection.set_busy_timeout(RESTART_WAIT_MS)
-        self._is_folded = False
+        is_late = self._pages >= self._restart_pages * 3 // 2
+        self._connection.set_busy_timeout(RESTART_WAIT_LATE_MS if is_late else RESTART_WAIT_MS)
+        self._folds = 0
         try:
             if self._checkpoint("RESTART"):
                 self._pages = self._folded = 0
                 self._restart_at = self._restart_pages
             else:  # a reader is in the way: let the next batches go, and try again a little later
-                self._restart_at = self._pages + self._fold_pages
+                self._restart_at = self._pages + (self._fold_pages if is_late else self._fold_pages // 2)
         finally:
             self._connection.set_busy_timeout(0)
             self._lent = False
