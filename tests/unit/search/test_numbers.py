@@ -11,7 +11,7 @@ from unit.search.market import Market
 from yunduan.domains.catalog.attributes import Attribute, AttributeKind
 from yunduan.domains.catalog.commands import SetAttributes
 from yunduan.domains.catalog.model import AttributeValue, OptionValue
-from yunduan.domains.search.finding import BANDS, _number_counted
+from yunduan.domains.search.counting import BANDS, number_counted
 from yunduan.domains.search.model import SearchRefusal
 from yunduan.domains.search.store import Name
 from yunduan.kernel.refusals import Refused
@@ -134,7 +134,7 @@ def test_numbers_follow_what_goods_tell(cups: Market) -> None:
 def test_bands_hold_every_number_once(numbers: list[int], draw: random.Random) -> None:
     """In order, from the least to the most."""
     draw.shuffle(numbers)
-    told = _number_counted(Name(1, "number", "weight kg net", "重", "Weight"), np.sort(np.array(numbers, np.int64)))
+    told = number_counted(Name(1, "number", "weight kg net", "重", "Weight"), np.sort(np.array(numbers, np.int64)))
     assert (told.unit, told.from_number, told.to_number, told.count) == ("kg net", min(numbers), max(numbers), len(numbers))
     assert 1 <= len(told.bands) <= BANDS
     for band in told.bands:

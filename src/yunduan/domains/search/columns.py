@@ -5,6 +5,8 @@ that reads takes over what has changed without decoding anything.
 """
 
 from collections.abc import Sequence
+from struct import Struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,13 @@ RECORD = np.dtype(
 their numbers in the index, 0 for none; a `number` lies beside what it is of."""
 
 Columns = NDArray[np.void]
+Record = tuple[Any, ...]
+"""One record, its numbers one after the other; where each is, by the names below."""
+_unpack = Struct("<3qd3I4I12I4I4q3H3B")
+PRICE, LISTED_AT, AWAY_UNTIL, SOLD, SOLD_PIECES, REVIEWS, SHOP = range(7)
+CATEGORY, ATTRIBUTE, NUMBER_OF, NUMBER = slice(7, 11), slice(11, 23), slice(23, 27), slice(27, 31)
+ATTRIBUTE_FIRST, NUMBER_OF_FIRST = ATTRIBUTE.start, NUMBER_OF.start
+RATING, SHOP_RATING, CURRENCY, IS_THERE, IN_STOCK, FREE_SHIPPING = range(31, 37)
 Places = NDArray[np.int64]
 
 
@@ -66,6 +75,11 @@ class Shelf:
                 self.columns = grown
             self.columns[last - BLOCK : last] = np.frombuffer(body, RECORD)
             self.through = max(self.through, change)
+
+
+def records(columns: Columns, documents: Places) -> list[Record]:
+    """Some documents one by one: for a few that is faster than any operation on columns."""
+    return list(_unpack.iter_unpack(columns.take(documents).tobytes()))
 
 
 def block_of(body: bytes | None) -> Columns:

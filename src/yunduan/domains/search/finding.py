@@ -4,55 +4,32 @@ What a few hundred documents match is weighed by its words exactly. Of more, tho
 so many that have all of the words are told apart by little else.
 """
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from yunduan.domains.search import ranking
-from yunduan.domains.search.columns import Columns, Places, Shelf
+from yunduan.domains.search import columns as record
+from yunduan.domains.search import counting, ranking
+from yunduan.domains.search.columns import Columns, Places, Record, Shelf, records
+from yunduan.domains.search.matching import Hits, Mask, has_all, matches
 from yunduan.domains.search.model import (
-    MATCHES_MAX,
     RESULTS_MAX,
     SCORED_MAX,
-    Counted,
     Facets,
     Loosened,
     Mark,
-    NumberBand,
-    NumberCounted,
-    PriceBand,
     SearchSort,
     Weights,
 )
-from yunduan.domains.search.planning import Plan, Slot, plan
-from yunduan.domains.search.store import FORM, Index, Name
+from yunduan.domains.search.planning import Plan, Slot, plan, read
+from yunduan.domains.search.store import FORM, Index
 from yunduan.kernel.ids import CategoryId, ShopId
 from yunduan.runtime.ports import SideStores
 
-Mask = NDArray[np.bool_]
-COUNTED_MAX = 20
-"""So many of a facet's values are named."""
-BANDS = 5
-NUMBERS_COUNTED_MAX = 5
-_COUNTED_BY_HAND = 1_000
-"""So few numbers are counted one by one: a table of all that there are would be larger."""
-_LIKED = 400
-
-
-class Hits(Struct, frozen=True):
-    """Documents that were found by their words, or all there are; with how well their words match, where that is known of each."""
-
-    documents: Places
-    bm25: ranking.Scores | None = None
-    expression: str = ""
-    is_least: bool = False
-
-
-NO_HITS = Hits(np.zeros(0, np.int64))
+FEW = 40
+"""So few documents are ranked and counted one by one."""
 
 
 class Matched(Struct, frozen=True):
@@ -131,11 +108,14 @@ class Filter(Struct, frozen=True, kw_only=True):
     rating_from: int | None = None
 
 
+NO_FILTER = Filter()
+
+
 class Asked(Struct, frozen=True, kw_only=True):
     """A search as it is carried out, with what operators have set."""
 
     text: str
-    filter: Filter = Filter()
+    filter: Filter = NO_FILTER
     sort: SearchSort = SearchSort.BEST
     weights: Weights = Weights()
     distinct: bool = False
@@ -153,16 +133,20 @@ def find(index: Index, shelf: Shelf, asked: Asked) -> Matched:
     """Find what was asked; if nothing has all of the words, what is nearest."""
     columns = shelf.columns
     planned = plan(asked.text, index, asked.synonyms, asked.stops, is_typing=asked.is_typing)
-    for loosened, expression, left_out in _ways(planned, is_strict=asked.is_strict):
-        hits = _hits(index, columns, expression)
+    if planned.slots:
+        hits = has_all(index, columns, planned)
         if len(hits.documents):
-            return _matched(index, columns, hits, asked, Read(planned, loosened, left_out))
+            return _matched(index, columns, hits, asked, Taken(planned))
+        for loosened, expression, left_out in _ways(read(planned, index)) if not asked.is_strict else ():
+            hits = matches(index, columns, expression)
+            if len(hits.documents):
+                return _matched(index, columns, hits, asked, Taken(planned, loosened, left_out))
     documents = np.flatnonzero(columns["is_there"]) if not (asked.is_strict and planned.slots) else np.zeros(0, np.int64)
     loosened = Loosened.NEAR if planned.slots else Loosened.NOTHING
-    return _matched(index, columns, Hits(documents), asked, Read(planned, loosened))
+    return _matched(index, columns, Hits(documents), asked, Taken(planned, loosened))
 
 
-class Read(Struct, frozen=True):
+class Taken(Struct, frozen=True):
     """How what was asked has been taken."""
 
     plan: Plan
@@ -170,33 +154,8 @@ class Read(Struct, frozen=True):
     left_out: tuple[str, ...] = ()
 
 
-def _hits(index: Index, columns: Columns, expression: str) -> Hits:
-    scored = index.scored(expression, SCORED_MAX + 1)
-    if len(scored) <= SCORED_MAX:
-        documents = np.array([row[0] for row in scored], np.int64)
-        bm25 = np.array([row[1] for row in scored], np.float64)
-        there = _there(columns, documents)
-        return Hits(documents, bm25, expression) if there.all() else Hits(documents[there], bm25[there], expression)
-    documents = np.array(index.matched(expression, MATCHES_MAX), np.int64)
-    return Hits(documents[_there(columns, documents)], None, expression, is_least=len(documents) == MATCHES_MAX)
-
-
-def _there(columns: Columns, documents: Places) -> Mask:
-    """Which are shown; not those that were added since the columns were taken over, a moment ago."""
-    known = documents < len(columns)
-    if known.all():
-        return columns["is_there"][documents] == 1  # type: ignore[no-any-return]
-    known[known] = columns["is_there"][documents[known]] == 1
-    return known
-
-
-def _ways(planned: Plan, *, is_strict: bool) -> Iterator[tuple[Loosened, str, tuple[str, ...]]]:
-    """What is tried in turn."""
-    if not planned.slots:
-        return
-    yield Loosened.NOTHING, planned.all(), ()
-    if is_strict:
-        return
+def _ways(planned: Plan) -> Iterator[tuple[Loosened, str, tuple[str, ...]]]:
+    """What is tried in turn where nothing has all of the words."""
     if alike := planned.alike():
         yield Loosened.READ_ALIKE, alike, ()
     if len(planned.slots) > 1:
@@ -214,21 +173,54 @@ def _fewer(slots: Sequence[Slot]) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield " OR ".join([f"({slot.expression})" for slot in slots]), ()
 
 
-def _matched(index: Index, columns: Columns, hits: Hits, asked: Asked, read: Read) -> Matched:
+def _matched(index: Index, columns: Columns, hits: Hits, asked: Asked, taken: Taken) -> Matched:
+    if len(hits.documents) <= FEW and asked.filter == NO_FILTER and (hits.points is not None or not hits.expression):
+        return _few(index, columns, hits, asked, taken)
     some = columns[hits.documents]
     masks = _masks(index, some, asked)
     everything = _all(masks.values(), len(some)) if masks else None
     chosen = some if everything is None else some[everything]
     facets = _facets(index, some, masks, chosen, asked.now_ms) if asked.counts else None
     if everything is not None:
-        bm25 = None if hits.bm25 is None else hits.bm25[everything]
-        hits = Hits(hits.documents[everything], bm25, hits.expression, hits.is_least)
+        points = None if hits.points is None else hits.points[everything]
+        hits = Hits(hits.documents[everything], points, hits.expression, hits.is_least)
     values = _values(index, chosen, hits, asked)
-    order = np.lexsort((hits.documents, -values))
+    order = (-values).argsort(kind="stable")
     if asked.distinct:
         order = _first_of_each(chosen["shop"], order)
     order = order[:RESULTS_MAX]
-    return Matched(hits.documents[order], values[order], len(chosen), hits.is_least, facets, hits, read.plan, read.loosened, read.left_out)
+    return Matched(
+        hits.documents[order], values[order], len(chosen), hits.is_least, facets, hits, taken.plan, taken.loosened, taken.left_out
+    )
+
+
+def _few(index: Index, columns: Columns, hits: Hits, asked: Asked, taken: Taken) -> Matched:
+    """The same of a few documents that need pass no filter: one by one, which takes half as long."""
+    some = records(columns, hits.documents)
+    facets = counting.named(index, counting.of_few(some, now_ms=asked.now_ms)) if asked.counts else None
+    values = _values_of_few(some, hits, asked)
+    if len(some) == 1:
+        return Matched(hits.documents, np.array(values), 1, hits.is_least, facets, hits, taken.plan, taken.loosened, taken.left_out)
+    order = sorted(range(len(some)), key=lambda place: -values[place])
+    if asked.distinct:
+        shops: set[int] = set()
+        order = [place for place in order if not (some[place][record.SHOP] in shops or shops.add(some[place][record.SHOP]))]  # type: ignore[func-returns-value]
+    ranked, sorted_by = hits.documents.take(order), np.array([values[place] for place in order], np.int64)
+    return Matched(ranked, sorted_by, len(some), hits.is_least, facets, hits, taken.plan, taken.loosened, taken.left_out)
+
+
+def _values_of_few(some: Sequence[Record], hits: Hits, asked: Asked) -> list[int]:
+    match asked.sort:
+        case SearchSort.PRICE_UP:
+            return [-one[record.PRICE] for one in some]
+        case SearchSort.PRICE_DOWN:
+            return [one[record.PRICE] for one in some]
+        case SearchSort.NEWEST:
+            return [one[record.LISTED_AT] for one in some]
+        case SearchSort.BEST_SOLD:
+            return [one[record.SOLD_PIECES] for one in some]
+    text = [0.0] * len(some) if hits.points is None else ranking.relevance_of_few(hits.points.tolist())
+    return [int(total * 10_000) for total in ranking.totals(some, text, asked.weights, now_ms=asked.now_ms)]
 
 
 def _values(index: Index, columns: Columns, hits: Hits, asked: Asked) -> NDArray[np.int64]:
@@ -247,8 +239,8 @@ def _values(index: Index, columns: Columns, hits: Hits, asked: Asked) -> NDArray
 
 def score(index: Index, columns: Columns, hits: Hits, asked: Asked) -> ranking.Parts:
     """The parts of the scores of some documents."""
-    if hits.bm25 is not None:
-        return ranking.parts(columns, ranking.relevance(hits.bm25), now_ms=asked.now_ms)
+    if hits.points is not None:
+        return ranking.parts(columns, ranking.relevance(hits.points), now_ms=asked.now_ms)
     text = np.zeros(len(columns))
     parts = ranking.parts(columns, text, now_ms=asked.now_ms)
     if not hits.expression:
@@ -258,7 +250,7 @@ def score(index: Index, columns: Columns, hits: Hits, asked: Asked) -> ranking.P
         places = np.argpartition(-parts.total(asked.weights), SCORED_MAX)[:SCORED_MAX]
     weighed = hits.documents[places]
     scores: dict[int, float] = dict(index.scored_among(hits.expression, weighed.tolist()))
-    text[places] = ranking.relevance(np.array([scores.get(no, 0.0) for no in weighed.tolist()]))
+    text[places] = ranking.relevance(np.array([-scores.get(no, 0.0) for no in weighed.tolist()]))
     return parts
 
 
@@ -337,127 +329,20 @@ def _within(some: Columns, one: Range) -> Mask:
     return mask
 
 
-def _all(masks: Iterable[Mask], count: int) -> Mask:
-    every = np.ones(count, np.bool_)
-    for mask in masks:
-        every &= mask
-    return every
-
-
 def _facets(index: Index, some: Columns, masks: Mapping[str, Mask], chosen: Columns, now_ms: int) -> Facets:
     def without(kind: str) -> Columns:
         if not masks or not any(name.split()[0] == kind for name in masks):
             return chosen
         return some[_all([mask for name, mask in masks.items() if name.split()[0] != kind], len(some))]
 
-    categories, shops = without("category")["category"].ravel(), without("shop")["shop"]
-    attributes = without("attribute")["attribute"].ravel()
-    counts = {kind: _most(column) for kind, column in (("category", categories), ("shop", shops), ("attribute", attributes))}
-    currency, prices = _prices(without("price"))
-    numbers = _numbers(without("number"))
-    counted = [no for kind in counts.values() for no, _ in kind]
-    names = index.names([*counted, *(no for no, _ in numbers), *([currency] if currency else [])])
-
-    def named(kind: str) -> tuple[Counted, ...]:
-        return tuple(
-            [
-                Counted(value=name.id, name=name.title, name_en=name.title_en, count=count)
-                for no, count in counts[kind]
-                if (name := names.get(no)) is not None
-            ]
-        )
-
-    return Facets(
-        categories=named("category"),
-        shops=named("shop"),
-        attributes=named("attribute"),
-        numbers=tuple([_number_counted(names[no], values) for no, values in numbers if no in names]),
-        currency=names[currency].id if currency in names else "",
-        prices=prices,
-        in_stock=int(np.count_nonzero(_in_stock(without("in_stock"), now_ms))),
-        free_shipping=int(np.count_nonzero(without("free_shipping")["free_shipping"])),
-        rated_four=int(np.count_nonzero(without("rating")["rating"] >= _LIKED)),
-    )
+    return counting.named(index, counting.of_many(without, now_ms=now_ms))
 
 
-def _most(column: NDArray[np.unsignedinteger]) -> list[tuple[int, int]]:
-    """The most frequent numbers of a column, and how often each is there; 0 stands for nothing."""
-    if len(column) <= _COUNTED_BY_HAND:
-        numbers = Counter(column[column > 0].tolist())
-        return sorted(numbers.items(), key=lambda one: (-one[1], one[0]))[:COUNTED_MAX]
-    counts = np.bincount(column)
-    counts[0] = 0
-    best = np.argsort(-counts, kind="stable")[:COUNTED_MAX] if len(counts) <= 4096 else _top(counts)
-    return [(int(no), int(counts[no])) for no in best if counts[no]]
-
-
-def _top(counts: Places) -> Places:
-    some = np.argpartition(-counts, COUNTED_MAX)[:COUNTED_MAX]
-    best: Places = some[np.lexsort((some, -counts[some]))]
-    return best
-
-
-def _numbers(some: Columns) -> list[tuple[int, NDArray[np.int64]]]:
-    """What most tell a number of, with these numbers in order."""
-    of = some["number_of"].ravel()
-    if not of.any():
-        return []
-    numbers = some["number"].ravel()
-    return [(no, np.sort(numbers[of == no])) for no, _ in _most(of)[:NUMBERS_COUNTED_MAX]]
-
-
-def _number_counted(name: Name, numbers: NDArray[np.int64]) -> NumberCounted:
-    key, _, unit = name.id.partition(" ")
-    least, most = int(numbers[0]), int(numbers[-1])
-    borders = [border for border in _borders(numbers) if least < border]
-    ends = [bisect_left(numbers, border) for border in borders]
-    lows, highs = [least, *borders], [*(border - 1 for border in borders), most]
-    parts = zip(lows, highs, [0, *ends], [*ends, len(numbers)], strict=True)
-    bands = [NumberBand(from_number=low, to_number=high, count=end - start) for low, high, start, end in parts if end > start]
-    return NumberCounted(
-        key=key,
-        name=name.title,
-        name_en=name.title_en,
-        unit=unit,
-        from_number=least,
-        to_number=most,
-        count=len(numbers),
-        bands=tuple(bands),
-    )
-
-
-def _borders(numbers: Sequence[int] | NDArray[np.int64]) -> list[int]:
-    """Round figures that divide numbers, which are in order, about evenly."""
-    return sorted({_round(int(numbers[len(numbers) * part // BANDS])) for part in range(1, BANDS)})
-
-
-def _prices(some: Columns) -> tuple[int, tuple[PriceBand, ...]]:
-    """The currency of most, and bands of its prices: their borders are round figures that divide what was found about evenly."""
-    if not len(some):
-        return 0, ()
-    of, prices = some["currency"], some["price"]
-    currency = int(of[0])
-    if not (of == currency).all():
-        currency = int(np.bincount(of).argmax())
-        prices = prices[of == currency]
-    ordered = sorted(prices.tolist()) if len(prices) <= _COUNTED_BY_HAND else np.sort(prices)
-    borders = [border for border in _borders(ordered) if border]
-    ends = [bisect_left(ordered, border) for border in borders]
-    starts = [0, *ends]
-    bands = [
-        PriceBand(from_amount=low, to_amount=high, count=end - start)
-        for low, high, start, end in zip([0, *borders], [*borders, None], starts, [*ends, len(ordered)], strict=True)
-        if end > start
-    ]
-    return currency, tuple(bands)
-
-
-def _round(amount: int) -> int:
-    """Towards nothing, to one digit that counts, or to one and a half."""
-    if amount < 0:
-        return -_round(-amount)
-    unit = 10 ** (len(str(amount)) - 1)
-    return amount // unit * unit if amount >= 2 * unit else amount // (unit // 2 or 1) * (unit // 2 or 1)
+def _all(masks: Iterable[Mask], count: int) -> Mask:
+    every = np.ones(count, np.bool_)
+    for mask in masks:
+        every &= mask
+    return every
 
 
 def marks(plain: str, shown: Sequence[str]) -> tuple[Mark, ...]:

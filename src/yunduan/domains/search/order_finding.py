@@ -29,7 +29,7 @@ from yunduan.domains.orders.queries import FOLLOWS, LinesOf, OrderLine
 from yunduan.domains.search.looking import has, has_all, looked
 from yunduan.domains.search.model import TEXT_MAX, TYPED
 from yunduan.domains.search.order_indexing import TAIL
-from yunduan.domains.search.planning import Plan, Slot, of_title, plan
+from yunduan.domains.search.planning import Plan, Slot, of_title, plan, read
 from yunduan.domains.search.store_orders import OrderIndex
 from yunduan.domains.search.store_words import Term
 from yunduan.domains.search.words import folded
@@ -154,7 +154,7 @@ def _found(at: Asking, wanted: _Wanted) -> OrdersFound:
     index = at.port(OrderFinder).refresh()
     through = index.state().through if index is not None else 0  # before anything else is read: what comes in meanwhile is found twice
     before = at.ask(PlaceBefore(order_id=wanted.after)) if wanted.after else LATEST
-    planned = plan(wanted.text, index or NOBODY)
+    planned = read(plan(wanted.text, index or NOBODY), index or NOBODY)
     new = at.ask(NewOrdersOf(owner=wanted.owner, is_shop=wanted.is_shop, after=through, before=before))
     owner = index.owner(wanted.owner) if index is not None else 0
     some = {*_new_that_match(at, wanted, planned, new, index), *_numbered(at, wanted, before, index, owner)}

@@ -14,7 +14,7 @@ from yunduan.domains.search.model import TERMS_MAX
 from yunduan.domains.search.spelling import LENGTH_MIN, is_one_slip, one_form
 from yunduan.domains.search.store_words import READING, WORD, Term
 from yunduan.domains.search.syllables import begun, divided
-from yunduan.domains.search.words import INITIALS_MAX, is_chinese, phrase, pieces, runs
+from yunduan.domains.search.words import INITIALS_MAX, is_chinese, pairs, phrase, pieces, runs
 
 WORD_MAX = 6
 """So many characters has the longest Chinese word that is looked for as one."""
@@ -51,8 +51,12 @@ class Slot(Struct, frozen=True, kw_only=True):
     meant: str = ""
     """The word that is rather meant, where nothing has the one that was asked."""
     read: str = ""
-    """How a Chinese word is read, to find what sounds like it."""
+    """How a Chinese word is read, to find what sounds like it: of one that is known only once it is `read`."""
     documents: int = 0
+    parts: tuple[str, ...] = ()
+    """Terms of the index that the very documents have that are meant, where that is all that is meant: none where it is not."""
+    whole: str = ""
+    """The term that says that parts stand one after the other, where that matters. It is not the only one to say so."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -63,6 +67,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     def all(self) -> str:
         """What has every word."""
         return " AND ".join([f"({slot.expression})" for slot in self.slots])
+
+    def is_of_whole_words(self) -> bool:
+        """Whether each of its words means one term of the index and nothing else."""
+        return all(slot.parts for slot in self.slots)
 
     def alike(self) -> str:
         """What has every word, or one that is read like it; nothing when no word is read otherwise than it is written."""
@@ -102,23 +110,38 @@ def plan(
     is_typing: bool = False,
 ) -> Plan:
     """What a text asks of this index; no slots where it asks nothing. While somebody is typing, its last word may go on."""
-    asked = runs(text)[:TERMS_MAX]
+    asked = [(run, is_chinese(run)) for run in runs(text)[:TERMS_MAX]]
     known = _known(asked, lexicon)
-    words = [word for run in asked for word in (_cut(run, known) if is_chinese(run) else [run])][:TERMS_MAX]
-    kept = [word for word in dict.fromkeys(words) if word not in stops] or words
-    unread = "".join([word for word in kept if is_chinese(word)])
+    words: dict[str, bool] = {}
+    for run, chinese in asked:
+        words |= dict.fromkeys(_cut(run, known), True) if chinese and len(run) > 2 else {run: chinese}
+    kept = list(words.items())[:TERMS_MAX]
+    if stops:
+        kept = [one for one in kept if one[0] not in stops] or kept
+    unread = "".join([word for word, chinese in kept if chinese and WORD not in known.get(word, ())])
     signs = lexicon.syllables(unread) if unread else {}
-    slots = [_chinese(word, known, signs) if is_chinese(word) else _latin(word, known, lexicon) for word in kept]
+    slots = [_chinese(word, known, signs) if chinese else _latin(word, known, lexicon) for word, chinese in kept]
     if is_typing and slots:
         slots[-1] = _going_on(slots[-1])
-    return Plan(slots=tuple([_with_synonyms(slot, (synonyms or {}).get(slot.asked, ())) for slot in slots]))
+    if synonyms:
+        slots = [_with_synonyms(slot, synonyms.get(slot.asked, ())) for slot in slots]
+    return Plan(slots=tuple(slots))
 
 
-def _known(asked: Sequence[str], lexicon: Lexicon) -> dict[str, dict[int, Term]]:
+def read(planned: Plan, lexicon: Lexicon) -> Plan:
+    """The same, with how each of its Chinese words is read: for what is `alike`, which is hardly ever looked for."""
+    unread = "".join([slot.asked for slot in planned.slots if is_chinese(slot.asked)])
+    signs = lexicon.syllables(unread) if unread else {}
+    return Plan(slots=tuple([replace(slot, read=_read(slot.asked, signs)) if is_chinese(slot.asked) else slot for slot in planned.slots]))
+
+
+def _known(asked: Sequence[tuple[str, bool]], lexicon: Lexicon) -> dict[str, dict[int, Term]]:
     """Every part of what was asked that there is as a term, asked for at once."""
     wanted: dict[str, None] = {}
-    for run in asked:
-        if is_chinese(run):
+    for run, chinese in asked:
+        if chinese and len(run) == 2:
+            wanted[run] = None
+        elif chinese:
             for start in range(len(run)):
                 for end in range(start + 2, min(len(run), start + WORD_MAX) + 1):
                     wanted[run[start:end]] = None
@@ -136,6 +159,8 @@ def _known(asked: Sequence[str], lexicon: Lexicon) -> dict[str, dict[int, Term]]
 
 def _cut(run: str, known: Mapping[str, Mapping[int, Term]]) -> list[str]:
     """A Chinese run in the fewest words that are known; characters between them stay together."""
+    if WORD in known.get(run, ()):
+        return [run]
     return [run[start:end] for start, end in _cut_by(len(run), lambda start, end: known.get(run[start:end], {}).get(WORD))]
 
 
@@ -162,8 +187,8 @@ def _cut_by(length: int, term_of: Callable[[int, int], Term | None]) -> list[tup
 
 
 def _chinese(word: str, known: Mapping[str, Mapping[int, Term]], signs: Mapping[str, str]) -> Slot:
-    term = known.get(word, {}).get(WORD)
-    read = " ".join([signs.get(sign, sign) for sign in word]) if len(word) > 1 else ""
+    term = known[word].get(WORD) if word in known else None
+    read = _read(word, signs) if term is None else ""
     if len(word) == 1:
         expression = f'{_WRITTEN} : "{word}" *'
     elif len(word) == 2:
@@ -172,7 +197,20 @@ def _chinese(word: str, known: Mapping[str, Mapping[int, Term]], signs: Mapping[
         expression = f'{_WRITTEN} : ("{word}" OR "{phrase(word)}")'
     if term is None and read:
         expression = f'({expression}) OR (syllables : "{read}")'
-    return Slot(asked=word, expression=expression, shown=(word,), read=read, documents=term.documents if term else 0)
+    return Slot(
+        asked=word,
+        expression=expression,
+        shown=(word,),
+        read=read,
+        documents=term.documents if term else 0,
+        parts=tuple(pairs(word)[:-1]) if term is not None else (),
+        whole=word if term is not None and len(word) > 2 else "",
+    )
+
+
+def _read(word: str, signs: Mapping[str, str]) -> str:
+    """How a word is read; nothing of a single character, which too many are read like."""
+    return " ".join([signs.get(sign, sign) for sign in word]) if len(word) > 1 else ""
 
 
 def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon) -> Slot:
@@ -200,6 +238,7 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         shown=shown,
         meant=meant,
         documents=max((term.documents for term in terms), default=0),
+        parts=tuple(parts) if len(alternatives) == 2 and parts else (form,) if terms and len(alternatives) == 1 else (),
     )
 
 
@@ -215,10 +254,10 @@ def _going_on(slot: Slot) -> Slot:
     word = slot.asked
     if is_chinese(word):
         written = f'{_WRITTEN} : "{phrase(word) if len(word) > 1 else word}" *'
-        return replace(slot, expression=f"({slot.expression}) OR ({written})")
+        return replace(slot, parts=(), expression=f"({slot.expression}) OR ({written})")
     alternatives = [slot.expression, f'{_WRITTEN} : "{word}" *']
     alternatives += [f'syllables : "{" ".join(way)}" *' for way in begun(word)]
-    return replace(slot, expression=" OR ".join([f"({one})" for one in alternatives]))
+    return replace(slot, parts=(), expression=" OR ".join([f"({one})" for one in alternatives]))
 
 
 def _syllables(way: Sequence[str], known: Mapping[str, Mapping[int, Term]]) -> str:

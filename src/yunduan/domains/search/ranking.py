@@ -1,13 +1,14 @@
 """What comes first: how well words match, then how goods sell and are liked, and how new they are. Weights are settings of a market."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from yunduan.domains.search.columns import Columns
+from yunduan.domains.search import columns as record
+from yunduan.domains.search.columns import Columns, Record
 from yunduan.domains.search.model import Weights
 
 Scores = NDArray[np.float64]
@@ -68,7 +69,31 @@ def parts(columns: Columns, text: Scores, *, now_ms: int) -> Parts:
     )
 
 
-def relevance(bm25: Scores) -> Scores:
-    """How well words match from 0 to 1, of FTS5's figures, which are the better the less they are."""
-    best = min(bm25.tolist(), default=0.0)
-    return bm25 / best if best < 0.0 else np.ones(len(bm25))
+def totals(records: Sequence[Record], text: Sequence[float], weights: Weights, *, now_ms: int) -> list[float]:
+    """The scores of a few documents, in hundredths: what `parts` come to in total."""
+    worth, many = worth_of(1.0, -now_ms + 2 * _EPOCH_MS), math.log1p(SOLD_MANY)
+    scores = []
+    for one, words in zip(records, text, strict=True):
+        reviews, shop = one[record.REVIEWS], one[record.SHOP_RATING] or _AVERAGE
+        liked = (reviews * one[record.RATING] + LIKED_PRIOR * _AVERAGE) / (reviews + LIKED_PRIOR)
+        scores.append(
+            weights.text * words
+            + weights.sales * min(1.0, math.log1p(one[record.SOLD] * worth) / many)
+            + weights.rating * ((liked - 100.0) / 400.0)
+            + weights.shop * ((shop - 100.0) / 400.0)
+            + weights.freshness * 2.0 ** -(max(0, now_ms - one[record.LISTED_AT]) / FRESH_MS)
+            + weights.stock * (one[record.IN_STOCK] == 1 and one[record.AWAY_UNTIL] <= now_ms)
+        )
+    return scores
+
+
+def relevance(points: Scores) -> Scores:
+    """How well words match from 0 to 1, of points, which are the better the more they are."""
+    best = max(points.tolist(), default=0.0)
+    return points / best if best > 0.0 else np.ones(len(points))
+
+
+def relevance_of_few(points: Sequence[float]) -> list[float]:
+    """The same."""
+    best = max(points, default=0.0)
+    return [one / best for one in points] if best > 0.0 else [1.0] * len(points)

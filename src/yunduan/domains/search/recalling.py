@@ -7,7 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from yunduan.domains.search.columns import Shelf
-from yunduan.domains.search.finding import NO_HITS, Matched
+from yunduan.domains.search.finding import Matched
+from yunduan.domains.search.matching import NO_HITS
 from yunduan.domains.search.model import SearchSettings
 
 RECALLED_MAX = 512

@@ -9,12 +9,14 @@ from msgspec import Struct
 from yunduan.domains.search import store_postings
 from yunduan.domains.search.columns import Columns, Shelf, block_of
 from yunduan.domains.search.store_postings import Filed, Filing
-from yunduan.domains.search.store_words import LEXICON, Made, WordFile, Written
+from yunduan.domains.search.store_words import LEXICON, Made, Term, WordFile, Written
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.runtime.ports import Row, SideStore
 
 KEPT_MAX = 4_000
 """So many titles, and so many names, a process that reads remembers: four MiB at most."""
+TERMS_KEPT_MAX = 10_000
+"""So many terms, those among them that nothing has: three MiB."""
 _encode = msgspec.json.Encoder().encode
 FORM = 6
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
@@ -83,6 +85,7 @@ _NO_OF = "SELECT no FROM name WHERE kind = ? AND id = ?"
 _BEGINNING = "SELECT no, kind, id, title, title_en FROM name WHERE kind = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?"
 _NAMES = "SELECT no, kind, id, title, title_en FROM name WHERE no IN "
 _MATCHED = "SELECT rowid FROM words WHERE words MATCH ? LIMIT ?"
+_MATCHED_AMONG = "SELECT rowid FROM words WHERE words MATCH ? AND rowid IN (SELECT value FROM json_each(?))"
 _SCORED = "SELECT rowid, bm25(words, 10.0, 3.0, 1.0, 2.0, 1.0) FROM words WHERE words MATCH ? LIMIT ?"
 _SCORED_AMONG = (
     "SELECT rowid, bm25(words, 10.0, 3.0, 1.0, 2.0, 1.0) FROM words WHERE words MATCH ? AND rowid IN (SELECT value FROM json_each(?))"
@@ -144,6 +147,8 @@ class Index(WordFile):
         super().__init__(side)
         self._titles: dict[int, Titled] = {}
         self._names: dict[int, Name] = {}
+        self._terms: dict[str, list[Term]] = {}
+        self._is_asked = False
         self._filing = Filing(side)
         self._filed = Filed(side)
 
@@ -165,6 +170,7 @@ class Index(WordFile):
 
     def refresh(self, shelf: Shelf) -> bool:
         """Take over the columns that have changed; answers whether anything had. What was read is known until then."""
+        self._is_asked = True
         if not self._side.has_changed():
             return False
         blocks = self._side.rows(_BLOCKS, (shelf.through,))
@@ -172,7 +178,8 @@ class Index(WordFile):
             self._titles.clear()
             self._names.clear()
         shelf.take(blocks)
-        self._filed.refresh()
+        if self._filed.refresh():
+            self._terms.clear()
         return True
 
     @property
@@ -180,9 +187,28 @@ class Index(WordFile):
         """The postings of whole words, as of the last `refresh`."""
         return self._filed
 
+    def known(self, terms: Iterable[str]) -> list[Term]:
+        """Those of some terms that there are; what was asked for before is remembered until the words of any document change."""
+        if not self._is_asked:
+            return super().known(terms)
+        wanted = list(terms)
+        missing = [term for term in wanted if term not in self._terms]
+        if missing:
+            if len(self._terms) > TERMS_KEPT_MAX:
+                self._terms.clear()
+                missing = wanted
+            self._terms |= {term: [] for term in missing}
+            for one in super().known(missing):
+                self._terms[one.term].append(one)
+        return [one for term in wanted for one in self._terms[term]]
+
     def matched(self, expression: str, limit: int) -> list[int]:
         """Documents that an expression finds, some order."""
         return [row[0] for row in self._side.rows(_MATCHED, (expression, limit))]
+
+    def matched_among(self, expression: str, documents: Iterable[int]) -> list[int]:
+        """Those of some documents that an expression finds."""
+        return [row[0] for row in self._side.rows(_MATCHED_AMONG, (expression, _list(documents)))]
 
     def scored(self, expression: str, limit: int) -> list[Row]:
         """(document, relevance) of what an expression finds; the less, the better."""

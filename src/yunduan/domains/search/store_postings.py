@@ -44,7 +44,7 @@ CREATE TABLE waiting (no INTEGER PRIMARY KEY, terms TEXT NOT NULL, said BLOB NOT
 CREATE TABLE filed (id INTEGER PRIMARY KEY, below INTEGER NOT NULL) STRICT;
 INSERT INTO filed (id, below) VALUES (1, 1);
 """
-_OF_TERMS = "SELECT term, body FROM posting WHERE term IN "
+_OF_TERMS = "SELECT term, part, body FROM posting WHERE term IN "
 _OF_TERM = "SELECT part, body FROM posting WHERE term = ? AND part >= ?"
 _ADD = "INSERT INTO posting (term, part, body) VALUES (?, ?, ?)"
 _KEEP = "INSERT INTO posting (term, part, body) VALUES (?, ?, ?) ON CONFLICT (term, part) DO UPDATE SET body = excluded.body"
@@ -233,13 +233,14 @@ class Filed:
 
     def _load(self, terms: Sequence[str]) -> None:
         size = 1 << (len(terms) - 1).bit_length()
-        found: dict[str, list[bytes]] = {}
-        for term, body in self._side.rows(
-            f"{_OF_TERMS}({','.join('?' * size)}) ORDER BY term, part", [*terms, *[None] * (size - len(terms))]
-        ):
-            found.setdefault(term, []).append(body)
+        found: dict[str, list[tuple[int, bytes]]] = {}
+        for term, part, body in self._side.rows(f"{_OF_TERMS}({','.join('?' * size)})", [*terms, *[None] * (size - len(terms))]):
+            found.setdefault(term, []).append((part, body))
         for term in terms:
-            postings = _cut(np.frombuffer(b"".join(found.get(term, ())), np.uint32), self._below)
+            bodies = found.get(term, ())
+            postings = np.frombuffer(bodies[0][1] if len(bodies) == 1 else b"".join([body for _, body in sorted(bodies)]), np.uint32)
+            if len(postings) and postings[-1] >= self._below << 8:
+                postings = _cut(postings, self._below)
             if waiting := self._waiting.get(term):
                 postings = np.concatenate((postings, np.array(waiting, np.uint32)))
             self._known[term] = postings

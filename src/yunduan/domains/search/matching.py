@@ -1,0 +1,132 @@
+"""Matches documents by words: whole words by their postings, everything else by FTS5.
+
+Both weigh words by BM25. For that FTS5 counts the documents of every word anew, by walking through all of them.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from yunduan.domains.search.columns import Columns, Places
+from yunduan.domains.search.model import MATCHES_MAX, SCORED_MAX
+from yunduan.domains.search.planning import Plan, Slot
+from yunduan.domains.search.store import Index
+from yunduan.domains.search.store_postings import Postings
+
+Mask = NDArray[np.bool_]
+Points = NDArray[np.float64]
+_DOCUMENT = np.uint32(0xFFFFFF00)
+_SAYS = np.uint32(0xFF)
+_NOT_THERE = np.uint32(256)
+
+
+class Hits(Struct, frozen=True):
+    """Documents that were found by their words, or all there are, in order."""
+
+    documents: Places
+    points: Points | None = None
+    """How well their words match, where that is known of each: the more the better, held against the others alone."""
+    expression: str = ""
+    is_least: bool = False
+
+
+NO_HITS = Hits(np.zeros(0, np.int64))
+
+
+def has_all(index: Index, columns: Columns, planned: Plan) -> Hits:
+    """What has every word."""
+    if planned.is_of_whole_words():
+        hits = _whole(index, columns, planned.slots)
+        if hits is not None:
+            return hits
+    return matches(index, columns, planned.all())
+
+
+def matches(index: Index, columns: Columns, expression: str) -> Hits:
+    """What an expression finds. Of few it is known how well."""
+    scored = index.scored(expression, SCORED_MAX + 1)
+    if len(scored) <= SCORED_MAX:
+        documents = np.array([row[0] for row in scored], np.int64)
+        points = np.array([-row[1] for row in scored], np.float64)
+        there = _there(columns, documents)
+        if np.count_nonzero(there) < len(there):
+            documents, points = documents[there], points[there]
+        return Hits(documents, points, expression)
+    documents = np.array(index.matched(expression, MATCHES_MAX), np.int64)
+    return Hits(documents[_there(columns, documents)], None, expression, is_least=len(documents) == MATCHES_MAX)
+
+
+def _there(columns: Columns, documents: Places) -> Mask:
+    """Which are shown; not those that were added since the columns were taken over, a moment ago."""
+    if len(documents) and documents[-1] >= len(columns):
+        there = np.zeros(len(documents), np.bool_)
+        known = documents < len(columns)
+        there[known] = _there(columns, documents[known])
+        return there
+    return columns["is_there"][documents] == 1  # type: ignore[no-any-return]
+
+
+def _whole(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | None:
+    """What has every one of some whole words; nothing where only FTS5 can say."""
+    known = index.filed.of([part for slot in slots for part in slot.parts])
+    lists = sorted([(known[part], slot) for slot in slots for part in slot.parts], key=_length)
+    first = lists[0][0]
+    keys = first & _DOCUMENT
+    says: list[Postings] = []
+    for postings, _ in lists[1:]:
+        if not len(keys):
+            return NO_HITS
+        here = postings.take(postings.searchsorted(keys), mode="clip") ^ keys
+        has = here < _NOT_THERE
+        if np.count_nonzero(has) < len(keys):
+            keys, first, here = keys[has], first[has], here[has]
+            says = [other[has] for other in says]
+        says.append(here)
+    documents = (first >> 8).astype(np.int64)
+    points = _points(lists, [first & _SAYS, *says], index.filed.documents)
+    has = _there(columns, documents)
+    for slot in slots:
+        if slot.whole and len(keys):
+            doubtful = _without(index.filed.of((slot.whole,))[slot.whole], keys) & has
+            count = np.count_nonzero(doubtful)
+            if count > SCORED_MAX:
+                return None
+            if count:  # its parts are there, perhaps not one after the other
+                has[doubtful] = np.isin(documents[doubtful], index.matched_among(slot.expression, documents[doubtful].tolist()))
+    if np.count_nonzero(has) < len(has):
+        documents, points = documents[has], points[has]
+    return Hits(documents[:MATCHES_MAX], points[:MATCHES_MAX], is_least=len(documents) > MATCHES_MAX)
+
+
+_List = tuple[Postings, Slot]
+
+
+def _length(one: _List) -> int:
+    return len(one[0])
+
+
+def _points(lists: Sequence[_List], says: Sequence[Postings], documents: int) -> Points:
+    """Each word by how rare it is and how much it says of a document; of several parts the one that is the rarest."""
+    points: Points = np.multiply(_rareness(len(lists[0][0]), documents), says[0], dtype=np.float64)
+    counted = [lists[0][1]]
+    for (postings, slot), here in zip(lists[1:], says[1:], strict=True):
+        if len(slot.parts) == 1 or not any(slot is other for other in counted):
+            points += _rareness(len(postings), documents) * here
+            counted.append(slot)
+    return points
+
+
+def _without(postings: Postings, keys: Postings) -> Mask:
+    """Which documents a term does not have."""
+    if not len(postings):
+        return np.ones(len(keys), np.bool_)
+    without: Mask = (postings.take(postings.searchsorted(keys), mode="clip") ^ keys) >= _NOT_THERE
+    return without
+
+
+def _rareness(having: int, documents: int) -> float:
+    """How much it says that a document has a word that so many of all have."""
+    return math.log1p((max(0, documents - having) + 0.5) / (having + 0.5))
