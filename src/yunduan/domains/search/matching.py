@@ -5,6 +5,7 @@ Both weigh words by BM25. For that FTS5 counts the documents of every word anew,
 
 import math
 from collections.abc import Sequence
+from operator import mul
 
 import numpy as np
 from msgspec import Struct
@@ -20,6 +21,8 @@ Mask = NDArray[np.bool_]
 Points = NDArray[np.float64]
 _DOCUMENT = np.uint32(0xFFFFFF00)
 _SAYS = np.uint32(0xFF)
+_FEW = 40
+"""So few numbers are added up one by one."""
 _NOT_THERE = np.uint32(256)
 
 
@@ -71,7 +74,7 @@ def _there(columns: Columns, documents: Places) -> Mask:
 
 def _whole(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | None:
     """What has every one of some whole words; nothing where only FTS5 can say."""
-    known = index.filed.of([part for slot in slots for part in slot.parts])
+    known = index.filed.of([term for slot in slots for term in (*slot.parts, slot.whole) if term])
     lists = sorted([(known[part], slot) for slot in slots for part in slot.parts], key=_length)
     first = lists[0][0]
     keys = first & _DOCUMENT
@@ -90,7 +93,7 @@ def _whole(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | None
     has = _there(columns, documents)
     for slot in slots:
         if slot.whole and len(keys):
-            doubtful = _without(index.filed.of((slot.whole,))[slot.whole], keys) & has
+            doubtful = _without(known[slot.whole], keys) & has
             count = np.count_nonzero(doubtful)
             if count > SCORED_MAX:
                 return None
@@ -110,12 +113,15 @@ def _length(one: _List) -> int:
 
 def _points(lists: Sequence[_List], says: Sequence[Postings], documents: int) -> Points:
     """Each word by how rare it is and how much it says of a document; of several parts the one that is the rarest."""
-    points: Points = np.multiply(_rareness(len(lists[0][0]), documents), says[0], dtype=np.float64)
-    counted = [lists[0][1]]
-    for (postings, slot), here in zip(lists[1:], says[1:], strict=True):
-        if len(slot.parts) == 1 or not any(slot is other for other in counted):
-            points += _rareness(len(postings), documents) * here
-            counted.append(slot)
+    weights: list[float] = []
+    counted: list[Slot] = []
+    for postings, slot in lists:
+        is_counted = len(slot.parts) == 1 or not any(slot is other for other in counted)
+        weights.append(_rareness(len(postings), documents) if is_counted else 0.0)
+        counted.append(slot)
+    if len(says[0]) <= _FEW:
+        return np.array([sum(map(mul, weights, one)) for one in zip(*[some.tolist() for some in says], strict=True)], np.float64)
+    points: Points = np.dot(np.array(weights), np.array(says, np.float64))
     return points
 
 
