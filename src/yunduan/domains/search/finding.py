@@ -346,22 +346,24 @@ def _all(masks: Iterable[Mask], count: int) -> Mask:
 
 
 def marks(plain: str, shown: Sequence[str]) -> tuple[Mark, ...]:
-    """Where words stand in a title, given in the form in which it is searched, for whoever shows it."""
-    places: list[Mark] = []
+    """Where words stand in a title, given in the form in which it is searched, for whoever shows it: in order, those that touch as one."""
+    places: list[tuple[int, int]] = []
     for word in shown:
-        if word in plain:
-            at = plain.find(word)
-            while at >= 0:
-                places.append(Mark(at, at + len(word)))
-                at = plain.find(word, at + len(word))
-    return _joined(sorted(places, key=lambda mark: (mark.start, mark.end))) if len(places) > 1 else tuple(places)
+        at = plain.find(word)
+        while at >= 0:
+            end = at + len(word)
+            places.append((at, end))
+            at = plain.find(word, end)
+    if len(places) > 1:
+        places = _joined(sorted(places))
+    return tuple([Mark(*place) for place in places])
 
 
-def _joined(places: Sequence[Mark]) -> tuple[Mark, ...]:
-    joined: list[Mark] = []
-    for mark in places:
-        if joined and mark.start <= joined[-1].end:
-            joined[-1] = Mark(joined[-1].start, max(mark.end, joined[-1].end))
-        else:
-            joined.append(mark)
-    return tuple(joined)
+def _joined(places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined = [places[0]]
+    for start, end in places[1:]:
+        if start > joined[-1][1]:
+            joined.append((start, end))
+        elif end > joined[-1][1]:
+            joined[-1] = joined[-1][0], end
+    return joined

@@ -7,8 +7,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from yunduan.domains.search import columns as record
-from yunduan.domains.search.columns import Columns, Record
+from yunduan.domains.search.columns import AWAY_UNTIL, IN_STOCK, LISTED_AT, RATING, REVIEWS, SHOP_RATING, SOLD, Columns, Record
 from yunduan.domains.search.model import Weights
 
 Scores = NDArray[np.float64]
@@ -72,17 +71,19 @@ def parts(columns: Columns, text: Scores, *, now_ms: int) -> Parts:
 def totals(records: Sequence[Record], text: Sequence[float], weights: Weights, *, now_ms: int) -> list[float]:
     """The scores of a few documents, in hundredths: what `parts` come to in total."""
     worth, many = worth_of(1.0, -now_ms + 2 * _EPOCH_MS), math.log1p(SOLD_MANY)
+    log1p, exp2, prior = math.log1p, math.exp2, LIKED_PRIOR * _AVERAGE
     scores = []
     for one, words in zip(records, text, strict=True):
-        reviews, shop = one[record.REVIEWS], one[record.SHOP_RATING] or _AVERAGE
-        liked = (reviews * one[record.RATING] + LIKED_PRIOR * _AVERAGE) / (reviews + LIKED_PRIOR)
+        reviews, age_ms = one[REVIEWS], now_ms - one[LISTED_AT]
+        sold = log1p(one[SOLD] * worth) / many
+        liked = (reviews * one[RATING] + prior) / (reviews + LIKED_PRIOR)
         scores.append(
             weights.text * words
-            + weights.sales * min(1.0, math.log1p(one[record.SOLD] * worth) / many)
+            + weights.sales * (min(1.0, sold))
             + weights.rating * ((liked - 100.0) / 400.0)
-            + weights.shop * ((shop - 100.0) / 400.0)
-            + weights.freshness * 2.0 ** -(max(0, now_ms - one[record.LISTED_AT]) / FRESH_MS)
-            + weights.stock * (one[record.IN_STOCK] == 1 and one[record.AWAY_UNTIL] <= now_ms)
+            + weights.shop * (((one[SHOP_RATING] or _AVERAGE) - 100.0) / 400.0)
+            + weights.freshness * (exp2(-(age_ms / FRESH_MS)) if age_ms > 0 else 1.0)
+            + weights.stock * (one[IN_STOCK] == 1 and one[AWAY_UNTIL] <= now_ms)
         )
     return scores
 
