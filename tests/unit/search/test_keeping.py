@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,11 +15,14 @@ from unit.search.market import GOODS, Market
 from yunduan.backends.sqlite import SideFolder
 from yunduan.cloud import open_indexers
 from yunduan.domains.catalog.commands import ReopenShop, SuspendShop
+from yunduan.domains.catalog.findable import GoodsToFind
 from yunduan.domains.search.finding import Asked, Finder, find
 from yunduan.domains.search.indexing import Indexer
 from yunduan.domains.search.queries import SearchGoods, SuggestWords
 from yunduan.edges.index_keeper import Steps
 from yunduan.kernel.actors import SYSTEM
+from yunduan.kernel.messages import Query
+from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.settings import SearchSettings, Settings
 from yunduan.testing import World
 
@@ -224,9 +228,72 @@ def test_terms_are_counted_alike_however_many_goods_a_step_has(there: Market, fo
     there.world.close()
 
 
-def segments_of(folder: Path) -> int:
+def test_words_of_one_transaction_are_one_part(there: Market, folder: Path) -> None:
+    """However many goods are in it, and goods that change among them; and all words of a making are one in the end."""
+    cloud = there.world.cloud
+    anew = indexer_of(there, folder)
+    anew.rebuild()
+    while anew.step():
+        pass
+    anew.close()
+    assert segments_of(folder, 2) == 1
+    for number in range(5):
+        there.add(f"云南普洱 {number}", category="tea")
+    there.world.send(SuspendShop(shop_id=there.town.other.id, reason="x"))
+    anew = Indexer(SideFolder(folder, "search"), ask=lambda query: cloud.ask(query, actor=SYSTEM), reader=cloud.behind, now=cloud.now)
+    assert not anew.step()
+    anew.close()
+    assert segments_of(folder, 2) == 2
+    assert len(found(folder, "普洱")) == 5
+    there.world.close()
+
+
+def test_a_making_that_meets_an_error_begins_anew_and_counts_every_term(there: Market, folder: Path) -> None:
+    """What was counted in memory when the machine failed is not missed afterwards."""
+    cloud, fails = there.world.cloud, [False]
+
+    def ask(query: Query[Any]) -> Any:
+        if fails[0] and isinstance(query, GoodsToFind):
+            raise FaultError("the machine has failed")
+        return cloud.ask(query, actor=SYSTEM)
+
+    def terms() -> list[tuple[object, ...]]:
+        side = SideFolder(folder, "search").read(SideFolder(folder, "search").generation())
+        rows = side.rows("SELECT term, kind, documents FROM term ORDER BY 1, 2")
+        side.close()
+        return rows
+
+    before = terms()
+    (folder / "search.current").unlink()
+    anew = Indexer(SideFolder(folder, "search"), ask=ask, reader=cloud.behind, now=cloud.now, at_once=3)
+    assert anew.step()
+    fails[0] = True
+    with pytest.raises(FaultError):
+        anew.step()
+    fails[0] = False
+    while anew.step():
+        pass
+    anew.close()
+    assert terms() == before
+    there.world.close()
+
+
+def test_an_index_that_is_read_and_not_whole_is_made_anew(there: Market, folder: Path) -> None:
+    """The power went, and its last commits with it: what they counted was in the memory of whoever made it."""
+    side = SideFolder(folder, "search").write(1)
+    side.write("UPDATE state SET is_whole = 0")
+    side.close()
+    there.world.close()
+    with open_indexers(Settings(data=str(folder))) as indexers:
+        while indexers.goods.step():
+            pass
+    assert files(folder) == ["search-2.sqlite", "search.current"]
+    assert len(found(folder, "")) == len(GOODS)
+
+
+def segments_of(folder: Path, generation: int = 1) -> int:
     """In how many parts the words lie."""
-    side = SideFolder(folder, "search").read(1)
+    side = SideFolder(folder, "search").read(generation)
     ((parts,),) = side.rows("SELECT count(DISTINCT segid) FROM words_idx")
     side.close()
     return int(parts)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,30 @@ LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=LENGTH_MIN, max_size=14
 def test_folding_twice_is_folding_once(text: str) -> None:
     """There is one form, and every run is in it."""
     assert [runs(run) for run in runs(text)] == [[run] for run in runs(text)]
+
+
+@given(st.text(st.sampled_from("aZ5 -éＡｚ０，　。〇陽阳乾重庆カガが゙́ｶﾞﾊﾟ각각㎏½ﬁİßΣ𠮷豈"), max_size=12))
+def test_a_text_folds_as_its_parts_and_as_unicode_says(text: str) -> None:
+    """What folds by itself takes a shorter way, which leads to the same form."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    bare = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    assert folded(text) == simplified(unicodedata.normalize("NFC", bare))
+
+
+def test_every_character_that_folds_by_itself_folds_as_unicode_says() -> None:
+    """All of them, in one text that takes the short way and one that takes the long one."""
+    signs = "".join(chr(code) for code in (*range(0x80), *range(0x3000, 0x302A), *range(0x3400, 0x4DC0), *range(0x4E00, 0xA000)))
+    signs += "".join(map(chr, range(0xFF01, 0xFF5F)))
+    assert folded(signs + "é")[:-1] == folded(signs)
+
+
+def test_no_more_is_cut_than_is_wanted() -> None:
+    """The first terms and the first pairs, as they would be of the whole."""
+    text = "阳光玫瑰葡萄, 3kg fresh 葡萄酒"
+    whole, some = spoken([text * 9, text], is_read=False), spoken([text * 9, text], is_read=False, most=20)
+    assert some.terms == whole.terms[:20]
+    assert some.pairs == whole.pairs[:20]
+    assert len(whole.terms) > len(some.terms) == 20 == len(some.pairs)
 
 
 @given(st.lists(st.sampled_from(sorted(SYLLABLES)), min_size=1, max_size=5))

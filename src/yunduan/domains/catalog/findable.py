@@ -1,20 +1,25 @@
 """What search is told of goods: everything that they can be found, filtered and ranked by, in one answer."""
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Raw, Struct
 
 from yunduan.domains.catalog import lists, store, store_attributes, store_findable
 from yunduan.domains.catalog.attributes import Attribute, AttributeKind
 from yunduan.domains.catalog.lists import Card, described
-from yunduan.domains.catalog.model import AttributeValue, Goods, GoodsState, ShippingTemplate
-from yunduan.kernel.ids import CategoryId, GoodsId
+from yunduan.domains.catalog.model import ShippingTemplate, Shop, ShopScore
+from yunduan.domains.catalog.store_findable import Offered, OfferedValue
+from yunduan.kernel.ids import CategoryId, GoodsId, ShippingTemplateId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 AT_ONCE = 500
+TOGETHER = 100
+"""Of so many goods at a time the rows are read together."""
 ReadyCard = Annotated[Raw, Meta(extra_json_schema=described(Card))]
 """The JSON of a `Card`."""
 
@@ -40,7 +45,7 @@ class Told(Struct, frozen=True, kw_only=True, gc=False):
     unit: str = ""
 
 
-class Findable(Struct, frozen=True, kw_only=True):
+class Findable(Struct, frozen=True, kw_only=True, gc=False):
     """Goods that are on sale, as search knows them."""
 
     id: GoodsId
@@ -110,41 +115,80 @@ class CardsOf(Query[dict[GoodsId, ReadyCard]]):
 
 @answers(GoodsToFind)
 def goods_to_find(at: Asking, ask: GoodsToFind) -> tuple[Findable, ...]:
-    """Read each of them with its shop, category, stock and standing."""
-    found = [_findable(at, goods) for id in ask.goods_ids if (goods := store.goods_if_any(at, id)) is not None]
-    return tuple([one for one in found if one is not None])
+    """Read them with their shops, categories, stock and standings, a few statements for many of them."""
+    around, ids = _Around(at), ask.goods_ids
+    return tuple([one for start in range(0, len(ids), TOGETHER) for one in _findable(at, around, ids[start : start + TOGETHER])])
 
 
-def _findable(at: Asking, goods: Goods) -> Findable | None:
-    shop, page = store.shop(at, goods.shop_id), store.page(at, goods.id)
-    if goods.state is not GoodsState.ON_SALE or page is None:
-        return None
-    form, score, standing = goods.form, store.score(at, shop.id), store.standing(at, goods.id)
-    path = [store.category(at, id) for id in store.category(at, form.category_id).path_ids]
-    attributes = store_attributes.attributes_of(at, path[-1])
-    template = store.template(at, form.template_id or shop.template_id, shop_id=shop.id)
-    return Findable(
-        id=goods.id,
-        shop=Named(shop.id, shop.name, shop.name_en),
-        path=tuple([Named(one.id, one.name, one.name_en) for one in path]),
-        title=form.title,
-        title_en=form.title_en,
-        description=form.description,
-        description_en=form.description_en,
-        choices=tuple([text for option in form.options for value in option.values for text in (value.name, value.name_en) if text]),
-        told=tuple([_told(attributes[one.key], one) for one in form.attributes if one.key in attributes]),
-        price=min((variant.price for variant in form.variants), key=lambda price: price.amount),
-        listed_at=goods.listed_at,
-        sold=standing.sold,
-        reviews=standing.reviews,
-        stars=standing.stars,
-        shop_reviews=score.reviews,
-        shop_stars=score.stars,
-        is_shown=shop.is_open,
-        in_stock=any(pieces > 0 for _, pieces in store.pieces(at, page.variant_ids, shop)),
-        away_until=shop.away_until,
-        free_shipping=_is_free(template),
-    )
+class _Shown(NamedTuple):
+    """What goods of a category share: the categories from the root to it, and what is asked of them."""
+
+    path: tuple[Named, ...]
+    attributes: dict[str, Attribute]
+
+
+class _Around:
+    """What many goods share, each read once."""
+
+    def __init__(self, at: Asking) -> None:
+        self._at = at
+        self.shops: dict[ShopId, Shop] = {}
+        self.scores: dict[ShopId, ShopScore] = {}
+        self._templates: dict[ShippingTemplateId, ShippingTemplate] = {}
+        self.shown = cache(partial(_shown, at))
+
+    def read(self, found: Sequence[Offered]) -> None:
+        """Read what some goods need besides what was read for others."""
+        new = list({goods.shop_id for goods in found} - self.shops.keys())
+        self.shops |= self._at.get_many(store.SHOP, new)
+        self.scores |= {id: ShopScore(shop_id=id) for id in new} | self._at.get_many(store.SCORE, new)
+        templates = {self._template_id(goods) for goods in found} - self._templates.keys()
+        self._templates |= self._at.get_many(store.TEMPLATE, list(templates))
+
+    def is_free(self, goods: Offered) -> bool:
+        """Whether they are sent for nothing."""
+        return _is_free(self._templates[self._template_id(goods)])
+
+    def _template_id(self, goods: Offered) -> ShippingTemplateId:
+        return goods.form.template_id or self.shops[goods.shop_id].template_id
+
+
+def _shown(at: Asking, id: CategoryId) -> _Shown:
+    path = [store.category(at, above) for above in store.category(at, id).path_ids]
+    return _Shown(tuple([Named(one.id, one.name, one.name_en) for one in path]), store_attributes.attributes_of(at, path[-1]))
+
+
+def _findable(at: Asking, around: _Around, ids: Sequence[GoodsId]) -> Iterator[Findable]:
+    """Those of some goods that are on sale."""
+    found = store_findable.on_sale(at, ids)
+    around.read([goods for goods, _ in found])
+    standings = at.get_many(store.STANDING, [goods.id for goods, _ in found])
+    stock = at.get_many(store.STOCK, [key for goods, ids in found for key in store.stock_keys(ids, around.shops[goods.shop_id])])
+    for goods, variants in found:
+        shop, score, standing, form = around.shops[goods.shop_id], around.scores[goods.shop_id], standings[goods.id], goods.form
+        shown = around.shown(form.category_id)
+        yield Findable(
+            id=goods.id,
+            shop=Named(shop.id, shop.name, shop.name_en),
+            path=shown.path,
+            title=form.title,
+            title_en=form.title_en,
+            description=form.description,
+            description_en=form.description_en,
+            choices=tuple([text for option in form.options for value in option.values for text in (value.name, value.name_en) if text]),
+            told=tuple([_told(shown.attributes[one.key], one) for one in form.attributes if one.key in shown.attributes]),
+            price=min((variant.price for variant in form.variants), key=lambda price: price.amount),
+            listed_at=goods.listed_at,
+            sold=standing.sold,
+            reviews=standing.reviews,
+            stars=standing.stars,
+            shop_reviews=score.reviews,
+            shop_stars=score.stars,
+            is_shown=shop.is_open,
+            in_stock=any(store.pieces_among(stock, id, shop) > 0 for id in variants),
+            away_until=shop.away_until,
+            free_shipping=around.is_free(goods),
+        )
 
 
 def _is_free(template: ShippingTemplate) -> bool:
@@ -153,7 +197,7 @@ def _is_free(template: ShippingTemplate) -> bool:
     return bool(rates) and all(rate.first_fee == rate.further_fee == 0 or rate.free_from == 0 for rate in rates)
 
 
-def _told(attribute: Attribute, told: AttributeValue) -> Told:
+def _told(attribute: Attribute, told: OfferedValue) -> Told:
     value = int(told.value)
     text = text_en = ""
     if attribute.kind is AttributeKind.CHOICE:

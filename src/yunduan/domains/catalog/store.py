@@ -359,12 +359,19 @@ def page(at: Asking, id: GoodsId) -> ReadyPage | None:
 
 def pieces(at: Asking, variant_ids: Sequence[VariantId], shop: Shop) -> list[tuple[VariantId, int]]:
     """How many pieces of each variant of a shop there are to buy."""
+    found = at.get_many(STOCK, stock_keys(variant_ids, shop))
+    return [(variant, pieces_among(found, variant, shop)) for variant in variant_ids]
+
+
+def stock_keys(variant_ids: Sequence[VariantId], shop: Shop) -> list[tuple[VariantId, LocationId]]:
+    """Where stock of variants of a shop can lie that is sold."""
     places = shop.sends_from()
-    found = at.get_many(STOCK, [(variant, place) for variant in variant_ids for place in places])
-    return [
-        (variant, shop.of_pieces([found[variant, place].available for place in places if (variant, place) in found]))
-        for variant in variant_ids
-    ]
+    return [(variant, place) for variant in variant_ids for place in places]
+
+
+def pieces_among(found: Mapping[tuple[VariantId, LocationId], Stock], variant: VariantId, shop: Shop) -> int:
+    """How many pieces of a variant there are to buy, by the stock of its keys."""
+    return shop.of_pieces([found[key].available for key in stock_keys((variant,), shop) if key in found])
 
 
 def ready_face(at: Asking, shop: Shop) -> bytes:

@@ -15,6 +15,8 @@ from yunduan.runtime.ports import Row
 
 BLOCK = 1024
 """So many documents share a row."""
+LEVELS = 4
+"""So many categories, from the root to its own, has a document."""
 ATTRIBUTES = 12
 """So many of the things that goods tell of themselves can be filtered by."""
 NUMBERS = 4
@@ -29,7 +31,7 @@ RECORD = np.dtype(
         ("sold_pieces", "<u4"),
         ("reviews", "<u4"),
         ("shop", "<u4"),
-        ("category", "<u4", (4,)),
+        ("category", "<u4", (LEVELS,)),
         ("attribute", "<u4", (ATTRIBUTES,)),
         ("number_of", "<u4", (NUMBERS,)),
         ("number", "<i8", (NUMBERS,)),

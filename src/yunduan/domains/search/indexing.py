@@ -6,9 +6,12 @@ or late, changes nothing but how sales are weighed, and those are told apart by 
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -25,10 +28,10 @@ from yunduan.domains.catalog.facts import (
 from yunduan.domains.catalog.findable import AT_ONCE, CategoriesBelow, Findable, GoodsOnSale, GoodsToFind, HowManyOnSale, Named, Told
 from yunduan.domains.catalog.model import average_hundredths
 from yunduan.domains.search import words
-from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, NUMBERS, Columns
+from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, LEVELS, NUMBERS, RECORD, Columns
 from yunduan.domains.search.making import Ask, Maker
 from yunduan.domains.search.ranking import spread, worth_of
-from yunduan.domains.search.store import FORM, Index, State, Titled
+from yunduan.domains.search.store import FORM, Document, Index, State, Titled
 from yunduan.domains.search.store_postings import DOCUMENTS_MAX
 from yunduan.domains.search.store_words import Written
 from yunduan.domains.search.written import terms_of, text_of
@@ -39,6 +42,8 @@ from yunduan.runtime.ports import Reader, SideStore, SideStores
 
 ABOUT_MAX = 400
 """So many words of a description are indexed."""
+ABOUTS_KEPT = 64
+"""So many descriptions are remembered with their words, a MiB at most: shops copy them."""
 FACTS_AT_ONCE = 1_000
 WORN_MIN = 65_536
 """So many numbers without a document an index may have besides as many as it has documents, before it is made anew."""
@@ -46,10 +51,12 @@ HEARD = frozenset(
     [GoodsChanged, StockRanLow, StockCameBack, StandingsShown, ShopStateChanged, ShopChanged, ShopHolidaySet, CategoryChanged],
 )
 """The facts that change what is found."""
+BEGIN = ("", -1)
+"""What is before every term."""
 DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in HEARD}
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """Where the numbers of goods are to lie, and where they have lain: 0 for nowhere."""
 
     no: int
@@ -78,6 +85,8 @@ class Indexer(Maker[Index]):
         self._at_once = at_once
         self._walked = ""
         self._done = 0
+        self._has_walked = False
+        self._filed: tuple[str, int] | None = BEGIN
 
     def opened(self, side: SideStore) -> Index:
         """Over a file."""
@@ -85,14 +94,14 @@ class Indexer(Maker[Index]):
 
     def begun(self, index: Index, epoch: int, seq: int) -> None:
         """Nothing was read yet."""
-        self._walked, self._done = "", 0
+        self._walked, self._done, self._has_walked, self._filed = "", 0, False, BEGIN
         index.keep_state(State(form=FORM, epoch=epoch, seq=seq, began_at=self._now()))
         index.gather()
 
     def go_on(self, index: Index) -> bool:
         """Read what goods there are, and then what is told."""
         state = index.state()
-        return self._hear(index, state.seq) if state.is_whole else self._walk(index)
+        return self._hear(index, state.seq) if state.is_whole else self._make(index)
 
     def _can_be_kept(self, index: Index) -> bool:
         """Nor one most of whose numbers have been left behind, each a record in the memory of whoever reads, or that has none left."""
@@ -102,16 +111,37 @@ class Indexer(Maker[Index]):
         """(goods that were read since the index was begun anew, how many there are)."""
         return self._done, max(self._done, self._ask(HowManyOnSale()))
 
-    def _walk(self, index: Index) -> bool:
-        """Read the next goods that are on sale; what is told meanwhile is heard afterwards."""
-        ids = self._ask(GoodsOnSale(after=self._walked, limit=self._at_once))
-        self._write(index, ids, **({} if ids else {"is_whole": True, "whole_at": self._now()}))
-        if ids:
-            self._walked = ids[-1]
-            self._done += len(ids)
-        else:
+    def _make(self, index: Index) -> bool:
+        """Do the next of what makes an index of nothing: read all goods, file their terms, and merge; then everybody reads it."""
+        if not self._has_walked:
+            self._walk(index)
+        elif self._filed is not None:
+            self._file(index, self._filed)
+        elif not index.knit():
+            self._write(index, (), is_whole=True, whole_at=self._now())
             self.publish(index)
         return True
+
+    def _walk(self, index: Index) -> None:
+        """Read the next goods that are on sale; what is told meanwhile is heard afterwards."""
+        ids = self._ask(GoodsOnSale(after=self._walked, limit=self._at_once))
+        if ids:
+            self._write(index, ids, files=False)
+            self._walked = ids[-1]
+            self._done += len(ids)
+        self._has_walked = not ids
+
+    def _file(self, index: Index, after: tuple[str, int]) -> None:
+        """File the next terms for slips, when all that were counted are written."""
+        index.begin()
+        try:
+            index.keep_terms(files=False)
+            self._filed = index.file_terms(after)
+            index.commit()
+        except BaseException:
+            index.rollback()
+            self.close()  # what was counted and not written yet is forgotten: the next step goes on from what is on disk
+            raise
 
     def _hear(self, index: Index, after: int) -> bool:
         told = list(told_after(self._reader, after, FACTS_AT_ONCE, DECODERS))
@@ -137,66 +167,75 @@ class Indexer(Maker[Index]):
                 return [id for below in self._ask(CategoriesBelow(category_id=fact.category_id)) for id in index.of_category(below)]
         return ()
 
-    def _write(self, index: Index, goods_ids: Sequence[GoodsId], **moved: int) -> None:
+    def _write(self, index: Index, goods_ids: Sequence[GoodsId], *, files: bool = True, **moved: int) -> None:
         """Write what goods are now, and how far the index is, in one transaction; changes are counted in it, no two alike."""
         index.begin()
         try:
             state = index.state()
             change = state.change + 1
             self.has_written |= bool(goods_ids)
-            more = self._write_documents(index, goods_ids, change) if goods_ids else 0
+            more = self._write_documents(index, goods_ids, change, files=files) if goods_ids else 0
             if moved.get("is_whole"):
                 index.finish()
             index.file()
             index.keep_state(replace(state, change=change, documents=state.documents + more, **moved))
+            index.keep_words()
             index.commit()
         except BaseException:
             index.rollback()
+            self.close()  # what was counted and not written yet is forgotten: the next step goes on from what is on disk
             raise
 
-    def _write_documents(self, index: Index, goods_ids: Sequence[GoodsId], change: int) -> int:
+    def _write_documents(self, index: Index, goods_ids: Sequence[GoodsId], change: int, *, files: bool) -> int:
         """Write what goods are now; answers how many documents more there are than before."""
         found = {one.id: one for one in self._ask(GoodsToFind(goods_ids=tuple(goods_ids)))}
         known = index.documents(goods_ids)
         records: list[Record] = []
-        terms: list[tuple[str, int, str]] = []
+        documents: list[Document] = []
+        gone: list[int] = []
+        last = index.last()
         for id in goods_ids:
-            goods, before = found.get(id), known[id][0] if id in known else 0
-            if goods is not None:
-                records.append(Record(_keep_words(index, goods, known.get(id), terms), before, goods))
-            elif before:
-                index.drop_document(before)
-                records.append(Record(0, before, None))
-        index.count_terms(terms)
+            goods, (before, mark_before) = found.get(id), known.get(id, (0, b""))
+            no, mark = (before, _mark(goods)) if goods is not None else (0, b"")
+            if goods is not None and mark != mark_before:
+                no = last = last + 1
+                documents.append(_document(index, no, goods, mark))
+            if before not in (0, no):
+                gone.append(before)
+            records.append(Record(no, before, goods))
+        index.drop_documents(gone)
+        index.keep_documents(documents)
         _keep_records(index, records, change=change, now=self._now())
-        return len(found.keys() - known.keys()) - len(known.keys() - found.keys())
+        if files or index.has_counted_enough():
+            index.keep_terms(files=files)
+        return len(found) - len(known)
 
 
-def _keep_words(index: Index, goods: Findable, known: tuple[int, bytes] | None, terms: list[tuple[str, int, str]]) -> int:
-    """Keep the words of goods where they are not the same as before; answers their document's number, and adds what is to be counted."""
-    mark = _mark(goods)
-    if known is not None and known[1] == mark:
-        return known[0]
-    if known is not None:
-        index.drop_document(known[0])
+def _document(index: Index, no: int, goods: Findable, mark: bytes) -> Document:
+    """Goods as they are written; their terms are counted."""
     title = words.spoken((goods.title, goods.title_en))
     more = words.spoken(_more(goods), is_read=False)
-    about = words.spoken((goods.description, goods.description_en), is_read=False)
-    no = index.keep_document(
-        Titled(0, goods.id, goods.title, goods.title_en, _plain(goods.title), _plain(goods.title_en)),
-        Written(
-            title=text_of(title.terms, title.pairs),
-            more=text_of(more.terms, more.pairs),
-            about=text_of(about.terms[:ABOUT_MAX], about.pairs[:ABOUT_MAX]),
-            syllables=" ".join(title.syllables),
-            initials=" ".join(title.initials),
-        ),
+    index.count_terms(*terms_of(title, more))
+    return Document(
+        shown=Titled(no, goods.id, goods.title, goods.title_en, _plain(goods.title), _plain(goods.title_en)),
         shop_id=ShopId(goods.shop.id),
         category_id=CategoryId(goods.path[-1].id),
         mark=mark,
+        words=Written(
+            title=text_of(title.terms, title.pairs),
+            more=text_of(more.terms, more.pairs),
+            about=_about(goods.description, goods.description_en),
+            syllables=" ".join(title.syllables),
+            initials=" ".join(title.initials),
+        ),
     )
-    terms += terms_of(title, more)
-    return no
+
+
+@lru_cache(maxsize=ABOUTS_KEPT)
+def _about(description: str, description_en: str) -> str:
+    """The words of a description."""
+    said = words.spoken((description, description_en), is_read=False, most=ABOUT_MAX)
+    return text_of(said.terms, said.pairs)
 
 
 def _plain(title: str) -> str:
@@ -223,47 +262,50 @@ def _more(goods: Findable) -> Iterable[str]:
 
 
 def _keep_records(index: Index, records: Sequence[Record], *, change: int, now: int) -> None:
-    """What was known of a document goes where it is now."""
-    places = {place for one in records for place in (one.no, one.before) if place}
-    blocks = {block: index.block(block) for block in {place // BLOCK for place in places}}
+    """What goods are filtered by lies where they are now; of what was sold, what is known from where they were goes with them."""
+    blocks = {block: index.block(block) for block in {place // BLOCK for one in records for place in (one.no, one.before) if place}}
+    rows: dict[int, dict[int, tuple[object, ...]]] = defaultdict(dict)
     for one in records:
-        if one.no:
-            block, place = divmod(one.no, BLOCK)
-            record = blocks[block][place : place + 1]
-            if one.before not in (0, one.no):
-                record[0] = blocks[one.before // BLOCK][one.before % BLOCK]
-            if one.goods is not None:
-                _record(index, record, one.goods, now)
+        if one.goods is not None:
+            sold = _sold(blocks[one.before // BLOCK], one.before % BLOCK, one.goods, now) if one.before else _new(one.goods, now)
+            rows[one.no // BLOCK][one.no % BLOCK] = _record(index, one.goods, sold)
+    for one in records:
         if one.before not in (0, one.no):
             blocks[one.before // BLOCK][one.before % BLOCK] = 0
     for block, columns in blocks.items():
+        if some := rows[block]:
+            columns[list(some)] = np.array(list(some.values()), RECORD)
         index.keep_block(block, columns, change=change)
 
 
-def _record(index: Index, record: Columns, goods: Findable, now: int) -> None:
-    """What goods are filtered, counted and ranked by."""
-    record["sold"] = _sold(record, goods, now)
-    record["sold_pieces"] = goods.sold
-    record["price"] = goods.price.amount
-    record["listed_at"] = goods.listed_at
-    record["away_until"] = goods.away_until
-    record["reviews"] = goods.reviews
-    record["rating"] = average_hundredths(goods.stars, goods.reviews) or 0
-    record["shop_rating"] = average_hundredths(goods.shop_stars, goods.shop_reviews) or 0
-    record["shop"] = _name(index, "shop", goods.shop)
-    path = [_name(index, "category", one) for one in goods.path]
-    record["category"] = [path + [0] * (4 - len(path))]
+def _record(index: Index, goods: Findable, sold: float) -> tuple[object, ...]:
+    """What goods are filtered, counted and ranked by, in the order of `RECORD`."""
+    shop, *path = _name(index, "shop", goods.shop), *[_name(index, "category", one) for one in goods.path]
     told = [index.name("attribute", f"{one.key}:{one.value}", *_said(one)) for one in goods.told if one.is_counted][:ATTRIBUTES]
-    record["attribute"] = [told + [0] * (ATTRIBUTES - len(told))]
-    numbers = [(index.name("number", f"{one.key} {one.unit}", *_said(one)), one.value) for one in goods.told if not one.is_counted][
-        :NUMBERS
-    ]
-    numbers += [(0, 0)] * (NUMBERS - len(numbers))
-    record["number_of"], record["number"] = [no for no, _ in numbers], [value for _, value in numbers]
-    record["currency"] = index.name("currency", goods.price.currency)
-    record["is_there"] = goods.is_shown
-    record["in_stock"] = goods.in_stock
-    record["free_shipping"] = goods.free_shipping
+    numbers = [one for one in goods.told if not one.is_counted][:NUMBERS]
+    return (
+        goods.price.amount,
+        goods.listed_at,
+        goods.away_until,
+        sold,
+        goods.sold,
+        goods.reviews,
+        shop,
+        _padded(path, LEVELS),
+        _padded(told, ATTRIBUTES),
+        _padded([index.name("number", f"{one.key} {one.unit}", *_said(one)) for one in numbers], NUMBERS),
+        _padded([one.value for one in numbers], NUMBERS),
+        average_hundredths(goods.stars, goods.reviews) or 0,
+        average_hundredths(goods.shop_stars, goods.shop_reviews) or 0,
+        index.name("currency", goods.price.currency),
+        goods.is_shown,
+        goods.in_stock,
+        goods.free_shipping,
+    )
+
+
+def _padded(numbers: list[int], size: int) -> list[int]:
+    return numbers + [0] * (size - len(numbers))
 
 
 def _name(index: Index, kind: str, named: Named) -> int:
@@ -281,11 +323,16 @@ def _said(one: Told) -> tuple[str, str]:
     return one.name.name, one.name.name_en
 
 
-def _sold(record: Columns, goods: Findable, now: int) -> float:
-    """What was sold, by its worth: what has been sold since the last look counts from now, what is new to the index as if sold evenly."""
-    before, worth = int(record["sold_pieces"][0]), float(record["sold"][0])
-    if not record["price"][0]:
-        return spread(goods.sold, since_ms=goods.listed_at, now_ms=now)
+def _sold(columns: Columns, place: int, goods: Findable, now: int) -> float:
+    """What was sold, by its worth: what has been sold since the last look counts from now."""
+    if not columns["price"][place]:
+        return _new(goods, now)
+    before, worth = int(columns["sold_pieces"][place]), float(columns["sold"][place])
     if goods.sold >= before:
         return worth + worth_of(goods.sold - before, now)
     return worth * goods.sold / before
+
+
+def _new(goods: Findable, now: int) -> float:
+    """The same of what is new to the index: as if sold evenly."""
+    return spread(goods.sold, since_ms=goods.listed_at, now_ms=now)

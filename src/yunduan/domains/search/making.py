@@ -99,9 +99,15 @@ class Maker(ABC, Generic[File]):
         if self._index is None and self._sides.generation():
             self._generation = self._sides.generation()
             self._index = self.opened(self._sides.write(self._generation))
+            if not self._is_whole(self._index):
+                return self.rebuild()
         if self._index is None or not self._can_be_kept(self._index):
             return self.rebuild()
         return self._index
+
+    def _is_whole(self, index: File) -> bool:
+        """Not one whose last commits were lost with the power, after everybody was told to read it: what it counts was in memory."""
+        return index.form() != index.FORM or index.state().is_whole
 
     def _can_be_kept(self, index: File) -> bool:
         """Not one that was made in another form, or of a store that was restored since."""

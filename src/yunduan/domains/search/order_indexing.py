@@ -58,6 +58,8 @@ class OrderIndexer(Maker[OrderIndex]):
         if orders:
             state = replace(state, through=orders[-1].place)
             self._write(index, state, orders)
+        elif not state.is_whole and index.knit():
+            return True
         elif not state.is_whole:
             self._write(index, replace(state, is_whole=True))
             self.publish(index)
@@ -118,6 +120,8 @@ class OrderIndexer(Maker[OrderIndex]):
         index.keep_lines(sorted(lines))  # so that a page is written once
         index.keep_tails(sorted(tails))
         index.keep_parcels(parcels)
+        index.keep_terms()
+        index.keep_words()
 
     def _owner(self, index: OrderIndex, id: str) -> int:
         found = self._owners.get(id)
@@ -149,5 +153,5 @@ def _kept(index: OrderIndex, said: tuple[str, ...], shop: int) -> int:
         return found
     spoken = words.spoken(said[1:])
     written = Written(title=text_of(spoken.terms, spoken.pairs), syllables=" ".join(spoken.syllables), initials=" ".join(spoken.initials))
-    index.count_terms(terms_of(spoken, words.NOTHING))
+    index.count_terms(*terms_of(spoken))
     return index.keep_title(mark, shop=shop, words=written)

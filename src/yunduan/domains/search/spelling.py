@@ -6,6 +6,7 @@ leave it as it is.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 PREFIX = 7
 """So many of a word's first letters are filed."""
@@ -37,6 +38,11 @@ def _rests(wrong: str, word: str) -> Iterator[tuple[str, str]]:
         yield wrong[2:], word[2:]  # two exchanged
 
 
+FORMS_KEPT = 8_192
+"""So many words are remembered with their form, a MiB: texts repeat them."""
+
+
+@lru_cache(maxsize=FORMS_KEPT)
 def one_form(word: str) -> str:
     """An English plural as its singular (D. Harman, How effective is suffixing?, 1991; `es` after a hiss besides); others as they are."""
     if len(word) < LENGTH_MIN or not word.isascii() or not word.isalpha():

@@ -1,6 +1,6 @@
 """Every statement of the index. It is a file of its own (`SideStore`), derived from the store and made anew when it is lost."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +17,8 @@ KEPT_MAX = 4_000
 """So many titles, and so many names, a process that reads remembers: four MiB at most."""
 TERMS_KEPT_MAX = 10_000
 """So many terms, those among them that nothing has: three MiB."""
+NUMBERS_KEPT = 8_000
+"""So many numbers of names the process that writes remembers: two MiB."""
 _encode = msgspec.json.Encoder().encode
 FORM = 6
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
@@ -63,8 +65,7 @@ _DOCUMENTS = "SELECT no, goods_id, title, title_en, plain, plain_en FROM documen
 _OF_SHOP = "SELECT goods_id FROM document WHERE shop_id = ?"
 _OF_CATEGORY = "SELECT goods_id FROM document WHERE category_id = ?"
 _ADD_DOCUMENT = (
-    "INSERT INTO document (goods_id, shop_id, category_id, title, title_en, plain, plain_en, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    " RETURNING no"
+    "INSERT INTO document (no, goods_id, shop_id, category_id, title, title_en, plain, plain_en, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DROP_DOCUMENT = "DELETE FROM document WHERE no = ?"
 _LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'document'"
@@ -96,8 +97,6 @@ class State(Made, frozen=True, kw_only=True):
     """How far an index is: made in which form, of which facts, when, and how often it was changed."""
 
     change: int = 0
-    is_whole: bool = False
-    """Whether every good was read; until then it is being made."""
     documents: int = 0
     began_at: int = 0
     whole_at: int = 0
@@ -136,6 +135,17 @@ class Titled(Struct, frozen=True, gc=False):
     plain_en: str
 
 
+class Document(Struct, frozen=True, kw_only=True, gc=False):
+    """A document as it is written: what is shown, what it is looked for by when its shop or category changes, and its words."""
+
+    shown: Titled
+    shop_id: ShopId
+    category_id: CategoryId
+    mark: bytes
+    """What tells its words from others."""
+    words: Written
+
+
 class Index(WordFile):
     """The index through one connection."""
 
@@ -149,6 +159,9 @@ class Index(WordFile):
         self._names: dict[int, Name] = {}
         self._terms: dict[str, list[Term]] = {}
         self._is_asked = False
+        self._numbers: dict[tuple[str, str], tuple[int, str, str]] = {}
+        self._gone: list[int] = []
+        self._waiting: list[Row] = []
         self._filing = Filing(side)
         self._filed = Filed(side)
 
@@ -271,19 +284,28 @@ class Index(WordFile):
         ((no,),) = self._side.rows(_LAST)
         return int(no)
 
-    def keep_document(self, one: Titled, words: Written, *, shop_id: ShopId, category_id: CategoryId, mark: bytes) -> int:
-        """Keep what is shown of goods that have no document, what tells their words from others, and the words; answers its number."""
-        plain, plain_en = (None if plain == title else plain for plain, title in ((one.plain, one.title), (one.plain_en, one.title_en)))
-        row = (one.goods_id, shop_id, category_id, one.title, one.title_en, plain, plain_en, mark)
-        ((no,),) = self._side.rows(_ADD_DOCUMENT, row)
-        self._side.write(_ADD_WORDS, (no, words.title, words.more, words.about, words.syllables, words.initials))
-        self._filing.add(no, words)
-        return int(no)
+    def keep_documents(self, documents: Sequence[Document]) -> None:
+        """Keep what is shown of goods that have no document, under numbers that none has had; `keep_words` lets them be found."""
+        self._side.write_many(_ADD_DOCUMENT, [_row_of(one) for one in documents])
+        for one in documents:
+            words = one.words
+            self._filing.add(one.shown.no, words)
+            self._waiting.append((one.shown.no, words.title, words.more, words.about, words.syllables, words.initials))
 
-    def drop_document(self, no: int) -> None:
-        """Forget a document."""
-        self._side.write(_DROP_WORDS, (no,))
-        self._side.write(_DROP_DOCUMENT, (no,))
+    def drop_documents(self, numbers: Sequence[int]) -> None:
+        """Forget documents."""
+        self._side.write_many(_DROP_DOCUMENT, [(no,) for no in numbers])
+        self._gone += numbers
+
+    def keep_words(self) -> None:
+        """Let documents that were kept be found by their words, and those that were dropped by none.
+
+        After everything else in a transaction, in the order of their numbers: what comes between has FTS5 write what it has as a part of
+        its own.
+        """
+        self._side.write_many(_DROP_WORDS, [(no,) for no in sorted(self._gone)])
+        self._side.write_many(_ADD_WORDS, self._waiting)
+        self._gone, self._waiting = [], []
 
     def merge(self) -> bool:
         """Merge some pages of words, or file some postings."""
@@ -296,15 +318,37 @@ class Index(WordFile):
 
     def name(self, kind: str, id: str, title: str = "", title_en: str = "", *, label: Callable[[], Written] | None = None) -> int:
         """The number of something, which now has this name; `label` makes the words by which it is found while somebody types."""
-        for no, before, before_en in self._side.rows(_NAMED, (kind, id)):
-            if (before, before_en) == (title, title_en):
-                return int(no)
+        no, *names = self._numbers.get((kind, id)) or self._named(kind, id)
+        if no and names == [title, title_en]:
+            return no
         ((no,),) = self._side.rows(_NAME, (kind, id, title, title_en))
         if label is not None:
             words = label()
             self._side.write(_DROP_LABEL, (no,))
             self._side.write(_ADD_LABEL, (no, words.title, words.syllables, words.initials))
+        self._numbers[kind, id] = no, title, title_en
         return int(no)
+
+    def _named(self, kind: str, id: str) -> tuple[int, str, str]:
+        """The number of something, and what it was called so far; 0 where it has none."""
+        for row in self._side.rows(_NAMED, (kind, id)):
+            if len(self._numbers) >= NUMBERS_KEPT:
+                self._numbers.clear()
+            self._numbers[kind, id] = row
+            return row
+        return 0, "", ""
+
+    def begin(self) -> None:
+        """Open a transaction; what somebody else has written meanwhile is not remembered otherwise."""
+        super().begin()
+        if self._side.has_changed():
+            self._numbers.clear()
+
+    def rollback(self) -> None:
+        """Undo it, and forget what was to be written, and the numbers that were given out in it."""
+        super().rollback()
+        self._numbers.clear()
+        self._gone, self._waiting = [], []
 
     def block(self, no: int) -> Columns:
         """A block of columns, to be changed."""
@@ -314,6 +358,13 @@ class Index(WordFile):
     def keep_block(self, no: int, columns: Columns, *, change: int) -> None:
         """Keep a block."""
         self._side.write(_KEEP_BLOCK, (no, change, columns.tobytes()))
+
+
+def _row_of(one: Document) -> Row:
+    """A document as a row; of a title that is searched as it is shown, nothing is kept twice."""
+    shown = one.shown
+    plain, plain_en = (None if plain == title else plain for plain, title in ((shown.plain, shown.title), (shown.plain_en, shown.title_en)))
+    return (shown.no, shown.goods_id, one.shop_id, one.category_id, shown.title, shown.title_en, plain, plain_en, one.mark)
 
 
 def _list(values: Iterable[object]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from yunduan.domains.search.store_words import LEXICON, Made, WordFile, Written
+from yunduan.runtime.ports import Row, SideStore
 
 _encode = msgspec.json.Encoder().encode
 FORM = 1
@@ -75,7 +76,6 @@ class OrderState(Made, frozen=True, kw_only=True):
 
     through: int = 0
     """Every order up to this place is in it."""
-    is_whole: bool = False
 
     @property
     def entries(self) -> int:
@@ -88,6 +88,11 @@ class OrderIndex(WordFile):
 
     FORM = FORM
     TABLES = TABLES
+
+    def __init__(self, side: SideStore) -> None:
+        """Over a file that is empty, or was made."""
+        super().__init__(side)
+        self._waiting: list[Row] = []
 
     # What is read
 
@@ -153,10 +158,20 @@ class OrderIndex(WordFile):
         return rows[0][0] if rows else 0
 
     def keep_title(self, mark: bytes, *, shop: int, words: Written) -> int:
-        """Let a new title be found by these words; answers its number."""
+        """Let a new title be found by these words, once `keep_words` has written them; answers its number."""
         ((no,),) = self._side.rows(_ADD_TITLE, (mark, shop))
-        self._side.write(_ADD_WORDS, (no, words.title, words.syllables, words.initials, _token(shop)))
+        self._waiting.append((no, words.title, words.syllables, words.initials, _token(shop)))
         return int(no)
+
+    def keep_words(self) -> None:
+        """Write the words of new titles, after everything else of a transaction: what comes between two has FTS5 write each alone."""
+        self._side.write_many(_ADD_WORDS, self._waiting)
+        self._waiting.clear()
+
+    def rollback(self) -> None:
+        """Undo it."""
+        super().rollback()
+        self._waiting.clear()
 
     def keep_lines(self, lines: Iterable[tuple[int, int, int]]) -> None:
         """Keep (owner, title, place), each once."""

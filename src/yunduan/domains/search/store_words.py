@@ -14,6 +14,13 @@ _AT_ONCE = 256
 _SIGNS_MAX = 10_000
 _MERGED_PAGES = 16
 """So many are merged at once: a millisecond or two, which is what somebody who comes meanwhile waits longer."""
+_KNIT_PAGES = 1_000
+"""So many while nobody reads the file: a tenth of a second."""
+_PARTS_READ, _PARTS_MADE = 16, 128
+"""Words lie in parts, one a transaction or a MiB. So many of a size, and FTS5 makes one of them while somebody waits; of a file that
+nobody reads each word is written three times at most, however many there are: in its part, with its like, and with all."""
+_COUNTED_MAX = 30_000
+"""So many terms are counted in memory, five MiB, before they are written: each of them was met several times by then."""
 LEXICON = """
 CREATE TABLE term (
     term TEXT NOT NULL, kind INTEGER NOT NULL, documents INTEGER NOT NULL, syllables TEXT NOT NULL, PRIMARY KEY (term, kind)
@@ -32,6 +39,7 @@ _COUNT_TERM = (
     "INSERT INTO term (term, kind, documents, syllables) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (term, kind) DO UPDATE SET documents = documents + excluded.documents"
 )
+_TERMS = "SELECT term, kind FROM term WHERE (term, kind) > (?, ?) ORDER BY term, kind LIMIT ?"
 _FILE = "INSERT INTO slip (filed, term, kind) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _KNOWN = "SELECT term, kind, documents, syllables FROM term WHERE term IN "
 _SLIPS = (
@@ -41,6 +49,7 @@ _SLIPS = (
 _SIGN = "INSERT INTO sign (sign, syllable) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _SIGNS = "SELECT sign, syllable FROM sign WHERE sign IN "
 _MERGES = "INSERT INTO words (words, rank) VALUES ('automerge', ?)"
+_PARTS = "INSERT INTO words (words, rank) VALUES ('crisismerge', ?)"
 _MERGE = "INSERT INTO words (words, rank) VALUES ('merge', ?)"
 _CHANGES = "SELECT total_changes()"
 
@@ -51,6 +60,8 @@ class Made(Struct, frozen=True, kw_only=True):
     form: int = 0
     epoch: int = 0
     seq: int = 0
+    is_whole: bool = False
+    """Whether all was read that there was; until then it is being made."""
 
     @property
     def entries(self) -> int:
@@ -94,6 +105,10 @@ class WordFile(ABC):
         """Over a file that is empty, or was made."""
         self._side = side
         self._signs: dict[str, str] = {}
+        self._words: Counter[str] = Counter()
+        self._readings: Counter[str] = Counter()
+        self._syllables: dict[str, str] = {}
+        self._is_knit = False
 
     @abstractmethod
     def state(self) -> Made:
@@ -107,9 +122,11 @@ class WordFile(ABC):
         return int(form)
 
     def make(self) -> None:
-        """Make an empty one."""
+        """Make an empty one, which is written fast until `leave_merging`."""
         self._side.begin()
         self._side.write(self.TABLES)
+        self._side.write(_MERGES, (0,))
+        self._side.write(_PARTS, (_PARTS_MADE,))
         self._side.commit()
 
     # What is read
@@ -152,17 +169,31 @@ class WordFile(ABC):
         self._side.commit()
 
     def rollback(self) -> None:
-        """Undo it."""
+        """Undo it, and forget what was counted."""
         self._side.rollback()
+        self._forget_counts()
 
     def leave_merging(self) -> None:
         """From now on words are merged by `merge`, not while somebody waits for a document; if nobody merges, when it must be."""
         self._side.write(_MERGES, (0,))
+        self._side.write(_PARTS, (_PARTS_READ,))
 
     def merge(self) -> bool:
         """Merge some pages of words, outside of any transaction; answers whether there was anything to merge."""
+        return self._merge(_MERGED_PAGES)
+
+    def knit(self) -> bool:
+        """Merge more of them, while nobody reads the file, so that all words lie together in the end; answers whether there was more."""
+        pages = _KNIT_PAGES if self._is_knit else -_KNIT_PAGES  # FTS5 takes the sign for: all of it, from here on
+        self._is_knit = True
+        self.begin()  # so that the log is folded in its time
+        more = self._merge(pages)
+        self.commit()
+        return more
+
+    def _merge(self, pages: int) -> bool:
         ((before,),) = self._side.rows(_CHANGES)
-        self._side.write(_MERGE, (_MERGED_PAGES,))
+        self._side.write(_MERGE, (pages,))
         ((after,),) = self._side.rows(_CHANGES)
         return bool(after - before > 1)
 
@@ -174,19 +205,57 @@ class WordFile(ABC):
         """Keep how characters are read, for whoever asks without the tables."""
         self._side.write_many(_SIGN, syllables.items())
 
-    def count_terms(self, terms: Iterable[tuple[str, int, str]]) -> None:
-        """Count one document more for each (term, kind, syllables), of as many documents as there are; a new one is filed for slips."""
-        read: dict[tuple[str, int], str] = {}
-        counts: Counter[tuple[str, int]] = Counter()
-        for term, kind, syllables in terms:
-            read.setdefault((term, kind), syllables)
-            counts[term, kind] += 1
-        known = {(one.term, one.kind) for one in self.known(dict.fromkeys(term for term, _ in counts))}
-        self._side.write_many(_COUNT_TERM, [(*named, count, read[named]) for named, count in counts.items()])
-        for term, kind in counts.keys() - known:
-            if term.isascii() and len(term) >= LENGTH_MIN and not term.isdigit():
-                self._side.write_many(_FILE, [(filed, term, kind) for filed in filed_under(term)])
+    def count_terms(self, words: Iterable[str], readings: Mapping[str, str]) -> None:
+        """Count one document more for each of its words, and of its readings with their syllables; written by `keep_terms`."""
+        self._words.update(words)
+        self._readings.update(readings.keys())
+        for reading, syllables in readings.items():
+            self._syllables.setdefault(reading, syllables)
+
+    def has_counted_enough(self) -> bool:
+        """Whether what was counted should be written, lest it take much memory."""
+        return len(self._words) + len(self._readings) >= _COUNTED_MAX
+
+    def keep_terms(self, *, files: bool = True) -> None:
+        """Write what was counted; new terms are filed for slips, unless `file_terms` does it later.
+
+        Comes before the words of the same transaction: SQLite lets FTS5 write what it has at each statement like these.
+        """
+        new = self._new_terms() if files else []
+        self._side.write_many(_COUNT_TERM, [(word, WORD, self._words[word], "") for word in sorted(self._words)])
+        self._side.write_many(_COUNT_TERM, [(one, READING, self._readings[one], self._syllables[one]) for one in sorted(self._readings)])
+        self._side.write_many(_FILE, _filed(new))
+        self._forget_counts()
+
+    def file_terms(self, after: tuple[str, int]) -> tuple[str, int] | None:
+        """File terms for slips, some in the order of terms from after one of them on; answers the last, or nothing when that was all."""
+        found = [(term, kind) for term, kind in self._side.rows(_TERMS, (*after, _COUNTED_MAX))]
+        self._side.write_many(_FILE, _filed(found))
+        return found[-1] if found else None
+
+    def _new_terms(self) -> list[tuple[str, int]]:
+        """Those of what was counted that are not written yet."""
+        known = {(one.term, one.kind) for one in self.known(self._words.keys() | self._readings.keys())}
+        counted = [(term, kind) for kind, terms in ((WORD, self._words), (READING, self._readings)) for term in terms]
+        return [one for one in counted if one not in known]
+
+    def _forget_counts(self) -> None:
+        self._words.clear()
+        self._readings.clear()
+        self._syllables.clear()
 
     def close(self) -> None:
         """Close the connection."""
         self._side.close()
+
+
+def _filed(terms: Iterable[tuple[str, int]]) -> list[tuple[str, str, int]]:
+    """What terms are filed under for slips: (filed, term, kind), in their order."""
+    return sorted(
+        [
+            (filed, term, kind)
+            for term, kind in terms
+            if term.isascii() and len(term) >= LENGTH_MIN and not term.isdigit()
+            for filed in filed_under(term)
+        ]
+    )

@@ -1,10 +1,9 @@
 """What is written of a text into an index: its words as they are matched, and its terms as they are known."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from yunduan.domains.search import words
 from yunduan.domains.search.spelling import one_form
-from yunduan.domains.search.store_words import READING, WORD
 
 
 def text_of(terms: Sequence[str], pairs: Sequence[str]) -> str:
@@ -13,10 +12,7 @@ def text_of(terms: Sequence[str], pairs: Sequence[str]) -> str:
     return " ".join([*terms, *singular, *pairs])
 
 
-def terms_of(title: words.Spoken, more: words.Spoken) -> Iterable[tuple[str, int, str]]:
-    """The terms that a document counts for: (term, kind, syllables)."""
-    for term in dict.fromkeys((*title.terms, *map(one_form, title.terms), *more.terms)):
-        if not term.isdigit():
-            yield term, WORD, ""
-    for reading, syllables in dict(title.readings.values()).items():
-        yield reading, READING, syllables
+def terms_of(title: words.Spoken, more: words.Spoken = words.NOTHING) -> tuple[list[str], dict[str, str]]:
+    """What a document counts for: its words, and its readings with their syllables."""
+    said = dict.fromkeys(title.terms) | dict.fromkeys(map(one_form, title.terms)) | dict.fromkeys(more.terms)
+    return [term for term in said if not term.isdigit()], dict(title.readings.values())
