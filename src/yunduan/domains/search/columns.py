@@ -1,6 +1,6 @@
 """What is known of every document besides its words, as columns of numbers: what is filtered, counted and ranked by.
 
-A document has a number, which is its place. Documents lie in blocks of a thousand; a block is one row of the index, so that a process
+A document has a number, which is its place. Documents lie in blocks of sixty-four; a block is one row of the index, so that a process
 that reads takes over what has changed without decoding anything.
 """
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from yunduan.runtime.ports import Row
 
-BLOCK = 1024
-"""So many documents share a row."""
+BLOCK = 64
+"""So many documents share a row: ten kilobytes, which are written anew with each of them, and read by everybody."""
 LEVELS = 4
 """So many categories, from the root to its own, has a document."""
 ATTRIBUTES = 12
