@@ -36,7 +36,14 @@ def of(filed: Filed) -> Mapping[str, list[tuple[int, int]]]:
 def test_postings_are_those_of_the_words(steps: list[tuple[str, str]], gathered: int) -> None:
     """Gathered first or not, filed some at a time or all at once, by one that fell while it was at it; seen by who looks now and then."""
     with pytest.MonkeyPatch.context() as patched:
-        for name, value in (("PART", 3), ("WAITING_MIN", 1), ("_TERMS_AT_ONCE", 1), ("_KEPT_BYTES", 600)):
+        for name, value in (
+            ("PART", 3),
+            ("GATHERED_MAX", 7),
+            ("_SHEAVES_ROWS", 2),
+            ("WAITING_MIN", 1),
+            ("_TERMS_AT_ONCE", 1),
+            ("_KEPT_BYTES", 600),
+        ):
             patched.setattr(store_postings, name, value)
         side = SideFile(None)
         side.write(store_postings.TABLES)

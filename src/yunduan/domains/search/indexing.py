@@ -112,12 +112,12 @@ class Indexer(Maker[Index]):
         return self._done, max(self._done, self._ask(HowManyOnSale()))
 
     def _make(self, index: Index) -> bool:
-        """Do the next of what makes an index of nothing: read all goods, file their terms, and merge; then everybody reads it."""
+        """Do the next of what makes an index of nothing: read all goods, file terms and postings, and merge; then everybody reads it."""
         if not self._has_walked:
             self._walk(index)
         elif self._filed is not None:
             self._file(index, self._filed)
-        elif not index.knit():
+        elif not index.thresh() and not index.knit():
             self._write(index, (), is_whole=True, whole_at=self._now())
             self.publish(index)
         return True

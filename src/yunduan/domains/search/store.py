@@ -307,6 +307,13 @@ class Index(WordFile):
         self._side.write_many(_ADD_WORDS, self._waiting)
         self._gone, self._waiting = [], []
 
+    def thresh(self) -> bool:
+        """Make rows of some of the postings that were gathered, when all documents are there; answers whether there is more of that."""
+        self.begin()
+        more = self._filing.thresh()
+        self.commit()
+        return more
+
     def merge(self) -> bool:
         """Merge some pages of words, or file some postings."""
         return super().merge() or self._filing.go_on()

@@ -9,9 +9,11 @@ at a time when nobody waits. All documents below `filed` have been: of what lies
 """
 
 from array import array
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from functools import lru_cache
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,12 @@ Postings = NDArray[np.uint32]
 DOCUMENTS_MAX = 2**24 - 1
 """No document has a higher number."""
 PART = 32_768
-"""Postings of so many documents lie in one row; while an index is made so many are gathered before any is written."""
+"""Postings of so many documents lie in one row."""
+GATHERED_MAX = 1_000_000
+"""So many postings are gathered in memory while an index is made, some twenty MiB with their terms; they are a *sheaf*."""
+_SHEAVES_ROWS = 100
+"""So many terms of each sheaf are in memory while all of them become rows, in the order of terms, so that no page is written twice."""
+_ABOUTS_KEPT, _LENGTHS_KEPT, _COUNTS_READY = 64, 512, 64
 WAITING_MIN = 256
 WAITING_MAX = 4_096
 """So many documents wait before they are filed: when nobody does, and whoever does."""
@@ -41,12 +48,16 @@ _K1, _B = 1.2, 0.75
 TABLES = """
 CREATE TABLE posting (term TEXT NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (term, part)) STRICT, WITHOUT ROWID;
 CREATE TABLE waiting (no INTEGER PRIMARY KEY, terms TEXT NOT NULL, said BLOB NOT NULL) STRICT;
+CREATE TABLE sheaf (no INTEGER NOT NULL, term TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (no, term)) STRICT, WITHOUT ROWID;
 CREATE TABLE filed (id INTEGER PRIMARY KEY, below INTEGER NOT NULL) STRICT;
 INSERT INTO filed (id, below) VALUES (1, 1);
 """
 _OF_TERMS = "SELECT term, part, body FROM posting WHERE term IN "
 _OF_TERM = "SELECT part, body FROM posting WHERE term = ? AND part >= ?"
 _ADD = "INSERT INTO posting (term, part, body) VALUES (?, ?, ?)"
+_BIND = "INSERT INTO sheaf (no, term, body) VALUES (?, ?, ?)"
+_UNBIND = "SELECT term, body FROM sheaf WHERE no = ? AND term > ? ORDER BY term LIMIT ?"
+_BURN = "DELETE FROM sheaf WHERE no = ?"
 _KEEP = "INSERT INTO posting (term, part, body) VALUES (?, ?, ?) ON CONFLICT (term, part) DO UPDATE SET body = excluded.body"
 _WAIT = "INSERT INTO waiting (no, terms, said) VALUES (?, ?, ?)"
 _WAITING = "SELECT no, terms, said FROM waiting WHERE no >= ? ORDER BY no"
@@ -59,14 +70,32 @@ _LATELY = "SELECT below, NULL, NULL FROM filed UNION ALL SELECT no, terms, said 
 
 def said_of(words: Written) -> dict[str, int]:
     """What each word says of its document, from 1 to 255: BM25 (S. Robertson, H. Zaragoza, 2009) without what others are like."""
-    title, more, about = words.title.split(), words.more.split(), words.about.split()
-    counts: Counter[str] = Counter()
-    for weight, terms in ((TITLE, title), (MORE, more), (ABOUT, about)):
+    title, more = words.title.split(), words.more.split()
+    about, found = _counted(words.about)
+    counts = found.copy()
+    for weight, terms in ((TITLE, title), (MORE, more)):
         for term in terms:
-            counts[term] += weight
-    length = len(title) + len(more) + len(about)
-    flat = _K1 * (1.0 - _B + _B * length / LONG)
-    return {term: max(1, round(255.0 * count / (count + flat))) for term, count in counts.items()}
+            counts[term] = counts.get(term, 0) + weight
+    length = len(title) + len(more) + about
+    ready = _points(length)
+    return {term: ready[count] if count < _COUNTS_READY else _point(count, length) for term, count in counts.items()}
+
+
+@lru_cache(maxsize=_ABOUTS_KEPT)
+def _counted(about: str) -> tuple[int, dict[str, int]]:
+    """How many words a description has, and what each of them counts for; many goods have the same."""
+    terms = about.split()
+    return len(terms), {term: ABOUT * count for term, count in Counter(terms).items()}
+
+
+@lru_cache(maxsize=_LENGTHS_KEPT)
+def _points(length: int) -> tuple[int, ...]:
+    """What words say of a document of this length, by what they count for, as far as most do."""
+    return tuple([_point(count, length) for count in range(_COUNTS_READY)])
+
+
+def _point(count: int, length: int) -> int:
+    return max(1, round(255.0 * count / (count + _K1 * (1.0 - _B + _B * length / LONG))))
 
 
 class Filing:
@@ -75,39 +104,64 @@ class Filing:
     def __init__(self, side: SideStore) -> None:
         """Over the file of an index."""
         self._side = side
-        self._gathered: dict[str, list[int]] | None = None
-        self._part = 0
+        self._gathered: defaultdict[str, array[int]] | None = None
+        self._room = GATHERED_MAX
+        self._sheaves: list[_Sheaf] = []
         self._to_file: list[tuple[str, list[int]]] = []
         self._below = 0
 
     def gather(self) -> None:
         """Nobody reads this file until it is whole: what comes until then is gathered, and written when there is much."""
-        self._gathered = {}
+        self._gathered = defaultdict(_postings)
 
     def add(self, no: int, words: Written) -> None:
         """Keep the words of a document that has had none."""
         invariant(no <= DOCUMENTS_MAX, "no index has so many documents")
         said = said_of(words)
-        if self._gathered is None:
+        gathered = self._gathered
+        if gathered is None:
             self._side.write(_WAIT, (no, " ".join(said), bytes(said.values())))
             return
-        if no // PART != self._part:
-            self._write_gathered(no // PART * PART)
-            self._part = no // PART
-        _add(self._gathered, no, said.items())
+        first = no << 8
+        for term, points in said.items():
+            gathered[term].append(first | points)
+        self._room -= len(said)
+        if self._room <= 0:
+            self._bind(gathered)
+
+    def _bind(self, gathered: defaultdict[str, "array[int]"]) -> None:
+        """Write what was gathered as a sheaf."""
+        no = self._sheaves[-1].no + 1 if self._sheaves else 0
+        self._side.write_many(_BIND, [(no, term, gathered[term].tobytes()) for term in sorted(gathered)])
+        self._sheaves.append(_Sheaf(no))
+        gathered.clear()
+        self._room = GATHERED_MAX
+
+    def thresh(self) -> bool:
+        """Make rows of postings of the next terms of all sheaves, when no document comes any more; answers whether there are more."""
+        if self._gathered:
+            self._bind(self._gathered)
+        for sheaf in self._sheaves:
+            sheaf.fill(self._side)
+        left = [sheaf.last for sheaf in self._sheaves if sheaf.has_more]
+        least = min(left) if left else None
+        found: dict[str, list[bytes]] = {}
+        for sheaf in self._sheaves:  # in their order, which is that of documents
+            for term, body in sheaf.taken(least):
+                found.setdefault(term, []).append(body)
+        rows = [(term, part, body) for term in sorted(found) for part, body in _in_parts(b"".join(found[term]))]
+        self._side.write_many(_ADD, rows)
+        for sheaf in [sheaf for sheaf in self._sheaves if sheaf.is_empty]:
+            self._side.write(_BURN, (sheaf.no,))
+            self._sheaves.remove(sheaf)
+        return bool(self._sheaves)
 
     def whole(self, below: int) -> None:
         """Write what was gathered, of documents below this: from now on others read the file."""
-        self._write_gathered(below)
+        while self.thresh():
+            pass
         self._gathered = None
-
-    def _write_gathered(self, below: int) -> None:
-        """All of one part, of which nothing has been written."""
-        gathered, self._gathered = self._gathered, {}
-        if gathered:
-            part = self._part
-            self._side.write_many(_ADD, [(term, part, array("I", gathered[term]).tobytes()) for term in sorted(gathered)])
-            self._side.write(_KEEP_FILED, (below,))
+        self._side.write(_KEEP_FILED, (below,))
 
     def _file(self, term: str, postings: Sequence[int], filed: int) -> None:
         """Add postings of documents from `filed` on, in their order, to those of a term; what is there of such documents was cut off."""
@@ -167,6 +221,50 @@ class Filing:
         if not self._to_file:
             self._side.write(_KEEP_FILED, (self._below,))
             self._side.write(_WAIT_NO_MORE, (self._below,))
+
+
+class _Sheaf:
+    """Postings that were gathered at one time, a row a term, and the next of them."""
+
+    def __init__(self, no: int) -> None:
+        self.no = no
+        self.last = ""
+        """The last term that was read."""
+        self.has_more = True
+        self._rows: list[Row] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all of it was taken."""
+        return not self._rows and not self.has_more
+
+    def fill(self, side: SideStore) -> None:
+        """Read the next rows, when there are none."""
+        if not self._rows and self.has_more:
+            self._rows = side.rows(_UNBIND, (self.no, self.last, _SHEAVES_ROWS))
+            self.has_more = len(self._rows) == _SHEAVES_ROWS
+            self.last = self._rows[-1][0] if self._rows else self.last
+
+    def taken(self, through: str | None) -> list[Row]:
+        """Take the rows that were read, through a term or all."""
+        size = len(self._rows) if through is None else bisect_right(self._rows, through, key=lambda row: row[0])
+        found, self._rows = self._rows[:size], self._rows[size:]
+        return found
+
+
+def _postings() -> "array[int]":
+    return array("I")
+
+
+def _in_parts(body: bytes) -> list[tuple[int, bytes]]:
+    """The postings of a term by the rows that they lie in: (part, body)."""
+    postings = np.frombuffer(body, np.uint32)
+    first, last = (int(postings[at]) // (PART << 8) for at in (0, -1))
+    if first == last:
+        return [(first, body)]
+    ends = postings.searchsorted(np.array([part * (PART << 8) for part in range(first + 1, last + 1)], np.uint32)).tolist()
+    parts = [(first + at, postings[start:end].tobytes()) for at, (start, end) in enumerate(pairwise([0, *ends, len(postings)]))]
+    return [(part, some) for part, some in parts if some]
 
 
 def _add(to: dict[str, list[int]], no: int, said: Iterable[tuple[str, int]]) -> None:
