@@ -11,6 +11,7 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from yunduan.domains.search.indexing import concerns
 from yunduan.domains.search.making import Maker
 from yunduan.edges.logs import configure_logs
 from yunduan.runtime.memory import Changes
+from yunduan.runtime.ports import MadeElsewhereError
 from yunduan.runtime.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -148,7 +150,8 @@ class Steps:
     def _step(self) -> bool:
         if self._failed >= TRIES:
             self._failed = 0
-            self._indexer.rebuild()
+            with suppress(MadeElsewhereError):
+                self._indexer.rebuild()
         return self._indexer.step()
 
     def _try(self, does: Callable[[], bool]) -> bool:

@@ -235,7 +235,7 @@ class SideStores(Protocol):
         ...
 
     def write(self, generation: int) -> SideStore:
-        """The connection that writes one, made when it is not there."""
+        """The connection that writes one; the next is begun, and raises `MadeElsewhereError` when somebody else is making it."""
         ...
 
     def is_written(self) -> bool:
@@ -249,6 +249,10 @@ class SideStores(Protocol):
     def close(self) -> None:
         """Let go of them."""
         ...
+
+
+class MadeElsewhereError(Exception):
+    """Another process makes the next generation of derived data, or has just made it."""
 
 
 class NothingKeptError(Exception):

@@ -23,6 +23,7 @@ from yunduan.edges.index_keeper import Steps
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import FaultError
+from yunduan.runtime.ports import MadeElsewhereError
 from yunduan.runtime.settings import SearchSettings, Settings
 from yunduan.testing import World
 
@@ -67,8 +68,8 @@ def indexer_of(market: Market, folder: Path) -> Indexer:
 
 
 def files(folder: Path) -> list[str]:
-    """The index's files, but for the lock of whoever writes it."""
-    return sorted(path.name for path in folder.glob("search*") if not path.name.endswith(("-wal", "-shm", ".keeper")))
+    """The index's files, but for the locks of whoever writes it."""
+    return sorted(path.name for path in folder.glob("search*") if not path.name.endswith(("-wal", "-shm", ".keeper", ".maker")))
 
 
 def test_while_it_is_made_anew_the_one_before_is_read(there: Market, folder: Path) -> None:
@@ -95,6 +96,52 @@ def test_while_it_is_made_anew_the_one_before_is_read(there: Market, folder: Pat
     assert files(folder) == ["search-2.sqlite", "search.current"]
     assert len(found(folder, "")) == len(GOODS) + 2
     there.world.close()
+
+
+def test_one_process_makes_it_anew_and_others_wait_for_that(there: Market, folder: Path) -> None:
+    """Whoever would begin the same has nothing to do meanwhile, and goes on with what the other has made; who is asked to says so."""
+    there.world.close()
+    with World.at(folder) as world:
+        there.world = there.town.world = world
+        keeper, operator = indexer_of(there, folder), indexer_of(there, folder)
+        side = SideFolder(folder, "search").write(1)
+        side.write("UPDATE state SET form = 1")
+        side.close()
+        operator.rebuild()
+        assert operator.step()
+        assert not keeper.step()  # it would begin the second generation as well
+        with pytest.raises(MadeElsewhereError, match="another process makes search anew"):
+            keeper.rebuild()
+        assert not Steps(keeper, pause_s=0).step()
+        there.add("云南普洱", category="tea")
+        while operator.step():
+            pass
+        assert files(folder) == ["search-2.sqlite", "search.current"]
+        assert len(found(folder, "")) == len(GOODS) + 1
+        there.add("福鼎白茶", category="tea")
+        assert not keeper.step()
+        assert found(folder, "白茶") == ["福鼎白茶"]
+        keeper.rebuild()  # who has made one is in nobody's way
+        keeper.close()  # nor who was cut off
+        operator.rebuild()
+        while operator.step():
+            pass
+        assert files(folder) == ["search-3.sqlite", "search.current"]
+        assert len(found(folder, "")) == len(GOODS) + 2
+        for one in (keeper, operator):
+            one.close()
+
+
+def test_what_was_made_meanwhile_is_not_begun_again(folder: Path) -> None:
+    """Somebody who has looked which generation is read, and then begins the next, may come too late."""
+    early, late = SideFolder(folder, "search"), SideFolder(folder, "search")
+    side = early.write(1)
+    early.publish(1)
+    with pytest.raises(MadeElsewhereError, match="another process has made search anew"):
+        late._claimed_for(1)
+    side.close()
+    late.write(1).close()
+    late.write(2).close()
 
 
 def test_goods_of_a_suspended_shop_are_found_again_though_the_index_was_made_meanwhile(there: Market, folder: Path) -> None:

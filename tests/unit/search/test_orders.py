@@ -287,7 +287,7 @@ def test_whatever_is_typed_is_answered(bazaar: Bazaar, mei: Buyer, q: str) -> No
 
 def files(folder: Path) -> list[str]:
     """The index's files."""
-    return sorted(path.name for path in folder.glob("orders*") if not path.name.endswith(("-wal", "-shm", ".keeper")))
+    return sorted(path.name for path in folder.glob("orders*") if not path.name.endswith(("-wal", "-shm", ".keeper", ".maker")))
 
 
 def test_without_an_index_the_latest_are_looked_through(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import apsw
 
 from yunduan.backends.sqlite.store import STEPS_BETWEEN_LOOKS
 from yunduan.kernel.refusals import FaultError
-from yunduan.runtime.ports import Row
+from yunduan.runtime.ports import MadeElsewhereError, Row
 
 _STATEMENTS_KEPT = 200
 _WAIT_MS = 5_000
@@ -27,9 +27,9 @@ class SideFile:
     """Implements `runtime.ports.SideStore`. Without a path it is in memory, and this connection's alone."""
 
     def __init__(
-        self, path: Path | None, *, reads_only: bool = False, cache_mib: int = 16, query_ms_max: int = 0, held: int | None = None
+        self, path: Path | None, *, reads_only: bool = False, cache_mib: int = 16, query_ms_max: int = 0, held: Sequence["Held"] = ()
     ) -> None:
-        """Open the file, or make it; raises `FaultError` when that cannot be done. `held` is a lock that is let go with it."""
+        """Open the file, or make it; raises `FaultError` when that cannot be done. `held` are locks that are let go with it."""
         self._held = held
         flags = apsw.SQLITE_OPEN_READONLY if reads_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         try:
@@ -109,9 +109,8 @@ class SideFile:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        for lock in self._held:
+            lock.let_go()
 
     def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._unfolded = pages
@@ -119,6 +118,25 @@ class SideFile:
 
     def _has_had_its_time(self) -> bool:
         return time.monotonic() > self._until
+
+
+class Held:
+    """A lock on a file, which ends with its process at the latest."""
+
+    def __init__(self, path: Path, *, is_shared: bool = False) -> None:
+        """Take it; raises `BlockingIOError` when somebody has it. Any number can share one, which waits for whoever looks at it."""
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            self.let_go()
+            raise
+
+    def let_go(self) -> None:
+        """Let go of it; harmless when that was done."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 _FILE = re.compile(r"([a-z]+)-([0-9]+)\.sqlite(-wal|-shm)?")
@@ -134,6 +152,8 @@ class SideFolder:
         self._name = name
         self._pointer = self._folder / f"{name}.current"
         self._sign = self._folder / f"{name}.keeper"
+        self._claim = self._folder / f"{name}.maker"
+        self._claimed: Held | None = None
         self._cache_mib = cache_mib
         self._query_ms_max = query_ms_max
         self._seen: tuple[int, int] = (0, 0)
@@ -159,16 +179,29 @@ class SideFolder:
         return SideFile(self._path(generation), reads_only=True, cache_mib=self._cache_mib, query_ms_max=self._query_ms_max)
 
     def write(self, generation: int) -> SideFile:
-        """A connection of its own; a file that nobody reads yet, left from a making that was cut off, is begun anew."""
-        if generation != self.generation():
-            self._drop(generation)
-        held = os.open(self._sign, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """A connection of its own; a file that nobody reads yet, left from a making that was cut off, is begun anew.
+
+        That only one process does: what two of them wrote would be of both, or everybody would be sent to the file that is not whole.
+        """
+        sign = Held(self._sign, is_shared=True)  # any number of writers at a time: it says that there are some
         try:
-            fcntl.flock(held, fcntl.LOCK_SH)  # any number of writers at a time: it says that there are some, and ends with their process
+            held = [sign] if generation == self.generation() else [sign, self._claimed_for(generation)]
             return SideFile(self._path(generation), cache_mib=self._cache_mib, held=held)
         except BaseException:
-            os.close(held)
+            sign.let_go()
             raise
+
+    def _claimed_for(self, generation: int) -> Held:
+        try:
+            claim = Held(self._claim)
+        except BlockingIOError as error:
+            raise MadeElsewhereError(f"another process makes {self._name} anew") from error
+        if generation <= self.generation():  # it was published between two looks
+            claim.let_go()
+            raise MadeElsewhereError(f"another process has made {self._name} anew")
+        self._claimed = claim
+        self._drop(generation)
+        return claim
 
     def is_written(self) -> bool:
         """By a lock that every writer holds a share of."""
@@ -189,6 +222,8 @@ class SideFolder:
         written = self._pointer.with_suffix(".next")
         written.write_bytes(b"%d" % generation)
         written.replace(self._pointer)
+        if self._claimed is not None:
+            self._claimed.let_go()
         for path in self._folder.iterdir():
             found = _FILE.fullmatch(path.name)
             if found and found[1] == self._name and int(found[2]) < generation:

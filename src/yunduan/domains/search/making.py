@@ -11,7 +11,7 @@ from yunduan.domains.search import words
 from yunduan.domains.search.store_words import Made, WordFile
 from yunduan.kernel.messages import Query
 from yunduan.runtime.hearing import stands_at
-from yunduan.runtime.ports import Reader, SideStore, SideStores
+from yunduan.runtime.ports import MadeElsewhereError, Reader, SideStore, SideStores
 
 Answer = TypeVar("Answer")
 File = TypeVar("File", bound=WordFile)
@@ -54,10 +54,17 @@ class Maker(ABC, Generic[File]):
     # What all do
 
     def step(self) -> bool:
-        """Do some of what is to be done; answers whether there may be more."""
+        """Do some of what is to be done; answers whether there may be more.
+
+        Nothing is to be done while somebody else makes what this would have to make.
+        """
         if self._sides.generation() > self._generation:  # somebody else has made it anew
             self.close()
-        return self.go_on(self._opened())
+        try:
+            index = self._opened()
+        except MadeElsewhereError:
+            return False
+        return self.go_on(index)
 
     def rest(self) -> bool:
         """Tidy up a little, when nobody waits for the next step; answers whether there is more of that."""
@@ -71,7 +78,10 @@ class Maker(ABC, Generic[File]):
         return False
 
     def rebuild(self) -> File:
-        """Begin the next generation, from what there is now; until it is whole everybody reads the one before."""
+        """Begin the next generation, from what there is now; until it is whole everybody reads the one before.
+
+        Raises `MadeElsewhereError` when somebody else is at it.
+        """
         self.close()
         self._generation = self._sides.generation() + 1
         epoch, seq = stands_at(self._reader)

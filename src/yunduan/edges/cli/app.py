@@ -16,7 +16,7 @@ from yunduan.edges.cli.screen import BAD, console, errors
 from yunduan.edges.cli.ways import settings_of
 from yunduan.edges.operator import RefusedThereError, UnfitMessageError
 from yunduan.kernel.refusals import FaultError
-from yunduan.runtime.ports import StoreRefusedError
+from yunduan.runtime.ports import MadeElsewhereError, StoreRefusedError
 from yunduan.runtime.settings import EXIT_CODE, SettingsError
 
 EXIT_CODE_USAGE = 2
@@ -93,7 +93,7 @@ def _told(command: Callable[[], None]) -> None:
         _fail(str(error), code=EXIT_CODE)
     except UnfitMessageError as error:
         _fail(str(error), code=EXIT_CODE_USAGE)
-    except (StoreRefusedError, FaultError) as error:
+    except (StoreRefusedError, MadeElsewhereError, FaultError) as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
