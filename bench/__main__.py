@@ -4,7 +4,8 @@
     python -m bench.peers install oscar vendure
 
 `search` is what people ask, some of it again and again; `search_new` what nobody has asked a moment ago. `words` are queries in process,
-with what they find (`--million` besides over a million documents, which takes long), and `found` the time from a commit to found.
+with what they find (`--million` besides over a million documents, which takes long), `orders` the same of orders by their buyer and
+their shop, and `found` the time from a commit to found.
 
 `--large` puts a large market beside the small one on SQLite: so many goods, people and orders (`--large ""`: none), made in some
 minutes, or the market in a folder, made before by `python -m bench.market FOLDER`: a million of each unless it is told otherwise. With
@@ -112,6 +113,8 @@ class Book(Struct, kw_only=True):
     search: dict[str, dict[str, Any]] = {}
     """What was found in process, and how fast: of 100,000 documents, and of a million."""
     found: dict[str, Any] = {}
+    orders: dict[str, Any] = {}
+    """How orders were found in process, and how fast."""
     notes: list[str] = []
     most: dict[str, Most] = {}
 
@@ -168,26 +171,36 @@ def _search(kinds: list[str], systems: list[str], chosen: argparse.Namespace, bo
         _searched(book, "100,000 documents", 100_000, 2_000)
     if chosen.million:
         _searched(book, "a million", 1_000_000, 1_000)
+    if "orders" in kinds:
+        book.orders = _ran(book, "bench.order_search", chosen.orders, 1_000)
     if "found" in kinds and "sqlite" in systems:
         book.found = commit_to_found()
 
 
 def _searched(book: Book, name: str, documents: int, queries: int) -> None:
-    """Ask an index in a process of its own."""
+    """Ask an index of goods."""
+    if figures := _ran(book, "bench.search", documents, queries):
+        book.search[name] = figures
+
+
+def _ran(book: Book, module: str, *sizes: int) -> dict[str, Any]:
+    """What one that asks an index prints, run in a process of its own; nothing where there is nothing to search."""
     if not search.SHARED.exists():
-        book.notes.append(f"the titles and queries that are searched in process are not in {search.SHARED}")
-        return
-    ran = subprocess.run([sys.executable, "-m", "bench.search", str(documents), str(queries)], capture_output=True, text=True, check=False)
+        note = f"the titles and queries that are searched in process are not in {search.SHARED}"
+        book.notes += [note] if note not in book.notes else []
+        return {}
+    ran = subprocess.run([sys.executable, "-m", module, *map(str, sizes)], capture_output=True, text=True, check=False)
     if ran.returncode:
         sys.exit(ran.stderr)
-    book.search[name] = json.loads(ran.stdout.strip().splitlines()[-1])
+    said: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
+    return said
 
 
 def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=int, default=4)
-    options.add_argument("--only", default=",".join([*KINDS, "transfer", "recovery", "words", "found"]))
+    options.add_argument("--only", default=",".join([*KINDS, "transfer", "recovery", "words", "orders", "found"]))
     options.add_argument("--systems", default="sqlite,postgresql,textbook")
     options.add_argument("--no-peers", dest="peers", action="store_false")
     options.add_argument("--large", default="150000")
@@ -327,6 +340,8 @@ def _print(book: Book, chosen: argparse.Namespace) -> None:
     console.print(table)
     for name, figures in book.search.items():
         console.print(_of_search(name, figures))
+    if book.orders:
+        console.print(_of_orders(book.orders))
     for said in _besides(book, chosen):
         console.print(said)
     for note in book.notes:
@@ -335,14 +350,15 @@ def _print(book: Book, chosen: argparse.Namespace) -> None:
     console.print(f"{processor}, {psutil.cpu_count()} cores, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}")
     if chosen.out:
         said = {"lines": [asdict(line) for line in lines], "recovery_s": book.recovery, "audit_s": book.audit_s, "notes": book.notes}
-        said |= {"search": book.search, "found": book.found}
+        said |= {"search": book.search, "found": book.found, "orders": book.orders}
         chosen.out.write_text(json.dumps(said, indent=1))
 
 
 def _of_search(name: str, figures: dict[str, Any]) -> Table:
     """What was found in process among the first ten, and how fast."""
     is_million = name == "a million"
-    made = f"made in {figures['made_s']:,.0f} s ({figures['a_second']:,} a second, {figures['mib']} MiB)"
+    size = f"{figures['a_second']:,} a second, {figures['mib']:,} MiB"
+    made = f"made in {figures['made_s']:,.0f} s, {figures['made_cpu_s']:,.0f} of CPU ({size})"
     if is_million:
         made += f", {MILLION_S_MAX:.0f} s {_mark(figures['made_s'] <= MILLION_S_MAX)}"
     table = Table(title=f"search of {name} in process, {made}", box=None, pad_edge=False)
@@ -358,6 +374,21 @@ def _of_search(name: str, figures: dict[str, Any]) -> Table:
             table.add_row(
                 kind, f"{one['found_at_10']:.4f}", f"{least} {_mark(one['found_at_10'] >= least)}" if least else "",
                 f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}", floors, f"{one['cpu_p50_ms']:.2f}, {one['cpu_p99_ms']:.2f}",
+            )  # fmt: skip
+    return table
+
+
+def _of_orders(figures: dict[str, Any]) -> Table:
+    """How orders are found in process, by who asks for what."""
+    made = f"made in {figures['made_s']:,.0f} s ({figures['cpu_us_an_order']:.0f} us of CPU an order, {figures['mib']:.0f} MiB)"
+    table = Table(title=f"search of {figures['orders']:,} orders in process, {made}", box=None, pad_edge=False)
+    for head in ("asked by whom, for what", "have found", "p50 ms", "p99 ms", "CPU p50, p99 ms", "cut off"):
+        table.add_column(head, justify="left" if head.startswith("asked") else "right")
+    for kind, one in figures.items():
+        if isinstance(one, dict):
+            table.add_row(
+                kind, f"{one['found']:.3f}", f"{one['p50_ms']:.2f}", f"{one['p99_ms']:.2f}",
+                f"{one['cpu_p50_ms']:.2f}, {one['cpu_p99_ms']:.2f}", f"{one['cut_off']}",
             )  # fmt: skip
     return table
 
