@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from support.stores import PostgresqlPlace
+from unit.orders.casebook import Claim
 from unit.orders.market import Buyer
 from unit.search.bazaar import GOODS, Bazaar, ids
 from unit.search.test_keeping import HOSTILE
@@ -18,7 +19,9 @@ from yunduan.backends.sqlite import SideFolder
 from yunduan.cloud import open_indexers
 from yunduan.domains.catalog.commands import ChangeShop
 from yunduan.domains.identity.commands import ErasePerson
+from yunduan.domains.orders.cases import CaseKind, CaseState
 from yunduan.domains.orders.commands import CancelOrder
+from yunduan.domains.orders.exchanging import SendReplacement
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import MyOrders, OrderOf, ShopOrders
 from yunduan.domains.orders.receiving import ConfirmReceipt
@@ -157,6 +160,23 @@ def test_what_is_sent_again_is_found_by_both_of_its_numbers(bazaar: Bazaar, mei:
     bazaar.world.settle()
     for q in ("SF1234567890", "SF0987654321"):
         assert ids(bazaar.mine(mei, q)) == [order] == ids(bazaar.shops(q)), q
+
+
+def test_what_is_given_in_exchange_is_found_by_its_parcel(bazaar: Bazaar, mei: Buyer) -> None:
+    """From the moment on in which the shop has sent it; and by an index that is made afterwards."""
+    claim = Claim(bazaar.market, mei, kind=CaseKind.EXCHANGE).lead_to(CaseState.REPLACING)
+    bazaar.world.settle()
+    sent = SendReplacement(**claim.shop, carrier="SF Express", tracking="OUT-1234567890")
+    bazaar.world.send(sent, actor=bazaar.market.staff("packer"))
+    bazaar.world.settle()
+    assert ids(bazaar.mine(mei, "out1234567890")) == [claim.order] == ids(bazaar.shops("OUT-1234567890"))
+    indexer = bazaar.indexer()
+    indexer.rebuild()
+    while indexer.step():
+        pass
+    indexer.close()
+    assert ids(bazaar.mine(mei, "OUT1234567890")) == [claim.order]
+    assert bazaar.shops("OUT1234567890", actor=bazaar.market.staff("finance")).items == ()
 
 
 def test_an_erased_buyers_parcels_are_found_no_more(bazaar: Bazaar) -> None:

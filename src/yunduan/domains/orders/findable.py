@@ -4,12 +4,14 @@ Of what is personal search is told nothing that can be read: of a parcel's numbe
 that order's is asked anew when it was found, of what the buyer's key still opens.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.orders import store, store_findable
+from yunduan.domains.orders.cases import CaseEvent
 from yunduan.domains.orders.model import Order, OrderState, SoldItem
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.parcels import parcels_of
@@ -20,6 +22,8 @@ from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 AT_ONCE = 256
+GIVEN_IN_EXCHANGE = CaseEvent.REPLACE.value
+"""The move of a case (`CaseMoved`) by which another parcel leaves for an order."""
 NEW_SCANNED = 2_000
 """So many of the latest orders of everybody are looked through for those that an index does not have yet."""
 NEW_MAX = 200
@@ -158,7 +162,7 @@ def carried(at: Asking, ask: Carried) -> tuple[int, ...]:
         [
             order.seq
             for order in orders.values()
-            if any(plain(vault.unseal(order.buyer, parcel.tracking) or "") == wanted for parcel in parcels_of(order))
+            if any(plain(vault.unseal(order.buyer, tracking) or "") == wanted for tracking in _trackings(at, order))
         ]
     )
 
@@ -193,13 +197,19 @@ def _mark(vault: Vault, tracking: str) -> bytes:
 
 def _findable(at: Asking, order: Order, *, is_led: bool) -> FindableOrder:
     parcels: tuple[bytes, ...] = ()
-    gone = parcels_of(order) if is_led else ()
+    gone = _trackings(at, order) if is_led else ()
     if gone:
         vault: Vault = at.port(Vault)  # type: ignore[type-abstract] # the same
-        read = [vault.unseal(order.buyer, parcel.tracking) for parcel in gone]
+        read = [vault.unseal(order.buyer, tracking) for tracking in gone]
         parcels = tuple([_mark(vault, tracking) for tracking in dict.fromkeys(read) if tracking])
     number = at.port(Numbering).number_of(order.seq)
     return FindableOrder(order.seq, order.id, order.buyer, order.shop_id, number, store.terms(order).items, parcels)
+
+
+def _trackings(at: Asking, order: Order) -> Sequence[bytes]:
+    """The numbers of its parcels, and of those with what was given in exchange, sealed."""
+    exchanged = [case.details.tracking_out for case in store.cases_of(at, order)]
+    return [tracking for tracking in (*[parcel.tracking for parcel in parcels_of(order)], *exchanged) if tracking]
 
 
 QUERIES = (

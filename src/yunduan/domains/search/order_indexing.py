@@ -6,13 +6,14 @@ the checkout. Only parcels come later: what tells of one has its order read agai
 
 import hashlib
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import msgspec
 from msgspec.structs import replace
 
 from yunduan.domains.identity.facts import PersonErased
-from yunduan.domains.orders.facts import OrderPartlyShipped, OrderShipped, ParcelSentAgain
-from yunduan.domains.orders.findable import AT_ONCE, FindableOrder, LastPlace, OrdersToFind, OrdersToFindAgain
+from yunduan.domains.orders.facts import CaseMoved, OrderPartlyShipped, OrderShipped, ParcelSentAgain
+from yunduan.domains.orders.findable import AT_ONCE, GIVEN_IN_EXCHANGE, FindableOrder, LastPlace, OrdersToFind, OrdersToFindAgain
 from yunduan.domains.orders.model import SoldItem
 from yunduan.domains.search import words
 from yunduan.domains.search.making import Ask, Maker
@@ -20,6 +21,7 @@ from yunduan.domains.search.store_orders import FORM, OrderIndex, OrderState
 from yunduan.domains.search.store_words import Written
 from yunduan.domains.search.written import terms_of, text_of
 from yunduan.kernel.ids import PersonId
+from yunduan.kernel.messages import Fact
 from yunduan.runtime.hearing import told_after
 from yunduan.runtime.ports import Reader, SideStore, SideStores
 
@@ -28,7 +30,8 @@ FACTS_AT_ONCE = 5_000
 REMEMBERED = 20_000
 """So many numbers of titles and of owners are remembered, each; then all are forgotten."""
 TAIL = 10_000
-DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in (OrderShipped, OrderPartlyShipped, ParcelSentAgain, PersonErased)}
+HEARD = (OrderShipped, OrderPartlyShipped, ParcelSentAgain, CaseMoved, PersonErased)
+DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in HEARD}
 
 
 class OrderIndexer(Maker[OrderIndex]):
@@ -78,9 +81,7 @@ class OrderIndexer(Maker[OrderIndex]):
         if not told:
             return False
         facts = [fact for _, fact in told if fact is not None]
-        gone = list(
-            dict.fromkeys([fact.order_id for fact in facts if isinstance(fact, OrderShipped | OrderPartlyShipped | ParcelSentAgain)])
-        )
+        gone = list(dict.fromkeys([fact.order_id for fact in facts if _has_left(fact)]))
         for start in range(0, len(gone), AT_ONCE):
             orders = self._ask(OrdersToFindAgain(order_ids=tuple(gone[start : start + AT_ONCE])))
             self._write(index, state, [order for order in orders if order.place <= state.through])
@@ -143,6 +144,13 @@ class OrderIndexer(Maker[OrderIndex]):
     def _forget(self) -> None:
         self._titles.clear()
         self._owners.clear()
+
+
+def _has_left(fact: Fact) -> TypeGuard[OrderShipped | OrderPartlyShipped | ParcelSentAgain | CaseMoved]:
+    """Whether a fact tells of another parcel of an order."""
+    if isinstance(fact, CaseMoved):
+        return fact.event == GIVEN_IN_EXCHANGE
+    return isinstance(fact, OrderShipped | OrderPartlyShipped | ParcelSentAgain)
 
 
 def _kept(index: OrderIndex, said: tuple[str, ...], shop: int) -> int:

@@ -12,7 +12,7 @@ from yunduan.domains.search.store_words import LEXICON, Made, WordFile, Written
 from yunduan.runtime.ports import Row, SideStore
 
 _encode = msgspec.json.Encoder().encode
-FORM = 1
+FORM = 2
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
 TABLES = (
