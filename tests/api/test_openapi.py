@@ -186,6 +186,16 @@ def test_a_sample_matches_its_pattern(pattern: str, length: int) -> None:
     assert re.search(pattern, text)
 
 
+def test_what_may_be_nothing_says_what_it_is_otherwise() -> None:
+    """Its unit and its bounds are on the page, and an example of a search searches for something."""
+    page = docs_page(DOCUMENTS["real"][1])
+    search = page[page.index('id="op-SearchGoods"') : page.index('id="op-SearchSettingsNow"')]
+    row = search[search.index("<code>price_from</code>") : search.index("<code>price_to</code>")]
+    assert "Minor units." in row
+    assert "0 to 1000000000000" in row
+    assert "/v1/search?q=longjing" in search
+
+
 def test_a_curl_of_the_page_is_read_at_a_glance_and_runs() -> None:
     """The body is indented, and what a shell makes of it is the example."""
     page = docs_page(DOCUMENTS["real"][1])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from yunduan.edges.http.samples import is_id
 from yunduan.edges.http.wording import in_words
@@ -207,6 +208,12 @@ def _paragraphs(text: str) -> str:
     return html
 
 
+def _alone(schema: Json) -> Json:
+    """What something is when it is anything, where it may also be nothing; itself otherwise."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
+    return {**choices[0], "default": schema.get("default")} if len(choices) == 1 else schema
+
+
 def _limits(schema: Json, name: str) -> str:
     said = [*_bounds(schema, "minimum", "maximum", ""), *_bounds(schema, "minLength", "maxLength", " characters")]
     said += _bounds(schema, "minItems", "maxItems", " items")
@@ -217,9 +224,7 @@ def _limits(schema: Json, name: str) -> str:
 
 
 def _pattern(schema: Json) -> str:
-    """Of a text, or of one that may be left out, or of the texts in a list."""
-    if choices := schema.get("anyOf"):
-        return next((found for choice in choices if (found := _pattern(choice))), "")
+    """Of a text, or of the texts in a list."""
     items = schema.get("items")
     return str(schema.get("pattern") or (_pattern(items) if isinstance(items, Mapping) else ""))
 
@@ -236,8 +241,10 @@ def _bounds(schema: Json, least: str, most: str, what: str) -> list[str]:
 def _row(name: str, where: str, kind: str, text: str, *, required: bool, schema: Json) -> str:
     need = '<em class="need">required</em>' if required else "<em>optional</em>"
     place = f"<small>{escape(where)}</small>" if where else ""
-    limits = _limits(schema, name)
-    detail = f"<p>{_inline(text)}</p>" if text and not is_id(schema) else ""  # what every id is, is said once, at the top
+    alone = _alone(schema)
+    limits = _limits(alone, name)
+    text = text or alone.get("description", "")
+    detail = f"<p>{_inline(text)}</p>" if text and not is_id(alone) else ""  # what every id is, is said once, at the top
     return (
         f"<tr><th scope=row><code>{escape(name)}</code>{place}{need}</th>"
         f"<td>{kind}{detail}{f'<p class=limits>{limits}</p>' if limits else ''}</td></tr>"
@@ -253,14 +260,11 @@ def _code(title: str, text: str) -> str:
 
 
 def _curl(method: str, path: str, operation: Json) -> str:
-    query = []
     parts = ["curl" if method == "GET" else f"curl -X {method}"]
     for parameter in operation.get("parameters", ()):
         example = parameter.get("example")
         if parameter["in"] == "path":
             path = path.replace("{" + parameter["name"] + "}", str(example))
-        elif parameter["in"] == "query" and parameter["required"]:
-            query.append(f"{parameter['name']}={','.join(example) if isinstance(example, list) else example}")
         elif parameter["in"] == "header":
             parts.append(f"-H '{parameter['name']}: {example}'")
     if "application/pdf" in _good(operation):
@@ -271,8 +275,17 @@ def _curl(method: str, path: str, operation: Json) -> str:
     if body is not None:
         text = json.dumps(body["example"], ensure_ascii=False, indent=2).replace("\n", "\n  ")
         parts += ["-H 'Content-Type: application/json'", "-d '" + text.replace("'", "'\\''") + "'"]
-    address = path + ("?" + "&".join(query) if query else "")
+    address = path + _query(operation)
     return " \\\n  ".join((*parts, f'"$CLOUD{address}"'))
+
+
+def _query(operation: Json) -> str:
+    """What an address asks for in the example: what it must, or the first thing that is worth showing."""
+    asked = [it for it in operation.get("parameters", ()) if it["in"] == "query"]
+    told = [(it["name"], it["example"]) for it in asked if it["required"]]
+    told = told or [(it["name"], it["example"]) for it in asked if it.get("example") is not None][:1]
+    parts = [f"{name}={quote(','.join(value) if isinstance(value, list) else str(value), safe=',:')}" for name, value in told]
+    return "?" + "&".join(parts) if parts else ""
 
 
 def _good(operation: Json) -> Json:
