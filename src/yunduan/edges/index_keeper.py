@@ -33,8 +33,8 @@ RESTS_AFTER_S = 0.02
 PAUSE_S = 1.0
 END_S = 5.0
 TRIES = 3
-_NICE = 5
-"""Orders come first."""
+NICE = 5
+"""So many steps nicer is whoever makes or keeps an index: orders come first."""
 
 
 class IndexKeeper:
@@ -89,7 +89,7 @@ class IndexKeeper:
 
 def keep(settings: Settings, way: int) -> int:
     """Keep the indexes until the way is closed; answers the exit code."""
-    os.nice(_NICE)
+    os.nice(NICE)
     words.spoken(("预热",))  # its dictionaries take a second to load, which nobody's goods shall wait for
     gc.freeze()  # nor shall they be looked through for garbage again and again: a fifteenth of a making
     with open_indexers(settings) as indexers:

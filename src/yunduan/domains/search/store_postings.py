@@ -27,8 +27,8 @@ DOCUMENTS_MAX = 2**24 - 1
 """No document has a higher number."""
 PART = 32_768
 """Postings of so many documents lie in one row."""
-GATHERED_MAX = 1_000_000
-"""So many postings are gathered in memory while an index is made, some twenty MiB with their terms; they are a *sheaf*."""
+GATHERED_MAX = 400_000
+"""So many postings are gathered in memory while an index is made, some ten MiB with their terms; they are a *sheaf*."""
 _SHEAVES_ROWS = 100
 """So many terms of each sheaf are in memory while all of them become rows, in the order of terms, so that no page is written twice."""
 _ABOUTS_KEPT, _LENGTHS_KEPT, _COUNTS_READY = 64, 512, 64
