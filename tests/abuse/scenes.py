@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from support.asgi import Client, Heard, call
 from support.town import Town, pay_out_at_once
-from unit.orders.casebook import Claim, picture
+from unit.orders.casebook import PATHS, Claim, picture
 from unit.orders.market import Buyer, channel, yuan
 from yunduan.cloud import DOMAINS
 from yunduan.domains.catalog.applications import ApplicationForm
@@ -748,6 +748,7 @@ _CASE_IN = {
     "/offer": CaseState.ASKED,
     "/arrival": CaseState.SENT,
     "/replacement": CaseState.REPLACING,
+    "/again": CaseState.RESENDING,
     "/refund": CaseState.REPLACING,
     "/receipt": CaseState.REPLACED,
     "/ruling": CaseState.HEARD,
@@ -757,16 +758,18 @@ _CASE_SAYS: dict[str, dict[str, Any]] = {
     "/shipment": {"carrier": "SF Express", "tracking": "SF1", "postage": None, "receipt_id": None},
     "/dispute": {"text": "请评理"},
     "/replacement": {"carrier": "SF Express", "tracking": "SF3"},
+    "/again": {"carrier": "SF Express", "tracking": "SF5"},
     "/evidence": {"text": "见照片"},
     "/pictures": {"content": b64encode(picture()).decode(), "text": "碎片"},
     "/refusal": {"text": "没有问题"},
     "/offer": {"amount": {"amount": 1000, "currency": "CNY"}, "returns": False, "text": ""},
     "/arrival": {"restock": True},
-    "/ruling": {"to_buyer": {"amount": 1000, "currency": "CNY"}, "text": "各担一半", "postage": False},
+    "/ruling": {"to_buyer": {"amount": 1000, "currency": "CNY"}, "text": "各担一半", "postage": False, "goods": None, "way_again": None},
 }
 _CASE_SAYS_OTHERWISE: dict[str, dict[str, Any]] = {
     "/shipment": {"tracking": "SF2"},
     "/replacement": {"tracking": "SF4"},
+    "/again": {"tracking": "SF6"},
     "/offer": {"returns": True},
     "/arrival": {"restock": False},
 }
@@ -777,7 +780,7 @@ def _case(stage: Stage, name: str) -> Scene:
     buyer, token = stage.newcomer(100_000)
     end = name[name.rindex("/") :]
     state = CaseState.SENT if name == "POST /shops/{shop_id}/cases/{case_id}/dispute" else _CASE_IN[end]
-    kind = CaseKind.RETURN if state in (CaseState.TO_SEND, CaseState.SENT) else CaseKind.REFUND
+    kind = CaseKind.RETURN if state in (CaseState.TO_SEND, CaseState.SENT, CaseState.RESENDING) else CaseKind.REFUND
     if state in (CaseState.REPLACING, CaseState.REPLACED):
         kind = CaseKind.EXCHANGE
     made = Claim(stage.market, buyer, kind=kind)
@@ -787,11 +790,11 @@ def _case(stage: Stage, name: str) -> Scene:
         line = {"variant_id": made.variant, "quantity": 1}
         body = {"kind": "refund", "reason": "damaged", "lines": [line], "text": "碎了", "amount": None, "instead_id": None}
         return stage.made(name, token, {"order_id": made.order}, body, body | {"reason": "wrong_goods"})
-    if state is CaseState.HEARD:  # without letting days pass for everybody else
-        made.lead_to(CaseState.DISPUTED)
-        stage.world.send(PassDeadline(case_id=made.case, due=made.due))
-    else:
-        made.lead_to(state)
+    for event, who in PATHS[state]:
+        if who is Who.CLOUD:  # without letting days pass for everybody else
+            stage.world.send(PassDeadline(case_id=made.case, due=made.due))
+        else:
+            made.take(event, who)
     said = _CASE_SAYS.get(end)
     caller = "shop owner" if "/shops/" in name else "operator service" if "/operator/" in name else token
     return stage.made(name, caller, {"case_id": made.case}, said, said and said | _CASE_SAYS_OTHERWISE.get(end, {"text": "另有原因"}))
@@ -957,6 +960,7 @@ SCENES: dict[str, Make] = {
     "POST /shops/{shop_id}/cases/{case_id}/pictures": _case,
     "POST /cases/{case_id}/refund": _case,
     "POST /shops/{shop_id}/cases/{case_id}/replacement": _case,
+    "POST /shops/{shop_id}/cases/{case_id}/again": _case,
     "POST /cases/{case_id}/dispute": _case,
     "POST /cases/{case_id}/evidence": _case,
     "POST /shops/{shop_id}/cases/{case_id}/agreement": _case,

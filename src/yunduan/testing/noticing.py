@@ -135,6 +135,10 @@ _CASE = {
     "replace": "case_replaced",
     "receive": "case_exchanged",
     "take_refund": "case_refund_instead",
+    "rule_to_resend": "case_resend_ruled",
+    "resend": "case_resent",
+    "receive_resent": "case_had_again",
+    "pay_back": "case_not_resent",
 }
 _ASKED = {"refund": "case_opened", "return": "case_return_asked", "exchange": "case_exchange_asked"}
 _RULED = {"approve": "goods_approved", "reject": "goods_rejected", "ban": "goods_banned", "lift": "ban_lifted"}

@@ -93,6 +93,29 @@ def test_what_is_given_in_exchange_is_told(house: House, steps: list[tuple[CaseE
     assert said(house, made) == (["exchange_agreed", "replacement_due", *buyer], ["exchange_asked", "sent_back", *shop])
 
 
+@pytest.mark.parametrize(
+    ("steps", "buyer", "shop"),
+    [
+        ([(E.RESEND, SHOP), (E.RECEIVE_RESENT, BUYER)], ["resent"], ["had_again"]),
+        ([(E.RESEND, SHOP), (E.RECEIVE_RESENT, CLOUD)], ["resent", "had_again"], ["had_again"]),
+        ([(E.RESEND, SHOP), (E.CALL_OPERATOR, BUYER)], ["resent"], ["disputed"]),
+        ([(E.CALL_OPERATOR, SHOP)], ["disputed"], []),
+        ([(E.AGREE, SHOP)], ["agreed"], []),
+        ([(E.PAY_BACK, CLOUD)], ["not_resent"], ["not_resent"]),
+    ],
+)
+def test_what_is_sent_again_is_told(house: House, steps: list[tuple[CaseEvent, Who]], buyer: list[str], shop: list[str]) -> None:
+    """From the ruling on, which both hear with the day and what goes back after it."""
+    made = claim(house, kind=CaseKind.RETURN).lead_to(S.RESENDING)
+    for person in (made.buyer.person, house.staff[ShopRole.SERVICE]):
+        ruled = house.last(person)
+        assert (ruled.kind.value, ruled.about.amount, ruled.about.until) == ("case_resend_ruled", yuan(TOTAL), made.due)
+    for event, who in steps:
+        made.take(event, who)
+    told = ["return_agreed", "disputed", "resend_ruled"], ["return_asked", "sent_back", "resend_ruled"]
+    assert said(house, made) == ([*told[0], *buyer], [*told[1], *shop])
+
+
 def test_that_what_was_wanted_in_exchange_is_gone_is_told_to_both(house: House) -> None:
     """With how much is on offer."""
     made = claim(house, kind=CaseKind.EXCHANGE)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from unit.orders.market import Buyer, Market, yuan
+from yunduan.domains.orders.caselists import CaseOf
 from yunduan.domains.orders.casepictures import ShowPicture, ShowShopPicture
-from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseLine, CaseState, Reason
+from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseLine, CaseState, Reason, RuledGoods
 from yunduan.domains.orders.claiming import (
     AcceptOffer,
     AgreeToCase,
@@ -20,7 +21,7 @@ from yunduan.domains.orders.claiming import (
     WithdrawCase,
 )
 from yunduan.domains.orders.commands import RefundOrder
-from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
+from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase, SendGoodsAgain
 from yunduan.domains.orders.exchanging import ReceiveReplacement, SendReplacement, TakeRefundInstead
 from yunduan.domains.orders.model import Who
 from yunduan.kernel.actors import SYSTEM, Actor
@@ -39,6 +40,7 @@ WRITTEN = {
         "to_send": {"send_back": "sent", "withdraw": "closed"},
         "replacing": {"take_refund": "refunded"},
         "replaced": {"receive": "exchanged", "call_operator": "disputed"},
+        "resent": {"receive_resent": "closed", "call_operator": "disputed"},
         "disputed": {"give_evidence": "disputed", "withdraw": "closed"},
         "heard": {"withdraw": "closed"},
     },
@@ -54,10 +56,11 @@ WRITTEN = {
         "refused": AGREES | {"offer": "offered"},
         "sent": {"arrive": "refunded", "arrive_to_exchange": "replacing", "call_operator": "disputed"},
         "replacing": {"replace": "replaced"},
+        "resending": {"resend": "resent", "agree": "refunded", "call_operator": "disputed"},
         "disputed": AGREES | {"give_evidence": "disputed"},
         "heard": AGREES,
     },
-    "operator": {"heard": {"rule": "refunded", "dismiss": "closed"}},
+    "operator": {"heard": {"rule": "refunded", "dismiss": "closed", "rule_to_resend": "resending"}},
     "cloud": {
         "asked": {"agree": "refunded", "agree_to_return": "to_send", "agree_to_exchange": "to_send", "offer": "offered", "end": "closed"},
         "offered": {"withdraw": "closed", "end": "closed"},
@@ -66,14 +69,19 @@ WRITTEN = {
         "sent": {"arrive": "refunded", "arrive_to_exchange": "replacing", "end": "closed"},
         "replacing": {"take_refund": "refunded", "end": "closed"},
         "replaced": {"receive": "exchanged", "end": "closed"},
+        "resending": {"pay_back": "refunded", "end": "closed"},
+        "resent": {"receive_resent": "closed", "end": "closed"},
         "disputed": {"close_evidence": "heard", "end": "closed"},
         "heard": {"rule": "refunded", "agree_to_return": "to_send", "end": "closed"},
     },
 }
 """Who may do what where, and where that leads; nothing else is possible."""
-DAYS = {"asked": 3, "offered": 5, "refused": 5, "to_send": 7, "sent": 10, "replacing": 5, "replaced": 10, "disputed": 3, "heard": 14}
+DAYS = {
+    "asked": 3, "offered": 5, "refused": 5, "to_send": 7, "sent": 10, "replacing": 5, "replaced": 10, "resending": 7, "resent": 10,
+    "disputed": 3, "heard": 14,
+}  # fmt: skip
 """How long a case stands in each state that it does not end in."""
-for _state in ("asked", "offered", "refused", "to_send", "sent", "replacing", "replaced", "disputed"):
+for _state in ("asked", "offered", "refused", "to_send", "sent", "replacing", "replaced", "resending", "resent", "disputed"):
     for _side in ("buyer", "shop"):
         WRITTEN[_side][_state] = WRITTEN[_side].get(_state, {}) | {"show_picture": _state}
 EDGES = {
@@ -134,6 +142,12 @@ class Claim:
         ((due,),) = self.market.world.rows("SELECT due FROM order_case WHERE id = ?", self.case)
         return int(due)
 
+    @property
+    def ruled_goods(self) -> dict[str, RuledGoods]:
+        """What a ruling that gives the buyer something says of goods that were sent back, if any were."""
+        seen = self.market.world.ask(CaseOf(case_id=self.case), actor=self.buyer.actor)
+        return {"goods": RuledGoods.KEPT} if seen.shipment and not seen.replacement else {}
+
     def does(self, command: Command[Any], actor: Actor) -> None:
         """Take a step."""
         self.market.world.send(command, actor=actor)
@@ -170,6 +184,13 @@ class Claim:
 
 
 _E, _S = CaseEvent, CaseState
+_CONTESTED = (
+    (_E.AGREE_TO_RETURN, Who.SHOP),
+    (_E.SEND_BACK, Who.BUYER),
+    (_E.CALL_OPERATOR, Who.SHOP),
+    (_E.CLOSE_EVIDENCE, Who.CLOUD),
+)
+"""Goods were sent back, and the shop does not take them so."""
 PATHS: dict[CaseState, tuple[tuple[CaseEvent, Who], ...]] = {
     _S.ASKED: (),
     _S.OFFERED: ((_E.OFFER, Who.SHOP),),
@@ -185,6 +206,8 @@ PATHS: dict[CaseState, tuple[tuple[CaseEvent, Who], ...]] = {
         (_E.REPLACE, Who.SHOP),
         (_E.RECEIVE, Who.BUYER),
     ),
+    _S.RESENDING: (*_CONTESTED, (_E.RULE_TO_RESEND, Who.OPERATOR)),
+    _S.RESENT: (*_CONTESTED, (_E.RULE_TO_RESEND, Who.OPERATOR), (_E.RESEND, Who.SHOP)),
     _S.DISPUTED: ((_E.REFUSE, Who.SHOP), (_E.CALL_OPERATOR, Who.BUYER)),
     _S.HEARD: ((_E.REFUSE, Who.SHOP), (_E.CALL_OPERATOR, Who.BUYER), (_E.CLOSE_EVIDENCE, Who.CLOUD)),
     _S.REFUNDED: ((_E.OFFER, Who.SHOP), (_E.ACCEPT, Who.BUYER)),
@@ -210,8 +233,13 @@ _COMMANDS: dict[tuple[CaseEvent, Who], Callable[[Claim], Command[Any]]] = {
     (_E.GIVE_EVIDENCE, Who.SHOP): lambda it: GiveShopEvidence(**it.shop, text="发出时完好"),
     (_E.SHOW_PICTURE, Who.BUYER): lambda it: ShowPicture(case_id=it.case, content=picture(), text="碎片"),
     (_E.SHOW_PICTURE, Who.SHOP): lambda it: ShowShopPicture(**it.shop, content=picture(2), text="包装"),
-    (_E.RULE, Who.OPERATOR): lambda it: RuleCase(case_id=it.case, to_buyer=yuan(1500), text="各担一半"),
-    (_E.DISMISS, Who.OPERATOR): lambda it: RuleCase(case_id=it.case, to_buyer=yuan(0), text="证据不足"),
+    (_E.RULE, Who.OPERATOR): lambda it: RuleCase(case_id=it.case, to_buyer=yuan(1500), text="各担一半", **it.ruled_goods),
+    (_E.DISMISS, Who.OPERATOR): lambda it: RuleCase(
+        case_id=it.case, to_buyer=yuan(0), text="证据不足", goods=RuledGoods.NOT_THERE if it.ruled_goods else None
+    ),
+    (_E.RULE_TO_RESEND, Who.OPERATOR): lambda it: RuleCase(case_id=it.case, to_buyer=yuan(0), text="商品无误", goods=RuledGoods.SENT_AGAIN),
+    (_E.RESEND, Who.SHOP): lambda it: SendGoodsAgain(**it.shop, carrier="SF Express", tracking="AGAIN-1"),
+    (_E.RECEIVE_RESENT, Who.BUYER): lambda it: ReceiveReplacement(case_id=it.case),
     (_E.WITHDRAW, Who.BUYER): lambda it: WithdrawCase(case_id=it.case),
     (_E.END, Who.CLOUD): lambda it: RefundOrder(shop_id=it.shop["shop_id"], order_id=it.order, amount=yuan(TOTAL)),
     **{(event, Who.CLOUD): lambda it: PassDeadline(case_id=it.case, due=it.due) for event in (_E.AGREE, _E.AGREE_TO_RETURN)},

@@ -14,8 +14,9 @@ from yunduan.domains.catalog.commands import CreateLocation
 from yunduan.domains.notices.queries import MyNotices
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine
 from yunduan.domains.orders.cases import CaseKind, CaseLine, Reason
-from yunduan.domains.orders.claiming import AgreeToCase, ConfirmReturn, OpenCase, SendBack, WithdrawCase
+from yunduan.domains.orders.claiming import AgreeToCase, ConfirmReturn, OpenCase, RefuseCase, SendBack, WithdrawCase
 from yunduan.domains.orders.commands import DeclineOrder, RefundOrder
+from yunduan.domains.orders.disputes import CallOperator, RuleCase
 from yunduan.domains.orders.facts import OrderRefunded, ParcelGivenBack, ParcelSentAgain
 from yunduan.domains.orders.model import HOME_MS, SENDINGS_MAX, Funder
 from yunduan.domains.orders.papers import ShopWaybills
@@ -378,6 +379,21 @@ def test_goods_that_come_after_silence_has_paid_for_them_are_put_on_hand(market:
     it.does(ConfirmReturn(**it.shop), market.staff("service"))
     assert market.shelf(it.variant) == (5, 0)
     market.assert_refused("case_in_other_state", ConfirmReturn(**it.shop), market.staff("service"))
+    market.assert_balanced()
+
+
+@pytest.mark.parametrize("ruled", [0, 500])
+def test_what_came_back_is_not_ruled_away(ruled: int, market: Market, buyer: Buyer) -> None:
+    """The order is not received by the ruling while the shop has its goods: what they are worth beyond it comes back in its own time."""
+    id, _ = sent(market, buyer, (2, BACK))
+    case = claimed(market, buyer, id)
+    market.world.send(RefuseCase(shop_id=market.shop.id, case_id=case, text="没有问题"), actor=market.staff())
+    market.world.send(CallOperator(case_id=case, text="请评理"), actor=buyer.actor)
+    market.world.pass_time(3 * DAY_MS)
+    market.world.send(RuleCase(case_id=case, to_buyer=yuan(ruled), text="如此"), actor=market.operator("service"))
+    assert (market.state(id), buyer.money()) == ("shipped", MONEY - 2 * PIECE - SHIPPING + ruled)
+    wait_until(market, seen(market, buyer, id).parcels[0].back_by)
+    assert (market.state(id), buyer.money()) == ("refunded", MONEY)
     market.assert_balanced()
 
 

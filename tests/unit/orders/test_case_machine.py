@@ -11,14 +11,15 @@ from yunduan.domains.orders.model import Who
 from yunduan.kernel.money import Money
 
 OPEN = tuple(DEADLINES_MS)
-BACK = (CaseState.TO_SEND, CaseState.SENT)
-RETURNING = {CaseEvent.AGREE_TO_RETURN, CaseEvent.ACCEPT_TO_RETURN, CaseEvent.SEND_BACK, CaseEvent.ARRIVE}
+BACK = (CaseState.TO_SEND, CaseState.SENT, CaseState.RESENDING, CaseState.RESENT)
+RETURNING = {CaseEvent.AGREE_TO_RETURN, CaseEvent.ACCEPT_TO_RETURN, CaseEvent.SEND_BACK, CaseEvent.ARRIVE, CaseEvent.RULE_TO_RESEND}
 EXCHANGING = {CaseEvent.AGREE_TO_EXCHANGE, CaseEvent.ARRIVE_TO_EXCHANGE, CaseEvent.REPLACE, CaseEvent.RECEIVE, CaseEvent.TAKE_REFUND}
 OF_AN_EXCHANGE = (CaseState.REPLACING, CaseState.REPLACED, CaseState.EXCHANGED)
 SAME_COMMAND = (
     {CaseEvent.AGREE, CaseEvent.AGREE_TO_RETURN, CaseEvent.AGREE_TO_EXCHANGE},
     {CaseEvent.ACCEPT, CaseEvent.ACCEPT_TO_RETURN},
     {CaseEvent.ARRIVE, CaseEvent.ARRIVE_TO_EXCHANGE},
+    {CaseEvent.RECEIVE, CaseEvent.RECEIVE_RESENT},
 )
 """Which of them it is hangs on what the case is about."""
 COMMANDS = sorted({(event, who) for _, event, who in EDGES if who is not Who.CLOUD})
@@ -34,7 +35,7 @@ def kind_of(state: CaseState, event: CaseEvent | None = None, who: Who | None = 
     """What a case is about that can be there, and have that happen to it."""
     if event in EXCHANGING or state in OF_AN_EXCHANGE or (event, who) == (CaseEvent.OFFER, Who.CLOUD):
         return CaseKind.EXCHANGE
-    return CaseKind.RETURN if event in RETURNING or state in (CaseState.TO_SEND, CaseState.SENT) else CaseKind.REFUND
+    return CaseKind.RETURN if event in RETURNING or state in BACK else CaseKind.REFUND
 
 
 def claim(market: Market, buyer: Buyer, state: CaseState, event: CaseEvent, who: Who) -> Claim:
@@ -42,6 +43,10 @@ def claim(market: Market, buyer: Buyer, state: CaseState, event: CaseEvent, who:
     made = Claim(market, buyer, kind=kind_of(state, event, who))
     if event is CaseEvent.OFFER and who is Who.CLOUD:
         made.market.stock(made.other, 0)
+    if event is CaseEvent.RULE_TO_RESEND:
+        for earlier, by in PATHS[CaseState.RESENDING][:-1]:
+            made.take(earlier, by)
+        return made
     made.lead_to(state)
     if event is CaseEvent.ACCEPT_TO_RETURN and state is CaseState.OFFERED:
         return offered_for_the_goods(market, buyer)

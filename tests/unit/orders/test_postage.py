@@ -7,7 +7,7 @@ from unit.orders.casebook import DAY_MS, TOTAL, Claim, picture
 from unit.orders.market import Buyer, Market, yuan
 from yunduan.domains.orders.caselists import CaseOf
 from yunduan.domains.orders.casepictures import ShowPicture, ShowShopPicture
-from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseState, Reason
+from yunduan.domains.orders.cases import CaseEvent, CaseKind, CaseState, Reason, RuledGoods
 from yunduan.domains.orders.claiming import ConfirmReturn, SendBack
 from yunduan.domains.orders.disputes import RuleCase
 from yunduan.domains.orders.model import OrderSettings, Who
@@ -119,7 +119,7 @@ def test_an_operator_says_who_pays_it(pays: bool, market: Market, buyer: Buyer) 
     made = sent(market, Claim(market, buyer, kind=CaseKind.RETURN))
     made.take(CaseEvent.CALL_OPERATOR, Who.SHOP)
     made.take(CaseEvent.CLOSE_EVIDENCE, Who.CLOUD)
-    ruling = RuleCase(case_id=made.case, to_buyer=yuan(1500), text="各担一半", postage=pays)
+    ruling = RuleCase(case_id=made.case, to_buyer=yuan(1500), text="各担一半", postage=pays, goods=RuledGoods.KEPT)
     market.world.send(ruling, actor=market.operator("service"))
     assert buyer.money() == RICH - TOTAL + 1500 + (1200 if pays else 0)
     assert market.world.ask(CaseOf(case_id=made.case), actor=buyer.actor).postage_paid is pays

@@ -169,6 +169,10 @@ _STEP = By(
         "replace": Kind.CASE_REPLACED,
         "receive": Kind.CASE_EXCHANGED,
         "take_refund": Kind.CASE_REFUND_INSTEAD,
+        "rule_to_resend": Kind.CASE_RESEND_RULED,
+        "resend": Kind.CASE_RESENT,
+        "receive_resent": Kind.CASE_HAD_AGAIN,
+        "pay_back": Kind.CASE_NOT_RESENT,
     },
 )
 """What is told of a step in a case. Its end with the order is told of the order; that evidence is closed, to operators alone."""

@@ -100,6 +100,10 @@ class NoticeKind(StrEnum):
     CASE_REPLACED = "case_replaced"
     CASE_EXCHANGED = "case_exchanged"
     CASE_REFUND_INSTEAD = "case_refund_instead"
+    CASE_RESEND_RULED = "case_resend_ruled"
+    CASE_RESENT = "case_resent"
+    CASE_HAD_AGAIN = "case_had_again"
+    CASE_NOT_RESENT = "case_not_resent"
     SALE_REPRICED = "sale_repriced"
     SALE_PAID = "sale_paid"
     SALE_REDIRECTED = "sale_redirected"
@@ -218,6 +222,9 @@ WRITTEN_ABOUT = frozenset(
         NoticeKind.CASE_REPLACEMENT_GONE,
         NoticeKind.CASE_REPLACED,
         NoticeKind.CASE_REFUND_INSTEAD,
+        NoticeKind.CASE_RESEND_RULED,
+        NoticeKind.CASE_RESENT,
+        NoticeKind.CASE_NOT_RESENT,
         NoticeKind.CASE_DISMISSED,
         NoticeKind.GOODS_REJECTED,
         NoticeKind.GOODS_BANNED,

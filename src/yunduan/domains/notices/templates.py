@@ -412,6 +412,35 @@ TEMPLATES: Mapping[NoticeKind, Mapping[Language, Words]] = MappingProxyType(
                 "Money instead of an exchange", "Instead of other goods for order {order} ({goods}), {amount} goes back to the buyer."
             ),
         },
+        _KIND.CASE_RESEND_RULED: {
+            _ZH: Words(
+                "商品须重新寄给买家",
+                "平台驳回了订单 {order}（{goods}）的售后申请，退回的商品归买家所有。{shop}应在{until}前重新寄出，逾期退款 {amount}。",
+            ),
+            _EN: Words(
+                "The goods go to the buyer again",
+                "The case about order {order} ({goods}) is dismissed, and the goods are the buyer's. "
+                "{shop} sends them again by {until}, or {amount} goes back instead.",
+            ),
+        },
+        _KIND.CASE_RESENT: {
+            _ZH: Words("商品已重新寄出", "{shop}已重新寄出订单 {order}（{goods}）的商品，收到后请确认，逾期将于{until}视为收到。"),
+            _EN: Words(
+                "Your goods are on their way again",
+                "{shop} has sent the goods of order {order} ({goods}) again. They count as received on {until}.",
+            ),
+        },
+        _KIND.CASE_HAD_AGAIN: {
+            _ZH: Words("重新寄出的商品已收到", "订单 {order}（{goods}）重新寄出的商品已收到，售后已结束。"),
+            _EN: Words("The goods have come again", "The goods of order {order} ({goods}) have come again, and the case is closed."),
+        },
+        _KIND.CASE_NOT_RESENT: {
+            _ZH: Words("商品未重新寄出，已退款", "订单 {order}（{goods}）退回的商品逾期未重新寄出，{amount} 退给买家。"),
+            _EN: Words(
+                "Not sent again: money back",
+                "The goods of order {order} ({goods}) were not sent again in time, and {amount} goes back to the buyer.",
+            ),
+        },
         _KIND.SALE_PAID: {
             _ZH: Words("新订单", "{shop}：订单 {order}（{goods}）已付款 {amount}，请发货。"),
             _EN: Words("A new order", "{shop}: order {order} ({goods}) is paid, {amount}. Please ship it."),

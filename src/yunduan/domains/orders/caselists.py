@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from yunduan.domains.identity.model import Vault
 from yunduan.domains.orders import cases, queries, store
-from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, Said, Shown
+from yunduan.domains.orders.cases import Case, CaseEvent, CaseKind, CaseLine, CaseRefusal, CaseState, Payer, Reason, RuledGoods, Said, Shown
 from yunduan.domains.orders.model import Order, OrderRefusal, Who
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.queries.counts import COUNTED_MAX
@@ -82,6 +82,12 @@ class CaseView(Struct, frozen=True, kw_only=True):
     is_held: bool
     replacement: CaseParcel | None
     """How that travels."""
+    goods: RuledGoods | None
+    """What was ruled of goods that were sent back."""
+    way_again: Payer | None
+    """Who pays the way of those that the shop has to send again."""
+    resent: CaseParcel | None
+    """How they travel then."""
     opened_at: int
     moved_at: int
     statements: tuple[StatementView, ...]
@@ -276,6 +282,9 @@ def _view(at: Asking, case: Case, who: Who) -> CaseView:
         instead_id=details.instead,
         is_held=details.held,
         replacement=_parcel(vault, case.buyer, details.carrier_out, details.tracking_out, details.replaced_at),
+        goods=details.goods,
+        way_again=details.way_again,
+        resent=_parcel(vault, case.buyer, details.carrier_out, details.tracking_out, details.resent_at),
         opened_at=details.opened_at,
         moved_at=details.moved_at,
         statements=tuple([_statement(vault, one) for one in store.said_in(at, case)]),

@@ -51,6 +51,10 @@ class CaseRefusal(RefusalCode):
         "exchange_price_differs",
         "What is wanted instead costs another sum than what was bought; `figures` say which. Send it back, and buy the other.",
     )
+    GOODS = (
+        "ruling_of_goods_does_not_fit",
+        "Of goods that were sent back, and of no others, a ruling says whether they are sent again, kept for so much, or not there.",
+    )
     PICTURES_FULL = "pictures_full", "Each side has shown as many pictures in a case as it may."
     PICTURE_NOT_FOUND = "picture_not_found", "There is no such picture in this case."
     POSTAGE = "postage_not_due", "The way back is paid by the buyer; the case says who pays it."
@@ -92,6 +96,17 @@ class Payer(StrEnum):
     """The parcel is sent freight collect, or the buyer has back what they paid for it."""
 
 
+class RuledGoods(StrEnum):
+    """What becomes of goods that a buyer has sent back, when an operator rules."""
+
+    SENT_AGAIN = "sent_again"
+    """The buyer pays for them, and the shop sends them again."""
+    KEPT = "kept"
+    """They are the shop's, for what the buyer has back; now, or when they come."""
+    NOT_THERE = "not_there"
+    """The shop has none of them: nothing has come, or the buyer has them."""
+
+
 class CaseState(StrEnum):
     """Where a case stands, and so whom it waits for."""
 
@@ -103,6 +118,10 @@ class CaseState(StrEnum):
     REPLACING = "replacing"
     """The goods are back, and the shop has to send what it holds for the buyer."""
     REPLACED = "replaced"
+    """That is on its way."""
+    RESENDING = "resending"
+    """It was ruled that what the buyer has sent back is theirs, and the shop has to send it again."""
+    RESENT = "resent"
     """That is on its way."""
     DISPUTED = "disputed"
     HEARD = "heard"
@@ -135,6 +154,12 @@ class CaseEvent(StrEnum):
     CLOSE_EVIDENCE = "close_evidence"
     RULE = "rule"
     DISMISS = "dismiss"
+    RULE_TO_RESEND = "rule_to_resend"
+    """Dismissed as well, and the goods that were sent back go to the buyer again."""
+    RESEND = "resend"
+    RECEIVE_RESENT = "receive_resent"
+    PAY_BACK = "pay_back"
+    """Money for goods that were not sent again in time."""
     WITHDRAW = "withdraw"
     END = "end"
 
@@ -156,10 +181,12 @@ _OPEN = (
     CaseState.SENT,
     CaseState.REPLACING,
     CaseState.REPLACED,
+    CaseState.RESENDING,
+    CaseState.RESENT,
     CaseState.DISPUTED,
     CaseState.HEARD,
 )
-_GOODS_ARE_BACK = (CaseState.SENT, CaseState.REPLACING, CaseState.REPLACED)
+_GOODS_ARE_BACK = (CaseState.SENT, CaseState.REPLACING, CaseState.REPLACED, CaseState.RESENDING, CaseState.RESENT)
 """Nobody withdraws then: somebody has goods that are another's. Nor does anybody when that is disputed (`after`)."""
 _BEFORE_AGREEMENT = (CaseState.ASKED, CaseState.OFFERED, CaseState.REFUSED, CaseState.DISPUTED, CaseState.HEARD)
 
@@ -196,6 +223,13 @@ CASE_MOVES: tuple[CaseMove, ...] = (
     ),
     CaseMove(CaseState.HEARD, CaseEvent.RULE, Who.OPERATOR, CaseState.REFUNDED),
     CaseMove(CaseState.HEARD, CaseEvent.DISMISS, Who.OPERATOR, CaseState.CLOSED),
+    # What was sent back goes to the buyer again; the shop may pay for it instead, and says so when it has not come
+    CaseMove(CaseState.HEARD, CaseEvent.RULE_TO_RESEND, Who.OPERATOR, CaseState.RESENDING),
+    CaseMove(CaseState.RESENDING, CaseEvent.RESEND, Who.SHOP, CaseState.RESENT),
+    CaseMove(CaseState.RESENDING, CaseEvent.AGREE, Who.SHOP, CaseState.REFUNDED),
+    CaseMove(CaseState.RESENDING, CaseEvent.CALL_OPERATOR, Who.SHOP, CaseState.DISPUTED),
+    CaseMove(CaseState.RESENT, CaseEvent.RECEIVE_RESENT, Who.BUYER, CaseState.CLOSED),
+    CaseMove(CaseState.RESENT, CaseEvent.CALL_OPERATOR, Who.BUYER, CaseState.DISPUTED),
     # Who wants nothing any more; what is on its way back is waited for
     *(CaseMove(state, CaseEvent.WITHDRAW, Who.BUYER, CaseState.CLOSED) for state in _OPEN if state not in _GOODS_ARE_BACK),
     # Time passes: silence of the shop agrees, silence of the buyer withdraws, and silence of the operator gives what was asked
@@ -210,6 +244,8 @@ CASE_MOVES: tuple[CaseMove, ...] = (
     CaseMove(CaseState.SENT, CaseEvent.ARRIVE_TO_EXCHANGE, Who.CLOUD, CaseState.REPLACING),
     CaseMove(CaseState.REPLACING, CaseEvent.TAKE_REFUND, Who.CLOUD, CaseState.REFUNDED),
     CaseMove(CaseState.REPLACED, CaseEvent.RECEIVE, Who.CLOUD, CaseState.EXCHANGED),
+    CaseMove(CaseState.RESENDING, CaseEvent.PAY_BACK, Who.CLOUD, CaseState.REFUNDED),
+    CaseMove(CaseState.RESENT, CaseEvent.RECEIVE_RESENT, Who.CLOUD, CaseState.CLOSED),
     CaseMove(CaseState.DISPUTED, CaseEvent.CLOSE_EVIDENCE, Who.CLOUD, CaseState.HEARD),
     CaseMove(CaseState.HEARD, CaseEvent.RULE, Who.CLOUD, CaseState.REFUNDED),
     CaseMove(CaseState.HEARD, CaseEvent.AGREE_TO_RETURN, Who.CLOUD, CaseState.TO_SEND),
@@ -230,6 +266,8 @@ DEADLINES_MS: Mapping[CaseState, int] = MappingProxyType(
         CaseState.SENT: 10 * _DAY_MS,
         CaseState.REPLACING: 5 * _DAY_MS,
         CaseState.REPLACED: HOME_MS,
+        CaseState.RESENDING: 7 * _DAY_MS,
+        CaseState.RESENT: HOME_MS,
         CaseState.DISPUTED: 3 * _DAY_MS,
         CaseState.HEARD: 14 * _DAY_MS,
     }
@@ -281,7 +319,7 @@ class Details(Struct, frozen=True, array_like=True, gc=False):
     held: bool = False
     """Whether its pieces are held for the buyer."""
     carrier_out: str = ""
-    """By what they travel, and since when."""
+    """By what they travel, and since when; or the goods that are sent again, since `resent_at`."""
     tracking_out: bytes = b""
     replaced_at: int = 0
     postage: int = 0
@@ -290,6 +328,11 @@ class Details(Struct, frozen=True, array_like=True, gc=False):
     postage_paid: bool = False
     back_at: int = 0
     """When the shop said that the goods are there; silence says nothing of that."""
+    goods: RuledGoods | None = None
+    """What was ruled of the goods that were sent back, at last."""
+    way_again: Payer | None = None
+    """Who pays the way of those that are sent again."""
+    resent_at: int = 0
 
 
 class Case(Struct, frozen=True, gc=False):
@@ -316,13 +359,19 @@ class Case(Struct, frozen=True, gc=False):
 
     @property
     def is_sent(self) -> bool:
-        """Whether the buyer has sent goods back and has nothing for them yet."""
+        """Whether the buyer has sent goods back, has nothing for them yet, and was not sent them again."""
+        return self.is_returned and not self.details.resent_at
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether the buyer has sent goods back, and no others were sent for them: a ruling says where they belong."""
         return bool(self.details.sent_at) and not self.details.replaced_at
 
     @property
     def is_back(self) -> bool:
         """Whether the case has ended and the shop has its goods, for money or for others."""
-        return not self.is_open and bool(self.details.replaced_at or (self.details.sent_at and self.state is CaseState.REFUNDED))
+        is_kept = self.is_sent and self.state is CaseState.REFUNDED and self.details.goods is not RuledGoods.NOT_THERE
+        return not self.is_open and (bool(self.details.replaced_at) or is_kept)
 
     @property
     def pieces(self) -> int:
@@ -477,6 +526,8 @@ def steps_from(case: Case, who: Who) -> tuple[CaseEvent, ...]:
         never.add(CaseEvent.WITHDRAW)
     if details.kind is not CaseKind.EXCHANGE or details.sent_at:
         never.add(CaseEvent.AGREE_TO_EXCHANGE)
+    if not case.is_returned:
+        never.add(CaseEvent.RULE_TO_RESEND)
     return tuple([move.event for move in CASE_MOVES if move.state is case.state and move.who is who and move.event not in never])
 
 
@@ -560,22 +611,52 @@ def most(
     well when nothing of the order is left to the buyer, unless the goods have left and only the buyer's mind has changed. Never more than
     is left of the order.
     """
-    paid, sold = worth(order, agreed), parcels.sold_for_good(order, agreed.items)
-    if order.progress.is_short:
-        sold = {variant_id: pieces + of_rest.get(variant_id, 0) for variant_id, pieces in sold.items()}
-    amount = 0
+    sold, bought = _sold(order, agreed, of_rest), {item.variant_id for item in agreed.items}
     for variant_id, quantity in lines:
-        if variant_id not in paid:
+        if variant_id not in bought:
             raise Refused(OrderRefusal.ITEM_NOT_FOUND, "not bought with this order")
         first = before.get(variant_id, 0)
         if first + quantity > sold.get(variant_id, 0):
             raise Refused(CaseRefusal.PIECES, f"{max(0, sold.get(variant_id, 0) - first)} of {variant_id}")
-        amount += between(paid[variant_id], first, quantity)
+    return owed_for(order, agreed, lines, reason, before=before, of_rest=of_rest)
+
+
+def _sold(order: Order, agreed: Terms, of_rest: Mapping[VariantId, int]) -> dict[VariantId, int]:
+    sold = parcels.sold_for_good(order, agreed.items)
+    if order.progress.is_short:
+        sold = {variant_id: pieces + of_rest.get(variant_id, 0) for variant_id, pieces in sold.items()}
+    return sold
+
+
+def owed_for(
+    order: Order,
+    agreed: Terms,
+    lines: Sequence[tuple[VariantId, int]],
+    reason: Reason,
+    *,
+    before: Mapping[VariantId, int],
+    of_rest: Mapping[VariantId, int],
+) -> int:
+    """The same of pieces that are known to have been bought: those for which something was given `before` count for nothing."""
+    paid, sold, amount = worth(order, agreed), _sold(order, agreed, of_rest), 0
+    for variant_id, quantity in lines:
+        first = before.get(variant_id, 0)
+        amount += between(paid[variant_id], first, max(0, min(quantity, sold.get(variant_id, 0) - first)))
     asked = dict(lines)
     keeps = any(asked.get(variant_id, 0) + before.get(variant_id, 0) < pieces for variant_id, pieces in sold.items())
     if not keeps and (reason is not Reason.CHANGED_MIND or order.state is OrderState.PAID):
         return order.left
     return min(amount, order.left)
+
+
+def check_goods(case: Case, goods: RuledGoods | None, way_again: Payer | None, *, pays: bool) -> None:
+    """Refuse a ruling that leaves one side with goods and money, or speaks of goods that are where they belong.
+
+    `pays` says whether the buyer has anything back. Who pays the way is a matter of goods that are sent again.
+    """
+    fits = {None: not case.is_returned, RuledGoods.KEPT: pays, RuledGoods.SENT_AGAIN: not pays, RuledGoods.NOT_THERE: True}
+    if not fits[goods] or (goods and not case.is_returned) or (way_again and goods is not RuledGoods.SENT_AGAIN):
+        raise Refused(CaseRefusal.GOODS, "goods were sent back" if case.is_returned else "no goods were sent back")
 
 
 def check_postage(case: Case, postage: Money, most: int) -> None:

@@ -7,14 +7,15 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock
 from yunduan.domains.identity.model import ShopRole
-from yunduan.domains.orders import cases, store
+from yunduan.domains.orders import cases, parcels, store
 from yunduan.domains.orders.cases import DEADLINES_MS, STATEMENTS_MAX, Case, CaseEvent, CaseRefusal, CaseState, Said
 from yunduan.domains.orders.facts import CaseMoved
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS, give_back
 from yunduan.domains.orders.model import Order, OrderState, Terms, Who
-from yunduan.domains.orders.receiving import ReceiveUnasked
+from yunduan.domains.orders.receiving import ReceiveUnasked, receive
 from yunduan.domains.orders.rest import open_about_rest
 from yunduan.domains.orders.steps import sealed
+from yunduan.domains.payments.commands import SettleEscrow
 from yunduan.domains.payments.recourse import PayPostage
 from yunduan.kernel.ids import CaseId, OrderId, ShopId
 from yunduan.kernel.messages import Command
@@ -40,7 +41,7 @@ class CaseStands(Struct, frozen=True, kw_only=True):
         return cls(id=case.id, order_id=case.order_id, state=case.state, due=case.due)
 
 
-class PassDeadline(Command[None], refuses={*GIVING_BACK_REFUSALS, *HoldStock.refuses}):
+class PassDeadline(Command[None], refuses={*GIVING_BACK_REFUSALS, *HoldStock.refuses, *SettleEscrow.refuses}):
     """Take silence for an answer. An alarm; harmless when the case has moved on since it was set."""
 
     case_id: CaseId
@@ -85,7 +86,7 @@ def said(tx: Tx, case: Case, who: Who, event: CaseEvent | None, text: str) -> Ca
 def stepped(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "", due: int = 0, **changes: Any) -> Case:
     """The case after an event that the table has: written down, told, and with an alarm for what it waits for now (`due` if given).
 
-    What is held for an exchange is free again when the case ends otherwise.
+    What is held for an exchange is free again when the case ends otherwise, or the goods that were sent back go to the buyer again.
     """
     state = cases.after(case, event, who)
     case = said(tx, case, who, event, text)
@@ -95,7 +96,7 @@ def stepped(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "", d
         due = 0
     else:
         due = due or tx.now + DEADLINES_MS[state]
-    if case.details.held and state not in DEADLINES_MS:
+    if case.details.held and (state not in DEADLINES_MS or state is CaseState.RESENDING):
         tx.send(ReleaseStock(hold_id=cases.hold_of(case.id)))
         changes["held"] = False
     moved: Case = replace(case, state=state, due=due, details=replace(case.details, moved_at=tx.now, **changes))
@@ -112,12 +113,21 @@ def stepped(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "", d
     return moved
 
 
-def closed(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "") -> Case:
+def closed(tx: Tx, case: Case, event: CaseEvent, who: Who, *, text: str = "", **changes: Any) -> Case:
     """The case comes to nothing, and its order goes on."""
-    ended = stepped(tx, case, event, who, text=text, agreed=0)
+    ended = stepped(tx, case, event, who, text=text, agreed=0, **changes)
     order = released(tx, order_in(tx, case))
     tx.put(store.ORDER, order.id, order)
     return ended
+
+
+def divided(tx: Tx, order: Order, who: Who) -> None:
+    """The shop has its rest of what a ruling has divided, if all has left and nothing of it is at the shop; else the order goes on with it.
+
+    What a carrier has brought back is sent again, or paid back, in its own time.
+    """
+    if order.state is OrderState.SHIPPED and not parcels.back_unsettled(order):
+        receive(tx, order, who)
 
 
 def granted(

@@ -22,6 +22,7 @@ from yunduan.domains.orders.cases import (
     Payer,
     Reason,
     Reasons,
+    RuledGoods,
     Statement,
 )
 from yunduan.domains.orders.casework import CASE_REFUSALS, SPOKEN_REFUSALS, CaseStands, PassDeadline
@@ -302,8 +303,12 @@ def confirm_return(tx: Tx, ask: ConfirmReturn) -> CaseStands:
 
 
 def _comes_late(tx: Tx, case: Case) -> bool:
-    """Whether goods come that nothing waits for any more: their money, or other goods, went without them."""
-    if not case.details.sent_at or case.details.back_at:
+    """Whether goods come that nothing waits for any more: their money, or other goods, went without them.
+
+    Not those that went to the buyer again, or were ruled not to be there.
+    """
+    details = case.details
+    if not details.sent_at or details.back_at or details.resent_at or details.goods is RuledGoods.NOT_THERE:
         return False
     if case.state is CaseState.CLOSED:
         return casework.order_in(tx, case).state is OrderState.REFUNDED
@@ -328,7 +333,9 @@ def pass_deadline(tx: Tx, ask: PassDeadline) -> None:
         _agreed(tx, case, Who.CLOUD)
     elif event is CaseEvent.OFFER:
         exchanging.offered_back(tx, case)
-    elif event in (CaseEvent.WITHDRAW, CaseEvent.RECEIVE):
+    elif event in (CaseEvent.RECEIVE, CaseEvent.RECEIVE_RESENT):
+        exchanging.received(tx, case, Who.CLOUD)
+    elif event is CaseEvent.WITHDRAW:
         casework.closed(tx, case, event, Who.CLOUD)
     elif event is CaseEvent.CLOSE_EVIDENCE:
         casework.stepped(tx, case, event, Who.CLOUD)

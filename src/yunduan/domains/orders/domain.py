@@ -85,6 +85,7 @@ DOMAIN = Domain(
         disputes.give_evidence,
         disputes.give_shop_evidence,
         disputes.rule_case,
+        disputes.send_goods_again,
         waiting.tell_waiting,
     ),
     queries=(

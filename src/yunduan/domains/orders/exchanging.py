@@ -4,7 +4,7 @@ from yunduan.domains.catalog.commands import HoldStock, ReturnStock, TakeStock
 from yunduan.domains.catalog.model import CatalogRefusal, HoldLine, Left, Offer, SoldOut
 from yunduan.domains.catalog.queries import OffersOf, SourcesOf
 from yunduan.domains.orders import cases, casework, store
-from yunduan.domains.orders.cases import Case, CaseEvent, CaseRefusal
+from yunduan.domains.orders.cases import Case, CaseEvent, CaseRefusal, CaseState
 from yunduan.domains.orders.casework import CASE_REFUSALS, CaseStands
 from yunduan.domains.orders.commands import PACKS
 from yunduan.domains.orders.giving_back import GIVING_BACK_REFUSALS
@@ -12,6 +12,7 @@ from yunduan.domains.orders.model import Gone, Order, OrderRefusal, Who
 from yunduan.domains.orders.receiving import receive_by_country
 from yunduan.domains.orders.shipping import Carrier, Tracking
 from yunduan.domains.orders.steps import sealed
+from yunduan.domains.payments.commands import SettleEscrow
 from yunduan.domains.payments.model import PaymentRefusal
 from yunduan.kernel.ids import CaseId, LocationId, ShopId, VariantId
 from yunduan.kernel.messages import Command
@@ -34,8 +35,11 @@ class SendReplacement(Command[CaseStands], refuses={*CASE_REFUSALS, PaymentRefus
     tracking: Tracking
 
 
-class ReceiveReplacement(Command[CaseStands], refuses=CASE_REFUSALS):
-    """Say that what was given in exchange has come: the case is closed, and the order goes on."""
+class ReceiveReplacement(Command[CaseStands], refuses={*CASE_REFUSALS, *SettleEscrow.refuses}, spends_key=True):
+    """Say that what the shop has sent in a case has come: it is closed, and the order goes on.
+
+    With goods that were sent again because it was ruled so, the shop has its money.
+    """
 
     case_id: CaseId
 
@@ -121,8 +125,17 @@ def send_replacement(tx: Tx, ask: SendReplacement) -> CaseStands:
 
 @handles(ReceiveReplacement)
 def receive_replacement(tx: Tx, ask: ReceiveReplacement) -> CaseStands:
-    """Nothing goes back; what the order holds goes on as before."""
-    return CaseStands.of(casework.closed(tx, casework.of_buyer(tx, ask.case_id), CaseEvent.RECEIVE, Who.BUYER))
+    """Nothing goes back; what the order holds goes on as before, or as it was ruled."""
+    return CaseStands.of(received(tx, casework.of_buyer(tx, ask.case_id), Who.BUYER))
+
+
+def received(tx: Tx, case: Case, who: Who) -> Case:
+    """What the shop has sent is there: other goods, or those that it was ruled to send again."""
+    if case.state is not CaseState.RESENT:
+        return casework.closed(tx, case, CaseEvent.RECEIVE, who)
+    ended = casework.closed(tx, case, CaseEvent.RECEIVE_RESENT, who)
+    casework.divided(tx, casework.order_in(tx, case), who)
+    return ended
 
 
 @handles(TakeRefundInstead)

@@ -368,7 +368,14 @@ ROUTES = (
         ("carrier", "tracking", "postage", "receipt_id"),
         "The goods of a case are on their way back",
     ),
-    Route("POST", f"{_CASE}/receipt", exchanging.ReceiveReplacement, "orders:write", RECORD, summary="What was given in exchange has come"),
+    Route(
+        "POST",
+        f"{_CASE}/receipt",
+        exchanging.ReceiveReplacement,
+        "orders:write",
+        RECORD,
+        summary="What the shop has sent in a case has come",
+    ),
     Route(
         "POST",
         f"{_CASE}/refund",
@@ -431,6 +438,15 @@ ROUTES = (
         ("carrier", "tracking"),
         "What is given in exchange has left",
     ),
+    Route(
+        "POST",
+        f"{_SHOP_CASE}/again",
+        disputes.SendGoodsAgain,
+        "shop:write",
+        Owner.shop(*PACKS),
+        ("carrier", "tracking"),
+        "Goods that were ruled to be the buyer's have left again",
+    ),
     Route("POST", f"{_SHOP_CASE}/dispute", disputes.ContestReturn, "shop:write", _SERVES, _SAYS, "Call the operator about what came back"),
     Route(
         "POST", f"{_SHOP_CASE}/evidence", disputes.GiveShopEvidence, "shop:write", _SERVES, _SAYS, "Give evidence in a case, for the shop"
@@ -468,7 +484,7 @@ ROUTES = (
         disputes.RuleCase,
         "operate",
         Owner.operator(*RULES),
-        ("to_buyer", "text", "postage"),
+        ("to_buyer", "text", "postage", "goods", "way_again"),
         "Rule on a disputed case",
     ),
     Route("GET", "/operator/taxes/{country}", taxing.TaxesOf, "operate", _TAXES, (), "What is taxed in a country and its regions"),

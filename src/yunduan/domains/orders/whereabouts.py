@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from yunduan.domains.orders import cases, model, queries, store
+from yunduan.domains.orders.cases import CaseState
 from yunduan.domains.orders.dispatch import dispatch_by
 from yunduan.domains.orders.model import Order, OrderRefusal, OrderSettings, OrderState
 from yunduan.domains.payments.model import PieceState, TenderKind
@@ -106,8 +107,8 @@ def shop_order_money(at: Asking, ask: ShopOrderMoney) -> MoneyOfOrder:
 def _told(at: Asking, order: Order, *, inside: bool) -> MoneyOfOrder:
     parts = _parts(at, order)
     zone = ZoneInfo(at.port(OrderSettings).time_zone)
-    is_exchange = _is_exchange(at, order)
-    said = [_said(part, order, zone, alone=len(parts) == 1, is_exchange=is_exchange) for part in parts] or [SENTENCES["nothing"]]
+    comes_to = _comes_to(at, order)
+    said = [_said(part, order, zone, alone=len(parts) == 1, comes_to=comes_to) for part in parts] or [SENTENCES["nothing"]]
     moves = at.ask(MovementsOf(order_id=order.id))
     return MoneyOfOrder(
         order_id=order.id,
@@ -249,6 +250,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{amount} 由平台担保；换货完成前不会付给商家。",
             "{amount} is held; nothing goes to the shop before what is given in exchange has come.",
         ),
+        "held_in_resending": (
+            "{amount} 由平台担保；商家须将退回的商品重新寄给买家，送达前不会付给商家。",
+            "{amount} is held; nothing goes to the shop before the goods that it has to send to the buyer again have come.",
+        ),
+        "earned_in_resending": (
+            "{amount} 已付给商家；商家须将退回的商品重新寄给买家，逾期未寄则退款。",
+            "{amount} has gone to the shop, which has to send the goods to the buyer again, or to give back what was paid for them.",
+        ),
         "earned_in_case": (
             "{amount} 已付给商家；售后处理中。",
             "{amount} has gone to the shop; a case about it is open.",
@@ -287,14 +296,18 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
 """What is said of a part, in Chinese and in English."""
 
 
-def _is_exchange(at: Asking, order: Order) -> bool:
-    """Whether the case that is open about an order has been agreed to come to other goods."""
+def _comes_to(at: Asking, order: Order) -> str:
+    """What the case that is open about an order is about to come to: an exchange, the same goods again, or nothing that is known."""
     case = at.get(store.CASE, cases.case_id_of(order.id, order.progress.cases - 1)) if order.progress.in_case else None
-    return case is not None and (case.details.held or bool(case.details.replaced_at))
+    if case is None:
+        return ""
+    if case.state in (CaseState.RESENDING, CaseState.RESENT):
+        return "resending"
+    return "exchange" if case.details.held or case.details.replaced_at else "case"
 
 
-def _said(part: MoneyPart, order: Order, zone: ZoneInfo, *, alone: bool, is_exchange: bool) -> tuple[str, str]:
-    chinese, english = _filled(_situation(part, order, alone=alone, is_exchange=is_exchange), part.amount, part.until, zone)
+def _said(part: MoneyPart, order: Order, zone: ZoneInfo, *, alone: bool, comes_to: str) -> tuple[str, str]:
+    chinese, english = _filled(_situation(part, order, alone=alone, comes_to=comes_to), part.amount, part.until, zone)
     if not part.kept_until:
         return chinese, english
     more, more_en = _filled("kept", part.amount, part.kept_until, zone)
@@ -308,15 +321,16 @@ def _filled(situation: str, amount: Money, until: int, zone: ZoneInfo) -> tuple[
     return chinese.format(**words), english.format(**words)
 
 
-def _situation(part: MoneyPart, order: Order, *, alone: bool, is_exchange: bool) -> str:
+def _situation(part: MoneyPart, order: Order, *, alone: bool, comes_to: str) -> str:
     if part.where is Whereabouts.HELD and order.progress.taken:
         return "held_contested"
     if part.where is Whereabouts.UNPAID and not part.until:
         return "never_paid" if alone else "not_taken"
     if part.where is Whereabouts.HELD and order.state is OrderState.PAID and part.until:
         return "held_to_ship"
-    if part.where in (Whereabouts.HELD, Whereabouts.EARNED) and order.progress.in_case:
-        return "held_in_exchange" if is_exchange and part.where is Whereabouts.HELD else f"{part.where}_in_case"
+    if part.where in (Whereabouts.HELD, Whereabouts.EARNED) and comes_to:
+        said = f"{part.where}_in_{comes_to}"
+        return said if said in SENTENCES else f"{part.where}_in_case"
     if part.where is Whereabouts.HELD and order.state in (OrderState.PARTLY_SHIPPED, OrderState.SHIPPED):
         return "held_until" if part.until else "held_on_the_way"
     return part.where.value

@@ -29,7 +29,7 @@ from yunduan.testing.trade.laws import Laws
 from yunduan.testing.trade.ledger import Ledger
 from yunduan.testing.trade.money import compare_money, compare_with_channel, reconcile
 from yunduan.testing.trade.papers import Papers
-from yunduan.testing.trade.shelves import compare_exchanges, compare_shelves
+from yunduan.testing.trade.shelves import compare_exchanges, compare_returns, compare_shelves
 
 _FACTS = "SELECT seq, kind, body, cause, at FROM fact WHERE seq > ? ORDER BY seq"
 
@@ -137,6 +137,7 @@ class TradeAuditor:
         compare_parcels(papers)
         compare_shelves(reader, papers)
         compare_exchanges(papers)
+        compare_returns(papers)
         compare_money(papers, self._laws, self._shop)
         compare_with_channel(papers, self._sandbox)
 

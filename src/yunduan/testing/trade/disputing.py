@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from yunduan.domains.orders.cases import CaseKind, CaseLine, CaseState, Reason, order_of
+from yunduan.domains.orders.cases import DEADLINES_MS, CaseKind, CaseLine, CaseState, Reason, RuledGoods, order_of
 from yunduan.domains.orders.casework import CaseStands
 from yunduan.domains.orders.charges import GoodsCharge
 from yunduan.domains.orders.claiming import (
@@ -18,7 +18,7 @@ from yunduan.domains.orders.claiming import (
     SendBack,
     WithdrawCase,
 )
-from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase
+from yunduan.domains.orders.disputes import CallOperator, ContestReturn, GiveEvidence, GiveShopEvidence, RuleCase, SendGoodsAgain
 from yunduan.domains.orders.exchanging import ReceiveReplacement, SendReplacement, TakeRefundInstead
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import OrderOf
@@ -80,15 +80,26 @@ def _offer(it: Shoppers, case: Disputed) -> Drawn:
 
 
 def _rule(it: Shoppers, case: Disputed) -> Drawn:
-    to_buyer = yuan(it.chance.choice((0, case.total, it.chance.randrange(1, case.total))))
-    return RuleCase(case_id=case.id, to_buyer=to_buyer, text="各担一半"), it.operator()
+    """Mostly with what becomes of goods that were sent back, if any were; mostly for one side where they were."""
+    to_buyer = yuan(it.chance.choice((0, 0 if case.is_sent else case.total, it.chance.randrange(1, case.total))))
+    fitting = (RuledGoods.NOT_THERE, *[RuledGoods.KEPT if to_buyer else RuledGoods.SENT_AGAIN] * 4) if case.is_sent else (None,)
+    goods = it.chance.choice(fitting if it.chance.random() < 0.9 else (None, *RuledGoods))
+    return RuleCase(case_id=case.id, to_buyer=to_buyer, text="各担一半", goods=goods), it.operator()
+
+
+def _hear(it: Shoppers, _: Disputed) -> Drawn:
+    """Evidence is heard for three days, whatever else happens meanwhile."""
+    it.wait(DEADLINES_MS[CaseState.DISPUTED])
+    return None
 
 
 def _learn_stand(it: Shoppers, _: Asked, answered: Answered) -> None:
     """Where a case stands now; one that has ended is remembered too, for those who ask too late."""
     stands = msgspec.json.decode(answered.body, type=CaseStands)
     order = next(order for order in it.orders if order.id == order_of(stands.id))
-    it.cases[stands.id] = Disputed(stands.id, order.buyer, order.total, stands.state)
+    before = it.cases.get(stands.id)
+    is_sent = stands.state is CaseState.SENT or (before is not None and before.is_sent and stands.state is not CaseState.REPLACED)
+    it.cases[stands.id] = Disputed(stands.id, order.buyer, order.total, stands.state, is_sent)
 
 
 ABOUT = (OrderState.PAID, OrderState.SHIPPED, OrderState.RECEIVED)
@@ -103,6 +114,7 @@ _ACCEPT: Answer = lambda _, case: (AcceptOffer(case_id=case.id), case.buyer)  # 
 _WITHDRAW: Answer = lambda _, case: (WithdrawCase(case_id=case.id), case.buyer)  # noqa: E731
 _SEND: Answer = lambda _, case: (SendBack(case_id=case.id, carrier="SF Express", tracking="SF2"), case.buyer)  # noqa: E731
 _REPLACE: Answer = lambda it, case: _by_shop(it, SendReplacement, case, carrier="SF Express", tracking="SF3")  # noqa: E731
+_AGAIN: Answer = lambda it, case: _by_shop(it, SendGoodsAgain, case, carrier="SF Express", tracking="SF4")  # noqa: E731
 _TAKE_MONEY: Answer = lambda _, case: (TakeRefundInstead(case_id=case.id), case.buyer)  # noqa: E731
 _HAVE_IT: Answer = lambda _, case: (ReceiveReplacement(case_id=case.id), case.buyer)  # noqa: E731
 _CALL: Answer = lambda _, case: (CallOperator(case_id=case.id, text="请评理"), case.buyer)  # noqa: E731
@@ -112,10 +124,12 @@ _ANSWERS: Mapping[CaseState, tuple[Answer, ...]] = {
     CaseState.OFFERED: (_ACCEPT, _CALL, _AGREE),
     CaseState.REFUSED: (_CALL, _offer, _WITHDRAW),
     CaseState.TO_SEND: (_SEND, _SEND, _SEND, _SEND, _WITHDRAW),
-    CaseState.SENT: (_ARRIVE, _ARRIVE, _CONTEST),
+    CaseState.SENT: (_ARRIVE, _ARRIVE, _CONTEST, _CONTEST),
     CaseState.REPLACING: (_REPLACE, _REPLACE, _REPLACE, _TAKE_MONEY),
     CaseState.REPLACED: (_HAVE_IT, _CALL),
-    CaseState.DISPUTED: (_BUYER_SAYS, _SHOP_SAYS, _WITHDRAW, _AGREE, _rule),
+    CaseState.RESENDING: (_AGAIN, _AGAIN, _AGAIN, _AGREE, _CONTEST),
+    CaseState.RESENT: (_HAVE_IT, _HAVE_IT, _CALL),
+    CaseState.DISPUTED: (_BUYER_SAYS, _SHOP_SAYS, _WITHDRAW, _AGREE, _hear, _rule, _rule, _rule),
     CaseState.HEARD: (_rule,),
     CaseState.REFUNDED: (),
     CaseState.EXCHANGED: (),
@@ -124,7 +138,7 @@ _ANSWERS: Mapping[CaseState, tuple[Answer, ...]] = {
 _ALL_ANSWERS = tuple(answer for answers in _ANSWERS.values() for answer in answers)
 _CASE_COMMANDS = (
     OpenCase, AgreeToCase, RefuseCase, OfferInCase, AcceptOffer, WithdrawCase, SendBack, ConfirmReturn, CallOperator, ContestReturn,
-    GiveEvidence, GiveShopEvidence, RuleCase, SendReplacement, ReceiveReplacement, TakeRefundInstead,
+    GiveEvidence, GiveShopEvidence, RuleCase, SendGoodsAgain, SendReplacement, ReceiveReplacement, TakeRefundInstead,
 )  # fmt: skip
 DISPUTING: Draws = ((_claim, 14), (_answer, 24))
 DISPUTING_LEARNS: Learns = dict.fromkeys(_CASE_COMMANDS, _learn_stand)

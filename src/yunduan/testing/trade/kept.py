@@ -25,7 +25,7 @@ from yunduan.runtime.ports import Reader
 from yunduan.testing.checkers import claim
 from yunduan.testing.trade.auditor import TradeAuditor
 from yunduan.testing.trade.checks import compare_cases, compare_orders, compare_parcels, nothing_is_held_for_ever
-from yunduan.testing.trade.shelves import compare_exchanges, compare_shelves
+from yunduan.testing.trade.shelves import compare_exchanges, compare_returns, compare_shelves
 from yunduan.testing.trade.simulation import TradeSimulation
 
 SECRET = bytes(range(64))
@@ -49,6 +49,7 @@ class KeptAuditor(TradeAuditor):
         compare_parcels(papers)
         compare_shelves(reader, papers)
         compare_exchanges(papers)
+        compare_returns(papers)
         self.splits = [one.state.value for one in papers.splits.values()]
         given = sum(amount for account, amount in papers.balances.items() if account.startswith("rcv_"))
         claim(self._ours().given == given, f"providers gave {self._ours().given}, shops received {given}")

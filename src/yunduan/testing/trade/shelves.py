@@ -3,6 +3,7 @@
 from collections import Counter
 
 from yunduan.domains.catalog.model import HoldState
+from yunduan.domains.orders.cases import CaseState, RuledGoods
 from yunduan.domains.orders.cases import hold_of as case_hold
 from yunduan.domains.orders.model import OrderState
 from yunduan.runtime.ports import Reader
@@ -68,3 +69,14 @@ def compare_exchanges(papers: Papers) -> None:
         claim(hold is None or hold.state is wanted, f"the exchange of {case.id} is {wanted}, its goods are {hold and hold.state}")
         if hold is not None and case.details.instead is not None:
             claim(hold.quantities() == {case.details.instead: case.pieces}, f"{case.id} gives other goods than were wanted")
+
+
+def compare_returns(papers: Papers) -> None:
+    """Nobody has sent goods back for nothing, and what went to them again was not put on hand as well."""
+    for case in papers.cases.values():
+        details = case.details
+        has_something = CaseState.REFUNDED is case.state or papers.orders[case.order_id].state is OrderState.REFUNDED
+        is_where_it_belongs = bool(details.resent_at) or details.goods is RuledGoods.NOT_THERE
+        is_well = case.is_open or not case.is_returned or has_something or is_where_it_belongs
+        claim(is_well, f"{case.id} is {case.state}: its shop has the goods, and the buyer has nothing")
+        claim(not (details.resent_at and details.back_at), f"the goods of {case.id} were sent again, and put on hand")

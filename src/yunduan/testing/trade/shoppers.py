@@ -46,6 +46,8 @@ class Disputed(Struct):
     buyer: Actor
     total: int
     state: CaseState
+    is_sent: bool = False
+    """Whether goods were sent back, and no others for them."""
 
 
 Drawn = tuple[Command[Any], Actor] | None
