@@ -17,6 +17,8 @@ from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.payments.drawing import receivable_account
 from yunduan.domains.payments.postings import POSTAGE
 from yunduan.kernel.refusals import Refused
+from yunduan.testing.trade.papers import papers_of
+from yunduan.testing.trade.shelves import compare_returns
 
 RICH = 10_000
 TOTAL = 2 * 1999 + 800
@@ -53,6 +55,7 @@ def test_no_more_comes_back_than_was_captured(by_channel: bool, kind: CaseKind, 
             assert market.world.cloud.writer.alarms_refused == 0
             assert held_by_orders(market.world, dict.fromkeys((made.variant, made.other), 0)) == {made.variant: 0, made.other: 0}
             ((refunded,),) = market.world.rows("SELECT count(*) FROM orders WHERE state = 'refunded'")
+            compare_returns(papers_of(market.world.cloud.store))
             owed = -market.balance(receivable_account(market.shop.id, "CNY"))
             postage = market.world.rows("SELECT CAST(coalesce(sum(amount), 0) AS INTEGER) FROM transfer WHERE code = ?", POSTAGE.code)[0][0]
             theirs = market.earned() + market.commission() - owed

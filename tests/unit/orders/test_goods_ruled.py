@@ -28,7 +28,7 @@ from yunduan.domains.payments.model import charge_reference
 from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.refusals import Refused
 from yunduan.testing.checkers import ViolationError
-from yunduan.testing.trade.papers import Papers
+from yunduan.testing.trade.papers import papers_of
 from yunduan.testing.trade.shelves import compare_exchanges, compare_returns
 
 __all__ = ["place"]
@@ -83,18 +83,12 @@ def says(made: Claim) -> str:
     return made.market.world.ask(OrderMoney(order_id=made.order), actor=made.buyer.actor).says_en
 
 
-def papers(market: Market) -> Papers:
-    """Every document, as the simulator's checkers read them."""
-    found = Papers()
-    found.read(market.world.cloud.store)
-    return found
-
-
 def assert_well(market: Market) -> None:
     """The books balance, and nobody has goods and money."""
     market.assert_balanced()
-    compare_returns(papers(market))
-    compare_exchanges(papers(market))
+    papers = papers_of(market.world.cloud.store)
+    compare_returns(papers)
+    compare_exchanges(papers)
     assert market.world.cloud.writer.alarms_refused == 0
 
 
@@ -407,20 +401,36 @@ def test_pieces_can_be_claimed_again_and_come_back_once(market: Market, buyer: B
     assert_well(market)
 
 
+def taken_back(market: Market, made: Claim) -> str:
+    """The payer's bank has taken a part of it; what it calls that."""
+    name = market.sandbox.charge_back(charge_reference(payment_of(checkout_of(made.order)), 0), 1000, fee=0)
+    market.world.settle()
+    return name
+
+
+def decide(market: Market, name: str) -> None:
+    """It gives that up again."""
+    assert market.sandbox.decide_chargeback(name, won=True)
+    market.world.settle()
+
+
 def test_a_bank_is_waited_for(market: Market, buyer: Buyer) -> None:
     """Nothing leaves while it has money of the order, and nobody has to pay for that."""
     made = ruled(market, contested(market, buyer, tenders=channel(TOTAL)))
-    name = market.sandbox.charge_back(charge_reference(payment_of(checkout_of(made.order)), 0), 1000, fee=0)
-    market.world.settle()
+    name = taken_back(market, made)
     send = SendGoodsAgain(**made.shop, carrier="SF Express", tracking="AGAIN-1")
     market.assert_refused("charged_back", send, market.staff("packer"))
     made.wait()
     market.world.pass_time(2 * DAY_MS)
     assert made.state == "resending"
-    assert market.sandbox.decide_chargeback(name, won=True)
-    market.world.settle()
+    decide(market, name)
     market.world.send(send, actor=market.staff("packer"))
+    name = taken_back(market, made)
+    market.assert_refused("charged_back", ReceiveReplacement(case_id=made.case), buyer.actor)
     made.wait()
+    assert made.state == "resent"
+    decide(market, name)
+    market.world.pass_time(DAY_MS)
     assert (made.state, market.state(made.order)) == ("closed", "received")
     assert_well(market)
 
@@ -454,7 +464,7 @@ def test_who_may_send_them(market: Market, buyer: Buyer) -> None:
 def test_the_checker_finds_a_shop_that_has_both(market: Market, buyer: Buyer) -> None:
     """As a dismissal left them before: the case is closed, and nothing says where the goods belong."""
     made = ruled(market, contested(market, buyer), 0, RuledGoods.NOT_THERE)
-    found = papers(market)
+    found = papers_of(market.world.cloud.store)
     found.cases = {id: replace(case, details=replace(case.details, goods=None)) for id, case in found.cases.items()}
     with pytest.raises(ViolationError, match="its shop has the goods, and the buyer has nothing"):
         compare_returns(found)

@@ -80,6 +80,13 @@ class Papers:
         return self.balances.get(account, 0)
 
 
+def papers_of(reader: Reader) -> Papers:
+    """The documents as they are now."""
+    found = Papers()
+    found.read(reader)
+    return found
+
+
 @lru_cache(maxsize=4_096)
 def terms_of(order: Order) -> Terms:
     """What was agreed of an order."""
