@@ -21,6 +21,7 @@ from yunduan.domains.catalog.commands import ChangeShop
 from yunduan.domains.identity.commands import ErasePerson
 from yunduan.domains.orders.cases import CaseKind, CaseState
 from yunduan.domains.orders.commands import CancelOrder
+from yunduan.domains.orders.disputes import SendGoodsAgain
 from yunduan.domains.orders.exchanging import SendReplacement
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import MyOrders, OrderOf, ShopOrders
@@ -162,11 +163,17 @@ def test_what_is_sent_again_is_found_by_both_of_its_numbers(bazaar: Bazaar, mei:
         assert ids(bazaar.mine(mei, q)) == [order] == ids(bazaar.shops(q)), q
 
 
-def test_what_is_given_in_exchange_is_found_by_its_parcel(bazaar: Bazaar, mei: Buyer) -> None:
+@pytest.mark.parametrize(
+    ("kind", "state", "sends"),
+    [(CaseKind.EXCHANGE, CaseState.REPLACING, SendReplacement), (CaseKind.RETURN, CaseState.RESENDING, SendGoodsAgain)],
+)
+def test_what_leaves_in_a_case_is_found_by_its_parcel(
+    kind: CaseKind, state: CaseState, sends: type[SendReplacement] | type[SendGoodsAgain], bazaar: Bazaar, mei: Buyer
+) -> None:
     """From the moment on in which the shop has sent it; and by an index that is made afterwards."""
-    claim = Claim(bazaar.market, mei, kind=CaseKind.EXCHANGE).lead_to(CaseState.REPLACING)
+    claim = Claim(bazaar.market, mei, kind=kind).lead_to(state)
     bazaar.world.settle()
-    sent = SendReplacement(**claim.shop, carrier="SF Express", tracking="OUT-1234567890")
+    sent = sends(**claim.shop, carrier="SF Express", tracking="OUT-1234567890")
     bazaar.world.send(sent, actor=bazaar.market.staff("packer"))
     bazaar.world.settle()
     assert ids(bazaar.mine(mei, "out1234567890")) == [claim.order] == ids(bazaar.shops("OUT-1234567890"))

@@ -22,8 +22,8 @@ from yunduan.runtime.registry import answers
 from yunduan.runtime.transaction import Asking
 
 AT_ONCE = 256
-GIVEN_IN_EXCHANGE = CaseEvent.REPLACE.value
-"""The move of a case (`CaseMoved`) by which another parcel leaves for an order."""
+LEAVES_IN_CASE = frozenset({CaseEvent.REPLACE.value, CaseEvent.RESEND.value})
+"""The moves of a case (`CaseMoved`) by which another parcel leaves for an order."""
 NEW_SCANNED = 2_000
 """So many of the latest orders of everybody are looked through for those that an index does not have yet."""
 NEW_MAX = 200
@@ -207,9 +207,9 @@ def _findable(at: Asking, order: Order, *, is_led: bool) -> FindableOrder:
 
 
 def _trackings(at: Asking, order: Order) -> Sequence[bytes]:
-    """The numbers of its parcels, and of those with what was given in exchange, sealed."""
-    exchanged = [case.details.tracking_out for case in store.cases_of(at, order)]
-    return [tracking for tracking in (*[parcel.tracking for parcel in parcels_of(order)], *exchanged) if tracking]
+    """The numbers of its parcels, and of those with what was given in exchange or sent again after a ruling, sealed."""
+    in_cases = [case.details.tracking_out for case in store.cases_of(at, order)]
+    return [tracking for tracking in (*[parcel.tracking for parcel in parcels_of(order)], *in_cases) if tracking]
 
 
 QUERIES = (

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.identity.facts import PersonErased
 from yunduan.domains.orders.facts import CaseMoved, OrderPartlyShipped, OrderShipped, ParcelSentAgain
-from yunduan.domains.orders.findable import AT_ONCE, GIVEN_IN_EXCHANGE, FindableOrder, LastPlace, OrdersToFind, OrdersToFindAgain
+from yunduan.domains.orders.findable import AT_ONCE, LEAVES_IN_CASE, FindableOrder, LastPlace, OrdersToFind, OrdersToFindAgain
 from yunduan.domains.orders.model import SoldItem
 from yunduan.domains.search import words
 from yunduan.domains.search.making import Ask, Maker
@@ -149,7 +149,7 @@ class OrderIndexer(Maker[OrderIndex]):
 def _has_left(fact: Fact) -> TypeGuard[OrderShipped | OrderPartlyShipped | ParcelSentAgain | CaseMoved]:
     """Whether a fact tells of another parcel of an order."""
     if isinstance(fact, CaseMoved):
-        return fact.event == GIVEN_IN_EXCHANGE
+        return fact.event in LEAVES_IN_CASE
     return isinstance(fact, OrderShipped | OrderPartlyShipped | ParcelSentAgain)
 
 
