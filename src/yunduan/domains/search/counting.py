@@ -3,13 +3,29 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from yunduan.domains.search import columns as record
-from yunduan.domains.search.columns import Columns, Places, Record
+from yunduan.domains.search.columns import (
+    ATTRIBUTE,
+    AWAY_UNTIL,
+    CATEGORY,
+    CURRENCY,
+    FIELDS,
+    FREE_SHIPPING,
+    IN_STOCK,
+    NUMBER,
+    NUMBER_OF,
+    PRICE,
+    RATING,
+    SHOP,
+    Columns,
+    Places,
+    Record,
+)
 from yunduan.domains.search.model import Counted, Facets, NumberBand, NumberCounted, PriceBand
 from yunduan.domains.search.store import Index, Name
 
@@ -40,27 +56,27 @@ class Tally(Struct, frozen=True, kw_only=True):
 
 def of_few(records: Sequence[Record], *, now_ms: int) -> Tally:
     """The same as `of_many` without any filter."""
-    currencies = Counter([one[record.CURRENCY] for one in records])
-    most = max(currencies.values(), default=0)
-    currency = min([no for no, count in currencies.items() if count == most], default=0)
-    prices = [one[record.PRICE] for one in records if one[record.CURRENCY] == currency]
+    fields = tuple(zip(*records, strict=True)) or ((),) * FIELDS
+    currencies = _most_of(fields[CURRENCY])
+    currency = currencies[0][0] if currencies else 0
+    prices = fields[PRICE] if len(currencies) < 2 else [one[PRICE] for one in records if one[CURRENCY] == currency]
     told: dict[int, list[int]] = {}
-    for one in records:
-        if one[record.NUMBER_OF_FIRST]:
-            for no, number in zip(one[record.NUMBER_OF], one[record.NUMBER], strict=True):
-                if no:
-                    told.setdefault(no, []).append(number)
-    numbers = sorted(told.items(), key=lambda one: (-len(one[1]), one[0]))[:NUMBERS_COUNTED_MAX]
+    if any(fields[NUMBER_OF.start]):
+        for nos, numbers in zip(fields[NUMBER_OF], fields[NUMBER], strict=True):
+            for no, number in zip(nos, numbers, strict=True):
+                told.setdefault(no, []).append(number)
+        told.pop(0, None)
+    stock = zip(fields[IN_STOCK], fields[AWAY_UNTIL], strict=True)
     return Tally(
-        categories=_most_of([no for one in records for no in one[record.CATEGORY] if no]),
-        shops=_most_of([no for one in records if (no := one[record.SHOP])]),
-        attributes=_most_of([no for one in records if one[record.ATTRIBUTE_FIRST] for no in one[record.ATTRIBUTE] if no]),
-        numbers=[(no, sorted(some)) for no, some in numbers],
+        categories=_most_of(chain.from_iterable(fields[CATEGORY])),
+        shops=_most_of(fields[SHOP]),
+        attributes=_most_of(chain.from_iterable(fields[ATTRIBUTE])) if any(fields[ATTRIBUTE.start]) else (),
+        numbers=[(no, sorted(some)) for no, some in sorted(told.items(), key=lambda one: (-len(one[1]), one[0]))[:NUMBERS_COUNTED_MAX]],
         currency=currency,
         prices=_bands(sorted(prices)) if prices else (),
-        in_stock=sum([one[record.IN_STOCK] and one[record.AWAY_UNTIL] <= now_ms for one in records]),
-        free_shipping=sum([one[record.FREE_SHIPPING] for one in records]),
-        rated_four=sum([one[record.RATING] >= _LIKED for one in records]),
+        in_stock=sum([is_there and until <= now_ms for is_there, until in stock]),
+        free_shipping=sum(fields[FREE_SHIPPING]),
+        rated_four=sum([rating >= _LIKED for rating in fields[RATING]]),
     )
 
 
@@ -112,7 +128,7 @@ def named(index: Index, tally: Tally) -> Facets:
 def _most(column: NDArray[np.unsignedinteger]) -> list[tuple[int, int]]:
     """The most frequent numbers of a column, and how often each is there; 0 stands for nothing."""
     if len(column) <= _COUNTED_BY_HAND:
-        return _most_of(column[column > 0].tolist())
+        return _most_of(column.tolist())
     counts = np.bincount(column)
     counts[0] = 0
     best = np.argsort(-counts, kind="stable")[:COUNTED_MAX] if len(counts) <= 4096 else _top(counts)
@@ -120,7 +136,9 @@ def _most(column: NDArray[np.unsignedinteger]) -> list[tuple[int, int]]:
 
 
 def _most_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    return sorted(Counter(numbers).items(), key=lambda one: (-one[1], one[0]))[:COUNTED_MAX]
+    counts = Counter(numbers)
+    counts.pop(0, None)
+    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:COUNTED_MAX]
 
 
 def _top(counts: Places) -> Places:
