@@ -15,7 +15,7 @@ from yunduan.backends.postgresql.dialect import translated
 from yunduan.cloud import DOMAINS
 from yunduan.runtime.migrations import migrate
 
-SIDE = {f"yunduan.domains.search.{name}" for name in ("store", "store_orders", "store_words")}
+SIDE = {f"yunduan.domains.search.{name}" for name in ("store", "store_orders", "store_postings", "store_words")}
 """Statements of the indexes beside the store, which are SQLite's files on both."""
 BEGINNINGS = {"yunduan.domains.orders.store_findable._NEW"}
 """What statements begin with. Those with a place to fill in (`{`) are left out as well: the stories have to come by them."""
