@@ -300,6 +300,7 @@ def second_add_overwrites(patch: pytest.MonkeyPatch) -> None:
 
 EARLY = r"(bell|hold) \d+ (rang|expired) \d+ ms early"
 TABLES = r"(purses|moves|stalls|holds) differ"
+CENSUS = "census differ"
 GAP = r"fact \d+ is missing before \d+|the head says .*, the facts end at \d+"
 LOST = r"facts \d+ to \d+ are lost|was answered and is not on the disk|was answered .*, the (facts say|store has) None"
 PLANTS = {
@@ -310,7 +311,9 @@ PLANTS = {
     failing_commit_acknowledged: LOST,
     restart_without_sync: LOST,
     swallowed_checkpoint_error: r"the writer goes on after a sync that failed",
-    transaction_lost_in_mid_batch: rf"a broken command has left something|took effect all the same|alarms that differ|{GAP}|{TABLES}",
+    transaction_lost_in_mid_batch: (
+        rf"a broken command has left something|took effect all the same|alarms that differ|{CENSUS}|{GAP}|{TABLES}"
+    ),
     gap_in_the_facts: GAP,
     key_apart_from_its_effect: r"answers and effects differ",
     lost_fact: rf"answers and effects differ|the facts say None|alarms that differ|{TABLES}",
@@ -319,8 +322,8 @@ PLANTS = {
     oversell_by_one: r"is oversold|oversold: ",
     synchronous_off: LOST,
     synchronous_normal: LOST,
-    refusal_that_stays: rf"{TABLES}|census differ",
-    delivery_heard_twice: r"fame differ|census differ|was heard twice",
+    refusal_that_stays: rf"{TABLES}|{CENSUS}",
+    delivery_heard_twice: rf"fame differ|{CENSUS}|was heard twice",
     clock_believed: EARLY,
     doubt_forgotten: EARLY,
     leap_noted_late: EARLY,

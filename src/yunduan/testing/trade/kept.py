@@ -19,7 +19,6 @@ from yunduan.domains.payments.model import (
     received_account,
     returning_account,
 )
-from yunduan.domains.payments.unclaimed import UnclaimedState
 from yunduan.runtime.clock import Clock, SeededEntropy
 from yunduan.runtime.ports import Reader
 from yunduan.testing.checkers import claim
@@ -60,7 +59,10 @@ class KeptAuditor(TradeAuditor):
         return Kept(held=held, given=given, own=own)
 
     def at_rest(self) -> None:
-        """The provider's books are ours to the last unit, and everything that it was asked has been answered."""
+        """The provider's books are ours to the last unit, and everything that it was asked has been answered.
+
+        Money that waits for its owner's word is there too, and so is what they have asked for and nobody has approved yet.
+        """
         nothing_is_held_for_ever(self._papers)
         ours, theirs = self._ours(), self._custodian.balances("CNY")
         claim(ours == theirs, f"the provider has {theirs}, we say {ours}")
@@ -69,7 +71,7 @@ class KeptAuditor(TradeAuditor):
         claim(not waiting, f"errands that nobody runs: {waiting}")
         held = sum(left_with_providers(one).amount for one in self._papers.escrows.values() if one.state is EscrowState.HELD)
         held += sum(one.whole.amount for one in self._papers.splits.values() if one.state in (SplitState.ASKED, SplitState.REFUSED))
-        owed = [one for one in self._papers.unclaimed.values() if one.custody == "provider" and one.state is UnclaimedState.WAITING]
+        owed = [one for one in self._papers.unclaimed.values() if one.custody == "provider" and not one.has_ended]
         held += sum(one.amount.amount for one in owed)
         claim(ours.held == held, f"the provider keeps {ours.held}, orders and payers have {held} there")
         decided = {chargeback_id("custodian", one.chargeback): one.outcome.value for one in self._custodian.chargebacks()}
