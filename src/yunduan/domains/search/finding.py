@@ -203,8 +203,10 @@ def _few(index: Index, columns: Columns, hits: Hits, asked: Asked, taken: Taken)
         return Matched(hits.documents, np.array(values), 1, hits.is_least, facets, hits, taken.plan, taken.loosened, taken.left_out)
     order = sorted(range(len(some)), key=lambda place: -values[place])
     if asked.distinct:
-        shops: set[int] = set()
-        order = [place for place in order if not (some[place][record.SHOP] in shops or shops.add(some[place][record.SHOP]))]  # type: ignore[func-returns-value]
+        firsts: dict[int, int] = {}
+        for place in order:
+            firsts.setdefault(some[place][record.SHOP], place)
+        order = list(firsts.values())
     ranked, sorted_by = hits.documents.take(order), np.array([values[place] for place in order], np.int64)
     return Matched(ranked, sorted_by, len(some), hits.is_least, facets, hits, taken.plan, taken.loosened, taken.left_out)
 
