@@ -1,27 +1,11 @@
 """One purchase and its undoing, on every store."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from support.stores import Place, place
 from unit.orders.market import MINUTE_MS, Market, channel, yuan
 from yunduan.domains.orders.commands import CancelOrder, RefundOrder, ReviewOrder
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import CartOf, MyOrders, MyOrdersByState, OrderNumbered, ReviewsOfGoods, ShopOrders, ShopOrdersByState
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.kernel.refusals import Refused
-
-__all__ = ["place"]
-
-
-@pytest.fixture
-def shared(place: Place, tmp_path: Path) -> Iterator[Market]:
-    """The same market on each store."""
-    found = Market(tmp_path, place.open())
-    yield found
-    found.close()
 
 
 def test_a_purchase_and_its_undoing(shared: Market) -> None:

@@ -1,13 +1,10 @@
 """A parcel that has come back to its shop is sent again, taken in, or paid back by time: once, to the last unit, and received by nobody."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from support.stores import Place, place
 from unit.orders.casebook import Claim
 from unit.orders.market import SHIPPING, Buyer, Market, yuan
 from yunduan.domains.catalog.commands import CreateLocation
@@ -30,19 +27,10 @@ from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import CaseId, OrderId, VariantId
 from yunduan.kernel.refusals import BrokenError
 
-__all__ = ["place"]
 DAY_MS = 86_400_000
 PIECE = 1999
 BACK, GOOD = "BACK1", "SB0"
 MONEY = 100_000
-
-
-@pytest.fixture
-def shared(place: Place, tmp_path: Path) -> Iterator[Market]:
-    """The same market on each store."""
-    found = Market(tmp_path, place.open())
-    yield found
-    found.close()
 
 
 @pytest.fixture

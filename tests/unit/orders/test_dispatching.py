@@ -1,12 +1,8 @@
 """A paid order that its shop never ships is called off by itself: reminded before, put off once by its buyer, never early, once."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 
-from support.stores import Place, place
 from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, channel, orders, wallet, yuan
 from yunduan.domains.orders import dispatching
 from yunduan.domains.orders.agreed import AgreedDiscount, AgreedLine, PlaceAgreed
@@ -22,18 +18,9 @@ from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import CaseId, OrderId
 from yunduan.kernel.refusals import BrokenError
 
-__all__ = ["place"]
 DAY_MS = 86_400_000
 DISPATCH_MS, WARNED_MS, LONGER_MS = 30 * DAY_MS, 3 * DAY_MS, 15 * DAY_MS
 TOTAL = 1999 + SHIPPING
-
-
-@pytest.fixture
-def shared(place: Place, tmp_path: Path) -> Iterator[Market]:
-    """The same market on each store."""
-    found = Market(tmp_path, place.open())
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """What becomes of goods that were sent back when an operator rules: sent again, kept for so much, or not there; nobody has both."""
 
-from collections.abc import Iterator
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from support.stores import Place, place
 from unit.orders.casebook import DAY_MS, PATHS, TOTAL, Claim, picture
 from unit.orders.market import Buyer, Market, channel, yuan
 from yunduan.domains.identity.commands import ErasePerson
@@ -31,17 +28,8 @@ from yunduan.testing.checkers import ViolationError
 from yunduan.testing.trade.papers import papers_of
 from yunduan.testing.trade.shelves import compare_exchanges, compare_returns
 
-__all__ = ["place"]
 RICH = 100_000
 PIECE = 1999
-
-
-@pytest.fixture
-def shared(place: Place, tmp_path: Path) -> Iterator[Market]:
-    """The same market on each store."""
-    found = Market(tmp_path, place.open())
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """Stock is held for the method's time, capped per buyer; an order that is paid late stands again where everything is there still."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
 
-from support.stores import Place, place
 from unit.orders.market import MINUTE_MS, SHIPPING, Buyer, Market, wallet, yuan
 from yunduan.backends.sandbox import Misbehaviour
 from yunduan.domains.catalog.commands import AdjustStock, SetHoliday, SuspendShop, WithdrawGoods
@@ -20,17 +17,8 @@ from yunduan.domains.orders.repricing import AgreePrice, OfferPrice
 from yunduan.domains.payments.model import Tender, TenderKind
 from yunduan.kernel.ids import VariantId
 
-__all__ = ["place"]
 DAY_MS = 86_400_000
 TOTAL = 1999 + SHIPPING
-
-
-@pytest.fixture
-def shared(place: Place, tmp_path: Path) -> Iterator[Market]:
-    """The same market on each store."""
-    found = Market(tmp_path, place.open())
-    yield found
-    found.close()
 
 
 def by(method: str, fen: int) -> Tender:
