@@ -1,6 +1,6 @@
 -- KIND: checkout | purchase | list | page | search | search_new. FOLDER holds people.txt (with carts), bare.txt (without; a purchase fills them), shops.txt and queries.txt.
 -- START keeps runs apart. STYLE: ours | textbook.
--- Every request is signed in; every command has a key of its own; people, baskets and keys come at random.
+-- Every request is signed in; every command has a key of its own, a UUIDv7 as the API asks for; people and baskets come at random.
 local kind, folder, style, n = os.getenv("KIND"), os.getenv("FOLDER"), os.getenv("STYLE"), tonumber(os.getenv("START") or "0")
 local people, shops, goods = {}, {}, {}
 for line in io.lines(folder .. (kind == "purchase" and "/bare.txt" or "/people.txt")) do
@@ -41,11 +41,21 @@ local function query()
 end
 math.randomseed(n + 7)
 local ours = style == "ours"
+local ffi = require("ffi")
+ffi.cdef("typedef struct { long s; long ns; } moment; int clock_gettime(int clock, moment *now);")
+local moment = ffi.new("moment")
+-- a UUIDv7, as the API asks for: milliseconds since 1970, then what is random
+local function key()
+  ffi.C.clock_gettime(0, moment)
+  local ms = tonumber(moment.s) * 1000 + math.floor(tonumber(moment.ns) / 1000000)
+  return string.format("%08x-%04x-7%03x-%04x-%06x%06x", math.floor(ms / 65536), ms % 65536, math.random(0, 4095),
+    32768 + math.random(0, 16383), math.random(0, 16777215), math.random(0, 16777215))
+end
 local function headers(person, post)
   local h = { ["Authorization"] = "Bearer " .. person.token }
   if post then
     h["Content-Type"] = "application/json"
-    h["Idempotency-Key"] = string.format("%08x-%08x-%012d", math.random(0, 2147483647), math.random(0, 2147483647), n)
+    h["Idempotency-Key"] = key()
   end
   return h
 end

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 LOOKS_EVERY_S = 1.0
 RESTS_AFTER_S = 0.02
 """Nothing is tidied up before: who puts goods on sale one after the other does not wait for it."""
+ORDERS_REST_AFTER_S, ORDERS_LOOK_EVERY_S = 0.25, 0.5
+"""Together less than it takes until more orders have come than are looked through directly (`NEW_SCANNED`), at 2,500 a second."""
 PAUSE_S = 1.0
 END_S = 5.0
 TRIES = 3
@@ -103,30 +105,42 @@ def keep(settings: Settings, way: int) -> int:
 
 
 class Turns:
-    """Whose turn it is: goods whenever there is something to do, orders when there is not, and no more than half of the time."""
+    """Whose turn it is: goods whenever there is something to do, orders when there is not, and no more than half of the time.
 
-    def __init__(self, indexers: Indexers, *, pause_s: float = PAUSE_S) -> None:
+    Orders of a moment are written together: their pages are mostly the same ones, and writing waits for the disk that commits wait for.
+    """
+
+    def __init__(self, indexers: Indexers, *, pause_s: float = PAUSE_S, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing has been done."""
-        self._goods = Steps(indexers.goods, pause_s=pause_s)
-        self._orders = Steps(indexers.orders, pause_s=pause_s)
+        self._goods = Steps(indexers.goods, pause_s=pause_s, rests_after_s=RESTS_AFTER_S, looks_every_s=LOOKS_EVERY_S)
+        self._orders = Steps(indexers.orders, pause_s=pause_s, rests_after_s=ORDERS_REST_AFTER_S, looks_every_s=ORDERS_LOOK_EVERY_S)
+        self._clock = clock
+        self._orders_from = 0.0
 
     def take(self, *, is_poked: bool = False) -> float:
         """Take one; answers for how many seconds nothing has to be done then."""
         wait_s = self._goods.go_on(is_poked=is_poked)
         if not wait_s and not self._goods.is_failing:
             return 0.0
-        began = time.perf_counter()
-        orders_wait_s = self._orders.go_on(is_poked=False)
-        return min(wait_s, max(orders_wait_s, time.perf_counter() - began))
+        began = self._clock()
+        if began >= self._orders_from:
+            orders_wait_s = self._orders.go_on(is_poked=False)
+            ended = self._clock()
+            self._orders_from = ended + max(orders_wait_s, ended - began)
+        return min(wait_s, max(self._orders_from - self._clock(), 0.0))
 
 
 class Steps:
     """Steps of an indexer that go on whatever goes wrong: tried again from what is on disk, then with an index made anew."""
 
-    def __init__(self, indexer: Maker[Any], *, pause_s: float = PAUSE_S) -> None:
+    def __init__(
+        self, indexer: Maker[Any], *, pause_s: float = PAUSE_S, rests_after_s: float = RESTS_AFTER_S, looks_every_s: float = LOOKS_EVERY_S
+    ) -> None:
         """None has failed yet."""
         self._indexer = indexer
         self._pause_s = pause_s
+        self._rests_after_s = rests_after_s
+        self._looks_every_s = looks_every_s
         self._failed = 0
         self._rests = False
 
@@ -139,9 +153,9 @@ class Steps:
         """Hear what was told or, where nothing is, tidy up a little; answers for how many seconds nothing has to be done then."""
         if is_poked or not self._rests:
             self._rests = not self.step()
-            return RESTS_AFTER_S if self._rests else 0.0
+            return self._rests_after_s if self._rests else 0.0
         self._rests = self._try(self._indexer.rest)
-        return 0.0 if self._rests else LOOKS_EVERY_S
+        return 0.0 if self._rests else self._looks_every_s
 
     def step(self) -> bool:
         """One step; answers whether there may be more."""

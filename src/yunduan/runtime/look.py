@@ -140,6 +140,8 @@ class Look:
 
     def get_many(self, table: Table[Key, Value], keys: Sequence[Key]) -> dict[Key, Value]:
         """The rows with these keys, those that there are."""
+        if not keys:
+            return {}
         if self._memory is None or not table.shown:
             return {key_of(table, row): table.value(row) for row in self._reader.load(table, keys)}
         known = self._memory.rows(table)

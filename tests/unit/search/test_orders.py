@@ -27,11 +27,12 @@ from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import MyOrders, OrderOf, ShopOrders
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.resending import SendAgain
-from yunduan.domains.search import order_finding
+from yunduan.domains.search import order_finding, order_indexing
 from yunduan.domains.search.indexing import Indexer
+from yunduan.domains.search.store_orders import OrderIndex
 from yunduan.edges.doctor import examine
 from yunduan.edges.http.watching import Here
-from yunduan.edges.index_keeper import Turns
+from yunduan.edges.index_keeper import ORDERS_LOOK_EVERY_S, ORDERS_REST_AFTER_S, Turns
 from yunduan.kernel.ids import OrderId
 from yunduan.runtime.settings import SearchSettings, Settings
 
@@ -57,6 +58,25 @@ def bazaar(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bazaar]:
 def mei(bazaar: Bazaar) -> Buyer:
     """A buyer with money."""
     return bazaar.market.buyer(100_000)
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    s = 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.s
+
+
+def seen_by_others(bazaar: Bazaar) -> int:
+    """How many orders the index has for those who read it."""
+    side = SideFolder(bazaar.folder, "orders").read(1)
+    try:
+        return OrderIndex(side).state().through
+    finally:
+        side.close()
 
 
 def number(bazaar: Bazaar, buyer: Buyer, order_id: OrderId) -> str:
@@ -382,8 +402,9 @@ def test_what_is_read_or_heard_twice_changes_nothing(bazaar: Bazaar, mei: Buyer)
     assert everything() == before
 
 
-def test_parcels_do_not_wait_until_no_order_comes(bazaar: Bazaar, mei: Buyer) -> None:
+def test_parcels_do_not_wait_until_no_order_comes(bazaar: Bazaar, mei: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step reads some orders, and hears what was told, however many more there are."""
+    monkeypatch.setattr(order_indexing, "COMMITS_AFTER", 1)
     order = bazaar.buy(mei, bazaar.goods[TEA])
     bazaar.world.settle()
     bazaar.ship(order, "SF0000000001")
@@ -393,6 +414,27 @@ def test_parcels_do_not_wait_until_no_order_comes(bazaar: Bazaar, mei: Buyer) ->
     assert indexer.step()
     assert ids(bazaar.shops("SF0000000001")) == [order]
     assert indexer.step()
+    indexer.close()
+
+
+def test_orders_that_come_without_end_are_written_together(bazaar: Bazaar, mei: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several steps are one transaction; one that is cut off takes those before it along, and all are written anew."""
+    bazaar.world.settle()
+    bought = [bazaar.buy(mei, bazaar.goods[TEA]) for _ in range(4)]
+    indexer = bazaar.indexer(at_once=1)
+    assert indexer.step()
+    assert indexer.step()
+    assert indexer.walked() == (2, 4)
+    assert seen_by_others(bazaar) == 0
+    with monkeypatch.context() as broken:
+        broken.setattr(OrderIndex, "keep_tails", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            indexer.step()
+    assert indexer.walked() == (0, 4)
+    while indexer.step():
+        pass
+    assert seen_by_others(bazaar) == 4
+    assert ids(bazaar.mine(mei, "longjing")) == bought[::-1]
     indexer.close()
 
 
@@ -444,10 +486,10 @@ def test_the_keeper_makes_both_and_mends_what_is_spoilt(tmp_path: Path) -> None:
         for end in ("-wal", "-shm"):
             (tmp_path / f"{spoilt}-1.sqlite{end}").unlink(missing_ok=True)
     with open_indexers(Settings(data=str(tmp_path))) as indexers:
-        turns = Turns(indexers, pause_s=0)
-        for _ in range(40):
-            if turns.take() == 1.0:
-                break
+        clock = Clock()
+        turns = Turns(indexers, pause_s=0, clock=clock)
+        for _ in range(60):
+            clock.s += turns.take()
     assert files(tmp_path) == ["orders-2.sqlite", "orders.current"]
     assert (tmp_path / "search.current").read_text() == "2"
     assert order
@@ -465,10 +507,36 @@ def test_orders_are_indexed_though_goods_cannot_be(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Indexer, "step", fails)
     monkeypatch.setattr(Indexer, "rebuild", fails)
     with open_indexers(Settings(data=str(tmp_path))) as indexers:
-        turns = Turns(indexers, pause_s=0)
+        clock = Clock()
+        turns = Turns(indexers, pause_s=0, clock=clock)
         for _ in range(10):
             turns.take()
+            clock.s += 0.1
     assert files(tmp_path) == ["orders-1.sqlite", "orders.current"]
+
+
+def test_orders_of_a_moment_are_written_together(tmp_path: Path) -> None:
+    """Whatever goods have to do meanwhile: one that comes right after others waits, and is not forgotten."""
+    bazaar = Bazaar(tmp_path, is_searched=False)
+    mei = bazaar.market.buyer(100_000)
+    clock = Clock()
+    with open_indexers(Settings(data=str(tmp_path))) as indexers:
+        turns = Turns(indexers, pause_s=0, clock=clock)
+
+        def settle() -> None:
+            for _ in range(30):
+                turns.take(is_poked=True)
+
+        settle()
+        for bought in (1, 2):
+            bazaar.buy(mei, bazaar.goods[TEA])
+            settle()
+            assert indexers.orders.walked() == (bought - 1, bought)
+            for passes in (ORDERS_REST_AFTER_S, ORDERS_LOOK_EVERY_S):
+                clock.s += passes
+                settle()
+            assert indexers.orders.walked() == (bought, bought)
+    bazaar.market.close()
 
 
 @pytest.mark.slow

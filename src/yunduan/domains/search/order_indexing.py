@@ -5,8 +5,8 @@ the checkout. Only parcels come later: what tells of one has its order read agai
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, TypeGuard
 
 import msgspec
 from msgspec.structs import replace
@@ -27,11 +27,17 @@ from yunduan.runtime.ports import Reader, SideStore, SideStores
 
 FACTS_AT_ONCE = 5_000
 """So many are read in one step: more than are told of as many orders as are read in one."""
+COMMITS_AFTER = 2_048
+"""So many orders are written in one transaction where they come without end: most of their pages are the same ones."""
 REMEMBERED = 20_000
 """So many numbers of titles and of owners are remembered, each; then all are forgotten."""
 TAIL = 10_000
 HEARD = (OrderShipped, OrderPartlyShipped, ParcelSentAgain, CaseMoved, PersonErased)
 DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in HEARD}
+
+
+Called: TypeAlias = tuple[str, ...]
+"""What one shop calls one thing: the shop's id, then titles, choice and SKU."""
 
 
 class OrderIndexer(Maker[OrderIndex]):
@@ -42,8 +48,10 @@ class OrderIndexer(Maker[OrderIndex]):
         super().__init__(sides, reader=reader)
         self._ask = ask
         self._at_once = at_once
-        self._titles: dict[tuple[str, ...], int] = {}
+        self._titles: dict[Called, int] = {}
         self._owners: dict[str, int] = {}
+        self._uncommitted: int | None = None
+        """How many orders the open transaction has; nothing where none is open."""
 
     def opened(self, side: SideStore) -> OrderIndex:
         """Over a file."""
@@ -61,15 +69,17 @@ class OrderIndexer(Maker[OrderIndex]):
         if orders:
             state = replace(state, through=orders[-1].place)
             self._write(index, state, orders)
-        elif not state.is_whole and index.knit():
-            return True
-        elif not state.is_whole:
-            self._write(index, replace(state, is_whole=True))
-            self.publish(index)
+        is_full = len(orders) == self._at_once
         if not state.is_whole:
+            self._commit(index, if_full=is_full)
+            if not orders and not index.knit():
+                self._write(index, replace(state, is_whole=True))
+                self._commit(index)
+                self.publish(index)
             return True
         more = self._hear(index, state)
-        return more or len(orders) == self._at_once
+        self._commit(index, if_full=is_full)
+        return more or is_full
 
     def walked(self) -> tuple[int, int]:
         """(orders that are in the index, how many there are)."""
@@ -91,28 +101,44 @@ class OrderIndexer(Maker[OrderIndex]):
     def _write(
         self, index: OrderIndex, state: OrderState, orders: Sequence[FindableOrder] = (), *, erased: Sequence[PersonId] = ()
     ) -> None:
-        """Write what some orders are, and how far the index is, in one transaction; what is there already stays as it is."""
-        index.begin()
+        """Write what some orders are, and how far the index is; what is there already stays as it is. `_commit` ends the transaction."""
+        if self._uncommitted is None:
+            index.begin()
+            self._uncommitted = 0
         try:
+            self._uncommitted += len(orders)
             self.has_written |= bool(orders)
             if orders:
                 self._keep(index, orders)
             for person in erased:
                 index.drop_parcels(index.owner(person))
             index.keep_state(state)
+        except BaseException:
+            index.rollback()
+            self._forget()
+            raise
+
+    def _commit(self, index: OrderIndex, *, if_full: bool = False) -> None:
+        """Let others see what was written: not yet where more comes at once, unless it is much."""
+        if self._uncommitted is None or (if_full and self._uncommitted < COMMITS_AFTER):
+            return
+        try:
             index.commit()
         except BaseException:
             index.rollback()
-            self._forget()  # numbers that were given out in it
+            self._forget()
             raise
+        self._uncommitted = None
 
     def _keep(self, index: OrderIndex, orders: Sequence[FindableOrder]) -> None:
+        owners = self._owners_among(index, orders)
+        titles = self._titles_among(index, orders, owners)
         lines: list[tuple[int, int, int]] = []
         tails: list[tuple[int, int, int]] = []
         parcels: list[tuple[int, bytes, int, int]] = []
         for order in orders:
-            buyer, shop = self._owner(index, order.buyer), self._owner(index, order.shop_id)
-            for title in {self._title(index, order.shop_id, shop, item) for item in order.items}:
+            buyer, shop = owners[order.buyer], owners[order.shop_id]
+            for title in {titles[_called(order, item)] for item in order.items}:
                 lines += ((buyer, title, order.place), (shop, title, order.place))
             digits = int(order.number) % TAIL
             tails += ((buyer, digits, order.place), (shop, digits, order.place))
@@ -124,24 +150,29 @@ class OrderIndexer(Maker[OrderIndex]):
         index.keep_terms()
         index.keep_words()
 
-    def _owner(self, index: OrderIndex, id: str) -> int:
-        found = self._owners.get(id)
-        if found is None:
-            if len(self._owners) >= REMEMBERED:
-                self._owners.clear()
-            found = self._owners[id] = index.keep_owner(id)
-        return found
+    def _owners_among(self, index: OrderIndex, orders: Sequence[FindableOrder]) -> dict[str, int]:
+        """The numbers of everybody whose orders these are, others' included."""
+        if len(self._owners) > REMEMBERED:
+            self._owners.clear()
+        named = dict.fromkeys([id for order in orders for id in (order.buyer, order.shop_id)])
+        if missing := [id for id in named if id not in self._owners]:
+            self._owners |= index.keep_owners(missing)
+        return self._owners
 
-    def _title(self, index: OrderIndex, shop_id: str, shop: int, item: SoldItem) -> int:
-        said = (shop_id, item.title, item.title_en, item.option_text, item.option_text_en, item.sku)
-        found = self._titles.get(said)
-        if found is None:
-            if len(self._titles) >= REMEMBERED:
-                self._titles.clear()
-            found = self._titles[said] = _kept(index, said, shop)
-        return found
+    def _titles_among(self, index: OrderIndex, orders: Sequence[FindableOrder], owners: Mapping[str, int]) -> dict[Called, int]:
+        """The numbers of all that these orders are of, others' included; what is new is cut into words."""
+        if len(self._titles) > REMEMBERED:
+            self._titles.clear()
+        sold = dict.fromkeys([_called(order, item) for order in orders for item in order.items])
+        marks = {called: _mark(called) for called in sold if called not in self._titles}
+        kept = index.kept_titles(list(marks.values())) if marks else {}
+        for called, mark in marks.items():
+            self._titles[called] = kept.get(mark) or _keep_title(index, called, mark, owners[called[0]])
+        return self._titles
 
     def _forget(self) -> None:
+        """No transaction is open any more, and numbers that were given out in it are nobody's."""
+        self._uncommitted = None
         self._titles.clear()
         self._owners.clear()
 
@@ -153,13 +184,17 @@ def _has_left(fact: Fact) -> TypeGuard[OrderShipped | OrderPartlyShipped | Parce
     return isinstance(fact, OrderShipped | OrderPartlyShipped | ParcelSentAgain)
 
 
-def _kept(index: OrderIndex, said: tuple[str, ...], shop: int) -> int:
-    """The number of a title, which is cut into words where it is new."""
-    mark = hashlib.blake2b(msgspec.msgpack.encode(said), digest_size=16).digest()
-    found = index.title(mark)
-    if found:
-        return found
-    spoken = words.spoken(said[1:])
+def _called(order: FindableOrder, item: SoldItem) -> Called:
+    return order.shop_id, item.title, item.title_en, item.option_text, item.option_text_en, item.sku
+
+
+def _mark(called: Called) -> bytes:
+    return hashlib.blake2b(msgspec.msgpack.encode(called), digest_size=16).digest()
+
+
+def _keep_title(index: OrderIndex, called: Called, mark: bytes, shop: int) -> int:
+    """The number that is given to a title, which is cut into words."""
+    spoken = words.spoken(called[1:])
     written = Written(title=text_of(spoken.terms, spoken.pairs), syllables=" ".join(spoken.syllables), initials=" ".join(spoken.initials))
     index.count_terms(*terms_of(spoken))
     return index.keep_title(mark, shop=shop, words=written)

@@ -44,8 +44,10 @@ INSERT INTO state (id, form, epoch, seq, through, is_whole) VALUES (1, 0, 0, 0, 
 _STATE = "SELECT form, epoch, seq, through, is_whole FROM state WHERE id = 1"
 _KEEP_STATE = "UPDATE state SET form = ?, epoch = ?, seq = ?, through = ?, is_whole = ? WHERE id = 1"
 _OWNER = "SELECT no FROM owner WHERE id = ?"
-_ADD_OWNER = "INSERT INTO owner (id) VALUES (?) RETURNING no"
-_TITLE = "SELECT no FROM title WHERE mark = ?"
+_OWNERS = "SELECT id, no FROM owner WHERE id IN "
+_LAST_OWNER = "SELECT coalesce(max(no), 0) FROM owner"
+_ADD_OWNER = "INSERT INTO owner (no, id) VALUES (?, ?)"
+_KEPT_TITLES = "SELECT mark, no FROM title WHERE mark IN "
 _ADD_TITLE = "INSERT INTO title (mark, shop) VALUES (?, ?) RETURNING no"
 _ADD_WORDS = "INSERT INTO words (rowid, title, syllables, initials, shop) VALUES (?, ?, ?, ?, ?)"
 _ADD_LINE = "INSERT INTO line (owner, title, place) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -148,14 +150,20 @@ class OrderIndex(WordFile):
         """Note how far it is."""
         self._side.write(_KEEP_STATE, (state.form, state.epoch, state.seq, state.through, int(state.is_whole)))
 
-    def keep_owner(self, id: str) -> int:
-        """The number of a person or a shop, given out where there is none."""
-        return self.owner(id) or int(self._side.rows(_ADD_OWNER, (id,))[0][0])
+    def keep_owners(self, ids: Sequence[str]) -> dict[str, int]:
+        """The numbers of people and shops, each named once; given out where there is none."""
+        found: dict[str, int] = dict(self._among(_OWNERS, ids))
+        new = [id for id in ids if id not in found]
+        if new:
+            ((last,),) = self._side.rows(_LAST_OWNER)
+            given = list(enumerate(new, last + 1))
+            self._side.write_many(_ADD_OWNER, given)
+            found |= {id: no for no, id in given}
+        return found
 
-    def title(self, mark: bytes) -> int:
-        """The number of a title; 0 where it has none."""
-        rows = self._side.rows(_TITLE, (mark,))
-        return rows[0][0] if rows else 0
+    def kept_titles(self, marks: Sequence[bytes]) -> dict[bytes, int]:
+        """The numbers of those titles that have one."""
+        return dict(self._among(_KEPT_TITLES, marks))
 
     def keep_title(self, mark: bytes, *, shop: int, words: Written) -> int:
         """Let a new title be found by these words, once `keep_words` has written them; answers its number."""
