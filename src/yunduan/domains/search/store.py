@@ -55,6 +55,15 @@ _STATE = "SELECT form, epoch, seq, change, is_whole, documents, began_at, whole_
 _KEEP_STATE = (
     "UPDATE state SET form = ?, epoch = ?, seq = ?, change = ?, is_whole = ?, documents = ?, began_at = ?, whole_at = ? WHERE id = 1"
 )
+_FEW = 8
+"""So few terms are asked for together with their postings: they are what a question of a few words is of, and most of them are wanted."""
+_KNOWN_AND_FILED = {
+    size: " UNION ALL ".join(
+        [f"SELECT term, kind, documents, syllables, NULL FROM term WHERE term = ?{at}" for at in range(1, size + 1)]  # noqa: S608 - numbers
+        + [f"SELECT term, part, NULL, NULL, body FROM posting WHERE term = ?{at}" for at in range(1, size + 1)]  # noqa: S608 - the same
+    )
+    for size in (1, 2, 4, _FEW)
+}
 _BLOCKS = "SELECT no, change, body FROM block WHERE change > ? ORDER BY no"
 _BLOCK = "SELECT body FROM block WHERE no = ?"
 _KEEP_BLOCK = (
@@ -211,9 +220,22 @@ class Index(WordFile):
                 self._terms.clear()
                 missing = wanted
             self._terms |= {term: [] for term in missing}
-            for one in super().known(missing):
+            for one in self._known_and_filed(missing) if len(missing) <= _FEW else super().known(missing):
                 self._terms[one.term].append(one)
         return [one for term in wanted for one in self._terms[term]]
+
+    def _known_and_filed(self, terms: list[str]) -> list[Term]:
+        """Those of a few terms that there are; their postings are remembered, which are asked for next."""
+        size = 1 << (len(terms) - 1).bit_length()
+        found: list[Term] = []
+        bodies: dict[str, list[tuple[int, bytes]]] = {term: [] for term in terms}
+        for term, number, documents, syllables, body in self._side.rows(_KNOWN_AND_FILED[size], [*terms, *[None] * (size - len(terms))]):
+            if body is None:
+                found.append(Term(term, number, documents, syllables))
+            else:
+                bodies[term].append((number, body))
+        self._filed.remember(bodies)
+        return found
 
     def matched(self, expression: str, limit: int) -> list[int]:
         """Documents that an expression finds, some order."""

@@ -331,11 +331,19 @@ class Filed:
 
     def _load(self, terms: Sequence[str]) -> None:
         size = 1 << (len(terms) - 1).bit_length()
-        found: dict[str, list[tuple[int, bytes]]] = {}
+        found: dict[str, list[tuple[int, bytes]]] = {term: [] for term in terms}
         for term, part, body in self._side.rows(f"{_OF_TERMS}({','.join('?' * size)})", [*terms, *[None] * (size - len(terms))]):
-            found.setdefault(term, []).append((part, body))
-        for term in terms:
-            bodies = found.get(term, ())
+            found[term].append((part, body))
+        self._keep(found)
+
+    def remember(self, found: Mapping[str, Sequence[tuple[int, bytes]]]) -> None:
+        """Take over (part, postings) that were read of some terms, beside something else that was asked."""
+        if self._room < 0:
+            self._forget()
+        self._keep(found)
+
+    def _keep(self, found: Mapping[str, Sequence[tuple[int, bytes]]]) -> None:
+        for term, bodies in found.items():
             postings = np.frombuffer(bodies[0][1] if len(bodies) == 1 else b"".join([body for _, body in sorted(bodies)]), np.uint32)
             if len(postings) and postings[-1] >= self._below << 8:
                 postings = _cut(postings, self._below)
