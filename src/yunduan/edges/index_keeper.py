@@ -32,6 +32,8 @@ RESTS_AFTER_S = 0.02
 """Nothing is tidied up before: who puts goods on sale one after the other does not wait for it."""
 ORDERS_REST_AFTER_S, ORDERS_LOOK_EVERY_S = 0.25, 0.5
 """Together less than it takes until more orders have come than are looked through directly (`NEW_SCANNED`), at 2,500 a second."""
+BUSY_S = 2.0
+"""So long after an order was read, people are taken to buy."""
 PAUSE_S = 1.0
 END_S = 5.0
 TRIES = 3
@@ -105,29 +107,36 @@ def keep(settings: Settings, way: int) -> int:
 
 
 class Turns:
-    """Whose turn it is: goods whenever there is something to do, orders when there is not, and no more than half of the time.
+    """Whose turn it is: that of goods whenever there is something to do for them, that of orders now and then, half of the time at most.
 
     Orders of a moment are written together: their pages are mostly the same ones, and writing waits for the disk that commits wait for.
+    While people buy, a making pauses for a third of its time, so that whoever takes their orders has the processor.
     """
 
     def __init__(self, indexers: Indexers, *, pause_s: float = PAUSE_S, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing has been done."""
         self._goods = Steps(indexers.goods, pause_s=pause_s, rests_after_s=RESTS_AFTER_S, looks_every_s=LOOKS_EVERY_S)
         self._orders = Steps(indexers.orders, pause_s=pause_s, rests_after_s=ORDERS_REST_AFTER_S, looks_every_s=ORDERS_LOOK_EVERY_S)
+        self._indexers = indexers
         self._clock = clock
         self._orders_from = 0.0
+        self._busy_until = 0.0
 
     def take(self, *, is_poked: bool = False) -> float:
         """Take one; answers for how many seconds nothing has to be done then."""
-        wait_s = self._goods.go_on(is_poked=is_poked)
-        if not wait_s and not self._goods.is_failing:
-            return 0.0
         began = self._clock()
-        if began >= self._orders_from:
-            orders_wait_s = self._orders.go_on(is_poked=False)
+        wait_s = self._goods.go_on(is_poked=is_poked)
+        ended = self._clock()
+        took_s = ended - began
+        if ended >= self._orders_from:
+            began, orders_wait_s = ended, self._orders.go_on(is_poked=False)
             ended = self._clock()
             self._orders_from = ended + max(orders_wait_s, ended - began)
-        return min(wait_s, max(self._orders_from - self._clock(), 0.0))
+            if self._indexers.orders.has_written:
+                self._busy_until = ended + BUSY_S
+        if not wait_s and not self._goods.is_failing:
+            return took_s / 2 if ended < self._busy_until else 0.0
+        return min(wait_s, max(self._orders_from - ended, 0.0))
 
 
 class Steps:

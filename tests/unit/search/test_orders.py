@@ -539,6 +539,26 @@ def test_orders_of_a_moment_are_written_together(tmp_path: Path) -> None:
     bazaar.market.close()
 
 
+def test_orders_have_turns_while_goods_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While people buy the making pauses now and then; else it takes all of the time, and is over the sooner."""
+    bazaar = Bazaar(tmp_path, is_searched=False)
+    bazaar.buy(bazaar.market.buyer(10_000), bazaar.goods[TEA])
+    bazaar.market.close()
+    clock = Clock()
+
+    def makes(_: object) -> bool:
+        clock.s += 0.03
+        return True
+
+    monkeypatch.setattr(Indexer, "step", makes)
+    with open_indexers(Settings(data=str(tmp_path))) as indexers:
+        turns = Turns(indexers, clock=clock)
+        waits = [turns.take() for _ in range(200)]
+        assert indexers.orders.walked() == (1, 1)
+    assert waits[3] == pytest.approx(0.015)
+    assert waits[-1] == 0.0
+
+
 @pytest.mark.slow
 def test_a_process_of_its_own_keeps_it(tmp_path: Path) -> None:
     """What is bought, and what leaves, is in the index a moment later, though nobody tells it so."""

@@ -146,13 +146,15 @@ class Indexer(Maker[Index]):
     def _hear(self, index: Index, after: int) -> bool:
         told = list(told_after(self._reader, after, FACTS_AT_ONCE, DECODERS))
         if not told:
+            if index.has_put_off:
+                index.keep_put_off()
             return False
         ids = list(dict.fromkeys([id for _, fact in told if fact is not None for id in self._touched(index, fact)]))
         while len(ids) > self._at_once:  # one transaction each: after a crash between two the first is heard again
             self._write(index, ids[: self._at_once])
             del ids[: self._at_once]
         self._write(index, ids, seq=told[-1][0])
-        return len(told) == FACTS_AT_ONCE
+        return len(told) == FACTS_AT_ONCE or index.has_put_off
 
     def _touched(self, index: Index, fact: Fact) -> Iterable[GoodsId]:
         """The goods that a fact is about."""
@@ -206,8 +208,10 @@ class Indexer(Maker[Index]):
         index.drop_documents(gone)
         index.keep_documents(documents)
         _keep_records(index, records, change=change, now=self._now())
-        if files or index.has_counted_enough():
+        if index.has_counted_enough():
             index.keep_terms(files=files)
+        elif files:
+            index.keep_new_terms()
         return len(found) - len(known)
 
 

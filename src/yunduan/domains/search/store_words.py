@@ -108,6 +108,8 @@ class WordFile(ABC):
         self._words: Counter[str] = Counter()
         self._readings: Counter[str] = Counter()
         self._syllables: dict[str, str] = {}
+        self._put_off: Counter[tuple[str, int]] = Counter()
+        """Documents of terms that are written already, which nobody waits for."""
         self._is_knit = False
 
     @abstractmethod
@@ -172,6 +174,7 @@ class WordFile(ABC):
         """Undo it, and forget what was counted."""
         self._side.rollback()
         self._forget_counts()
+        self._put_off.clear()
 
     def leave_merging(self) -> None:
         """From now on words are merged by `merge`, not while somebody waits for a document; if nobody merges, when it must be."""
@@ -214,7 +217,7 @@ class WordFile(ABC):
 
     def has_counted_enough(self) -> bool:
         """Whether what was counted should be written, lest it take much memory."""
-        return len(self._words) + len(self._readings) >= _COUNTED_MAX
+        return len(self._words) + len(self._readings) + len(self._put_off) >= _COUNTED_MAX
 
     def keep_terms(self, *, files: bool = True) -> None:
         """Write what was counted; new terms are filed for slips, unless `file_terms` does it later.
@@ -222,10 +225,48 @@ class WordFile(ABC):
         Comes before the words of the same transaction: SQLite lets FTS5 write what it has at each statement like these.
         """
         new = self._new_terms() if files else []
-        self._side.write_many(_COUNT_TERM, [(word, WORD, self._words[word], "") for word in sorted(self._words)])
-        self._side.write_many(_COUNT_TERM, [(one, READING, self._readings[one], self._syllables[one]) for one in sorted(self._readings)])
+        self._count(self._words, self._readings)
         self._side.write_many(_FILE, _filed(new))
         self._forget_counts()
+        self._keep_put_off()
+
+    def keep_new_terms(self) -> None:
+        """The same of terms that there were none of, which nothing would be found by; the rest is put off until `keep_put_off`.
+
+        What is put off says how usual terms are, which hardly changes: most pages that a document would have to write are of these.
+        """
+        new = self._new_terms()
+        self._count(*[{term: counted.pop(term) for term, of in new if of == kind} for kind, counted in self._counted()])
+        for kind, counted in self._counted():
+            self._put_off.update({(term, kind): count for term, count in counted.items()})
+        self._side.write_many(_FILE, _filed(new))
+        self._forget_counts()
+
+    @property
+    def has_put_off(self) -> bool:
+        """Whether `keep_put_off` has anything to do."""
+        return bool(self._put_off)
+
+    def keep_put_off(self) -> None:
+        """Write what was put off, in a transaction of its own."""
+        self.begin()
+        try:
+            self._keep_put_off()
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+
+    def _keep_put_off(self) -> None:
+        self._side.write_many(_COUNT_TERM, [(term, kind, count, "") for (term, kind), count in sorted(self._put_off.items())])
+        self._put_off.clear()
+
+    def _count(self, words: Mapping[str, int], readings: Mapping[str, int]) -> None:
+        self._side.write_many(_COUNT_TERM, [(word, WORD, words[word], "") for word in sorted(words)])
+        self._side.write_many(_COUNT_TERM, [(one, READING, readings[one], self._syllables[one]) for one in sorted(readings)])
+
+    def _counted(self) -> tuple[tuple[int, Counter[str]], tuple[int, Counter[str]]]:
+        return (WORD, self._words), (READING, self._readings)
 
     def file_terms(self, after: tuple[str, int]) -> tuple[str, int] | None:
         """File terms for slips, some in the order of terms from after one of them on; answers the last, or nothing when that was all."""
@@ -236,7 +277,7 @@ class WordFile(ABC):
     def _new_terms(self) -> list[tuple[str, int]]:
         """Those of what was counted that are not written yet."""
         known = {(one.term, one.kind) for one in self.known(self._words.keys() | self._readings.keys())}
-        counted = [(term, kind) for kind, terms in ((WORD, self._words), (READING, self._readings)) for term in terms]
+        counted = [(term, kind) for kind, terms in self._counted() for term in terms]
         return [one for one in counted if one not in known]
 
     def _forget_counts(self) -> None:
