@@ -10,7 +10,7 @@ from unit.search.test_golden import filled, golden
 from yunduan.backends.sqlite import SideFolder
 from yunduan.domains.search import finding, matching
 from yunduan.domains.search.finding import Asked, Finder, Matched, find
-from yunduan.domains.search.model import SearchSort
+from yunduan.domains.search.model import Loosened, SearchSort
 from yunduan.domains.search.planning import plan
 from yunduan.domains.search.store import Index
 from yunduan.testing import World
@@ -57,6 +57,41 @@ def test_parts_that_stand_apart_are_no_word(market: Market) -> None:
     market.add("小保温杯子")
     market.world.settle()
     assert set(market.titles("保温杯")) == {"不锈钢保温杯 500ml", "小保温杯子"}
+
+
+def test_words_in_pinyin_are_found_by_how_words_are_read(finder: Finder, market: Market) -> None:
+    """By postings, however many words are written as one; what is read so across the borders of words is found where no words are."""
+    index = index_of(finder)
+    assert plan("lianyiqun", index).slots[0].parts == ("~lianyiqun",)
+    assert plan("meiguilianyiqun", index).slots[0].parts == ("~meigui", "~lianyiqun")
+    assert plan("lianyiqun 茶", index).is_narrow
+    assert not plan("lo", index).slots[0].parts
+    market.add("草莓桂花糕")
+    market.add("白玫瑰")
+    market.world.settle()
+    assert set(market.titles("meigui")) == {"阳光玫瑰葡萄 3斤装", "玫瑰花茶", "白玫瑰"}
+    found = market.search("caomei meigui")
+    assert (found.loosened, found.total) == (Loosened.NOTHING, 1)
+    assert market.titles("caomei meigui") == ["草莓桂花糕"]
+
+
+def test_what_is_meant_by_a_slip_is_found_by_terms_as_well(finder: Finder, market: Market) -> None:
+    """Any of them, or goods that begin with these letters; a Chinese word that nothing has, by what is read like it."""
+    index = index_of(finder)
+    assert plan("appel", index).slots[0].any == ("apple",)
+    assert plan("lianyiqum", index).slots[0].any == ("~lianyiqun",)
+    assert plan("保温被", index).slots[0].any == ("~baowenbei",)
+    assert plan("平果", index).slots[0].any == ("平果", "~pingguo")
+    assert not plan("appel", index, is_typing=True).slots[-1].any
+    market.add("grape 葡萄")
+    market.add("果然烹饪锤子")  # its letters are grpcz
+    market.world.settle()
+    assert "果然烹饪锤子" in market.titles("grpcz")
+    assert market.titles("平果")[0] in {"烟台红富士苹果", "苹果手机壳 iPhone15"}
+    market.add("生活用品 平果盘")
+    market.world.settle()
+    assert set(market.titles("平果")) == {"生活用品 平果盘", "烟台红富士苹果", "苹果手机壳 iPhone15"}
+    assert market.titles("保温被") == ["不锈钢保温杯 500ml"]
 
 
 def one_by_one(index: Index, finder: Finder, q: str, *, few: int, **more: object) -> Matched:

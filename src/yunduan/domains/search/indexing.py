@@ -231,6 +231,7 @@ def _document(index: Index, no: int, goods: Findable, mark: bytes) -> Document:
             about=_about(goods.description, goods.description_en),
             syllables=" ".join(title.syllables),
             initials=" ".join(title.initials),
+            readings=" ".join(dict(title.readings.values())),
         ),
     )
 

@@ -4,7 +4,7 @@ Both weigh words by BM25. For that FTS5 counts the documents of every word anew,
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import mul
 
 import numpy as np
@@ -24,6 +24,9 @@ _SAYS = np.uint32(0xFF)
 _FEW = 40
 """So few numbers are added up one by one."""
 _NOT_THERE = np.uint32(256)
+_NOTHING = np.zeros(0, np.uint32)
+_SAID_BY_LETTERS = 128
+"""What first letters say of a document: half of what a word can."""
 
 
 class Hits(Struct, frozen=True):
@@ -43,7 +46,7 @@ def has_all(index: Index, columns: Columns, planned: Plan) -> Hits:
     """What has every word."""
     if planned.is_of_whole_words():
         hits = _whole(index, columns, planned.slots)
-        if hits is not None:
+        if hits is not None and (len(hits.documents) or not planned.is_narrow):
             return hits
     return matches(index, columns, planned.all())
 
@@ -73,9 +76,11 @@ def _there(columns: Columns, documents: Places) -> Mask:
 
 
 def _whole(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | None:
-    """What has every one of some whole words; nothing where only FTS5 can say."""
-    known = index.filed.of([term for slot in slots for term in (*slot.parts, slot.whole) if term])
-    lists = sorted([(known[part], slot) for slot in slots for part in slot.parts], key=_length)
+    """What has every one of some words that terms tell; nothing where only FTS5 can say."""
+    known = index.filed.of([term for slot in slots for term in slot.terms() if term])
+    lists = _lists(index, known, slots)
+    if lists is None:
+        return None
     first = lists[0][0]
     keys = first & _DOCUMENT
     says: list[Postings] = []
@@ -105,6 +110,31 @@ def _whole(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | None
 
 
 _List = tuple[Postings, Slot]
+
+
+def _lists(index: Index, known: Mapping[str, Postings], slots: Sequence[Slot]) -> list[_List] | None:
+    """The postings that documents must be in, the shortest first."""
+    lists = [(known[part], slot) for slot in slots for part in slot.parts]
+    for slot in slots:
+        if slot.any and not slot.parts:
+            if slot.pairs and all(len(known[pair]) for pair in slot.pairs):
+                return None
+            lists.append((_united(index, [known[term] for term in slot.any], slot.begins), slot))
+    return sorted(lists, key=_length)
+
+
+def _united(index: Index, lists: Sequence[Postings], begins: str) -> Postings:
+    """What has any of some terms, or begins so: each document once, with the most that is said of it."""
+    some = [postings for postings in lists if len(postings)]
+    if begins and (begun := index.matched(f'initials : "{begins}" *', MATCHES_MAX)):
+        some.append(np.array([no << 8 | _SAID_BY_LETTERS for no in begun], np.uint32))
+    if not some:
+        return _NOTHING
+    if len(some) == 1:
+        return some[0]
+    united = np.sort(np.concatenate(some))
+    lasts: Postings = united[np.append(united[1:] >> 8 != united[:-1] >> 8, [True])]
+    return lasts
 
 
 def _length(one: _List) -> int:

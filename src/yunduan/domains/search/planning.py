@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.search.model import TERMS_MAX
 from yunduan.domains.search.spelling import LENGTH_MIN, is_one_slip, one_form
+from yunduan.domains.search.store_postings import read_as
 from yunduan.domains.search.store_words import READING, WORD, Term
 from yunduan.domains.search.syllables import begun, divided
 from yunduan.domains.search.words import INITIALS_MAX, is_chinese, pairs, phrase, pieces, runs
@@ -57,6 +58,16 @@ class Slot(Struct, frozen=True, kw_only=True):
     """Terms of the index that the very documents have that are meant, where that is all that is meant: none where it is not."""
     whole: str = ""
     """The term that says that parts stand one after the other, where that matters. It is not the only one to say so."""
+    any: tuple[str, ...] = ()
+    """Instead of parts: terms any of which a document has that may well be meant; what has none of them may be meant as well."""
+    begins: str = ""
+    """With `any`: first letters that are meant as well, those of a word and of what comes after it."""
+    pairs: tuple[str, ...] = ()
+    """With `any`: terms that, were there documents with each of them, would have to be looked for one after the other."""
+
+    def terms(self) -> tuple[str, ...]:
+        """All that has postings."""
+        return (*self.parts, self.whole) if self.parts else (*self.any, *self.pairs)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -64,13 +75,18 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     slots: tuple[Slot, ...]
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether more may be meant than the terms tell: across the borders of words others are read so."""
+        return any(slot.any or any(part.startswith("~") for part in slot.parts) for slot in self.slots)
+
     def all(self) -> str:
         """What has every word."""
         return " AND ".join([f"({slot.expression})" for slot in self.slots])
 
     def is_of_whole_words(self) -> bool:
-        """Whether each of its words means one term of the index and nothing else."""
-        return all(slot.parts for slot in self.slots)
+        """Whether what each of its words means is told by terms of the index."""
+        return all(slot.parts or slot.any for slot in self.slots)
 
     def alike(self) -> str:
         """What has every word, or one that is read like it; nothing when no word is read otherwise than it is written."""
@@ -205,7 +221,15 @@ def _chinese(word: str, known: Mapping[str, Mapping[int, Term]], signs: Mapping[
         documents=term.documents if term else 0,
         parts=tuple(pairs(word)[:-1]) if term is not None else (),
         whole=word if term is not None and len(word) > 2 else "",
+        any=_alike(word, read) if term is None else (),
+        pairs=tuple(pairs(word)[:-1]) if term is None and len(word) > 2 else (),
     )
+
+
+def _alike(word: str, read: str) -> tuple[str, ...]:
+    """The terms of what is written or read like a Chinese word; none of a single character."""
+    reading = read_as(read.replace(" ", ""))
+    return () if not read else (word, reading) if len(word) == 2 else (reading,)
 
 
 def _read(word: str, signs: Mapping[str, str]) -> str:
@@ -222,7 +246,9 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         alternatives.append(f"{_WRITTEN} : ({' AND '.join([f'{chr(34)}{part}{chr(34)}' for part in parts])})")
     ways = divided(word)
     alternatives += [_syllables(way, known) for way in ways]
+    read = _read_by_words(ways[0], known) if ways and not terms and not parts else ()
     shown: tuple[str, ...] = (word, form)
+    slips: list[Term] = []
     meant = ""
     if not terms and not parts and word.isascii() and word.isalpha():
         if 1 < len(word) <= INITIALS_MAX:
@@ -238,8 +264,17 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         shown=shown,
         meant=meant,
         documents=max((term.documents for term in terms), default=0),
-        parts=tuple(parts) if len(alternatives) == 2 and parts else (form,) if terms and len(alternatives) == 1 else (),
+        parts=tuple(parts) if len(alternatives) == 2 and parts else (form,) if terms and len(alternatives) == 1 else read,
+        any=tuple([read_as(term.term) if term.kind == READING else term.term for term in slips]),
+        begins=word if len(word) <= INITIALS_MAX else "",
     )
+
+
+def _read_by_words(way: Sequence[str], known: Mapping[str, Mapping[int, Term]]) -> tuple[str, ...]:
+    """The terms of the words that syllables fall into, where all of them are known and too long to be first letters of others."""
+    places = _cut_by(len(way), lambda start, end: known.get("".join(way[start:end]), {}).get(READING))
+    parts = ["".join(way[start:end]) for start, end in places]
+    return tuple(map(read_as, parts)) if all(len(part) > 3 and READING in known.get(part, ()) for part in parts) else ()
 
 
 def _meant(word: str, lexicon: Lexicon) -> list[Term]:
@@ -254,10 +289,10 @@ def _going_on(slot: Slot) -> Slot:
     word = slot.asked
     if is_chinese(word):
         written = f'{_WRITTEN} : "{phrase(word) if len(word) > 1 else word}" *'
-        return replace(slot, parts=(), expression=f"({slot.expression}) OR ({written})")
+        return replace(slot, parts=(), any=(), expression=f"({slot.expression}) OR ({written})")
     alternatives = [slot.expression, f'{_WRITTEN} : "{word}" *']
     alternatives += [f'syllables : "{" ".join(way)}" *' for way in begun(word)]
-    return replace(slot, parts=(), expression=" OR ".join([f"({one})" for one in alternatives]))
+    return replace(slot, parts=(), any=(), expression=" OR ".join([f"({one})" for one in alternatives]))
 
 
 def _syllables(way: Sequence[str], known: Mapping[str, Mapping[int, Term]]) -> str:

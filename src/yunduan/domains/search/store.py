@@ -20,7 +20,7 @@ TERMS_KEPT_MAX = 10_000
 NUMBERS_KEPT = 8_000
 """So many numbers of names the process that writes remembers: two MiB."""
 _encode = msgspec.json.Encoder().encode
-FORM = 7
+FORM = 8
 """Of the index, and of what is made of texts: one that was made in another form is made anew."""
 
 TABLES = (

@@ -76,6 +76,7 @@ def said_of(words: Written) -> dict[str, int]:
     for weight, terms in ((TITLE, title), (MORE, more)):
         for term in terms:
             counts[term] = counts.get(term, 0) + weight
+    counts |= dict.fromkeys(map(read_as, words.readings.split()), TITLE)
     length = len(title) + len(more) + about
     ready = _points(length)
     return {term: ready[count] if count < _COUNTS_READY else _point(count, length) for term, count in counts.items()}
@@ -96,6 +97,11 @@ def _points(length: int) -> tuple[int, ...]:
 
 def _point(count: int, length: int) -> int:
     return max(1, round(255.0 * count / (count + _K1 * (1.0 - _B + _B * length / LONG))))
+
+
+def read_as(reading: str) -> str:
+    """The term that says that a word of the title is read so, which no text has."""
+    return f"~{reading}"
 
 
 class Filing:

@@ -91,6 +91,8 @@ class Written(Struct, frozen=True, kw_only=True):
     about: str = ""
     syllables: str
     initials: str
+    readings: str = ""
+    """How each Chinese word of the title is read, without spaces within: no column, but looked for as words are."""
 
 
 class WordFile(ABC):
