@@ -265,8 +265,8 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         meant=meant,
         documents=max((term.documents for term in terms), default=0),
         parts=tuple(parts) if len(alternatives) == 2 and parts else (form,) if terms and len(alternatives) == 1 else read,
-        any=tuple([read_as(term.term) if term.kind == READING else term.term for term in slips]),
-        begins=word if len(word) <= INITIALS_MAX else "",
+        any=(form, read_as(word)) if terms and ways else tuple([read_as(one.term) if one.kind == READING else one.term for one in slips]),
+        begins=word if slips and len(word) <= INITIALS_MAX else "",
     )
 
 
