@@ -14,7 +14,6 @@ from support.toy import TOY, Do, Step
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.refusals import FaultError, Refused
 from yunduan.runtime import domain as runtime
-from yunduan.runtime.writer import Limits
 from yunduan.testing import World
 
 KEYS = st.sampled_from(["a", "b", "c"])
@@ -90,17 +89,15 @@ class Plain:
         self.told.append(key)
 
 
-@pytest.fixture(scope="module", params=(*STORES, "running ahead"))
+@pytest.fixture(scope="module", params=STORES)
 def long_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One cloud for all examples, so that what is remembered from earlier ones is put to the test too."""
-    if request.param == "postgresql":
-        place: Any = PostgresqlPlace(request.getfixturevalue("cluster"))
+    if request.param == "sqlite":
+        place: Any = SqlitePlace(tmp_path_factory.mktemp("undoing"))
     else:
-        place = SqlitePlace(tmp_path_factory.mktemp("undoing"))
-    limits = Limits(batch_commands=2, ahead_commands=1) if request.param == "running ahead" else None
-    with world_at(place, domains=(runtime.DOMAIN, TOY), limits=limits) as world:
+        place = PostgresqlPlace(request.getfixturevalue("cluster"))
+    with world_at(place, domains=(runtime.DOMAIN, TOY)) as world:
         yield world
-    assert (world.cloud.writer.ran_ahead > 0) == (limits is not None)
 
 
 def compare(world: World, model: Plain, facts_before: int) -> None:

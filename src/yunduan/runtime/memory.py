@@ -26,6 +26,12 @@ class Changes:
         self.tables: set[str] = set()
         self.facts: list[Fact] = []
 
+    def clear(self) -> None:
+        """Begin anew."""
+        self.rows.clear()
+        self.tables.clear()
+        self.facts.clear()
+
 
 class Memory:
     """Rows and results, by table."""

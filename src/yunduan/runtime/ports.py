@@ -92,9 +92,6 @@ class Store(Reader, Protocol):
     there, by whatever is asked next, by `settle`, or by `commit`.
     """
 
-    is_immediate: bool
-    """Whether it has been done when they return, so that a commit fails with the machine alone."""
-
     def load_each(self, wanted: Sequence[tuple[Table[Any, Any], Sequence[Any]]]) -> list[list[Row]]:
         """For each of several tables the rows with its keys, asked for together."""
         ...

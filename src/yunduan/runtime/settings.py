@@ -144,14 +144,6 @@ class WriterSettings(Struct, frozen=True, kw_only=True):
             extra=_unit("ms"),
         ),
     ] = 60_000
-    ahead_commands: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=10_000,
-            description="While a batch of so many is on its way to the disk, the next one is carried out in memory (embedded store).",
-        ),
-    ] = 4
 
     def limits(self) -> Limits:
         """The same, as the writer wants it."""

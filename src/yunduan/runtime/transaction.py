@@ -7,9 +7,8 @@ is ever stale.
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -138,27 +137,6 @@ class _Shelf:
         """Forget how to undo."""
         self.undo.clear()
         self.restore = None
-
-
-class ApartError(Exception):
-    """A command needs the store while that is lent."""
-
-
-class _Apart:
-    """Stands for the store while it is lent, and does not forget that it was needed, whatever a handler makes of the error."""
-
-    def __init__(self) -> None:
-        self._needed = ""
-
-    def in_transaction(self) -> bool:
-        """What has not been sent cannot be lost."""
-        if self._needed:
-            raise ApartError(self._needed)
-        return True
-
-    def __getattr__(self, name: str) -> Any:
-        self._needed = name
-        raise ApartError(name)
 
 
 class Tx:
@@ -372,7 +350,7 @@ class Tx:
         self.head = head
         self.now = now
         self.statements = 0
-        self.changes = Changes()
+        self.changes.clear()
         for shelf in self._shelves.values():
             if len(shelf.known) > shelf.table.remembered:
                 shelf.known.clear()
@@ -418,20 +396,6 @@ class Tx:
             del self.changes.facts[-untold:]
         self.head.fact_seq, self.head.transfer_seq, self.head.block_hash = self._head_before
         self._close_command()
-
-    @contextmanager
-    def apart(self) -> Iterator[None]:
-        """Go on without the store, which is lent. A command that would touch it raises `ApartError`, from `stands` at the latest."""
-        apart: Any = _Apart()
-        store, self._store = self._store, apart
-        try:
-            yield
-        finally:
-            self._store = store
-
-    def stands(self) -> bool:
-        """Whether nothing that was sent to the store has been lost by an error."""
-        return self._store.in_transaction()
 
     def forget_alarm(self, id: AlarmId) -> bool:
         """Consume an alarm in the transaction of its command; false when it has been consumed before."""

@@ -6,11 +6,6 @@ A batch goes through these steps, in this order and no other, and may be cut off
 
 Nothing is answered before `committed`, refusals included. Statements run on the event loop's thread; only the commit, and what
 must be durable before it, runs in the helper thread, while the loop reads the next requests.
-
-Under load the next batch runs ahead. It is taken when this one is `flushed`, and what it wants is fetched in the same transaction;
-between `committing` and `committed` its commands run, on what is remembered alone. It is begun after this one is answered, then
-whatever needed the store is carried out, and it goes on as any other: nothing of it has been sent to the store before, and no
-answer of it leaves before its own commit.
 """
 
 import asyncio
@@ -23,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 import structlog
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import AlarmId
@@ -35,7 +30,7 @@ from yunduan.runtime.look import HEAD
 from yunduan.runtime.memory import Changes
 from yunduan.runtime.ports import NothingKeptError, Store
 from yunduan.runtime.registry import Registry, Wanted
-from yunduan.runtime.transaction import ApartError, Head, Tx
+from yunduan.runtime.transaction import Head, Tx
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -57,9 +52,6 @@ _POSTPONE_ALARM = (
 FETCH_EVERY = 64
 """In how many batches something is fetched once for a kind of command that lacked nothing twice in a row: its rows are remembered."""
 
-LOOKS = 3
-"""How often the loop turns before a commit of many is handed over: requests are read, begun together, and queued to run ahead."""
-
 
 class Limits(Struct, frozen=True, kw_only=True):
     """How much the writer takes at once and how long anything may wait."""
@@ -70,8 +62,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     queue_wait_ms: float = 1000.0
     deadline_ms: float = 10_000.0
     alarm_retry_ms: int = 60_000
-    ahead_commands: int = 4
-    """How large a batch is whose commit waits until the loop has looked for a next one, to be run ahead."""
 
 
 class Ask(Struct, eq=False):
@@ -91,32 +81,7 @@ class Ask(Struct, eq=False):
 
 
 Outcome = Answered | Exception
-
-
-class Batch(Struct, eq=False):
-    """Commands on their way to one commit."""
-
-    taken: list[Ask]
-    outcomes: list[tuple[Ask, Outcome]] = []
-    """Of those who have had their turn."""
-    known: dict[str, StoredAnswer] | None = None
-    """What their keys were answered with before; nothing until the batch has been opened."""
-    spent_ms: float = 0.0
-    """How long it ran ahead."""
-    error: Exception | None = None
-    """Why what ran ahead does not stand."""
-    head: Head = field(default_factory=Head)
-    changes: Changes = field(default_factory=Changes)
-    statements: int = 0
-
-    def waiting(self) -> list[Ask]:
-        """Those who have not had their turn: what runs behind the scenes comes first, and never runs ahead."""
-        behind = sum([ask.background for ask in self.taken])
-        return self.taken[:behind] + self.taken[behind + len(self.outcomes) :]
-
-    def carried(self) -> list[Ask]:
-        """Those who have."""
-        return [ask for ask, _ in self.outcomes]
+Batch = list[tuple[Ask, Outcome]]
 
 
 class SupersededError(FaultError):
@@ -197,13 +162,10 @@ class Writer:
         self._stopped: list[Callable[[BaseException], None]] = []
         self.failed: FaultError | None = None
         self.head = self._read_head()
-        self.batches = self.commands = self.replays = self.refusals = self.broken = self.statements = self.ran_ahead = 0
+        self.batches = self.commands = self.replays = self.refusals = self.broken = self.statements = 0
         self.batch_commands_last = 0
         self.alarms_refused = 0
         self._lacked_nothing: dict[type, int] = {}
-        self._ahead: Batch | None = None
-        self._is_back = True
-        """Whether the helper thread is done with the commit, although the loop may not have been told."""
 
     # What others use
 
@@ -297,103 +259,42 @@ class Writer:
             return
         if upkeep is not None:
             self._in_helper(upkeep.run, self._after_upkeep_beside, self._beside)
-        batch, self._ahead = self._ahead or self._taken(), None
-        self._carry(batch, self._run)
-
-    def _taken(self, behind: int = 0) -> Batch:
-        batch = Batch(self._take(behind))
+        taken = self._take()
         self._probe("taken")
-        return batch
+        self._carry(taken, self._run)
 
-    def _carry(self, batch: Batch, run: Callable[[Batch], Batch]) -> None:
+    def _carry(self, taken: list[Ask], run: Callable[[list[Ask]], Batch]) -> None:
         """Carry out a batch and send its commit on its way; whoever is in it has been told when there is none."""
-        ready = self._attempted(batch.taken, partial(run, batch))
-        if ready is None:
-            return
-        if self._store.is_immediate and len(ready.outcomes) >= self._limits.ahead_commands:
-            self._look_out(ready, LOOKS)
-        else:
-            self._send(ready)
-
-    def _attempted(self, taken: list[Ask], work: Callable[[], Batch]) -> Batch | None:
-        """What is made of a batch; nothing when it is void, or the program is wrong, and everybody has been told."""
         try:
-            return work()
-        except _VoidError as void:
-            self._store.rollback()
-            self._tx.forget()
-            self._void(taken, void)
+            batch = self._attempted(taken, run)
         except Exception as error:
-            self._store.rollback()
             self._stop(taken, error)
-        return None
-
-    def _look_out(self, batch: Batch, looks: int) -> None:
-        """Let the loop read what has come, before a commit is handed over: under load that is the next batch."""
-        if self.failed is not None:  # by upkeep beside
-            self._store.rollback()
-            self._not_committed(batch.carried(), FaultError("the writer has stopped"))
-        elif looks:
-            asyncio.get_running_loop().call_soon(self._look_out, batch, looks - 1)
-        elif self._asks:
-            self._look_ahead(batch)
-        else:
-            self._send(batch)
-
-    def _look_ahead(self, batch: Batch) -> None:
-        """Take the next batch and fetch what it wants in this one's transaction, which sees what this one has changed."""
-        ahead = self._taken(len(batch.outcomes))
-        if self._attempted(batch.carried() + ahead.taken, partial(self._opened, ahead, batch.head)) is not None:
-            self._send(batch, ahead)
-
-    def _opened(self, batch: Batch, last: Head) -> Batch:
-        try:
-            self._open(batch, last)
-        except FaultError as fault:
-            raise _VoidError(str(fault)) from fault
-        return batch
-
-    def _send(self, batch: Batch, ahead: Batch | None = None) -> None:
-        """Hand over the commit; meanwhile, carry out what is next."""
+            return
+        if batch is None:
+            return
         self._probe("committing")
         for watcher in self._watchers:
             watcher.pin()
         self._store.lend()
-        self._ahead, self._is_back = ahead, False
         self._in_helper(self._commit, lambda error: self._after_commit(batch, error))
-        if ahead is not None:
-            self._run_ahead(ahead)
 
-    def _run_ahead(self, batch: Batch) -> None:
-        """Carry out those in front, in memory, until one needs the store or the store is back; nothing of it can be on disk."""
-        tx, clock, limits = self._tx, self._clock, self._limits
-        started = clock.monotonic_ms()
-        with tx.apart():
-            for ask in batch.waiting():
-                if ask.background:
-                    continue
-                now = clock.monotonic_ms()
-                if self._is_back or now - started > limits.batch_ms:
-                    break
-                try:
-                    batch.outcomes.append((ask, self._outcome(batch, ask, now, guarded=False)))
-                except (ApartError, FaultError):  # it is carried out when the store is back, and so are those behind it
-                    tx.undo_command()
-                    break
-                except Exception as error:
-                    batch.error = error
-                    break
-                self._probe("ran")
-        self.ran_ahead += len(batch.outcomes)
-        batch.spent_ms = clock.monotonic_ms() - started
+    def _attempted(self, taken: list[Ask], run: Callable[[list[Ask]], Batch]) -> Batch | None:
+        """The batch, ready to be committed; nothing when it is void and everybody has been told."""
+        try:
+            return run(taken)
+        except _VoidError as void:
+            self._store.rollback()
+            self._tx.forget()
+            self._void(taken, void)
+            return None
+        except Exception:
+            self._store.rollback()
+            raise
 
     def _commit(self) -> None:
-        try:
-            for make_durable in self._before_commit:
-                make_durable()
-            self._store.commit()
-        finally:
-            self._is_back = True
+        for make_durable in self._before_commit:
+            make_durable()
+        self._store.commit()
 
     def _in_helper(self, work: Callable[[], None], after: Callable[[BaseException | None], None], helper: Executor | None = None) -> None:
         done = asyncio.get_running_loop().run_in_executor(helper or self._helper, work)
@@ -413,17 +314,17 @@ class Writer:
 
     def _after_commit(self, batch: Batch, error: BaseException | None) -> None:
         if error is not None or self.failed is not None:
-            self._not_committed(batch.carried(), error or FaultError("the writer has stopped"))
+            self._not_committed([ask for ask, _ in batch], error or FaultError("the writer has stopped"))
             return
-        self.head = batch.head
+        self.head = self._tx.head
         for watcher in self._watchers:
-            watcher.renew(batch.changes)
+            watcher.renew(self._tx.changes)
         self._probe("committed")
         self.batches += 1
-        self.commands += len(batch.outcomes)
-        self.batch_commands_last = len(batch.outcomes)
-        self.statements += batch.statements
-        for ask, outcome in batch.outcomes:
+        self.commands += len(batch)
+        self.batch_commands_last = len(batch)
+        self.statements += self._tx.statements
+        for ask, outcome in batch:
             self._probe("answered")
             self._answer(ask, outcome)
         self._next()  # after the answers, which leave first: whoever has one asks anew while the next batch is carried out
@@ -441,10 +342,10 @@ class Writer:
             self._tx.forget()
             self._void(taken, cause)
         else:
-            self._carry(Batch(taken), partial(self._replay, error=cause))
+            self._carry(taken, partial(self._replay, error=cause))
 
     def _next(self) -> None:
-        if self._ahead or self._asks or self._background:
+        if self._asks or self._background:
             asyncio.get_running_loop().call_soon(self._turn)
         else:
             self._rest()
@@ -456,49 +357,57 @@ class Writer:
                 waiter.set_result(None)
         self._idle.clear()
 
-    def _take(self, behind: int = 0) -> list[Ask]:
-        """Whoever waits, in order; what runs behind the scenes gets a quarter of a batch, and both kinds get on in every batch.
-
-        Those who run ahead are no more than half of all who are on their way, so that behind them there are as many to run ahead.
-        """
-        most, waiting = self._limits.batch_commands, len(self._asks)
+    def _take(self) -> list[Ask]:
+        """Whoever waits, in order; what runs behind the scenes gets a quarter of a batch, and both kinds get on in every batch."""
+        most = self._limits.batch_commands
         background = [self._background.popleft() for _ in range(min(len(self._background), max(1, most // 4)))]
-        if behind:
-            waiting = min(waiting, (waiting + behind + 1) // 2)
-        return background + [self._asks.popleft() for _ in range(min(waiting, max(1, most - len(background))))]
+        return background + [self._asks.popleft() for _ in range(min(len(self._asks), max(1, most - len(background))))]
 
-    def _run(self, batch: Batch) -> Batch:
-        if batch.error is not None:
-            return self._replay(batch, batch.error)
+    def _run(self, taken: list[Ask]) -> Batch:
         try:
-            return self._attempt(batch, guarded=False)
+            return self._attempt(taken, guarded=False)
         except SupersededError:
             raise
         except FaultError as fault:
             raise _VoidError(str(fault)) from fault
         except Exception as error:
-            return self._replay(batch, error)
+            return self._replay(taken, error)
 
-    def _replay(self, batch: Batch, error: BaseException | None) -> Batch:
+    def _replay(self, taken: list[Ask], error: BaseException | None) -> Batch:
         """What waited did not fit, or an error took the transaction: carry out one by one to find who is to blame."""
-        log.error("batch_replayed", commands=len(batch.taken), exc_info=error)
+        log.error("batch_replayed", commands=len(taken), exc_info=error)
         self._store.rollback()
         self._tx.forget()
         self.replays += 1
         try:
-            return self._attempt(Batch(batch.taken), guarded=True)
+            return self._attempt(taken, guarded=True)
         except SupersededError:
             raise
         except FaultError as fault:
             raise _VoidError(str(fault)) from fault
 
-    def _attempt(self, batch: Batch, *, guarded: bool) -> Batch:
-        tx = self._tx
+    def _attempt(self, taken: list[Ask], *, guarded: bool) -> Batch:
+        tx, clock, limits = self._tx, self._clock, self._limits
         self._store.begin()
         self._probe("begun")
-        if batch.known is None:
-            self._open(batch, self.head)
-        left = self._carry_out_all(batch, guarded=guarded)
+        hurried = any(not ask.background for ask in taken)
+        head = Head(self.head.epoch, self.head.fact_seq, self.head.transfer_seq, self.head.block_hash, self.now())
+        tx.begin_batch(head, now=head.at)
+        known = stored(self._store, names) if (names := [ask.name for ask in taken if ask.name]) else {}
+        self._advance(taken)
+        started = clock.monotonic_ms()  # what was read for all of them at once is not held against the first
+        batch: list[tuple[Ask, Outcome]] = []
+        left: list[Ask] = []
+        for ask in taken:
+            now = clock.monotonic_ms()
+            if batch and now - started > (limits.batch_ms / 8 if hurried and ask.background else limits.batch_ms):
+                left.append(ask)
+                continue
+            if now - ask.since > limits.deadline_ms and ask.alarm is None:
+                batch.append((ask, BusyError("it waited too long")))
+                continue
+            batch.append((ask, self._carry_out(ask, known.get(ask.name), guarded=guarded)))
+            self._probe("ran")
         for seal in self._registry.seals:  # first: what they read back is waited for, what is sent after them is not
             seal(tx)
         self._probe("sealed")
@@ -509,32 +418,7 @@ class Writer:
             self._store.settle()  # what does not fit now is not any one command's; all are told so, and none is left for the next batch
         for ask in reversed(left):
             (self._background if ask.background else self._asks).appendleft(ask)
-        batch.head, batch.changes, batch.statements = tx.head, tx.changes, tx.statements
         return batch
-
-    def _open(self, batch: Batch, last: Head) -> None:
-        """Begin where the last batch has ended, and fetch what is wanted."""
-        at = max(last.at, self._clock.wall_ms())
-        self._tx.begin_batch(Head(last.epoch, last.fact_seq, last.transfer_seq, last.block_hash, at), now=at)
-        names = [ask.name for ask in batch.taken if ask.name]
-        batch.known = stored(self._store, names) if names else {}
-        self._advance(batch.taken)
-
-    def _carry_out_all(self, batch: Batch, *, guarded: bool) -> list[Ask]:
-        """Everybody who has not run ahead; answers those for whom there is no time."""
-        clock, most_ms = self._clock, self._limits.batch_ms
-        hurried = any(not ask.background for ask in batch.taken)
-        waiting = batch.waiting()
-        started = clock.monotonic_ms()  # what was read for all of them at once is not held against the first
-        left: list[Ask] = []
-        for ask in waiting:
-            now = clock.monotonic_ms()
-            if ask is not waiting[0] and now - started > (most_ms / 8 if hurried and ask.background else most_ms - batch.spent_ms):
-                left.append(ask)
-                continue
-            batch.outcomes.append((ask, self._outcome(batch, ask, now, guarded=guarded)))
-            self._probe("ran")
-        return left
 
     def _advance(self, taken: list[Ask]) -> None:
         """Fetch what the commands of a batch will want, round by round; a kind that lacks nothing is seldom asked what it wants."""
@@ -580,11 +464,6 @@ class Writer:
             return False
         return True
 
-    def _outcome(self, batch: Batch, ask: Ask, now: float, *, guarded: bool) -> Outcome:
-        if now - ask.since > self._limits.deadline_ms and ask.alarm is None:
-            return BusyError("it waited too long")
-        return self._carry_out(ask, batch.known.get(ask.name) if batch.known else None, guarded=guarded)
-
     def _carry_out(self, ask: Ask, before: StoredAnswer | None, *, guarded: bool) -> Outcome:
         if before is not None:
             return _again(ask, before)
@@ -595,7 +474,7 @@ class Writer:
         outcome = self._handle(ask)
         if guarded and isinstance(outcome, Answered) and outcome.accepted:
             outcome = self._flush_alone(outcome)
-        if not tx.stands():
+        if not self._store.in_transaction():
             raise _VoidError("an error ended the transaction")
         if isinstance(outcome, Answered) and outcome.accepted:
             tx.end_command()
@@ -698,8 +577,7 @@ class Writer:
         """A commit that failed may or may not be on disk: answer nothing more until the store has been opened anew."""
         log.critical("writer_stopped", error=str(error), commands=len(batch))
         self.failed = UnknownOutcomeError(f"the writer has stopped: {error}")
-        ahead, self._ahead = self._ahead.taken if self._ahead else [], None
-        for ask in [*batch, *ahead, *self._asks, *self._background]:
+        for ask in [*batch, *self._asks, *self._background]:
             self._answer(ask, self.failed)
         self._asks.clear()
         self._background.clear()

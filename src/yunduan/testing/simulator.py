@@ -334,11 +334,7 @@ class Life:
             parts=self.parts,
             clock=world.clock,
             entropy=world.entropy,
-            limits=Limits(
-                batch_commands=chance.choice((2, 16, 256)),
-                deadline_ms=chance.choice((50.0, 10_000.0)),
-                ahead_commands=chance.choice((1, 4, 64)),
-            ),
+            limits=Limits(batch_commands=chance.choice((2, 16, 256)), deadline_ms=chance.choice((50.0, 10_000.0))),
             gap_ms_max=GAP_MS_MAX,
             helper=Inline(),
             probe=self._at_step,

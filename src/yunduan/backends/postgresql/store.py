@@ -196,8 +196,6 @@ class PostgresqlReader(_Session):
 class PostgresqlStore(_Session):
     """The session that writes; it holds an advisory lock for as long as it lives, and when it is gone so is the right to write."""
 
-    is_immediate = False
-
     def __init__(self, dsn: str, *, schema: str = "yunduan", lock_wait_s: float = LOCK_WAIT_S) -> None:
         """Connect, check and lock.
 

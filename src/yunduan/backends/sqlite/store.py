@@ -222,8 +222,6 @@ def _reader(path: str, vfs: str, cache_kib: int) -> SqliteReader:
 class SqliteStore(SqliteReader):
     """The connection that writes; it holds a lock on a file beside the data for as long as it is open."""
 
-    is_immediate = True
-
     def __init__(
         self,
         path: Path,

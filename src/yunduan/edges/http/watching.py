@@ -83,7 +83,6 @@ class _Figures:
             "refusals": (writer.refusals, "Commands refused."),
             "broken": (writer.broken, "Commands that broke the program."),
             "replays": (writer.replays, "Batches carried out again one by one."),
-            "ran_ahead": (writer.ran_ahead, "Commands carried out while the commit before theirs was on its way."),
             "statements": (writer.statements, "Statements sent to the store."),
         }
         for name, (value, text) in counters.items():
