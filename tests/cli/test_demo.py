@@ -21,6 +21,7 @@ from yunduan.domains.identity.queries import MyProfile, PersonByContact
 from yunduan.domains.ledger.audit import audit
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import CartOf, MyOrders, ShopOrders
+from yunduan.edges.demo import living
 from yunduan.edges.demo.content import content
 from yunduan.edges.demo.living import Size
 from yunduan.edges.demo.making import Made, make
@@ -48,6 +49,12 @@ def made(folder: Path, *, seed: int) -> Made:
         return await make(open_store(settings), settings, seed=seed, watch=lambda *_: None, size=SMALL, now=lambda: END_MS)
 
     return asyncio.run(run())
+
+
+def test_goods_are_compared_with_what_they_have_cost_for_long_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were put on sale a moment before are not, whichever are chosen."""
+    monkeypatch.setattr(living, "LOWERED", 1)
+    assert [made(tmp_path / str(seed), seed=seed).goods for seed in (1, 2, 3)] == [36, 36, 36]
 
 
 @contextmanager

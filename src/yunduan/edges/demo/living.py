@@ -17,7 +17,7 @@ from msgspec import Struct
 from yunduan.backends.sandbox import Sandbox
 from yunduan.cloud import Cloud
 from yunduan.domains.catalog.commands import SetPrice, SetStock
-from yunduan.domains.catalog.model import CatalogRefusal, StockReason
+from yunduan.domains.catalog.model import CatalogRefusal, CatalogSettings, StockReason
 from yunduan.domains.catalog.queries import GoodsOnDesk
 from yunduan.domains.identity.model import Language
 from yunduan.domains.orders.commands import (
@@ -89,6 +89,10 @@ class Size(Struct, frozen=True, kw_only=True):
     days: int = 60
     orders: int = 2_000
     goods_of_a_shop: int = 100
+
+
+LOWERED = 12
+"""One of so many goods costs less in the end than at first."""
 
 
 class Living:
@@ -403,8 +407,10 @@ class Living:
     # What shops do of themselves
 
     async def _lower_prices(self) -> None:
-        """Some goods cost less from now on, compared with what they cost until now."""
-        for listed in self._chance.sample(self._listed, len(self._listed) // 12):
+        """Some goods cost less from now on, compared with what they cost until now: of those that have cost that for long enough."""
+        before = self._cloud.now() - self._cloud.port(CatalogSettings).compared_after_ms
+        charged = [listed for listed in self._listed if listed.since_ms < before]
+        for listed in self._chance.sample(charged, len(charged) // LOWERED):
             shop = listed.shop
             for variant_id, (_, _, price, _) in zip(listed.variant_ids, listed.text.choices(), strict=True):
                 lower = max(90, price * self._chance.choice((80, 85, 90)) // 1000 * 10)

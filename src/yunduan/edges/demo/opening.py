@@ -61,6 +61,8 @@ class Listed(Struct, frozen=True, kw_only=True):
     variant_ids: tuple[VariantId, ...]
     pull: float
     is_weak: bool
+    since_ms: int
+    """When they were put on sale."""
 
 
 def yuan(fen: int) -> Money:
@@ -145,6 +147,7 @@ async def put_on_sale(cloud: Cloud, chance: random.Random, shop: Opened, text: G
         variant_ids=made.variant_ids,
         pull=min(PULL_MAX, chance.paretovariate(1.3)) * (6_000 / (cheapest + 1_000)) ** 0.5,
         is_weak=chance.random() < 0.15,
+        since_ms=cloud.now(),
     )
 
 
