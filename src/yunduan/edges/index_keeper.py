@@ -115,7 +115,7 @@ class Turns:
 
     def __init__(self, indexers: Indexers, *, pause_s: float = PAUSE_S, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing has been done."""
-        self._goods = Steps(indexers.goods, pause_s=pause_s, rests_after_s=RESTS_AFTER_S, looks_every_s=LOOKS_EVERY_S)
+        self._goods = Steps(indexers.goods, pause_s=pause_s)
         self._orders = Steps(indexers.orders, pause_s=pause_s, rests_after_s=ORDERS_REST_AFTER_S, looks_every_s=ORDERS_LOOK_EVERY_S)
         self._indexers = indexers
         self._clock = clock

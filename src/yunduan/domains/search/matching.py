@@ -127,7 +127,7 @@ def _united(index: Index, lists: Sequence[Postings], begins: str) -> Postings:
     """What has any of some terms, or begins so: each document once, with the most that is said of it."""
     some = [postings for postings in lists if len(postings)]
     if begins and (begun := index.matched(f'initials : "{begins}" *', MATCHES_MAX)):
-        some.append(np.array([no << 8 | _SAID_BY_LETTERS for no in begun], np.uint32))
+        some.append(np.array([no << 8 | _SAID_BY_LETTERS for no in sorted(begun)], np.uint32))
     if not some:
         return _NOTHING
     if len(some) == 1:

@@ -265,9 +265,14 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         meant=meant,
         documents=max((term.documents for term in terms), default=0),
         parts=tuple(parts) if len(alternatives) == 2 and parts else (form,) if terms and len(alternatives) == 1 else read,
-        any=(form, read_as(word)) if terms and ways else tuple([read_as(one.term) if one.kind == READING else one.term for one in slips]),
+        any=() if read else (form, read_as(word)) if terms and ways else tuple([_term_of(one) for one in slips]),
         begins=word if slips and len(word) <= INITIALS_MAX else "",
     )
+
+
+def _term_of(term: Term) -> str:
+    """What the documents of a word, or of a reading, are known by."""
+    return read_as(term.term) if term.kind == READING else term.term
 
 
 def _read_by_words(way: Sequence[str], known: Mapping[str, Mapping[int, Term]]) -> tuple[str, ...]:

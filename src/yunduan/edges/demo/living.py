@@ -62,6 +62,8 @@ LAST = (9 * MINUTE_MS, 4 * MINUTE_MS, MINUTE_MS)
 """When, before the end, the last orders are placed, whatever the hour."""
 WALLET_MAX = 100_000
 """What is paid from a wallet at most, in minor units; more is paid over the channel."""
+LOWERED = 12
+"""One of so many goods costs less in the end than at first."""
 VISITOR: tuple[tuple[int, Fate], ...] = (
     (46 * DAY_MS, Fate(receives_after_ms=3 * DAY_MS, reviews_after_ms=DAY_MS)),
     (33 * DAY_MS, Fate(cancels_after_ms=2 * HOUR_MS)),
@@ -89,10 +91,6 @@ class Size(Struct, frozen=True, kw_only=True):
     days: int = 60
     orders: int = 2_000
     goods_of_a_shop: int = 100
-
-
-LOWERED = 12
-"""One of so many goods costs less in the end than at first."""
 
 
 class Living:
