@@ -21,8 +21,9 @@ from yunduan.domains.identity.queries import MyProfile, PersonByContact
 from yunduan.domains.ledger.audit import audit
 from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import CartOf, MyOrders, ShopOrders
-from yunduan.edges.demo import living
+from yunduan.edges.demo import living, people
 from yunduan.edges.demo.content import content
+from yunduan.edges.demo.fates import DAY_MS
 from yunduan.edges.demo.living import Size
 from yunduan.edges.demo.making import Made, make
 from yunduan.edges.demo.opening import OPERATOR, SHOP_OWNER
@@ -55,6 +56,17 @@ def test_goods_are_compared_with_what_they_have_cost_for_long_enough(tmp_path: P
     """Those that were put on sale a moment before are not, whichever are chosen."""
     monkeypatch.setattr(living, "LOWERED", 1)
     assert [made(tmp_path / str(seed), seed=seed).goods for seed in (1, 2, 3)] == [36, 36, 36]
+
+
+def test_the_visitor_buys_as_planned_and_no_more_than_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is drawn: somebody with hundreds of orders would not find those in every state among the latest."""
+    monkeypatch.setattr(people, "VISITOR_PULL", 0.0)
+    made(tmp_path / "market", seed=3)
+    with opened(tmp_path / "market") as (_, cloud):
+        buyer = Actor(person=cloud.ask(PersonByContact(contact=BUYER), actor=SYSTEM) or "")
+        placed = {order.placed_at for order in cloud.ask(MyOrders(limit=50), actor=buyer).items}
+    planned = {END_MS - before_ms for before_ms, _ in living.VISITOR if before_ms < SMALL.days * DAY_MS}
+    assert placed == planned
 
 
 @contextmanager
@@ -120,8 +132,8 @@ def test_the_market_is_made_and_lives_on(tmp_path: Path) -> None:
     with opened(data) as (runner, cloud):
         assert cloud.keeper.doubt is None
         buyer = Actor(person=cloud.ask(PersonByContact(contact=BUYER), actor=SYSTEM) or "")
-        states = {order.state for order in cloud.ask(MyOrders(limit=50), actor=buyer).items}
-        assert states == set(OrderState)
+        mine = cloud.ask(MyOrders(limit=50), actor=buyer)
+        assert ({order.state for order in mine.items}, mine.after) == (set(OrderState), None)
         owner = Actor(person=cloud.ask(PersonByContact(contact=SHOP_OWNER), actor=SYSTEM) or "")
         (shop_id,) = cloud.ask(MyProfile(), actor=owner).shop_roles
         assert cloud.ask(ShopOrders(shop_id=shop_id, state=OrderState.PAID), actor=owner).items

@@ -15,6 +15,8 @@ from yunduan.kernel.ids import AddressId
 BUYER = f"buyer@{CONTACTS}"
 ENGLISH_PERCENT = 22
 WALLET_PERCENT = 18
+VISITOR_PULL = 1.0
+"""Drawn like everybody's it would now and then be that of somebody with hundreds of orders, who does not find the few made for them."""
 
 
 class Buyer(Struct, frozen=True, kw_only=True):
@@ -46,7 +48,7 @@ async def join(cloud: Cloud, chance: random.Random, people: People, *, number: i
         address_id=address.id,
         reads=reads,
         has_wallet=is_first or chance.randrange(100) < WALLET_PERCENT,
-        pull=chance.paretovariate(1.4),
+        pull=VISITOR_PULL if is_first else chance.paretovariate(1.4),
     )
 
 
