@@ -89,8 +89,10 @@ class Server:
         return sum(self._times(pid) for pid in (self._process.pid, *self._beside))
 
     def memory_mib(self) -> float:
-        """Resident memory of the server's own process."""
-        return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
+        """Resident memory of the server's own process, without what it sees of the store's file mapped: that is the system's."""
+        process = psutil.Process(self._process.pid)
+        mapped = sum(area.rss for area in process.memory_maps() if area.path.endswith("yunduan.sqlite"))
+        return float(process.memory_info().rss - mapped) / 2**20
 
     def beside_mib(self) -> float:
         """Memory, in proportion where it is shared, of the processes that the server has started: what keeps the index, and readers."""
@@ -109,11 +111,11 @@ class Server:
         return total
 
 
-def ours(folder: Path, *, store_url: str = "", readers: int = 0, log: Path, beside: tuple[int, ...] = ()) -> Server:
+def ours(folder: Path, *, store_url: str = "", readers: int = 0, map_mib: int = 0, log: Path, beside: tuple[int, ...] = ()) -> Server:
     """`yunduan serve` on a folder."""
     port = free_port()
     environment = {"YUNDUAN_DATA": str(folder), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "warning"}
-    environment["YUNDUAN_HTTP__READERS"] = str(readers)
+    environment |= {"YUNDUAN_HTTP__READERS": str(readers), "YUNDUAN_STORE__MAP_MIB": str(map_mib)}
     if store_url:
         environment["YUNDUAN_STORE__URL"] = store_url
     command = [str(Path(sys.executable).parent / "yunduan"), "serve"]

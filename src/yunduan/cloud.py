@@ -445,7 +445,7 @@ def open_store(settings: Settings) -> Store:
     path = settings.sqlite_path()
     if path is not None:
         try:
-            return SqliteStore(path, cache_mib=settings.store.cache_mib)
+            return SqliteStore(path, cache_mib=settings.store.cache_mib, map_mib=settings.store.map_mib)
         except apsw.Error as error:
             raise StoreRefusedError(f"{path} cannot be opened: {error}") from error
     from yunduan.backends.postgresql import PostgresqlStore  # noqa: PLC0415 - an optional extra
@@ -457,7 +457,7 @@ def open_reader(settings: Settings) -> Snapshots:
     """A read-only connection to the store that the settings name, whether or not a server runs; raises `StoreRefusedError`."""
     path = settings.sqlite_path()
     if path is not None:
-        return sqlite.open_reader(path, cache_mib=settings.store.cache_mib)
+        return sqlite.open_reader(path, cache_mib=settings.store.cache_mib, map_mib=settings.store.map_mib)
     from yunduan.backends import postgresql  # noqa: PLC0415 - an optional extra
 
     return postgresql.open_reader(settings.store.url)

@@ -47,6 +47,17 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
     cache_mib: Annotated[
         int, Meta(ge=1, le=65_536, description="Page cache of the embedded store, readers' included.", extra=_unit("MiB"))
     ] = 64
+    map_mib: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=16_777_216,
+            description="How much of the embedded store's file readers see mapped into memory instead of copying it page by page, for a"
+            " market larger than the caches. The system takes that memory back when it wants; a page that the disk cannot read then ends"
+            " the process, not one answer.",
+            extra=_unit("MiB"),
+        ),
+    ] = 0
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import pytest
 
-from yunduan.backends.sqlite import SqliteStore
+from yunduan.backends.sqlite import SqliteStore, open_reader
 from yunduan.backends.sqlite import store as backend
 from yunduan.edges.doctor import examine
 from yunduan.kernel.refusals import BrokenError, FaultError
@@ -66,6 +66,23 @@ def test_a_query_that_takes_too_long_is_ended(store: SqliteStore, monkeypatch: p
     assert reader.rows("SELECT word FROM said") == [("hello",)]
     reader.end()
     reader.close()
+
+
+def test_readers_see_as_much_of_the_file_mapped_as_is_said(tmp_path: Path) -> None:
+    """And what is committed at once, wherever it lies; what writes, and what reads everything once, copies what it reads."""
+    path = tmp_path / "store.sqlite"
+    store = SqliteStore(path, map_mib=64)
+    store.write("CREATE TABLE said (word TEXT)")
+    reader, behind, apart = store.reader(), store.reader(is_behind=True), open_reader(path, map_mib=32)
+    mapped = [one.rows("PRAGMA mmap_size")[0][0] >> 20 for one in (store, reader, behind, apart)]
+    assert mapped == [0, 64, 0, 32]
+    for number in range(3):
+        store.append("INSERT INTO said (word) VALUES (?)", [("x" * 4000,)] * 100)
+        assert [one.rows("SELECT count(*) FROM said") for one in (reader, apart)] == [[(100 + 100 * number,)]] * 2
+        assert store._checkpoint("TRUNCATE")
+    assert str(path) in Path("/proc/self/maps").read_text()
+    for one in (reader, behind, apart, store):
+        one.close()
 
 
 def test_only_queries_have_a_time(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,9 +52,9 @@ _MACHINE = (
 """What goes wrong with the machine, not with the program; a query that has had its time is among them."""
 
 
-def _pragmas(connection: apsw.Connection, cache_kib: int) -> None:
+def _pragmas(connection: apsw.Connection, cache_kib: int, map_mib: int = 0) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # else a plan may look at what `LIMIT ?` is, and is made anew each time
-    for pragma in ("synchronous=FULL", "temp_store=MEMORY", "mmap_size=0", f"cache_size=-{cache_kib}", "foreign_keys=OFF"):
+    for pragma in ("synchronous=FULL", "temp_store=MEMORY", f"mmap_size={map_mib << 20}", f"cache_size=-{cache_kib}", "foreign_keys=OFF"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
 
 
@@ -210,9 +210,9 @@ class SqliteReader:
         self._connection.close()
 
 
-def _reader(path: str, vfs: str, cache_kib: int) -> SqliteReader:
+def _reader(path: str, vfs: str, cache_kib: int, map_mib: int = 0) -> SqliteReader:
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs or None, statementcachesize=256)
-    _pragmas(connection, cache_kib)
+    _pragmas(connection, cache_kib, map_mib)
     connection.set_busy_timeout(1000)
     reader = SqliteReader(connection)
     connection.set_progress_handler(reader.too_long, STEPS_BETWEEN_LOOKS)
@@ -227,13 +227,15 @@ class SqliteStore(SqliteReader):
         path: Path,
         *,
         cache_mib: int = 64,
+        map_mib: int = 0,
         vfs: str = "",
         fold_pages: int = CHECKPOINT_PAGES,
         restart_pages: int = RESTART_PAGES,
     ) -> None:
         """Open, recover and checkpoint: when this returns, everything that can be read is on disk.
 
-        The log is folded into the data file each `fold_pages`, and begun anew past `restart_pages`.
+        The log is folded into the data file each `fold_pages`, and begun anew past `restart_pages`. Readers see so much of the file
+        mapped into memory; what writes never does, so that a disk that fails is an error that it hears of.
         Raises `StoreRefusedError` when SQLite is too old or another process holds the store.
         """
         version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
@@ -252,6 +254,7 @@ class SqliteStore(SqliteReader):
         self._is_folding = False
         self._folds = 0
         self._cache_kib = cache_mib * 1024 // 4  # the writer has two quarters, a reader one
+        self._map_mib = map_mib
         try:
             connection = apsw.Connection(str(path), vfs=vfs or None, statementcachesize=512)
         except BaseException:
@@ -466,7 +469,9 @@ class SqliteStore(SqliteReader):
 
     def reader(self, *, is_behind: bool = False) -> SqliteReader:
         """A new read-only connection to the same file; one behind the scenes reads everything once and needs no cache for that."""
-        return _reader(str(self.path), self._vfs, BEHIND_CACHE_KIB if is_behind else self._cache_kib)
+        if is_behind:
+            return _reader(str(self.path), self._vfs, BEHIND_CACHE_KIB)
+        return _reader(str(self.path), self._vfs, self._cache_kib, self._map_mib)
 
     def backup(self, target: str) -> None:
         """Write a consistent copy in one step, through a connection of its own."""
@@ -489,12 +494,12 @@ def store_files(path: Path) -> tuple[Path, ...]:
     return path, Path(f"{path}-wal"), Path(f"{path}-shm")
 
 
-def open_reader(path: Path, *, cache_mib: int = 64) -> SqliteReader:
+def open_reader(path: Path, *, cache_mib: int = 64, map_mib: int = 0) -> SqliteReader:
     """A read-only connection to a store that another process may be writing to; raises `StoreRefusedError`."""
     if not path.is_file() or not path.stat().st_size:
         raise StoreRefusedError(f"there is no store at {path}")
     try:
-        return _reader(str(path), "", cache_mib * 1024)
+        return _reader(str(path), "", cache_mib * 1024, map_mib)
     except apsw.Error as error:
         raise StoreRefusedError(f"{path} cannot be opened: {error}") from error
 
