@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,25 @@ import pytest
 from unit.search.market import GOODS, Market
 from yunduan.backends.sqlite import SideFolder
 from yunduan.cloud import open_indexers
-from yunduan.domains.catalog.commands import ReopenShop, SuspendShop
+from yunduan.domains.catalog.commands import (
+    SHOWN_EVERY_MS,
+    CountSale,
+    RateGoods,
+    ReopenShop,
+    SaleLine,
+    SuspendShop,
+    UncountSale,
+    WithdrawGoods,
+)
 from yunduan.domains.catalog.findable import GoodsToFind
+from yunduan.domains.search.columns import BLOCK
 from yunduan.domains.search.finding import Asked, Finder, find
 from yunduan.domains.search.indexing import Indexer
 from yunduan.domains.search.queries import SearchGoods, SuggestWords
+from yunduan.domains.search.store import Index
 from yunduan.edges.index_keeper import Steps
 from yunduan.kernel.actors import SYSTEM
+from yunduan.kernel.ids import GoodsId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.ports import MadeElsewhereError
@@ -194,6 +207,49 @@ def test_facts_that_are_heard_twice_change_nothing(there: Market, folder: Path) 
     side.close()
     there.world.settle()
     assert [found(folder, q) for q in ("", "葡萄", "茶")] == before
+    there.world.close()
+
+
+def test_how_goods_stand_is_written_as_if_they_were_read_anew(there: Market, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was sold or reviewed, and to goods alone that have a place; without their words, which have not changed."""
+    there.world.settle()
+
+    def columns(generation: int) -> list[tuple[Any, ...]]:
+        side = SideFolder(folder, "search").read(generation)
+        index = Index(side)
+        placed = index.placed([first, second, third])
+        found = {id: index.block(no // BLOCK)[no % BLOCK] for id, (no, _) in placed.items()}
+        side.close()
+        return [
+            tuple(found[id][name].item() for name in ("sold_pieces", "reviews", "rating", "shop_rating", "price")) for id in sorted(found)
+        ]
+
+    first, second, third = list(there.ids.values())[:3]
+    there.world.send(CountSale(lines=(SaleLine(goods_id=first, quantity=3), SaleLine(goods_id=second, quantity=9))))
+    for stars in (5, 4):
+        there.world.send(RateGoods(goods_id=second, shop_id=there.town.other.id, stars=stars))
+    there.world.send(UncountSale(lines=(SaleLine(goods_id=first, quantity=1),)))
+    there.world.send(WithdrawGoods(shop_id=there.town.shop.id, goods_id=third))
+    there.world.send(CountSale(lines=(SaleLine(goods_id=third, quantity=1),)))
+    read: list[GoodsId] = []
+    whole = Indexer._write_documents
+
+    def write(of: Indexer, index: Index, ids: Sequence[GoodsId], change: int, *, files: bool) -> int:
+        read.extend(ids)
+        return whole(of, index, ids, change, files=files)
+
+    monkeypatch.setattr(Indexer, "_write_documents", write)
+    there.world.pass_time(SHOWN_EVERY_MS)
+    there.world.settle()
+    assert set(read) == {third}
+    kept = columns(1)
+    assert kept == [(2, 0, 0, 0, 5990), (9, 2, 450, 450, 2990)]
+    indexer = indexer_of(there, folder)
+    indexer.rebuild()
+    while indexer.step():
+        pass
+    indexer.close()
+    assert columns(2) == kept
     there.world.close()
 
 

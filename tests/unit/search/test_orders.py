@@ -27,7 +27,7 @@ from yunduan.domains.orders.model import OrderState
 from yunduan.domains.orders.queries import MyOrders, OrderOf, ShopOrders
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.resending import SendAgain
-from yunduan.domains.search import order_finding, order_indexing
+from yunduan.domains.search import order_finding, order_indexing, store_orders
 from yunduan.domains.search.indexing import Indexer
 from yunduan.domains.search.store_orders import OrderIndex
 from yunduan.edges.doctor import examine
@@ -256,7 +256,7 @@ def test_whatever_an_index_says_an_order_is_shown_to_its_own(bazaar: Bazaar, mei
     bazaar.buy(wang, bazaar.goods[TEA])
     bazaar.world.settle()
     side = SideFolder(bazaar.folder, "orders").write(1)
-    side.write("UPDATE line SET place = 3 - place WHERE owner IN (SELECT no FROM owner WHERE id LIKE 'per_%')")
+    side.write("UPDATE bought SET place = 3 - place")
     side.close()
     assert bazaar.mine(mei, "龙井").items == () == bazaar.mine(wang, "龙井").items
     assert ids(bazaar.shops("龙井"))[1:] == [order]
@@ -307,6 +307,38 @@ def test_a_state_that_few_are_in_is_looked_for_a_part_at_a_time(bazaar: Bazaar, 
                 found, after, asked = found + ids(page), page.after, asked + 1
             assert found == orders[2::-1]
             assert pages[0] <= asked <= pages[1]
+
+
+def test_a_buyer_of_very_many_orders_finds_them_a_part_at_a_time(bazaar: Bazaar, mei: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many are looked through for a page, which may be empty and goes on; none is left out, none comes twice."""
+    orders = [bazaar.buy(mei, bazaar.goods[TEA if place % 3 == 0 else CUP]) for place in range(11)]
+    bazaar.world.settle()
+    for most, limit, pages in ((1, 50, 11), (2, 50, 6), (4, 1, 4), (4, 50, 3), (11, 50, 2), (12, 50, 1)):
+        monkeypatch.setattr(order_finding, "ORDERS_MAX", most)
+        found, after, asked = [], None, 0
+        while asked == 0 or after:
+            page = bazaar.mine(mei, "龙井", after=after, limit=limit)
+            found, after, asked = found + ids(page), page.after, asked + 1
+        assert found == [orders[place] for place in (9, 6, 3, 0)], most
+        assert asked >= pages, most
+        assert asked <= 12, most
+
+
+def test_words_of_very_many_titles_do_not_wait_for_the_end(bazaar: Bazaar, mei: Buyer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written in the middle of a transaction is found after it as all else is, and counted once."""
+    found = []
+    for most in (1, 512):
+        monkeypatch.setattr(store_orders, "_WAITING_MAX", most)
+        orders = [bazaar.buy(mei, bazaar.goods[title]) for title in (TEA, PUER, DRESS, TEA)]
+        bazaar.world.settle()
+        assert ids(bazaar.mine(mei, "longjing"))[:2] == [orders[3], orders[0]]
+        side = SideFolder(bazaar.folder, "orders").read(SideFolder(bazaar.folder, "orders").generation())
+        found.append(side.rows("SELECT * FROM term"))
+        side.close()
+        side = SideFolder(bazaar.folder, "orders").write(SideFolder(bazaar.folder, "orders").generation())
+        side.write("UPDATE state SET form = form + 1")
+        side.close()
+    assert found[0] == found[1]
 
 
 def test_a_page_goes_on_from_any_id(bazaar: Bazaar, mei: Buyer) -> None:
@@ -390,7 +422,7 @@ def test_what_is_read_or_heard_twice_changes_nothing(bazaar: Bazaar, mei: Buyer)
 
     def everything() -> list[object]:
         side = SideFolder(bazaar.folder, "orders").read(1)
-        found = [side.rows(f"SELECT * FROM {table}") for table in ("owner", "title", "line", "tail", "parcel", "term", "state")]
+        found = [side.rows(f"SELECT * FROM {table}") for table in ("shop", "title", "sold", "bought", "tail", "parcel", "term", "state")]
         side.close()
         return found
 

@@ -118,6 +118,7 @@ DOMAIN = Domain(
         filtering.goods_filtered,
         waits.my_waits,
         findable.goods_to_find,
+        findable.standings_to_find,
         findable.goods_on_sale,
         findable.how_many_on_sale,
         findable.categories_below,

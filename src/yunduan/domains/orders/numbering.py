@@ -65,7 +65,9 @@ class Numbering:
     def _forth(self, number: int) -> int:
         left, right = divmod(number, _HALF)
         for keyed in self._rounds:
-            left, right = right, (left + _mixed(keyed, right)) % _HALF
+            mixed = keyed.copy()
+            mixed.update(right.to_bytes(4))
+            left, right = right, (left + int.from_bytes(mixed.digest())) % _HALF
         return left * _HALF + right
 
     def _back(self, number: int) -> int:

@@ -1,15 +1,16 @@
 """The statements by which search reads orders, by the places that make their numbers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from yunduan.domains.orders import store
-from yunduan.domains.orders.model import Order, OrderState
+from yunduan.domains.orders.model import Order, OrderState, Progress
 from yunduan.kernel.ids import OrderId, PersonId, ShopId
 from yunduan.runtime.transaction import Asking
 
-_COLUMNS = ", ".join(store.ORDER.columns)
-_NEXT = f"SELECT {_COLUMNS} FROM orders WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - names from code
+_NEXT = "SELECT seq, id, buyer, shop_id, progress, terms FROM orders WHERE seq > ? ORDER BY seq LIMIT ?"
 _NEW = "SELECT id FROM (SELECT seq, id, buyer, shop_id FROM orders WHERE seq > ? ORDER BY seq DESC LIMIT ?) AS latest WHERE "
 _NEW_OF_BUYER = _NEW + "buyer = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
 _NEW_OF_SHOP = _NEW + "shop_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
@@ -19,9 +20,29 @@ _PLACE = "SELECT seq, id FROM orders WHERE id <= ? ORDER BY id DESC LIMIT 1"
 _FEWEST = 8
 
 
-def placed_after(at: Asking, place: int, limit: int) -> list[Order]:
+class Placed(NamedTuple):
+    """An order as it lies there."""
+
+    seq: int
+    id: OrderId
+    buyer: PersonId
+    shop_id: ShopId
+    progress: bytes
+    terms: bytes
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether there may be a parcel of it, or of a case about it."""
+        progress = _progress(self.progress)
+        return bool(progress.shipped_at or progress.parcels or progress.cases)
+
+
+_progress = msgspec.msgpack.Decoder(Progress).decode
+
+
+def placed_after(at: Asking, place: int, limit: int) -> list[Placed]:
     """The orders that were placed next after one."""
-    return [store.ORDER.value(row) for row in at.rows(_NEXT, (place, limit))]
+    return [Placed(*row) for row in at.rows(_NEXT, (place, limit))]
 
 
 def new_of(at: Asking, owner: PersonId | ShopId, *, is_shop: bool, after: int, before: int, scanned: int, limit: int) -> list[Order]:

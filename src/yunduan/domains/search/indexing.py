@@ -25,7 +25,17 @@ from yunduan.domains.catalog.facts import (
     StockCameBack,
     StockRanLow,
 )
-from yunduan.domains.catalog.findable import AT_ONCE, CategoriesBelow, Findable, GoodsOnSale, GoodsToFind, HowManyOnSale, Named, Told
+from yunduan.domains.catalog.findable import (
+    AT_ONCE,
+    CategoriesBelow,
+    Findable,
+    GoodsOnSale,
+    GoodsToFind,
+    HowManyOnSale,
+    Named,
+    StandingsToFind,
+    Told,
+)
 from yunduan.domains.catalog.model import average_hundredths
 from yunduan.domains.search import words
 from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, LEVELS, NUMBERS, RECORD, Columns
@@ -47,10 +57,10 @@ ABOUTS_KEPT = 64
 FACTS_AT_ONCE = 1_000
 WORN_MIN = 65_536
 """So many numbers without a document an index may have besides as many as it has documents, before it is made anew."""
-HEARD = frozenset(
-    [GoodsChanged, StockRanLow, StockCameBack, StandingsShown, ShopStateChanged, ShopChanged, ShopHolidaySet, CategoryChanged],
-)
-"""The facts that change what is found."""
+WAKES = frozenset([GoodsChanged, StockRanLow, StockCameBack, ShopStateChanged, ShopChanged, ShopHolidaySet, CategoryChanged])
+"""The facts that change what is found, and are heard at once."""
+HEARD = WAKES | {StandingsShown}
+"""And what changes the order of it a little, once a minute, of very many goods: a second later, and together."""
 BEGIN = ("", -1)
 """What is before every term."""
 DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in HEARD}
@@ -66,7 +76,7 @@ class Record(Struct, frozen=True, gc=False):
 
 def concerns(facts: Iterable[Fact]) -> bool:
     """Whether any of these changes what is found: the others are heard when somebody looks next."""
-    return not HEARD.isdisjoint([type(fact) for fact in facts])
+    return not WAKES.isdisjoint([type(fact) for fact in facts])
 
 
 def is_worn(last: int, documents: int) -> bool:
@@ -144,39 +154,42 @@ class Indexer(Maker[Index]):
             raise
 
     def _hear(self, index: Index, after: int) -> bool:
-        told = list(told_after(self._reader, after, FACTS_AT_ONCE, DECODERS))
-        if not told:
+        told = told_after(self._reader, after, FACTS_AT_ONCE, DECODERS)
+        if told.through == after:
             if index.has_put_off:
                 index.keep_put_off()
             return False
-        ids = list(dict.fromkeys([id for _, fact in told if fact is not None for id in self._touched(index, fact)]))
+        ids = list(dict.fromkeys([id for fact in told.facts for id in self._touched(index, fact)]))
+        read = set(ids)
         while len(ids) > self._at_once:  # one transaction each: after a crash between two the first is heard again
             self._write(index, ids[: self._at_once])
             del ids[: self._at_once]
-        self._write(index, ids, seq=told[-1][0])
-        return len(told) == FACTS_AT_ONCE or index.has_put_off
+        stood = {id: None for fact in told.facts if isinstance(fact, StandingsShown) for id in fact.goods_ids}
+        self._write(index, ids, stood=[id for id in stood if id not in read], seq=told.through)
+        return told.is_more or index.has_put_off
 
     def _touched(self, index: Index, fact: Fact) -> Iterable[GoodsId]:
         """The goods that a fact is about."""
         match fact:
             case GoodsChanged() | StockRanLow() | StockCameBack():
                 return (fact.goods_id,)
-            case StandingsShown():
-                return fact.goods_ids
             case ShopStateChanged() | ShopChanged() | ShopHolidaySet():
                 return index.of_shop(fact.shop_id)
             case CategoryChanged():
                 return [id for below in self._ask(CategoriesBelow(category_id=fact.category_id)) for id in index.of_category(below)]
         return ()
 
-    def _write(self, index: Index, goods_ids: Sequence[GoodsId], *, files: bool = True, **moved: int) -> None:
-        """Write what goods are now, and how far the index is, in one transaction; changes are counted in it, no two alike."""
+    def _write(
+        self, index: Index, goods_ids: Sequence[GoodsId], *, stood: Sequence[GoodsId] = (), files: bool = True, **moved: int
+    ) -> None:
+        """Write what goods are now, or only how they stand, and how far the index is, in one transaction; changes are counted in it."""
         index.begin()
         try:
             state = index.state()
             change = state.change + 1
-            self.has_written |= bool(goods_ids)
+            self.has_written |= bool(goods_ids or stood)
             more = self._write_documents(index, goods_ids, change, files=files) if goods_ids else 0
+            self._write_standings(index, stood, change)
             if moved.get("is_whole"):
                 index.finish()
             index.file()
@@ -213,6 +226,25 @@ class Indexer(Maker[Index]):
         elif files:
             index.keep_new_terms()
         return len(found) - len(known)
+
+    def _write_standings(self, index: Index, goods_ids: Sequence[GoodsId], change: int) -> None:
+        """Write how goods stand: a block, which many of them share, is written once."""
+        blocks: dict[int, Columns] = {}
+        now = self._now()
+        for start in range(0, len(goods_ids), AT_ONCE):
+            placed = index.placed(goods_ids[start : start + AT_ONCE])
+            found = self._ask(StandingsToFind(shops={id: shop for id, (_, shop) in placed.items()}))
+            for id, stands in found.items():
+                block, place = divmod(placed[id][0], BLOCK)
+                if block not in blocks:
+                    blocks[block] = index.block(block)
+                columns = blocks[block]
+                columns["sold"][place] = _sold(columns, place, stands.sold, now)
+                columns["sold_pieces"][place], columns["reviews"][place] = stands.sold, stands.reviews
+                columns["rating"][place] = average_hundredths(stands.stars, stands.reviews) or 0
+                columns["shop_rating"][place] = average_hundredths(stands.shop_stars, stands.shop_reviews) or 0
+        for block in sorted(blocks):
+            index.keep_block(block, blocks[block], change=change)
 
 
 def _document(index: Index, no: int, goods: Findable, mark: bytes) -> Document:
@@ -272,7 +304,7 @@ def _keep_records(index: Index, records: Sequence[Record], *, change: int, now: 
     rows: dict[int, dict[int, tuple[object, ...]]] = defaultdict(dict)
     for one in records:
         if one.goods is not None:
-            sold = _sold(blocks[one.before // BLOCK], one.before % BLOCK, one.goods, now) if one.before else _new(one.goods, now)
+            sold = _sold_by(blocks[one.before // BLOCK], one.before % BLOCK, one.goods, now) if one.before else _new(one.goods, now)
             rows[one.no // BLOCK][one.no % BLOCK] = _record(index, one.goods, sold)
     for one in records:
         if one.before not in (0, one.no):
@@ -328,14 +360,17 @@ def _said(one: Told) -> tuple[str, str]:
     return one.name.name, one.name.name_en
 
 
-def _sold(columns: Columns, place: int, goods: Findable, now: int) -> float:
+def _sold_by(columns: Columns, place: int, goods: Findable, now: int) -> float:
+    """What was sold of goods that have lain there, if they have."""
+    return _sold(columns, place, goods.sold, now) if columns["price"][place] else _new(goods, now)
+
+
+def _sold(columns: Columns, place: int, sold: int, now: int) -> float:
     """What was sold, by its worth: what has been sold since the last look counts from now."""
-    if not columns["price"][place]:
-        return _new(goods, now)
     before, worth = int(columns["sold_pieces"][place]), float(columns["sold"][place])
-    if goods.sold >= before:
-        return worth + worth_of(goods.sold - before, now)
-    return worth * goods.sold / before
+    if sold >= before:
+        return worth + worth_of(sold - before, now)
+    return worth * sold / before
 
 
 def _new(goods: Findable, now: int) -> float:

@@ -30,7 +30,7 @@ from yunduan.domains.search.looking import has, has_all, looked
 from yunduan.domains.search.model import TEXT_MAX, TYPED
 from yunduan.domains.search.order_indexing import TAIL
 from yunduan.domains.search.planning import Plan, Slot, of_title, plan, read
-from yunduan.domains.search.store_orders import OrderIndex
+from yunduan.domains.search.store_orders import OrderIndex, buyer_of
 from yunduan.domains.search.store_words import Term
 from yunduan.domains.search.words import folded
 from yunduan.kernel.ids import OrderId, PersonId, ShopId
@@ -41,9 +41,9 @@ from yunduan.runtime.transaction import Asking
 
 PAGE_MAX = 50
 TITLES_MAX = 5_000
-"""So many titles of one owner are looked at, the newest to the index; whoever has more of what is asked for is told so."""
-BOUGHT_MAX = 2_000
-"""And so many of a buyer, of which each has to be found first."""
+"""So many titles of a shop are looked at, the newest to the index, or of a buyer, the last bought; whoever has more is told so."""
+ORDERS_MAX = 20_000
+"""So many of a buyer's orders are looked through for a page, in five milliseconds; the next page goes on."""
 SHOPS_MAX = 32
 """Whoever has bought of so many shops is looked for among what these sell; of more, among all that has the words."""
 MATCHED_MAX = 20_000
@@ -156,15 +156,15 @@ def _found(at: Asking, wanted: _Wanted) -> OrdersFound:
     before = at.ask(PlaceBefore(order_id=wanted.after)) if wanted.after else LATEST
     planned = read(plan(wanted.text, index or NOBODY), index or NOBODY)
     new = at.ask(NewOrdersOf(owner=wanted.owner, is_shop=wanted.is_shop, after=through, before=before))
-    owner = index.owner(wanted.owner) if index is not None else 0
+    owner = 0 if index is None else index.shop(wanted.owner) if wanted.is_shop else buyer_of(wanted.owner)
     some = {*_new_that_match(at, wanted, planned, new, index), *_numbered(at, wanted, before, index, owner)}
-    titles, is_all = _titles(at, wanted, planned, index, owner) if index is not None and owner and planned.slots else ([], True)
-    ids, rest = _page(at, wanted, _Places(index, owner, titles, some), before)
+    had = _had(at, wanted, planned, index, owner, before) if index is not None and owner and planned.slots else NOTHING
+    ids, rest = _page(at, wanted, _Places(index, had, some), before)
     last = at.ask(LastPlace())
     return OrdersFound(
         items=at.ask(LinesOf(order_ids=tuple(ids[: wanted.limit]))),
         after=ids[wanted.limit - 1] if len(ids) > wanted.limit else rest,
-        is_whole=is_all and last - through <= NEW_SCANNED and len(new) < NEW_MAX,
+        is_whole=had.is_all and last - through <= NEW_SCANNED and len(new) < NEW_MAX,
     )
 
 
@@ -188,19 +188,19 @@ NOBODY = _Nobody()
 
 
 class _Places:
-    """The places of all that was found: of the index in pages, of the rest at once."""
+    """The places of all that was found: of a shop's titles in pages, of the rest at once. What comes before `since` is for later."""
 
-    def __init__(self, index: OrderIndex | None, owner: int, titles: Sequence[int], some: Iterable[int]) -> None:
+    def __init__(self, index: OrderIndex | None, had: "_Had", some: Iterable[int]) -> None:
         self._index = index
-        self._owner = owner
-        self._titles = titles
-        self._some = sorted(some, reverse=True)
+        self._titles = had.titles
+        self._some = sorted([place for place in {*some, *had.places} if place >= had.since], reverse=True)
+        self.since = had.since
 
     def next(self, before: int, limit: int) -> list[int]:
         """So many of them from before a place on, the latest first."""
         found = {place for place in self._some if place < before}
         if self._index is not None and self._titles:
-            found.update(self._index.places(self._owner, self._titles, before, limit))
+            found.update(self._index.places(self._titles, before, limit))
         return sorted(found, reverse=True)[:limit]
 
 
@@ -212,9 +212,11 @@ def _page(at: Asking, wanted: _Wanted, places: _Places, before: int) -> tuple[li
         some = places.next(before, size)
         owned = at.ask(OwnedAmong(owner=wanted.owner, is_shop=wanted.is_shop, places=tuple(some), state=wanted.state)) if some else {}
         ids += [owned[place] for place in some if place in owned]
-        if len(ids) > wanted.limit or len(some) < size:
+        if len(ids) > wanted.limit or (len(some) < size and not places.since):
             return ids, None
-        before = some[-1]
+        before = some[-1] if len(some) == size else places.since
+        if before == places.since:
+            break
     last = at.ask(OwnedAmong(owner=wanted.owner, is_shop=wanted.is_shop, places=(before,)))
     return ids, last.get(before)
 
@@ -256,14 +258,33 @@ def _names(at: Asking, shops: Iterable[str]) -> dict[str, tuple[str, str]]:
 # What the index is asked
 
 
-def _titles(at: Asking, wanted: _Wanted, planned: Plan, index: OrderIndex, owner: int) -> tuple[list[int], bool]:
-    """(those titles that the owner has bought or sold which have every word, or are of a shop that is called so; whether these are all)."""
+class _Had(Struct, frozen=True):
+    """What the index says: the titles of a shop that are meant, or the places of a buyer's orders."""
+
+    titles: Sequence[int] = ()
+    places: Sequence[int] = ()
+    is_all: bool = True
+    """Whether these are all."""
+    since: int = 0
+    """The place of the earliest order that was looked at, where there may be earlier ones."""
+
+
+NOTHING = _Had()
+
+
+def _had(at: Asking, wanted: _Wanted, planned: Plan, index: OrderIndex, owner: int, before: int) -> _Had:
+    """What somebody has bought or sold that has every word or, bought, is of a shop that is called so."""
     if wanted.is_shop:
         sold = _read_alike(planned, lambda expression: index.matched(expression, shops=(owner,), limit=TITLES_MAX))
-        return sold, len(sold) < TITLES_MAX
-    titles = index.titles_of(owner, BOUGHT_MAX)
-    is_all = len(titles) < BOUGHT_MAX
+        return _Had(titles=sold, is_all=len(sold) < TITLES_MAX)
+    bought = index.bought(owner, before, ORDERS_MAX)
+    titles = bought.titles()
+    places = bought.places_of(_bought(at, planned, index, titles[:TITLES_MAX]))
+    return _Had(places=places, is_all=len(titles) < TITLES_MAX, since=bought.places[-1] if len(bought.places) == ORDERS_MAX else 0)
 
+
+def _bought(at: Asking, planned: Plan, index: OrderIndex, titles: Sequence[int]) -> Iterable[int]:
+    """Those of some titles that have every word, or are of a shop that is called so."""
     shops = index.shops_of(titles)
     among = {no for no, _ in shops.values()}
 
@@ -272,11 +293,11 @@ def _titles(at: Asking, wanted: _Wanted, planned: Plan, index: OrderIndex, owner
 
     called = _called(at, planned.slots, index, {title: id for title, (_, id) in shops.items()})
     if not any(called):
-        return _read_alike(planned, matched), is_all
+        return _read_alike(planned, matched)
     found = set(titles)
     for slot, by_shop in zip(planned.slots, called, strict=True):
         found &= by_shop | (set(matched(of_title(slot.expression))) if found - by_shop else set())
-    return list(found), is_all
+    return found
 
 
 def _read_alike(planned: Plan, matched: Callable[[str], list[int]]) -> list[int]:
@@ -318,7 +339,7 @@ def _numbered(at: Asking, wanted: _Wanted, before: int, index: OrderIndex | None
     if index is None or not owner:
         return found
     if tail and len(tail) < NUMBER:
-        places = index.by_tail(owner, int(tail) % TAIL, before, AT_ONCE)
+        places = index.by_tail(owner, int(tail) % TAIL, before, AT_ONCE, is_shop=wanted.is_shop)
         found.update(places if len(tail) == TAIL_MIN else [place for place in places if at.ask(NumberOf(place=place)).endswith(tail)])
     if wanted.is_led and compact.isascii() and compact.isalnum() and PARCEL_MIN <= len(compact) <= PARCEL_MAX:
         places = index.by_parcel(owner, at.ask(ParcelMark(tracking=compact)), before, AT_ONCE)

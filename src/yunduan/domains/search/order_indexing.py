@@ -13,11 +13,10 @@ from msgspec.structs import replace
 
 from yunduan.domains.identity.facts import PersonErased
 from yunduan.domains.orders.facts import CaseMoved, OrderPartlyShipped, OrderShipped, ParcelSentAgain
-from yunduan.domains.orders.findable import AT_ONCE, LEAVES_IN_CASE, FindableOrder, LastPlace, OrdersToFind, OrdersToFindAgain
-from yunduan.domains.orders.model import SoldItem
+from yunduan.domains.orders.findable import AT_ONCE, LEAVES_IN_CASE, FindableOrder, LastPlace, OrdersToFind, OrdersToFindAgain, SoldAs
 from yunduan.domains.search import words
 from yunduan.domains.search.making import Ask, Maker
-from yunduan.domains.search.store_orders import FORM, OrderIndex, OrderState
+from yunduan.domains.search.store_orders import FORM, OrderIndex, OrderState, buyer_of, listed
 from yunduan.domains.search.store_words import Written
 from yunduan.domains.search.written import terms_of, text_of
 from yunduan.kernel.ids import PersonId
@@ -25,12 +24,12 @@ from yunduan.kernel.messages import Fact
 from yunduan.runtime.hearing import told_after
 from yunduan.runtime.ports import Reader, SideStore, SideStores
 
-FACTS_AT_ONCE = 5_000
-"""So many are read in one step: more than are told of as many orders as are read in one."""
+FACTS_AT_ONCE = 1_000
+"""So many are heard in one step: more than are told of as many orders as are read in one."""
 COMMITS_AFTER = 2_048
 """So many orders are written in one transaction where they come without end: most of their pages are the same ones."""
-REMEMBERED = 20_000
-"""So many numbers of titles and of owners are remembered, each; then all are forgotten."""
+REMEMBERED = 50_000
+"""So many numbers of titles are remembered, five MiB, and of shops; then all are forgotten."""
 TAIL = 10_000
 HEARD = (OrderShipped, OrderPartlyShipped, ParcelSentAgain, CaseMoved, PersonErased)
 DECODERS = {fact.__name__: msgspec.json.Decoder(fact) for fact in HEARD}
@@ -48,8 +47,9 @@ class OrderIndexer(Maker[OrderIndex]):
         super().__init__(sides, reader=reader)
         self._ask = ask
         self._at_once = at_once
-        self._titles: dict[Called, int] = {}
-        self._owners: dict[str, int] = {}
+        self._titles: dict[int, int] = {}
+        """By the hash of what they are called."""
+        self._shops: dict[str, int] = {}
         self._uncommitted: int | None = None
         """How many orders the open transaction has; nothing where none is open."""
 
@@ -87,16 +87,16 @@ class OrderIndexer(Maker[OrderIndex]):
         return done, max(done, self._ask(LastPlace()))
 
     def _hear(self, index: OrderIndex, state: OrderState) -> bool:
-        told = list(told_after(self._reader, state.seq, FACTS_AT_ONCE, DECODERS))
-        if not told:
+        told = told_after(self._reader, state.seq, FACTS_AT_ONCE, DECODERS)
+        if told.through == state.seq:
             return False
-        facts = [fact for _, fact in told if fact is not None]
-        gone = list(dict.fromkeys([fact.order_id for fact in facts if _has_left(fact)]))
+        gone = list(dict.fromkeys([fact.order_id for fact in told.facts if _has_left(fact)]))
         for start in range(0, len(gone), AT_ONCE):
             orders = self._ask(OrdersToFindAgain(order_ids=tuple(gone[start : start + AT_ONCE])))
             self._write(index, state, [order for order in orders if order.place <= state.through])
-        self._write(index, replace(state, seq=told[-1][0]), erased=[fact.person_id for fact in facts if isinstance(fact, PersonErased)])
-        return len(told) == FACTS_AT_ONCE
+        erased = [fact.person_id for fact in told.facts if isinstance(fact, PersonErased)]
+        self._write(index, replace(state, seq=told.through), erased=erased)
+        return told.is_more
 
     def _write(
         self, index: OrderIndex, state: OrderState, orders: Sequence[FindableOrder] = (), *, erased: Sequence[PersonId] = ()
@@ -111,7 +111,7 @@ class OrderIndexer(Maker[OrderIndex]):
             if orders:
                 self._keep(index, orders)
             for person in erased:
-                index.drop_parcels(index.owner(person))
+                index.drop_parcels(buyer_of(person))
             index.keep_state(state)
         except BaseException:
             index.rollback()
@@ -123,6 +123,8 @@ class OrderIndexer(Maker[OrderIndex]):
         if self._uncommitted is None or (if_full and self._uncommitted < COMMITS_AFTER):
             return
         try:
+            index.keep_terms()
+            index.keep_words()  # last: terms that come between two have FTS5 write each alone
             index.commit()
         except BaseException:
             index.rollback()
@@ -131,50 +133,57 @@ class OrderIndexer(Maker[OrderIndex]):
         self._uncommitted = None
 
     def _keep(self, index: OrderIndex, orders: Sequence[FindableOrder]) -> None:
-        owners = self._owners_among(index, orders)
-        titles = self._titles_among(index, orders, owners)
-        lines: list[tuple[int, int, int]] = []
+        """Write orders; the words of new titles mostly by `_commit`, together."""
+        shops = self._shops_among(index, orders)
+        called = [[_called(order.shop_id, item) for item in order.items] for order in orders]
+        titles = self._titles_among(index, called, shops)
+        sold: list[tuple[int, int]] = []
+        bought: list[tuple[int, int, int, bytes]] = []
         tails: list[tuple[int, int, int]] = []
         parcels: list[tuple[int, bytes, int, int]] = []
-        for order in orders:
-            buyer, shop = owners[order.buyer], owners[order.shop_id]
-            for title in {titles[_called(order, item)] for item in order.items}:
-                lines += ((buyer, title, order.place), (shop, title, order.place))
-            digits = int(order.number) % TAIL
-            tails += ((buyer, digits, order.place), (shop, digits, order.place))
+        for order, items in zip(orders, called, strict=True):
+            place, buyer, shop, digits = order.place, buyer_of(order.buyer), shops[order.shop_id], int(order.number) % TAIL
+            some = {titles[hash(item)] for item in items}
+            sold += [(title, place) for title in some]
+            bought.append((buyer, place, digits, listed(some)))
+            tails.append((shop, digits, place))
             for mark in order.parcels:
-                parcels += ((buyer, mark, order.place, buyer), (shop, mark, order.place, buyer))
-        index.keep_lines(sorted(lines))  # so that a page is written once
+                parcels += ((buyer, mark, place, buyer), (shop, mark, place, buyer))
+        index.keep_sold(sorted(sold))  # so that a page is written once
+        index.keep_bought(sorted(bought))
         index.keep_tails(sorted(tails))
         index.keep_parcels(parcels)
-        index.keep_terms()
-        index.keep_words()
+        if index.has_many_words:
+            index.keep_new_terms()  # how usual the others are is written once, by `_commit`
+            index.keep_words()
 
-    def _owners_among(self, index: OrderIndex, orders: Sequence[FindableOrder]) -> dict[str, int]:
-        """The numbers of everybody whose orders these are, others' included."""
-        if len(self._owners) > REMEMBERED:
-            self._owners.clear()
-        named = dict.fromkeys([id for order in orders for id in (order.buyer, order.shop_id)])
-        if missing := [id for id in named if id not in self._owners]:
-            self._owners |= index.keep_owners(missing)
-        return self._owners
+    def _shops_among(self, index: OrderIndex, orders: Sequence[FindableOrder]) -> dict[str, int]:
+        """The numbers of all shops whose orders these are, others' included."""
+        if len(self._shops) > REMEMBERED:
+            self._shops.clear()
+        if missing := list(dict.fromkeys([order.shop_id for order in orders if order.shop_id not in self._shops])):
+            self._shops |= index.keep_shops(missing)
+        return self._shops
 
-    def _titles_among(self, index: OrderIndex, orders: Sequence[FindableOrder], owners: Mapping[str, int]) -> dict[Called, int]:
+    def _titles_among(self, index: OrderIndex, sold: Sequence[Sequence[Called]], shops: Mapping[str, int]) -> dict[int, int]:
         """The numbers of all that these orders are of, others' included; what is new is cut into words."""
         if len(self._titles) > REMEMBERED:
             self._titles.clear()
-        sold = dict.fromkeys([_called(order, item) for order in orders for item in order.items])
-        marks = {called: _mark(called) for called in sold if called not in self._titles}
-        kept = index.kept_titles(list(marks.values())) if marks else {}
-        for called, mark in marks.items():
-            self._titles[called] = kept.get(mark) or _keep_title(index, called, mark, owners[called[0]])
+        missing = dict.fromkeys([called for items in sold for called in items if hash(called) not in self._titles])
+        if not missing:
+            return self._titles
+        marks = {_mark(called): called for called in missing}
+        kept = index.kept_titles(list(marks))
+        new = {mark: called for mark, called in marks.items() if mark not in kept}
+        kept |= zip(new, index.keep_titles([_title(index, mark, called, shops) for mark, called in new.items()]), strict=True)
+        self._titles |= {hash(called): kept[mark] for mark, called in marks.items()}
         return self._titles
 
     def _forget(self) -> None:
         """No transaction is open any more, and numbers that were given out in it are nobody's."""
         self._uncommitted = None
         self._titles.clear()
-        self._owners.clear()
+        self._shops.clear()
 
 
 def _has_left(fact: Fact) -> TypeGuard[OrderShipped | OrderPartlyShipped | ParcelSentAgain | CaseMoved]:
@@ -184,17 +193,17 @@ def _has_left(fact: Fact) -> TypeGuard[OrderShipped | OrderPartlyShipped | Parce
     return isinstance(fact, OrderShipped | OrderPartlyShipped | ParcelSentAgain)
 
 
-def _called(order: FindableOrder, item: SoldItem) -> Called:
-    return order.shop_id, item.title, item.title_en, item.option_text, item.option_text_en, item.sku
+def _called(shop_id: str, item: SoldAs) -> Called:
+    return shop_id, item.title, item.title_en, item.option_text, item.option_text_en, item.sku
 
 
 def _mark(called: Called) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode(called), digest_size=16).digest()
 
 
-def _keep_title(index: OrderIndex, called: Called, mark: bytes, shop: int) -> int:
-    """The number that is given to a title, which is cut into words."""
+def _title(index: OrderIndex, mark: bytes, called: Called, shops: Mapping[str, int]) -> tuple[bytes, int, Written]:
+    """A new title, cut into words; its terms are counted."""
     spoken = words.spoken(called[1:])
     written = Written(title=text_of(spoken.terms, spoken.pairs), syllables=" ".join(spoken.syllables), initials=" ".join(spoken.initials))
     index.count_terms(*terms_of(spoken))
-    return index.keep_title(mark, shop=shop, words=written)
+    return mark, shops[called[0]], written

@@ -71,6 +71,7 @@ _KEEP_BLOCK = (
 )
 _MARKS = "SELECT goods_id, no, mark FROM document WHERE goods_id IN "
 _DOCUMENTS = "SELECT no, goods_id, title, title_en, plain, plain_en FROM document WHERE no IN "
+_PLACED = "SELECT goods_id, no, shop_id FROM document WHERE goods_id IN "
 _OF_SHOP = "SELECT goods_id FROM document WHERE shop_id = ?"
 _OF_CATEGORY = "SELECT goods_id FROM document WHERE category_id = ?"
 _ADD_DOCUMENT = (
@@ -277,6 +278,10 @@ class Index(WordFile):
     def documents(self, goods_ids: Iterable[GoodsId]) -> dict[GoodsId, tuple[int, bytes]]:
         """(number, mark of its words) of the documents of goods, of those that have one."""
         return {row[0]: (row[1], row[2]) for row in self._among(_MARKS, list(goods_ids))}
+
+    def placed(self, goods_ids: Iterable[GoodsId]) -> dict[GoodsId, tuple[int, ShopId]]:
+        """(number, shop) of the same."""
+        return {row[0]: (row[1], row[2]) for row in self._among(_PLACED, list(goods_ids))}
 
     def of_shop(self, shop_id: ShopId) -> list[GoodsId]:
         """The goods of a shop."""

@@ -9,7 +9,7 @@ asked where texts are indexed, and nowhere else: whoever asks the index needs ne
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from sys import intern
@@ -31,6 +31,8 @@ RUN_MAX = 64
 """A run of letters longer than this is cut: nobody types it, and nobody's index shall grow by it."""
 RUNS_KEPT, TERMS_KEPT = 4_096, 16_384
 """So many runs, and readings of terms, whoever indexes remembers, each: titles repeat them. Six MiB at most."""
+SHORT, SHORT_KEPT = 8, 1_024
+"""So short texts are remembered with their runs, so many of them: colours and sizes."""
 NAME_MAX, NAMES_KEPT = 60, 2_048
 """So long texts without readings are remembered as a whole, so many of them: what shops, categories and choices are called."""
 
@@ -73,10 +75,19 @@ def is_chinese(run: str) -> bool:
     return not run.isascii() and _IS_CJK.match(run) is not None
 
 
-def runs(text: str) -> list[str]:
+def runs(text: str) -> Sequence[str]:
     """The runs of Chinese characters, and those of other letters and digits, of a text in any form."""
+    return _few_runs(text) if len(text) <= SHORT else _runs(text)
+
+
+@lru_cache(maxsize=SHORT_KEPT)
+def _few_runs(text: str) -> tuple[str, ...]:
+    return tuple(_runs(text))
+
+
+def _runs(text: str) -> list[str]:
     found: list[str] = _RUN.findall(folded(text))
-    if max(map(len, found), default=0) <= RUN_MAX:
+    if len(text) <= RUN_MAX or max(map(len, found), default=0) <= RUN_MAX:
         return found
     return [run[at : at + RUN_MAX] for run in found for at in range(0, len(run), RUN_MAX)]
 
@@ -126,9 +137,9 @@ def spoken(texts: Iterable[str], *, is_read: bool = True, most: int = sys.maxsiz
             couples += name.pairs
             continue
         for run in runs(text):
-            if not is_chinese(run):
+            if run.isascii() or not is_chinese(run):
                 terms.append(run)
-                if not run.isalpha():
+                if not (run.isalpha() or run.isdecimal()):
                     terms += pieces(run)
             elif is_read:
                 said = _said(run)

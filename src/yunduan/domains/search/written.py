@@ -8,11 +8,11 @@ from yunduan.domains.search.spelling import one_form
 
 def text_of(terms: Sequence[str], pairs: Sequence[str]) -> str:
     """Words, those of English plurals in their one form besides, then pairs."""
-    singular = [form for term in terms if (form := one_form(term)) != term]
+    singular = [form for term in terms if term.isascii() and (form := one_form(term)) != term]
     return " ".join([*terms, *singular, *pairs])
 
 
 def terms_of(title: words.Spoken, more: words.Spoken = words.NOTHING) -> tuple[list[str], dict[str, str]]:
     """What a document counts for: its words, and its readings with their syllables."""
-    said = dict.fromkeys(title.terms) | dict.fromkeys(map(one_form, title.terms)) | dict.fromkeys(more.terms)
+    said = dict.fromkeys([*title.terms, *[one_form(term) for term in title.terms if term.isascii()], *more.terms])
     return [term for term in said if not term.isdigit()], dict(title.readings.values())
