@@ -55,4 +55,9 @@ SPEND = "UPDATE answer SET body = NULL WHERE seq > ? AND seq <= ? AND spends = 1
 
 def stored(reader: Reader, names: list[str]) -> dict[str, StoredAnswer]:
     """The answers of these keys, those that there are."""
-    return {row[0]: StoredAnswer(*row) for row in reader.load(ANSWERS, names)}
+    return by_name(reader.load(ANSWERS, names))
+
+
+def by_name(rows: list[Row]) -> dict[str, StoredAnswer]:
+    """What was read, by the key and its caller."""
+    return {row[0]: StoredAnswer(*row) for row in rows}

@@ -13,18 +13,13 @@ from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.messages import Command, Fact, Query
 from yunduan.kernel.refusals import FaultError, RefusalCode, Refused, invariant
 from yunduan.runtime.memory import Changes
-from yunduan.runtime.ports import Reader, Row
+from yunduan.runtime.ports import Reader, Row, Table
 from yunduan.runtime.registry import Follower, Registry, answers, handles
 from yunduan.runtime.transaction import Asking, Tx
 from yunduan.runtime.writer import Writer
 
 log = structlog.get_logger(__name__)
-_CURSOR = "SELECT seq FROM cursor WHERE follower = ?"
 _FACTS_AFTER = "SELECT seq, kind, body FROM fact WHERE seq > ? ORDER BY seq LIMIT ?"
-_MOVE = (
-    "INSERT INTO cursor (follower, epoch, seq) VALUES (?, ?, ?)"
-    " ON CONFLICT (follower) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq"
-)
 _PARKED = (
     "SELECT parked.follower, parked.seq, fact.kind, parked.error, parked.at FROM parked JOIN fact ON fact.seq = parked.seq"
     " ORDER BY parked.follower, parked.seq LIMIT ?"
@@ -49,6 +44,22 @@ class Heard(Struct, frozen=True, gc=False):
 
     seq: int
     fact: Fact
+
+
+class Cursor(Struct, frozen=True, gc=False):
+    """Up to where a follower has heard, and in which epoch it did."""
+
+    follower: str
+    epoch: int
+    seq: int
+
+
+CURSORS: Table[str, Cursor] = Table(
+    name="cursor",
+    columns={"follower": str, "epoch": int, "seq": int},
+    value=lambda row: Cursor(*row),
+    row=lambda cursor: (cursor.follower, cursor.epoch, cursor.seq),
+)
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
@@ -121,20 +132,31 @@ class Ears:
 
 def cursor(reader: Reader, follower: str) -> int:
     """The last fact that a follower has heard."""
-    row = reader.row(_CURSOR, (follower,))
-    return row[0] if row else 0
+    rows = reader.load(CURSORS, (follower,))
+    return CURSORS.value(rows[0]).seq if rows else 0
+
+
+def _stands(tx: Tx, follower: str) -> int:
+    """The same, as this transaction has it."""
+    found = tx.get(CURSORS, follower)
+    return found.seq if found else 0
+
+
+def _move(tx: Tx, follower: str, seq: int) -> None:
+    """It has heard up to here; written with whatever else the batch changes."""
+    (tx.put if tx.get(CURSORS, follower) else tx.add)(CURSORS, follower, Cursor(follower, tx.head.epoch, seq))
 
 
 @handles(DeliverFacts)
 def deliver_facts(tx: Tx, ask: DeliverFacts) -> Delivered:
     """Hear the facts once: a delivery that does not start at the cursor changes nothing."""
-    stands = cursor(tx, ask.follower)
+    stands = _stands(tx, ask.follower)
     if stands != ask.after:
         return Delivered(through=stands)
     ears = tx.port(Ears).of(ask.follower)
     for kind, run in groupby(ask.facts, key=lambda heard: type(heard.fact).__name__):
         _let_hear(tx, ask.follower, ears[kind], list(run))
-    tx.write(_MOVE, (ask.follower, tx.head.epoch, ask.through))
+    _move(tx, ask.follower, ask.through)
     return Delivered(through=ask.through)
 
 
@@ -148,11 +170,11 @@ def _let_hear(tx: Tx, follower: str, function: Any, heard: list[Heard]) -> None:
 @handles(ParkFact)
 def park_fact(tx: Tx, ask: ParkFact) -> Delivered:
     """Write down what was not heard and move on."""
-    stands = cursor(tx, ask.follower)
+    stands = _stands(tx, ask.follower)
     if stands != ask.after:
         return Delivered(through=stands)
     tx.write(_PARK, (ask.follower, ask.seq, ask.error[:500], tx.now))
-    tx.write(_MOVE, (ask.follower, tx.head.epoch, ask.seq))
+    _move(tx, ask.follower, ask.seq)
     return Delivered(through=ask.seq)
 
 

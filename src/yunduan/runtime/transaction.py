@@ -43,6 +43,10 @@ _NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)", re.IGNORECASE)
 _tables: dict[str, frozenset[str]] = {}
 
 
+Lacked = tuple[Table[Any, Any], Sequence[Any]]
+"""Rows of a table, by their keys."""
+
+
 def tables_of(sql: str) -> frozenset[str]:
     """The tables that a statement names."""
     found = _tables.get(sql)
@@ -247,25 +251,32 @@ class Tx:
 
     def advance(self, table: Table[Key, Value], keys: Sequence[Key]) -> int:
         """Remember rows that will be wanted; answers how many were not remembered before."""
-        return self.advance_each([(table, keys)])
+        lacked = self.lacking([(table, keys)])
+        self.bring(lacked)
+        return sum([len(missing) for _, missing in lacked])
 
-    def advance_each(self, wanted: Iterable[tuple[Table[Any, Any], Sequence[Any]]]) -> int:
-        """The same of several tables, asked for together."""
-        lacked: list[tuple[Table[Any, Any], list[Any]]] = []
+    def lacking(self, wanted: Iterable[tuple[Table[Any, Any], Sequence[Any]]]) -> list[Lacked]:
+        """What of this is not remembered."""
+        lacked: list[Lacked] = []
         for table, keys in wanted:
             known = self._shelf(table).known
             missing = [key for key in dict.fromkeys(keys) if key not in known]
             if missing:
                 lacked.append((table, missing))
-        if not lacked:
-            return 0
+        return lacked
+
+    def bring(self, lacked: Sequence[Lacked], *besides: Lacked) -> list[list[Row]]:
+        """Remember what is lacking, asked for together; answers the rows of what is wanted besides, which are not remembered."""
+        if not lacked and not besides:
+            return []
         self.statements += len(lacked)
-        for (table, missing), rows in zip(lacked, self._store.load_each(lacked), strict=True):
+        brought = self._store.load_each([*lacked, *besides])
+        for (table, missing), rows in zip(lacked, brought, strict=False):
             found: dict[Any, Any] = dict.fromkeys(missing)
             for row in rows:
                 found[key_of(table, row)] = table.value(row)
             self._shelf(table).known.update(found)  # nothing is remembered as absent because reading it failed
-        return sum([len(missing) for _, missing in lacked])
+        return brought[len(lacked) :]
 
     def add(self, table: Table[Key, Value], key: Key, value: Value) -> None:
         """Add a row, to be written by the end of the batch; none may be there.

@@ -24,13 +24,13 @@ from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.ids import AlarmId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import BrokenError, BusyError, FaultError, KeyRefusal, Refused, UnknownOutcomeError, invariant
-from yunduan.runtime.answers import KEEP, Answered, Refusal, StoredAnswer, stored
+from yunduan.runtime.answers import ANSWERS, KEEP, Answered, Refusal, StoredAnswer, by_name, stored
 from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
 from yunduan.runtime.look import HEAD
 from yunduan.runtime.memory import Changes
 from yunduan.runtime.ports import NothingKeptError, Store
 from yunduan.runtime.registry import Registry, Wanted
-from yunduan.runtime.transaction import Head, Tx
+from yunduan.runtime.transaction import Head, Lacked, Tx
 
 log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -393,8 +393,7 @@ class Writer:
         hurried = any(not ask.background for ask in taken)
         head = Head(self.head.epoch, self.head.fact_seq, self.head.transfer_seq, self.head.block_hash, self.now())
         tx.begin_batch(head, now=head.at)
-        known = stored(self._store, names) if (names := [ask.name for ask in taken if ask.name]) else {}
-        self._advance(taken)
+        known = self._advance(taken)
         started = clock.monotonic_ms()  # what was read for all of them at once is not held against the first
         batch: list[tuple[Ask, Outcome]] = []
         left: list[Ask] = []
@@ -420,31 +419,43 @@ class Writer:
             (self._background if ask.background else self._asks).appendleft(ask)
         return batch
 
-    def _advance(self, taken: list[Ask]) -> None:
-        """Fetch what the commands of a batch will want, round by round; a kind that lacks nothing is seldom asked what it wants."""
+    def _advance(self, taken: list[Ask]) -> dict[str, StoredAnswer]:
+        """Fetch what the commands of a batch will want, round by round, and with the first round what their keys were answered with.
+
+        A kind of command that lacks nothing is seldom asked what it wants.
+        """
+        rounds: dict[type, list[Iterator[Wanted]]] = {}
         for kind in dict.fromkeys([type(ask.command) for ask in taken]):
             reads = self._registry.reads.get(kind)
             rested = self._lacked_nothing.get(kind, 0)
             if reads is None or (rested >= 2 and self.batches % FETCH_EVERY):  # twice: what was left over from a batch lacks nothing
                 continue
-            rounds = [iter(reads(ask.command, ask.actor, self._tx)) for ask in taken if type(ask.command) is kind]
-            missing = 0
-            while rounds:
-                missing += self._fetch(rounds)
-            self._lacked_nothing[kind] = 0 if missing else rested + 1
+            rounds[kind] = [iter(reads(ask.command, ask.actor, self._tx)) for ask in taken if type(ask.command) is kind]
+            self._lacked_nothing[kind] = rested + 1
+        names = [ask.name for ask in taken if ask.name]
+        known = self._fetch(rounds, names)
+        while any(rounds.values()):
+            self._fetch(rounds, [])
+        return known
 
-    def _fetch(self, rounds: list[Iterator[Wanted]]) -> int:
-        """The next round of each, and how many rows that brought; whoever has none is left out of those that follow."""
-        wanted: dict[str, tuple[Any, list[Any]]] = {}
-        for ended in [each for each in rounds if not self._names(each, wanted)]:
-            rounds.remove(ended)
+    def _fetch(self, rounds: dict[type, list[Iterator[Wanted]]], names: list[str]) -> dict[str, StoredAnswer]:
+        """The next round of each, whoever has none being left out of those that follow; and the answers of these keys."""
+        lacked: list[Lacked] = []
+        for kind, of_kind in rounds.items():
+            wanted: dict[str, tuple[Any, list[Any]]] = {}
+            for ended in [each for each in of_kind if not self._names(each, wanted)]:
+                of_kind.remove(ended)
+            if lacks := self._tx.lacking(wanted.values()):
+                self._lacked_nothing[kind] = 0
+                lacked += lacks
         try:
-            return self._tx.advance_each(wanted.values())
+            brought = self._tx.bring(lacked, *([(ANSWERS, names)] if names else []))
         except FaultError:
             raise
         except Exception as error:  # the same: whose key it is shows when its handler asks for the row
-            log.warning("advance_failed", tables=list(wanted), error=repr(error))
-            return 0
+            log.warning("advance_failed", tables=[table.name for table, _ in lacked], error=repr(error))
+            return stored(self._store, names) if names else {}
+        return by_name(brought[0]) if brought else {}
 
     @staticmethod
     def _names(rounds: Iterator[Wanted], wanted: dict[str, tuple[Any, list[Any]]]) -> bool:

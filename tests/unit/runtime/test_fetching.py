@@ -44,7 +44,24 @@ def follow(tx: Tx, ask: Follow) -> int:
     return (first.amount if first else 0) + (second.amount if second else 0)
 
 
-DOMAINS = (runtime.DOMAIN, replace(TOY, commands=(*TOY.commands, follow)))
+class Look(Command[int]):
+    """How much is in a purse."""
+
+    key: str
+
+
+def _looks(ask: Look, _: object, __: Tx) -> Iterator[Wanted]:
+    yield ((PURSES, ask.key),)
+
+
+@handles(Look, reads=_looks)
+def look(tx: Tx, ask: Look) -> int:
+    """Nothing is written."""
+    found = tx.get(PURSES, ask.key)
+    return found.amount if found else 0
+
+
+DOMAINS = (runtime.DOMAIN, replace(TOY, commands=(*TOY.commands, follow, look)))
 
 
 @pytest.fixture
@@ -83,6 +100,43 @@ def test_a_batch_fetches_each_round_once(world: World, monkeypatch: pytest.Monke
     found = loads(world, monkeypatch)
     assert world.send_all([(Follow(key=key), SYSTEM) for key in "abc"]) == [2, 2, 2]
     assert found == [["a", "b", "c"], ["x", "y", "z"]]
+
+
+def test_a_round_of_all_kinds_is_one_exchange_and_the_first_brings_the_answers_of_keys(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And each kind is asked anew as long as it lacks something, whatever the others do."""
+    store, found = world.cloud.store, list[list[str]]()
+    load_each = store.load_each
+
+    def noted(wanted: Any) -> Any:
+        found.append([table.name for table, _ in wanted])
+        return load_each(wanted)
+
+    monkeypatch.setattr(store, "load_each", noted)
+    asks = [(Follow(key="a"), SYSTEM), (Look(key="c"), SYSTEM), (Follow(key="b"), SYSTEM)]
+    assert world.send_all(asks, keys=["1", "2", "3"]) == [2, 1, 2]
+    assert found == [["purse", "purse", "answer"], ["purse"]]
+    assert world.send_all(asks, keys=["1", "2", "3"]) == [2, 1, 2]
+    assert found[2:] == [["answer"]]
+    assert world.send_all([(Follow(key="a"), SYSTEM), (Look(key="z"), SYSTEM)]) == [2, 1]
+    assert found[3:] == [["purse"]]
+    assert world.cloud.writer._lacked_nothing == {Follow: 2, Look: 0}
+
+
+def test_keys_are_looked_up_although_a_round_failed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was answered before is not carried out again because nobody could say what it wants."""
+    ask = [(Do(steps=(Step("put", "q", 1),)), SYSTEM), (Look(key="a"), SYSTEM)]
+    first = world.send_all(ask, keys=["1", "2"])
+    world.cloud.writer._tx.forget()
+
+    def fail(_: object) -> None:
+        raise RuntimeError("it cannot be asked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.cloud.store, "load_each", fail)
+        assert world.send_all(ask, keys=["1", "2"]) == first
+    assert world.rows("SELECT amount FROM purse WHERE id = 'q'") == [(1,)]
 
 
 def test_who_lacks_nothing_is_seldom_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,8 +117,9 @@ def _size(lines: Sequence[CartLine], offer: Offer | None = None, *, is_open: boo
     return CartSize(lines=len(lines), pieces=sum(line.quantity for line in lines), line=line)
 
 
-def _wanted_by_cart(ask: AddToCart | ChangeCartLine, actor: Actor, _: Tx) -> Iterator[Wanted]:
+def _wanted_by_cart(ask: AddToCart | ChangeCartLine, actor: Actor, tx: Tx) -> Iterator[Wanted]:
     yield (store.CART, actor.person), *wanted_offers((ask.variant_id,))
+    yield stock_of(tx, (ask.variant_id,))
 
 
 @handles(AddToCart, reads=_wanted_by_cart)

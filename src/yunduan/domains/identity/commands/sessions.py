@@ -1,6 +1,7 @@
 """Sessions: opened, seen, revoked, ended when idle."""
 
 import hashlib
+from collections.abc import Iterator
 
 import msgspec
 
@@ -15,10 +16,11 @@ from yunduan.domains.identity.store import (
     SESSIONS,
     Session,
 )
+from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import PersonId, SessionId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import Refused
-from yunduan.runtime.registry import handles
+from yunduan.runtime.registry import Wanted, handles
 from yunduan.runtime.transaction import Asking, Tx
 
 
@@ -110,7 +112,11 @@ def refuse_stale(tx: Tx) -> None:
         raise Refused(IdentityRefusal.SIGN_IN_AGAIN)
 
 
-@handles(TouchSession)
+def _wanted_by_touch(ask: TouchSession, _: Actor, tx: Tx) -> Iterator[Wanted]:
+    yield ((SESSIONS, key_of(tx, ask.session_id)),)
+
+
+@handles(TouchSession, reads=_wanted_by_touch)
 def touch_session(tx: Tx, ask: TouchSession) -> None:
     """Move the dates, at most once a day."""
     session = tx.get(SESSIONS, key_of(tx, ask.session_id))
