@@ -3,12 +3,13 @@
 import pytest
 
 from unit.catalog.town import variant
-from unit.search.market import SHINE, Market
+from unit.search.market import GOODS, SHINE, Market
 from unit.search.test_searching import WEIGHTS
 from yunduan.domains.catalog.commands import ChangeGoods, SetHoliday, WithdrawGoods
 from yunduan.domains.search import finding, queries
 from yunduan.domains.search.commands import SetSearch
-from yunduan.domains.search.model import SearchSettingsForm, SearchSort
+from yunduan.domains.search.finding import NEAREST_MS
+from yunduan.domains.search.model import Loosened, SearchSettingsForm, SearchSort
 from yunduan.domains.search.queries import Findings, SearchGoods
 from yunduan.domains.search.recalling import RECALLED_MAX, RECALLED_MS
 
@@ -18,7 +19,7 @@ def looked(market: Market, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was really looked for."""
     texts: list[str] = []
     find = finding.find
-    monkeypatch.setattr(finding, "find", lambda index, shelf, asked: (texts.append(asked.text), find(index, shelf, asked))[1])
+    monkeypatch.setattr(finding, "find", lambda index, shelf, asked, *more: (texts.append(asked.text), find(index, shelf, asked, *more))[1])
     return texts
 
 
@@ -56,6 +57,31 @@ def test_what_changes_is_looked_for_again(market: Market, looked: list[str]) -> 
     world.settle()
     market.search("葡萄")
     assert looked == ["葡萄"] * 4
+
+
+def test_what_sells_best_is_ranked_once_for_all_that_nothing_has(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For ten seconds, though the index changes: what went is left out at once, what came is among it afterwards, and pages go on."""
+    ranked: list[str] = []
+    nearest = finding._nearest
+    monkeypatch.setattr(
+        finding, "_nearest", lambda index, columns, asked, *more: (ranked.append(asked.text), nearest(index, columns, asked, *more))[1]
+    )
+    world, shop = market.world, market.town.shop
+    first = market.search("xxqqzz")
+    assert (first.loosened, first.total) == (Loosened.NEAR, len(GOODS))
+    market.add("云南普洱", category="tea")
+    world.send(WithdrawGoods(shop_id=shop.id, goods_id=market.ids[SHINE]))
+    world.settle()
+    again = market.search("qqxxzz")
+    assert [item.card for item in again.items] == [item.card for item in first.items if market.ids[SHINE].encode() not in bytes(item.card)]
+    assert (again.facets, ranked) == (first.facets, ["xxqqzz"])
+    page = market.search("qqxxzz", limit=3)
+    assert market.search("qqxxzz", limit=3, after=page.after).items == again.items[3:6]
+    market.search("xxqqzz", in_stock=True)
+    assert ranked == ["xxqqzz"] * 2
+    world.clock.advance_to(world.clock.wall_ms() + NEAREST_MS + 1)
+    assert market.search("qqxxzz").total == len(GOODS)
+    assert ranked == ["xxqqzz", "xxqqzz", "qqxxzz"]
 
 
 def test_a_page_is_remembered_with_its_cards_until_one_changes(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:

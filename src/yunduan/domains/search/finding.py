@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from yunduan.domains.search import columns as record
 from yunduan.domains.search import counting, ranking
 from yunduan.domains.search.columns import Columns, Places, Record, Shelf, records
-from yunduan.domains.search.matching import Hits, Mask, has_all, matches
+from yunduan.domains.search.matching import NO_HITS, Hits, Mask, has_all, matches, there
 from yunduan.domains.search.model import (
     RESULTS_MAX,
     SCORED_MAX,
@@ -30,6 +31,8 @@ from yunduan.runtime.ports import SideStores
 
 FEW = 40
 """So few documents are ranked and counted one by one."""
+NEAREST_MS = 10_000
+NEAREST_MAX = 16
 
 
 class Matched(Struct, frozen=True):
@@ -47,6 +50,8 @@ class Matched(Struct, frozen=True):
     plan: Plan
     loosened: Loosened
     left_out: tuple[str, ...]
+    began_ms: int = 0
+    """As of when it was ranked, where that was not now."""
 
 
 class Finder:
@@ -58,6 +63,7 @@ class Finder:
         self._generation = 0
         self.index: Index | None = None
         self.shelf = Shelf()
+        self.nearest = Nearest()
 
     def refresh(self) -> Index | None:
         """The index as it is now; nothing while the first is being made, or one in this program's form."""
@@ -69,7 +75,7 @@ class Finder:
             if index is not None and index.form() != FORM:
                 index.close()
                 index = None
-            self.index, self.shelf = index, Shelf()
+            self.index, self.shelf, self.nearest = index, Shelf(), Nearest()
         if self.index is not None:
             self.index.refresh(self.shelf)
         return self.index
@@ -129,7 +135,29 @@ class Asked(Struct, frozen=True, kw_only=True):
     stops: frozenset[str] = frozenset()
 
 
-def find(index: Index, shelf: Shelf, asked: Asked) -> Matched:
+class Nearest:
+    """What sells best, for whoever asks for what nothing has: all documents, ranked and counted once in ten seconds.
+
+    That takes a millisecond for a thousand of them. So what came on sale since then is not among them; what went is left out.
+    """
+
+    def __init__(self) -> None:
+        """Nothing has been asked of an index."""
+        self._found: dict[tuple[Filter, SearchSort, Weights, bool, bool], Matched] = {}
+
+    def of(self, index: Index, shelf: Shelf, asked: Asked, planned: Plan) -> Matched:
+        """What passes the filters, whatever the words are."""
+        search = asked.filter, asked.sort, asked.weights, asked.distinct, asked.counts
+        known = self._found.get(search)
+        if known is None or not 0 <= asked.now_ms - known.began_ms <= NEAREST_MS:
+            if len(self._found) >= NEAREST_MAX:
+                self._found.clear()
+            known = self._found[search] = replace(_nearest(index, shelf.columns, asked, planned), hits=NO_HITS, began_ms=asked.now_ms)
+        is_there = there(shelf.columns, known.ranked)
+        return replace(known, plan=planned, ranked=known.ranked[is_there], values=known.values[is_there])
+
+
+def find(index: Index, shelf: Shelf, asked: Asked, nearest: Nearest | None = None) -> Matched:
     """Find what was asked; if nothing has all of the words, what is nearest."""
     columns = shelf.columns
     planned = plan(asked.text, index, asked.synonyms, asked.stops, is_typing=asked.is_typing)
@@ -141,9 +169,17 @@ def find(index: Index, shelf: Shelf, asked: Asked) -> Matched:
             hits = matches(index, columns, expression)
             if len(hits.documents):
                 return _matched(index, columns, hits, asked, Taken(planned, loosened, left_out))
-    documents = np.flatnonzero(columns["is_there"]) if not (asked.is_strict and planned.slots) else np.zeros(0, np.int64)
+        if asked.is_strict:
+            return _matched(index, columns, NO_HITS, asked, Taken(planned, Loosened.NEAR))
+        if nearest is not None:
+            return nearest.of(index, shelf, asked, planned)
+    return _nearest(index, columns, asked, planned)
+
+
+def _nearest(index: Index, columns: Columns, asked: Asked, planned: Plan) -> Matched:
+    """All that passes the filters, the best first."""
     loosened = Loosened.NEAR if planned.slots else Loosened.NOTHING
-    return _matched(index, columns, Hits(documents), asked, Taken(planned, loosened))
+    return _matched(index, columns, Hits(np.flatnonzero(columns["is_there"])), asked, Taken(planned, loosened))
 
 
 class Taken(Struct, frozen=True):

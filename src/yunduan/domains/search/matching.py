@@ -57,21 +57,21 @@ def matches(index: Index, columns: Columns, expression: str) -> Hits:
     if len(scored) <= SCORED_MAX:
         documents = np.array([row[0] for row in scored], np.int64)
         points = np.array([-row[1] for row in scored], np.float64)
-        there = _there(columns, documents)
-        if np.count_nonzero(there) < len(there):
-            documents, points = documents[there], points[there]
+        is_there = there(columns, documents)
+        if np.count_nonzero(is_there) < len(is_there):
+            documents, points = documents[is_there], points[is_there]
         return Hits(documents, points, expression)
     documents = np.array(index.matched(expression, MATCHES_MAX), np.int64)
-    return Hits(documents[_there(columns, documents)], None, expression, is_least=len(documents) == MATCHES_MAX)
+    return Hits(documents[there(columns, documents)], None, expression, is_least=len(documents) == MATCHES_MAX)
 
 
-def _there(columns: Columns, documents: Places) -> Mask:
+def there(columns: Columns, documents: Places) -> Mask:
     """Which are shown; not those that were added since the columns were taken over, a moment ago."""
     if len(documents) and documents[-1] >= len(columns):
-        there = np.zeros(len(documents), np.bool_)
+        are_there = np.zeros(len(documents), np.bool_)
         known = documents < len(columns)
-        there[known] = _there(columns, documents[known])
-        return there
+        are_there[known] = there(columns, documents[known])
+        return are_there
     return columns["is_there"][documents] == 1  # type: ignore[no-any-return]
 
 
@@ -95,7 +95,7 @@ def _whole(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | None
         says.append(here)
     documents = (first >> 8).astype(np.int64)
     points = _points(lists, [first & _SAYS, *says], index.filed.documents)
-    has = _there(columns, documents)
+    has = there(columns, documents)
     for slot in slots:
         if slot.whole and len(keys):
             doubtful = _without(known[slot.whole], keys) & has

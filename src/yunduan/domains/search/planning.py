@@ -264,7 +264,7 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         shown=shown,
         meant=meant,
         documents=max((term.documents for term in terms), default=0),
-        parts=tuple(parts) if len(alternatives) == 2 and parts else (form,) if terms and len(alternatives) == 1 else read,
+        parts=tuple(parts) if len(alternatives) == 2 and parts else (form,) if len(alternatives) == 1 else read,
         any=() if read else (form, read_as(word)) if terms and ways else tuple([_term_of(one) for one in slips]),
         begins=word if slips and len(word) <= INITIALS_MAX else "",
     )

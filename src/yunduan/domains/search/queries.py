@@ -148,7 +148,8 @@ def search_goods(at: Asking, ask: SearchGoods) -> Findings:
     known = recent.of(search, finder.shelf, said, now_ms=at.now, began_ms=place.began_ms if place else None)
     if known is None:
         began_ms = place.began_ms if place else at.now
-        matched = finding.find(index, finder.shelf, _asked(at, ask, index, said, began_ms, counts=place is None))
+        matched = finding.find(index, finder.shelf, _asked(at, ask, index, said, began_ms, counts=place is None), finder.nearest)
+        began_ms = matched.began_ms or began_ms
         if place is None:
             recent.keep(search, said, began_ms, matched)
     else:
