@@ -119,15 +119,17 @@ class Turns:
         self._orders = Steps(indexers.orders, pause_s=pause_s, rests_after_s=ORDERS_REST_AFTER_S, looks_every_s=ORDERS_LOOK_EVERY_S)
         self._indexers = indexers
         self._clock = clock
-        self._orders_from = 0.0
+        self._goods_from = self._orders_from = 0.0
         self._busy_until = 0.0
 
     def take(self, *, is_poked: bool = False) -> float:
         """Take one; answers for how many seconds nothing has to be done then."""
-        began = self._clock()
-        wait_s = self._goods.go_on(is_poked=is_poked)
-        ended = self._clock()
-        took_s = ended - began
+        began = ended = self._clock()
+        if is_poked or began >= self._goods_from:  # not when it is the orders' turn: a rest of goods is no shorter for that
+            wait_s = self._goods.go_on(is_poked=is_poked)
+            ended = self._clock()
+            self._goods_from = ended + wait_s
+        wait_s, took_s = self._goods_from - ended, ended - began
         if ended >= self._orders_from:
             began, orders_wait_s = ended, self._orders.go_on(is_poked=False)
             ended = self._clock()
@@ -151,7 +153,7 @@ class Steps:
         self._rests_after_s = rests_after_s
         self._looks_every_s = looks_every_s
         self._failed = 0
-        self._rests = False
+        self._rests = self._has_waited = False
 
     @property
     def is_failing(self) -> bool:
@@ -161,8 +163,10 @@ class Steps:
     def go_on(self, *, is_poked: bool) -> float:
         """Hear what was told or, where nothing is, tidy up a little; answers for how many seconds nothing has to be done then."""
         if is_poked or not self._rests:
+            has_waited = self._has_waited and not is_poked
             self._rests = not self.step()
-            return self._rests_after_s if self._rests else 0.0
+            self._has_waited = not self._rests and self._indexer.can_wait
+            return self._rests_after_s if self._has_waited or (self._rests and not has_waited) else 0.0
         self._rests = self._try(self._indexer.rest)
         return 0.0 if self._rests else self._looks_every_s
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -32,7 +33,7 @@ from yunduan.domains.search.indexing import Indexer
 from yunduan.domains.search.store_orders import OrderIndex
 from yunduan.edges.doctor import examine
 from yunduan.edges.http.watching import Here
-from yunduan.edges.index_keeper import ORDERS_LOOK_EVERY_S, ORDERS_REST_AFTER_S, Turns
+from yunduan.edges.index_keeper import LOOKS_EVERY_S, ORDERS_LOOK_EVERY_S, ORDERS_REST_AFTER_S, Turns
 from yunduan.kernel.ids import OrderId
 from yunduan.runtime.settings import SearchSettings, Settings
 
@@ -589,6 +590,20 @@ def test_orders_have_turns_while_goods_are_made(tmp_path: Path, monkeypatch: pyt
         assert indexers.orders.walked() == (1, 1)
     assert waits[3] == pytest.approx(0.015)
     assert waits[-1] == 0.0
+
+
+def test_goods_rest_as_long_as_they_should_though_orders_have_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for the disk is done after a second without goods, not whenever somebody has looked for orders."""
+    bazaar = Bazaar(tmp_path)
+    bazaar.market.close()
+    clock, rests = Clock(), list[float]()
+    monkeypatch.setattr(Indexer, "rest", lambda _: rests.append(clock.s))
+    with open_indexers(Settings(data=str(tmp_path))) as indexers:
+        turns = Turns(indexers, clock=clock)
+        while clock.s < 5:
+            clock.s += max(turns.take(), 0.001)
+    assert all(later - before >= LOOKS_EVERY_S for before, later in pairwise(rests))
+    assert 4 <= len(rests) <= 5
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ from yunduan.domains.catalog.findable import (
 from yunduan.domains.catalog.model import average_hundredths
 from yunduan.domains.search import words
 from yunduan.domains.search.columns import ATTRIBUTES, BLOCK, LEVELS, NUMBERS, RECORD, Columns
-from yunduan.domains.search.making import Ask, Maker
+from yunduan.domains.search.making import Ask, Maker, can_be_kept
 from yunduan.domains.search.ranking import spread, worth_of
 from yunduan.domains.search.store import FORM, Document, Index, State, Titled
 from yunduan.domains.search.store_postings import DOCUMENTS_MAX
@@ -47,7 +47,7 @@ from yunduan.domains.search.store_words import Written
 from yunduan.domains.search.written import terms_of, text_of
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.kernel.messages import Fact
-from yunduan.runtime.hearing import told_after
+from yunduan.runtime.hearing import stands_at, told_after
 from yunduan.runtime.ports import Reader, SideStore, SideStores
 
 ABOUT_MAX = 400
@@ -97,6 +97,7 @@ class Indexer(Maker[Index]):
         self._done = 0
         self._has_walked = False
         self._filed: tuple[str, int] | None = BEGIN
+        self._has_more = False
 
     def opened(self, side: SideStore) -> Index:
         """Over a file."""
@@ -110,12 +111,18 @@ class Indexer(Maker[Index]):
 
     def go_on(self, index: Index) -> bool:
         """Read what goods there are, and then what is told."""
-        state = index.state()
+        state = index.look()
         return self._hear(index, state.seq) if state.is_whole else self._make(index)
 
     def _can_be_kept(self, index: Index) -> bool:
         """Nor one most of whose numbers have been left behind, each a record in the memory of whoever reads, or that has none left."""
-        return super()._can_be_kept(index) and not is_worn(index.last(), index.state().documents)
+        state = index.look()
+        return state.form == FORM and can_be_kept(state, *stands_at(self._reader)) and not is_worn(index.last(), state.documents)
+
+    @property
+    def can_wait(self) -> bool:
+        """How usual terms are changes nothing of what is found."""
+        return self._index is not None and self._index.has_put_off and not self._has_more
 
     def walked(self) -> tuple[int, int]:
         """(goods that were read since the index was begun anew, how many there are)."""
@@ -155,6 +162,7 @@ class Indexer(Maker[Index]):
 
     def _hear(self, index: Index, after: int) -> bool:
         told = told_after(self._reader, after, FACTS_AT_ONCE, DECODERS)
+        self._has_more = told.is_more
         if told.through == after:
             if index.has_put_off:
                 index.keep_put_off()
@@ -166,7 +174,7 @@ class Indexer(Maker[Index]):
             del ids[: self._at_once]
         stood = {id: None for fact in told.facts if isinstance(fact, StandingsShown) for id in fact.goods_ids}
         self._write(index, ids, stood=[id for id in stood if id not in read], seq=told.through)
-        return told.is_more or index.has_put_off
+        return self._has_more or index.has_put_off
 
     def _touched(self, index: Index, fact: Fact) -> Iterable[GoodsId]:
         """The goods that a fact is about."""
@@ -185,7 +193,7 @@ class Indexer(Maker[Index]):
         """Write what goods are now, or only how they stand, and how far the index is, in one transaction; changes are counted in it."""
         index.begin()
         try:
-            state = index.state()
+            state = index.look()
             change = state.change + 1
             self.has_written |= bool(goods_ids or stood)
             more = self._write_documents(index, goods_ids, change, files=files) if goods_ids else 0

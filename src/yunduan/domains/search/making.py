@@ -51,6 +51,11 @@ class Maker(ABC, Generic[File]):
     def go_on(self, index: File) -> bool:
         """Do some of what is to be done; answers whether there may be more."""
 
+    @property
+    def can_wait(self) -> bool:
+        """Whether nobody waits for what there may be more of after a step: it had better be done when nothing has been told for a while."""
+        return False
+
     # What all do
 
     def step(self) -> bool:

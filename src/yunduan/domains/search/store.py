@@ -170,6 +170,8 @@ class Index(WordFile):
         self._terms: dict[str, list[Term]] = {}
         self._is_asked = False
         self._numbers: dict[tuple[str, str], tuple[int, str, str]] = {}
+        self._state: State | None = None
+        self._last: int | None = None
         self._gone: list[int] = []
         self._waiting: list[Row] = []
         self._filing = Filing(side)
@@ -190,6 +192,18 @@ class Index(WordFile):
             began_at=began_at,
             whole_at=whole_at,
         )
+
+    def look(self) -> State:
+        """How far it is, for whoever writes it: what was read or written is known until another connection writes.
+
+        Of one in another form only that can be told.
+        """
+        if self._side.has_changed():
+            self._forget_written()
+        if self._state is None:
+            form = self.form()
+            self._state = self.state() if form == FORM else State(form=form)
+        return self._state
 
     def refresh(self, shelf: Shelf) -> bool:
         """Take over the columns that have changed; answers whether anything had. What was read is known until then."""
@@ -297,6 +311,7 @@ class Index(WordFile):
         """Note how far it is."""
         row = (state.form, state.epoch, state.seq, state.change, int(state.is_whole), state.documents, state.began_at, state.whole_at)
         self._side.write(_KEEP_STATE, row)
+        self._state = state
 
     def gather(self) -> None:
         """Nobody reads this file until it is `finish`ed."""
@@ -308,14 +323,16 @@ class Index(WordFile):
 
     def last(self) -> int:
         """The highest number that a document was given; what is written anew gets another, and none is given twice."""
-        ((no,),) = self._side.rows(_LAST)
-        return int(no)
+        if self._last is None:
+            ((self._last,),) = self._side.rows(_LAST)
+        return self._last
 
     def keep_documents(self, documents: Sequence[Document]) -> None:
         """Keep what is shown of goods that have no document, under numbers that none has had; `keep_words` lets them be found."""
         self._side.write_many(_ADD_DOCUMENT, [_row_of(one) for one in documents])
         for one in documents:
             words = one.words
+            self._last = max(self.last(), one.shown.no)
             self._filing.add(one.shown.no, words)
             self._waiting.append((one.shown.no, words.title, words.more, words.about, words.syllables, words.initials))
 
@@ -376,12 +393,16 @@ class Index(WordFile):
         """Open a transaction; what somebody else has written meanwhile is not remembered otherwise."""
         super().begin()
         if self._side.has_changed():
-            self._numbers.clear()
+            self._forget_written()
+
+    def _forget_written(self) -> None:
+        self._numbers.clear()
+        self._state = self._last = None
 
     def rollback(self) -> None:
         """Undo it, and forget what was to be written, and the numbers that were given out in it."""
         super().rollback()
-        self._numbers.clear()
+        self._forget_written()
         self._gone, self._waiting = [], []
 
     def block(self, no: int) -> Columns:

@@ -19,6 +19,8 @@ _KNIT_PAGES = 1_000
 _PARTS_READ, _PARTS_MADE = 16, 128
 """Words lie in parts, one a transaction or a MiB. So many of a size, and FTS5 makes one of them while somebody waits; of a file that
 nobody reads each word is written three times at most, however many there are: in its part, with its like, and with all."""
+_SEEN_MAX = 10_000
+"""So many terms are known to be written without being looked for, a MiB and a half at most."""
 _COUNTED_MAX = 30_000
 """So many terms are counted in memory, five MiB, before they are written: each of them was met several times by then."""
 LEXICON = """
@@ -112,6 +114,8 @@ class WordFile(ABC):
         self._syllables: dict[str, str] = {}
         self._put_off: Counter[tuple[str, int]] = Counter()
         """Documents of terms that are written already, which nobody waits for."""
+        self._seen: set[tuple[str, int]] = set()
+        """Terms that are written; none ever goes."""
         self._is_knit = False
 
     @abstractmethod
@@ -177,6 +181,7 @@ class WordFile(ABC):
         self._side.rollback()
         self._forget_counts()
         self._put_off.clear()
+        self._seen.clear()
 
     def leave_merging(self) -> None:
         """From now on words are merged by `merge`, not while somebody waits for a document; if nobody merges, when it must be."""
@@ -277,10 +282,13 @@ class WordFile(ABC):
         return found[-1] if found else None
 
     def _new_terms(self) -> list[tuple[str, int]]:
-        """Those of what was counted that are not written yet."""
-        known = {(one.term, one.kind) for one in self.known(self._words.keys() | self._readings.keys())}
-        counted = [(term, kind) for kind, terms in self._counted() for term in terms]
-        return [one for one in counted if one not in known]
+        """Those of what was counted that are not written yet; they are about to be."""
+        unseen = [one for kind, terms in self._counted() for term in terms if (one := (term, kind)) not in self._seen]
+        known = {(one.term, one.kind) for one in self.known({term for term, _ in unseen})}
+        if len(self._seen) + len(unseen) > _SEEN_MAX:
+            self._seen.clear()
+        self._seen.update(unseen[:_SEEN_MAX])
+        return [one for one in unseen if one not in known]
 
     def _forget_counts(self) -> None:
         self._words.clear()
