@@ -3,9 +3,9 @@
     python -m bench [--rounds 5] [--seconds 4] [--only checkout,list] [--systems sqlite,textbook] [--large 100000] [--out FILE]
     python -m bench.peers install oscar vendure
 
-`search` is what people ask, some of it again and again; `search_new` what nobody has asked a moment ago. `words` are queries in process,
-with what they find (`--million` besides over a million documents, which takes long), `orders` the same of orders by their buyer and
-their shop, and `found` the time from a commit to found.
+`search` is what people ask, some of it again and again; `search_new` what nobody has asked a moment ago, `suggest` the beginnings of
+what people ask. `words` are queries in process, with what they find (`--million` besides over a million documents, which takes long),
+`orders` the same of orders by their buyer and their shop, and `found` the time from a commit to found.
 
 `--large` puts a large market beside the small one on SQLite: so many goods, people and orders (`--large ""`: none), made in some
 minutes, or the market in a folder, made before by `python -m bench.market FOLDER`: a million of each unless it is told otherwise. With
@@ -39,8 +39,8 @@ from bench import peers, recovery, search, wrk
 from bench.found import run as commit_to_found
 from bench.markets import LARGE, NONE, Large, Markets
 
-KINDS = {"checkout": 64, "purchase": 64, "list": 16, "page": 16, "search": 16, "search_new": 16}
-"""Each workload with its connections."""
+KINDS = {"checkout": 64, "purchase": 64, "list": 16, "page": 16, "search": 16, "search_new": 16, "suggest": 4}
+"""Each workload with its connections; suggestions are timed as somebody types, not counted."""
 REQUESTS_A_PURCHASE = 4
 OURS = ("sqlite", "postgresql")
 SMALLER_MIN = 0.65
@@ -58,7 +58,8 @@ class Floor(Struct, frozen=True):
 FLOORS = {
     ("checkout", "sqlite"): Floor(2_500, 60), ("purchase", "sqlite"): Floor(1_000), ("list", "sqlite"): Floor(6_000, 10),
     ("page", "sqlite"): Floor(8_000, 10), ("search", "sqlite"): Floor(2_500, 15),
-    ("search_new", "sqlite"): Floor(2_500, 15), ("transfer", "sqlite"): Floor(45_000, 25), ("checkout", "postgresql"): Floor(300),
+    ("search_new", "sqlite"): Floor(2_500, 15), ("suggest", "sqlite"): Floor(0, 5),
+    ("transfer", "sqlite"): Floor(45_000, 25), ("checkout", "postgresql"): Floor(300),
     ("purchase", "postgresql"): Floor(75), ("list", "postgresql"): Floor(1_500), ("page", "postgresql"): Floor(1_500),
     ("transfer", "postgresql"): Floor(12_000),
 }  # fmt: skip
@@ -158,7 +159,7 @@ def main() -> None:
 def _kind(markets: Markets, kind: str, systems: list[str], others: list[str], chosen: argparse.Namespace, book: Book) -> None:
     """One workload, by every system that knows it."""
     for system in systems:
-        if system != "textbook" or not kind.startswith("search"):  # it has none
+        if system != "textbook" or kind not in {"search", "search_new", "suggest"}:  # it has none
             _round(markets, system, kind, chosen, book)
     for peer in others:
         if peers.can(peer, kind):
@@ -291,8 +292,9 @@ def _against(line: Line, floor: Floor | None) -> str:
     """The floor, and whether it is reached, rate and p99 each."""
     if floor is None:
         return ""
-    said = f"{floor.rate:,} {_mark(line.rate >= floor.rate)}"
-    return said if floor.p99_ms == float("inf") else f"{said} {floor.p99_ms:.0f} ms {_mark(line.p99_ms <= floor.p99_ms)}"
+    said = [f"{floor.rate:,} {_mark(line.rate >= floor.rate)}"] if floor.rate else []
+    said += [f"{floor.p99_ms:.0f} ms {_mark(line.p99_ms <= floor.p99_ms)}"] if floor.p99_ms != float("inf") else []
+    return " ".join(said)
 
 
 def _kept(line: Line, rates: dict[tuple[str, str], float]) -> str:

@@ -1,4 +1,4 @@
--- KIND: checkout | purchase | list | page | search | search_new. FOLDER holds people.txt (with carts), bare.txt (without; a purchase fills them), shops.txt and queries.txt.
+-- KIND: checkout | purchase | list | page | search | search_new | suggest. FOLDER holds people.txt (with carts), bare.txt (without; a purchase fills them), shops.txt and queries.txt.
 -- START keeps runs apart. STYLE: ours | textbook.
 -- Every request is signed in; every command has a key of its own, a UUIDv7 as the API asks for; people and baskets come at random.
 local kind, folder, style, n = os.getenv("KIND"), os.getenv("FOLDER"), os.getenv("STYLE"), tonumber(os.getenv("START") or "0")
@@ -21,11 +21,13 @@ for line in io.lines(folder .. "/shops.txt") do
     if shop then goods[#goods + 1] = word else shop = word; shops[#shops + 1] = word end
   end
 end
+-- suggest: the beginnings of what people ask, from the first character on, as somebody types them.
 -- search: as people do, the most frequent of so many queries as often as the second and the third together (Zipf's law); search_new: each in turn
 local queries, shares, share = {}, {}, 0
-if kind == "search" or kind == "search_new" then
+local function encoded(text) return (text:gsub("[^%w]", function(byte) return string.format("%%%02X", string.byte(byte)) end)) end
+if kind == "search" or kind == "search_new" or kind == "suggest" then
   for line in io.lines(folder .. "/queries.txt") do
-    queries[#queries + 1] = line:gsub("[^%w]", function(byte) return string.format("%%%02X", string.byte(byte)) end)
+    queries[#queries + 1] = kind == "suggest" and line or encoded(line)
     share = share + 1 / #queries
     shares[#shares + 1] = share
   end
@@ -80,6 +82,12 @@ request = function()
   if kind == "list" then
     local shop = shops[n * 31 % #shops + 1]
     return wrk.format("GET", ours and "/v1/shops/" .. shop .. "/goods?limit=20" or "/goods?shop_id=" .. shop, headers(person))
+  end
+  if kind == "suggest" then
+    local characters = {}
+    for character in query():gmatch("[%z\1-\127\194-\244][\128-\191]*") do characters[#characters + 1] = character end
+    local typed = table.concat(characters, "", 1, math.random(1, #characters))
+    return wrk.format("GET", "/v1/search/suggestions?q=" .. encoded(typed), headers(person))
   end
   if #queries > 0 then return wrk.format("GET", "/v1/search?q=" .. query(), headers(person)) end
   if kind == "page" then return wrk.format("GET", (ours and "/v1/goods/" or "/goods/") .. goods[n * 31 % #goods + 1], headers(person)) end

@@ -8,12 +8,14 @@ import pytest
 from unit.search.market import Market
 from unit.search.test_golden import filled, golden
 from yunduan.backends.sqlite import SideFolder
-from yunduan.domains.search import finding, matching
+from yunduan.domains.search import finding, matching, store
 from yunduan.domains.search.finding import Asked, Finder, Matched, find
 from yunduan.domains.search.model import Loosened, SearchSort
 from yunduan.domains.search.planning import plan
 from yunduan.domains.search.store import Index
 from yunduan.testing import World
+
+NOW_MS = 1_790_000_000_000
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def one_by_one(index: Index, finder: Finder, q: str, *, few: int, **more: object
     """What is found where so many are few."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(finding, "FEW", few)
-        return find(index, finder.shelf, Asked(text=q, now_ms=1_790_000_000_000, **more))  # type: ignore[arg-type]
+        return find(index, finder.shelf, Asked(text=q, now_ms=NOW_MS, **more))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("sort", list(SearchSort))
@@ -113,3 +115,43 @@ def test_a_few_are_ranked_and_counted_as_many_are(finder: Finder, sort: SearchSo
         assert few.ranked.tolist() == many.ranked.tolist()
         assert few.values.tolist() == many.values.tolist()
         assert (few.facets, few.total) == (many.facets, many.total)
+
+
+@pytest.mark.parametrize("typed", ["茶", "葡", "s", "te", "ya", "pu", "tea 茶", "tea s"])
+def test_what_somebody_types_is_found_without_counting_what_begins_so(finder: Finder, typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BM25 counts all that begins with a letter. Of what has many documents the first and the last are ranked."""
+    index = index_of(finder)
+    everything = sorted(index.matched(plan(typed, index, is_typing=True).all(), 10_000))
+    assert everything
+    for counts in ("scored", "scored_among"):
+        monkeypatch.delattr(Index, counts)
+    asked = Asked(text=typed, counts=False, is_typing=True, is_strict=True, now_ms=NOW_MS)
+    found = find(index, finder.shelf, asked)
+    assert (sorted(found.ranked.tolist()), found.total_is_least) == (everything, False)
+    monkeypatch.setattr(matching, "TYPED_MAX", 1)
+    few = find(index, finder.shelf, asked)
+    ends = sorted({*everything[:2], everything[-1]})
+    assert (sorted(few.ranked.tolist()), few.total_is_least) == (ends if len(everything) > 1 else everything, len(everything) > 1)
+    assert few.ranked.tolist() == [no for no in found.ranked.tolist() if no in few.ranked]
+
+
+def test_some_of_many_are_weighed_in_one_walk_as_all_are(finder: Finder) -> None:
+    """Whichever they are; asked for one after the other, FTS5 would count the words anew for each."""
+    index = index_of(finder)
+    expression = plan("s", index, is_typing=True).all()
+    weighed = dict(index.scored(expression, 10_000))
+    assert len(weighed) > 20
+    for some in (list(weighed), sorted(weighed)[3:9], sorted(weighed, reverse=True)[::5], []):
+        assert dict(index.scored_among(expression, some)) == {no: weighed[no] for no in some}
+    (walk, *_) = index._side.rows("EXPLAIN QUERY PLAN " + store._SCORED_AMONG, (expression, 1, 9, "[1]"))
+    assert walk[3].startswith("SCAN words")
+
+
+def test_of_many_names_those_that_were_made_first_are_told(finder: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order in which they are; of few, the best first."""
+    index = index_of(finder)
+    expression = plan("果", index, is_typing=True).of_names()
+    best = index.labelled(expression, 20)
+    assert len(best) > 2
+    monkeypatch.setattr(store, "SCORED_MAX", 2)
+    assert index.labelled(expression, 20) == sorted(best, key=lambda name: name.no)[:2]

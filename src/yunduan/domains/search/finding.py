@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from yunduan.domains.search import columns as record
 from yunduan.domains.search import counting, ranking
 from yunduan.domains.search.columns import Columns, Places, Record, Shelf, records
-from yunduan.domains.search.matching import NO_HITS, Hits, Mask, has_all, matches, there
+from yunduan.domains.search.matching import NO_HITS, Hits, Mask, begins, has_all, matches, there
 from yunduan.domains.search.model import (
     RESULTS_MAX,
     SCORED_MAX,
@@ -162,7 +162,7 @@ def find(index: Index, shelf: Shelf, asked: Asked, nearest: Nearest | None = Non
     columns = shelf.columns
     planned = plan(asked.text, index, asked.synonyms, asked.stops, is_typing=asked.is_typing)
     if planned.slots:
-        hits = has_all(index, columns, planned)
+        hits = begins(index, columns, planned.all()) if asked.is_typing else has_all(index, columns, planned)
         if len(hits.documents):
             return _matched(index, columns, hits, asked, Taken(planned))
         for loosened, expression, left_out in _ways(read(planned, index)) if not asked.is_strict else ():

@@ -12,7 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from yunduan.domains.search.columns import Columns, Places
-from yunduan.domains.search.model import MATCHES_MAX, SCORED_MAX
+from yunduan.domains.search.model import MATCHES_MAX, SCORED_MAX, TYPED_MAX
 from yunduan.domains.search.planning import Plan, Slot
 from yunduan.domains.search.store import Index
 from yunduan.domains.search.store_postings import Postings
@@ -53,8 +53,9 @@ def has_all(index: Index, columns: Columns, planned: Plan) -> Hits:
 
 def matches(index: Index, columns: Columns, expression: str) -> Hits:
     """What an expression finds. Of few it is known how well."""
-    scored = index.scored(expression, SCORED_MAX + 1)
-    if len(scored) <= SCORED_MAX:
+    found = index.matched(expression, SCORED_MAX + 1)
+    if len(found) <= SCORED_MAX:  # BM25 only now: it walks through all that has any of the words
+        scored = index.scored(expression, SCORED_MAX) if len(found) > 1 else [(no, -1.0) for no in found]
         documents = np.array([row[0] for row in scored], np.int64)
         points = np.array([-row[1] for row in scored], np.float64)
         is_there = there(columns, documents)
@@ -63,6 +64,20 @@ def matches(index: Index, columns: Columns, expression: str) -> Hits:
         return Hits(documents, points, expression)
     documents = np.array(index.matched(expression, MATCHES_MAX), np.int64)
     return Hits(documents[there(columns, documents)], None, expression, is_least=len(documents) == MATCHES_MAX)
+
+
+def begins(index: Index, columns: Columns, expression: str) -> Hits:
+    """What an expression finds whose last word may go on, whatever its words weigh: how rare is what begins with a letter says little.
+
+    BM25 would walk through all that begins so to count it, once more for each way in which it may be meant: a tenth of a second of
+    the loop for one letter and a hundred thousand goods.
+    """
+    found = index.matched(expression, TYPED_MAX + 1)
+    is_least = len(found) > TYPED_MAX
+    if is_least:
+        found = sorted({*found, *index.matched_last(expression, TYPED_MAX)})
+    documents = np.array(found, np.int64)
+    return Hits(documents[there(columns, documents)], is_least=is_least)
 
 
 def there(columns: Columns, documents: Places) -> Mask:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from yunduan.domains.search import store_postings
 from yunduan.domains.search.columns import Columns, Shelf, block_of
+from yunduan.domains.search.model import SCORED_MAX
 from yunduan.domains.search.store_postings import Filed, Filing
 from yunduan.domains.search.store_words import LEXICON, Made, Term, WordFile, Written
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
@@ -92,15 +93,22 @@ _LABELLED = (
     "SELECT name.no, name.kind, name.id, name.title, name.title_en FROM labels JOIN name ON name.no = labels.rowid"
     " WHERE labels MATCH ? ORDER BY bm25(labels, 10.0, 5.0, 1.0), name.no LIMIT ?"
 )
+_LABELLED_FIRST = (
+    "SELECT name.no, name.kind, name.id, name.title, name.title_en FROM labels JOIN name ON name.no = labels.rowid"
+    " WHERE labels MATCH ? LIMIT ?"
+)
 _NO_OF = "SELECT no FROM name WHERE kind = ? AND id = ?"
 _BEGINNING = "SELECT no, kind, id, title, title_en FROM name WHERE kind = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?"
 _NAMES = "SELECT no, kind, id, title, title_en FROM name WHERE no IN "
 _MATCHED = "SELECT rowid FROM words WHERE words MATCH ? LIMIT ?"
+_MATCHED_LAST = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ?"
 _MATCHED_AMONG = "SELECT rowid FROM words WHERE words MATCH ? AND rowid IN (SELECT value FROM json_each(?))"
 _SCORED = "SELECT rowid, bm25(words, 10.0, 3.0, 1.0, 2.0, 1.0) FROM words WHERE words MATCH ? LIMIT ?"
 _SCORED_AMONG = (
-    "SELECT rowid, bm25(words, 10.0, 3.0, 1.0, 2.0, 1.0) FROM words WHERE words MATCH ? AND rowid IN (SELECT value FROM json_each(?))"
+    "SELECT rowid, bm25(words, 10.0, 3.0, 1.0, 2.0, 1.0) FROM words WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3"
+    " AND +rowid IN (SELECT value FROM json_each(?4))"
 )
+"""In one walk: asked for one document after the other, FTS5 counts what has the words anew for each."""
 
 
 class State(Made, frozen=True, kw_only=True):
@@ -256,6 +264,10 @@ class Index(WordFile):
         """Documents that an expression finds, some order."""
         return [row[0] for row in self._side.rows(_MATCHED, (expression, limit))]
 
+    def matched_last(self, expression: str, limit: int) -> list[int]:
+        """The same, of the documents that were made last."""
+        return [row[0] for row in self._side.rows(_MATCHED_LAST, (expression, limit))]
+
     def matched_among(self, expression: str, documents: Iterable[int]) -> list[int]:
         """Those of some documents that an expression finds."""
         return [row[0] for row in self._side.rows(_MATCHED_AMONG, (expression, _list(documents)))]
@@ -264,9 +276,9 @@ class Index(WordFile):
         """(document, relevance) of what an expression finds; the less, the better."""
         return self._side.rows(_SCORED, (expression, limit))
 
-    def scored_among(self, expression: str, documents: Iterable[int]) -> list[Row]:
+    def scored_among(self, expression: str, documents: Sequence[int]) -> list[Row]:
         """The same of some documents."""
-        return self._side.rows(_SCORED_AMONG, (expression, _list(documents)))
+        return self._side.rows(_SCORED_AMONG, (expression, min(documents), max(documents), _list(documents))) if documents else []
 
     def titles(self, documents: Iterable[int]) -> dict[int, Titled]:
         """Documents as they are shown."""
@@ -277,8 +289,11 @@ class Index(WordFile):
         return _kept(self._names, list(numbers), lambda missing: [Name(*row) for row in self._among(_NAMES, missing)])
 
     def labelled(self, expression: str, limit: int) -> list[Name]:
-        """Names that an expression finds, the best first."""
-        return [Name(*row) for row in self._side.rows(_LABELLED, (expression, limit))]
+        """Names that an expression finds, the best first; of more than `SCORED_MAX` so many of those that were made first, in no order."""
+        found = self._side.rows(_LABELLED_FIRST, (expression, SCORED_MAX + 1))
+        if 1 < len(found) <= SCORED_MAX:  # else BM25 would count what begins so, which may be every second shop
+            found = self._side.rows(_LABELLED, (expression, limit))
+        return [Name(*row) for row in found[:SCORED_MAX]]
 
     def number(self, kind: str, id: str) -> int:
         """The number of something; 0 where no goods have it."""
