@@ -1,6 +1,7 @@
 """The market made once for each system, and a fresh copy of it for each run; a large one is made, or found, once and loaded where it is."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ class Markets:
         shutil.rmtree(self._run, ignore_errors=True)
         if system == "sqlite":
             shutil.copytree(source, self._run)
+            os.sync()  # or what was copied is written while others wait for the same disk: a tenth of a second at some moment of the load
             with self._ours(system, self._run, "", readers, log) as server:
                 yield Served(server, self._run, self._run)
             return
@@ -96,6 +98,7 @@ class Markets:
                     yield Served(server, source, source)
             else:
                 shutil.copytree(source, self._run)
+                os.sync()
                 with self._ours(system, self._run, "run", readers, log) as server:
                     yield Served(server, self._run, self._run)
         finally:
