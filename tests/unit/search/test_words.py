@@ -13,7 +13,7 @@ from yunduan.domains.search.finding import marks
 from yunduan.domains.search.model import Mark
 from yunduan.domains.search.spelling import LENGTH_MIN, filed_under, is_one_slip, one_form
 from yunduan.domains.search.syllables import SYLLABLES, begun, divided
-from yunduan.domains.search.words import TRADITIONAL, folded, is_chinese, pairs, phrase, runs, simplified, spoken, syllables_of
+from yunduan.domains.search.words import RUN_MAX, TRADITIONAL, folded, is_chinese, pairs, phrase, runs, simplified, spoken, syllables_of
 
 ROOT = Path(__file__).parents[3]
 LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=LENGTH_MIN, max_size=14)
@@ -22,7 +22,15 @@ LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=LENGTH_MIN, max_size=14
 @given(st.text(max_size=60))
 def test_folding_twice_is_folding_once(text: str) -> None:
     """There is one form, and every run is in it."""
-    assert [runs(run) for run in runs(text)] == [[run] for run in runs(text)]
+    assert [runs(run) for run in runs(text)] == [(run,) for run in runs(text)]
+    assert all(len(run) <= RUN_MAX for run in runs(text))
+
+
+def test_a_short_text_that_folds_into_a_long_one_is_cut() -> None:
+    """One sign may be four letters."""
+    found = runs("㌀" * 40)
+    assert [len(run) for run in found] == [RUN_MAX, RUN_MAX, 32]
+    assert "".join(found) == folded("㌀" * 40)
 
 
 @given(st.text(st.sampled_from("aZ5 -éＡｚ０，　。〇陽阳乾重庆カガが゙́ｶﾞﾊﾟ각각㎏½ﬁİßΣ𠮷豈"), max_size=12))

@@ -121,7 +121,7 @@ class Indexer(Maker[Index]):
 
     @property
     def can_wait(self) -> bool:
-        """How usual terms are changes nothing of what is found."""
+        """How usual terms are changes what is found only where Chinese is cut, or a slip is meant, one way or another."""
         return self._index is not None and self._index.has_put_off and not self._has_more
 
     def walked(self) -> tuple[int, int]:

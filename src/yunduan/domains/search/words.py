@@ -9,7 +9,7 @@ asked where texts are indexed, and nowhere else: whoever asks the index needs ne
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from sys import intern
@@ -75,21 +75,20 @@ def is_chinese(run: str) -> bool:
     return not run.isascii() and _IS_CJK.match(run) is not None
 
 
-def runs(text: str) -> Sequence[str]:
+def runs(text: str) -> tuple[str, ...]:
     """The runs of Chinese characters, and those of other letters and digits, of a text in any form."""
     return _few_runs(text) if len(text) <= SHORT else _runs(text)
 
 
-@lru_cache(maxsize=SHORT_KEPT)
-def _few_runs(text: str) -> tuple[str, ...]:
-    return tuple(_runs(text))
+def _runs(text: str) -> tuple[str, ...]:
+    plain = folded(text)
+    found: list[str] = _RUN.findall(plain)
+    if len(plain) <= RUN_MAX or max(map(len, found), default=0) <= RUN_MAX:
+        return tuple(found)
+    return tuple([run[at : at + RUN_MAX] for run in found for at in range(0, len(run), RUN_MAX)])
 
 
-def _runs(text: str) -> list[str]:
-    found: list[str] = _RUN.findall(folded(text))
-    if len(text) <= RUN_MAX or max(map(len, found), default=0) <= RUN_MAX:
-        return found
-    return [run[at : at + RUN_MAX] for run in found for at in range(0, len(run), RUN_MAX)]
+_few_runs = lru_cache(maxsize=SHORT_KEPT)(_runs)
 
 
 def pieces(run: str) -> list[str]:
