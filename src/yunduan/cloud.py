@@ -380,7 +380,7 @@ def open_window(settings: Settings) -> Window:
     return Window(
         domains=DOMAINS,
         parts=join(Path(settings.data), settings=settings, keys_remembered=0),
-        reader=lambda: open_reader(settings),
+        reader=lambda: open_reader(settings, map_mib=settings.store.map_mib),
         clock=SystemClock(),
     )
 
@@ -453,11 +453,14 @@ def open_store(settings: Settings) -> Store:
     return PostgresqlStore(settings.store.url)
 
 
-def open_reader(settings: Settings) -> Snapshots:
-    """A read-only connection to the store that the settings name, whether or not a server runs; raises `StoreRefusedError`."""
+def open_reader(settings: Settings, *, map_mib: int = 0) -> Snapshots:
+    """A read-only connection to the store that the settings name, whether or not a server runs; raises `StoreRefusedError`.
+
+    Whoever serves may see so much of the file mapped; whoever looks for what is wrong copies, and is told of a disk that fails.
+    """
     path = settings.sqlite_path()
     if path is not None:
-        return sqlite.open_reader(path, cache_mib=settings.store.cache_mib, map_mib=settings.store.map_mib)
+        return sqlite.open_reader(path, cache_mib=settings.store.cache_mib, map_mib=map_mib)
     from yunduan.backends import postgresql  # noqa: PLC0415 - an optional extra
 
     return postgresql.open_reader(settings.store.url)

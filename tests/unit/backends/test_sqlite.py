@@ -11,10 +11,12 @@ import pytest
 
 from yunduan.backends.sqlite import SqliteStore, open_reader
 from yunduan.backends.sqlite import store as backend
+from yunduan.cloud import open_reader as open_reader_by
+from yunduan.cloud import open_store, open_window
 from yunduan.edges.doctor import examine
 from yunduan.kernel.refusals import BrokenError, FaultError
 from yunduan.runtime.ports import Row, StoreRefusedError, Table
-from yunduan.runtime.settings import Settings
+from yunduan.runtime.settings import Settings, StoreSettings
 
 WITHOUT_END = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
 
@@ -83,6 +85,19 @@ def test_readers_see_as_much_of_the_file_mapped_as_is_said(tmp_path: Path) -> No
     assert str(path) in Path("/proc/self/maps").read_text()
     for one in (reader, behind, apart, store):
         one.close()
+
+
+def test_what_serves_maps_and_what_looks_for_faults_copies(tmp_path: Path) -> None:
+    """A page that cannot be read ends whoever has it mapped; `doctor` has to say which it was."""
+    settings = Settings(data=str(tmp_path), store=StoreSettings(map_mib=8))
+    store = open_store(settings)
+    window = open_window(settings)
+    readers = store.reader(), window.reader(), open_reader_by(settings)
+    assert [reader.rows("PRAGMA mmap_size")[0][0] >> 20 for reader in readers] == [8, 8, 0]
+    for one in (*readers, store):
+        one.close()
+    for close in window.parts.closing:
+        close()
 
 
 def test_only_queries_have_a_time(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ from yunduan.domains.orders.cases import CaseKind, CaseState
 from yunduan.domains.orders.commands import CancelOrder
 from yunduan.domains.orders.disputes import SendGoodsAgain
 from yunduan.domains.orders.exchanging import SendReplacement
-from yunduan.domains.orders.model import OrderState
+from yunduan.domains.orders.findable import SoldAs
+from yunduan.domains.orders.model import OrderState, SoldItem, Terms
 from yunduan.domains.orders.queries import MyOrders, OrderOf, ShopOrders
 from yunduan.domains.orders.receiving import ConfirmReceipt
 from yunduan.domains.orders.resending import SendAgain
@@ -340,6 +341,13 @@ def test_words_of_very_many_titles_do_not_wait_for_the_end(bazaar: Bazaar, mei: 
         side.write("UPDATE state SET form = form + 1")
         side.close()
     assert found[0] == found[1]
+
+
+def test_what_search_reads_of_an_order_is_the_beginning_of_it() -> None:
+    """Rows are told apart by the places of their values: whoever moves one of them moves it in both."""
+    read, whole = SoldAs.__struct_fields__, SoldItem.__struct_fields__
+    assert read == whole[: len(read)]
+    assert Terms.__struct_fields__[0] == "items"
 
 
 def test_a_page_goes_on_from_any_id(bazaar: Bazaar, mei: Buyer) -> None:

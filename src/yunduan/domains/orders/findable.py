@@ -16,7 +16,7 @@ from yunduan.domains.orders.cases import CaseEvent
 from yunduan.domains.orders.model import Order, OrderState
 from yunduan.domains.orders.numbering import Numbering
 from yunduan.domains.orders.parcels import parcels_of
-from yunduan.domains.orders.store_findable import Placed
+from yunduan.domains.orders.store_findable import OrderRow
 from yunduan.kernel.ids import OrderId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import invariant
@@ -221,7 +221,7 @@ def _mark(vault: Vault, tracking: str) -> bytes:
     return vault.lookup("found parcel", plain(tracking))
 
 
-def _findable(at: Asking, order: Order | Placed, parcels: tuple[bytes, ...] = ()) -> FindableOrder:
+def _findable(at: Asking, order: Order | OrderRow, parcels: tuple[bytes, ...] = ()) -> FindableOrder:
     number = at.port(Numbering).number_of(order.seq)
     return FindableOrder(order.seq, order.buyer, order.shop_id, number, _agreed(order.terms).items, parcels)
 

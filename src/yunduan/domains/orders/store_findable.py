@@ -20,8 +20,8 @@ _PLACE = "SELECT seq, id FROM orders WHERE id <= ? ORDER BY id DESC LIMIT 1"
 _FEWEST = 8
 
 
-class Placed(NamedTuple):
-    """An order as it lies there."""
+class OrderRow(NamedTuple):
+    """What search reads of an order's row."""
 
     seq: int
     id: OrderId
@@ -40,9 +40,9 @@ class Placed(NamedTuple):
 _progress = msgspec.msgpack.Decoder(Progress).decode
 
 
-def placed_after(at: Asking, place: int, limit: int) -> list[Placed]:
+def placed_after(at: Asking, place: int, limit: int) -> list[OrderRow]:
     """The orders that were placed next after one."""
-    return [Placed(*row) for row in at.rows(_NEXT, (place, limit))]
+    return [OrderRow(*row) for row in at.rows(_NEXT, (place, limit))]
 
 
 def new_of(at: Asking, owner: PersonId | ShopId, *, is_shop: bool, after: int, before: int, scanned: int, limit: int) -> list[Order]:

@@ -82,7 +82,7 @@ def begins(index: Index, columns: Columns, expression: str) -> Hits:
 
 def there(columns: Columns, documents: Places) -> Mask:
     """Which are shown; not those that were added since the columns were taken over, a moment ago."""
-    if len(documents) and documents[-1] >= len(columns):
+    if len(documents) and documents.max() >= len(columns):
         are_there = np.zeros(len(documents), np.bool_)
         known = documents < len(columns)
         are_there[known] = there(columns, documents[known])
