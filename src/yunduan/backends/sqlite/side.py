@@ -7,6 +7,8 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
@@ -17,8 +19,9 @@ from yunduan.runtime.ports import MadeElsewhereError, Row
 
 _STATEMENTS_KEPT = 200
 _WAIT_MS = 5_000
-_FOLD_PAGES, _FOLD_PAGES_IDLE = 4_000, 250
-"""The log is folded into the file when it has so many pages (16 MiB), or so many (1 MiB) when nobody waits."""
+_FOLD_PAGES, _FOLD_PAGES_IDLE, _PAGES_MAX = 4_000, 250, 8_000
+"""The log is folded into the file, in a thread, when so many of its pages are not (16 MiB), or so many (1 MiB) when nobody waits. With so
+many it can be begun anew only if whoever writes stops."""
 _LOOKS_A_STEP = 20
 """A query of a side store is asked twenty times as often whether it has had its time: it is answered between others."""
 
@@ -42,7 +45,10 @@ class SideFile:
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()
         except apsw.Error as error:
             raise FaultError(f"{path} cannot be opened: {error}") from error
-        self._unfolded = 0
+        self._path = path
+        self._logged = self._folded = 0
+        self._folder: ThreadPoolExecutor | None = None
+        self._folding: Future[int] | None = None
         if not reads_only:
             self._connection.set_wal_hook(self._note_log)
         self._execute = self._connection.execute
@@ -82,8 +88,7 @@ class SideFile:
     def commit(self) -> None:
         """Let others see it."""
         self.write("COMMIT")
-        if self._unfolded >= _FOLD_PAGES:
-            self._fold()
+        self._fold(_FOLD_PAGES)
 
     def rollback(self) -> None:
         """Undo it."""
@@ -92,13 +97,28 @@ class SideFile:
 
     def fold(self) -> None:
         """Bring what the log has into the file where that is worth waiting for the disk."""
-        if self._unfolded >= _FOLD_PAGES_IDLE:
-            self._fold()
+        self._fold(_FOLD_PAGES_IDLE)
 
-    def _fold(self) -> None:
-        """Pages that somebody still reads stay for the next time."""
-        self.rows("PRAGMA wal_checkpoint(PASSIVE)")
-        self._unfolded = 0
+    def _fold(self, least: int) -> None:
+        """Have the log folded beside whoever writes, when so many pages are not; who has written too much meanwhile waits."""
+        is_full = self._logged >= _PAGES_MAX
+        if self._folding is not None and (is_full or self._folding.done()):
+            self._take_folded(self._folding)
+        if self._path is None or self._folding is not None or self._logged - self._folded < least:
+            return
+        if self._folder is None:
+            self._folder = ThreadPoolExecutor(1, "fold")
+        self._folding = self._folder.submit(_fold, self._path)
+        if is_full:
+            self._take_folded(self._folding)
+
+    def _take_folded(self, folding: "Future[int]") -> None:
+        """Wait until it is."""
+        self._folding = None
+        try:
+            self._folded = folding.result()
+        except apsw.Error as error:
+            raise FaultError(str(error)) from error
 
     def has_changed(self) -> bool:
         """By SQLite's own count of what other connections have committed; true the first time."""
@@ -108,16 +128,35 @@ class SideFile:
 
     def close(self) -> None:
         """Close the connection."""
+        if self._folder is not None:
+            self._folder.shutdown()
         self._connection.close()
         for lock in self._held:
             lock.let_go()
 
     def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
-        self._unfolded = pages
+        self._logged = pages
+        if pages < self._folded:  # it was begun anew
+            self._folded = 0
         return apsw.SQLITE_OK
 
     def _has_had_its_time(self) -> bool:
         return time.monotonic() > self._until
+
+
+def _fold(path: Path) -> int:
+    """Fold the log of a file, and begin it anew where all of it was: that waits for the disk as well. Answers how many pages are folded.
+
+    Pages that somebody still reads, and those that are written meanwhile, stay for the next time.
+    """
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        connection.execute("PRAGMA synchronous=NORMAL").fetchall()
+        row: Row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()[0]
+        _, pages, folded = row
+        if folded == pages:
+            with suppress(apsw.BusyError):  # whoever writes now begins it anew
+                connection.execute("PRAGMA user_version=0").fetchall()
+    return int(folded)
 
 
 class Held:

@@ -182,6 +182,7 @@ class Index(WordFile):
         self._last: int | None = None
         self._gone: list[int] = []
         self._waiting: list[Row] = []
+        self._is_mended = False
         self._filing = Filing(side)
         self._filed = Filed(side)
 
@@ -331,6 +332,7 @@ class Index(WordFile):
     def gather(self) -> None:
         """Nobody reads this file until it is `finish`ed."""
         self._filing.gather()
+        self._is_mended = True
 
     def finish(self) -> None:
         """Write what was gathered."""
@@ -380,7 +382,19 @@ class Index(WordFile):
     def file(self) -> None:
         """File postings that wait, where they are too many to wait until nobody waits for anything else."""
         if self._filing.must_file():
+            self._keep_put_off()  # whose postings wait no more, their terms are filed for slips
             self._filing.file_all()
+
+    @property
+    def has_put_off(self) -> bool:
+        """Whether `keep_put_off` has anything to do: when an index was opened, perhaps what whoever has kept it before was not to do."""
+        return super().has_put_off or not self._is_mended
+
+    def _keep_put_off(self) -> None:
+        if not self._is_mended:
+            self._is_mended = True
+            self._unfiled += [(one.term, one.kind) for one in super().known(self._filing.waiting())]
+        super()._keep_put_off()
 
     def name(self, kind: str, id: str, title: str = "", title_en: str = "", *, label: Callable[[], Written] | None = None) -> int:
         """The number of something, which now has this name; `label` makes the words by which it is found while somebody types."""

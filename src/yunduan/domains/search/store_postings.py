@@ -44,6 +44,7 @@ TITLE, MORE, ABOUT = 10, 3, 1
 LONG = 50.0
 """A document of so many words is neither long nor short."""
 _K1, _B = 1.2, 0.75
+_READ = "~"
 
 TABLES = """
 CREATE TABLE posting (term TEXT NOT NULL, part INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (term, part)) STRICT, WITHOUT ROWID;
@@ -101,7 +102,7 @@ def _point(count: int, length: int) -> int:
 
 def read_as(reading: str) -> str:
     """The term that says that a word of the title is read so, which no text has."""
-    return f"~{reading}"
+    return f"{_READ}{reading}"
 
 
 class Filing:
@@ -182,6 +183,10 @@ class Filing:
     def must_file(self) -> bool:
         """Whether more waits than whoever reads should have to take over."""
         return self._gathered is None and self._how_many_wait() >= WAITING_MAX
+
+    def waiting(self) -> list[str]:
+        """The words and readings of the documents that wait, each once."""
+        return sorted({term.removeprefix(_READ) for _, terms, _ in self._side.rows(_WAITING, (0,)) for term in terms.split()})
 
     def _how_many_wait(self) -> int:
         """By their numbers: no fewer than there are."""

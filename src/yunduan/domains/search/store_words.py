@@ -114,6 +114,8 @@ class WordFile(ABC):
         self._syllables: dict[str, str] = {}
         self._put_off: Counter[tuple[str, int]] = Counter()
         """Documents of terms that are written already, which nobody waits for."""
+        self._unfiled: list[tuple[str, int]] = []
+        """Terms that are written, but not filed for slips yet: eight pages or so each, which nobody waits for either."""
         self._seen: set[tuple[str, int]] = set()
         """Terms that are written; none ever goes."""
         self._is_knit = False
@@ -181,6 +183,7 @@ class WordFile(ABC):
         self._side.rollback()
         self._forget_counts()
         self._put_off.clear()
+        self._unfiled.clear()
         self._seen.clear()
 
     def leave_merging(self) -> None:
@@ -240,19 +243,20 @@ class WordFile(ABC):
     def keep_new_terms(self) -> None:
         """The same of terms that there were none of, which nothing would be found by; the rest is put off until `keep_put_off`.
 
-        What is put off says how usual terms are, which hardly changes: most pages that a document would have to write are of these.
+        What is put off says how usual terms are, which hardly changes, and what new ones are meant by with a slip in them: most pages
+        that a document would have to write are of these.
         """
         new = self._new_terms()
         self._count(*[{term: counted.pop(term) for term, of in new if of == kind} for kind, counted in self._counted()])
         for kind, counted in self._counted():
             self._put_off.update({(term, kind): count for term, count in counted.items()})
-        self._side.write_many(_FILE, _filed(new))
+        self._unfiled += new
         self._forget_counts()
 
     @property
     def has_put_off(self) -> bool:
         """Whether `keep_put_off` has anything to do."""
-        return bool(self._put_off)
+        return bool(self._put_off or self._unfiled)
 
     def keep_put_off(self) -> None:
         """Write what was put off, in a transaction of its own."""
@@ -266,7 +270,9 @@ class WordFile(ABC):
 
     def _keep_put_off(self) -> None:
         self._side.write_many(_COUNT_TERM, [(term, kind, count, "") for (term, kind), count in sorted(self._put_off.items())])
+        self._side.write_many(_FILE, _filed(self._unfiled))
         self._put_off.clear()
+        self._unfiled.clear()
 
     def _count(self, words: Mapping[str, int], readings: Mapping[str, int]) -> None:
         self._side.write_many(_COUNT_TERM, [(word, WORD, words[word], "") for word in sorted(words)])
