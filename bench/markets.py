@@ -1,6 +1,7 @@
 """The market made once for each system, and a fresh copy of it for each run; a large one is made, or found, once and loaded where it is."""
 
 import hashlib
+import mmap
 import os
 import shutil
 from collections.abc import Iterator
@@ -73,6 +74,7 @@ class Markets:
         self._made: set[str] = set()
         self._run = work / "run"
         self._spent: dict[tuple[str, str], int] = {}
+        self._held: list[mmap.mmap] = []
 
     @contextmanager
     def served(self, system: str, kind: str, *, readers: int = 0) -> Iterator[Served]:
@@ -136,6 +138,7 @@ class Markets:
             if not (large.folder / "people.txt").exists():
                 raise SystemExit(f"there is no market in {large.folder}")
             _index(large.folder)
+            self._hold(large.folder)
             return
         folder, size = self._folder(system), large.size or self._small
         folder.mkdir()
@@ -144,12 +147,23 @@ class Markets:
             furnished(fast_store(folder), folder, size=size, say=_say)
             SqliteStore(folder / "yunduan.sqlite").close()  # a start folds the log into the file
             _index(folder)
+            if system.endswith(LARGE):
+                self._hold(folder)
         else:
             self._cluster.run(f"CREATE DATABASE {_database(system)}")
             furnished(PostgresqlStore(self._url(_database(system))), folder, size=size, say=_say)
             with psycopg.connect(self._dsn(_database(system)), autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE")
             _index(folder, self._url(_database(system)))
+
+    def _hold(self, folder: Path) -> None:
+        """Have a large market's files in memory, as they are after some hours of service, and keep them there.
+
+        A machine may page out what nobody has mapped and nobody has read for a minute (DAMON): between two runs that is the market.
+        """
+        for file in sorted(folder.rglob("*.sqlite")):
+            with file.open("rb") as opened:
+                self._held.append(mmap.mmap(opened.fileno(), 0, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE, prot=mmap.PROT_READ))
 
     def _crowd(self, system: str, kind: str) -> Path:
         """The files of a driver: with people that no run before has used up, where this one uses them up, and of no other kind."""

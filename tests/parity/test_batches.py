@@ -25,7 +25,7 @@ from yunduan.kernel.actors import SYSTEM, Actor
 from yunduan.kernel.ids import AddressId, OrderId, TransferId
 from yunduan.kernel.messages import Command
 from yunduan.kernel.refusals import KeyRefusal, Refused
-from yunduan.runtime.transaction import Tx, _Shelf
+from yunduan.runtime.transaction import Tx
 
 SEEDS = 3
 BATCHES = 8
@@ -145,7 +145,7 @@ class Author:
 
 def refusal_that_stays(patch: pytest.MonkeyPatch) -> None:
     """What a refused command has changed in remembered rows stays remembered."""
-    patch.setattr(_Shelf, "undo_command", _Shelf.begin_command)
+    patch.setattr(Tx, "_undo_rows", lambda _: None)
 
 
 def rows_fetched_anew(patch: pytest.MonkeyPatch) -> None:

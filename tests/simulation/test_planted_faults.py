@@ -213,11 +213,7 @@ def synchronous_normal(patch: pytest.MonkeyPatch) -> type[TrackedStore]:
 
 def refusal_that_stays(patch: pytest.MonkeyPatch) -> None:
     """What a refused command wrote into remembered rows is kept."""
-
-    def keep(self: Any) -> None:
-        self.begin_command()
-
-    patch.setattr(transaction._Shelf, "undo_command", keep)
+    patch.setattr(transaction.Tx, "_undo_rows", lambda _: None)
 
 
 def delivery_heard_twice(patch: pytest.MonkeyPatch) -> None:
@@ -295,7 +291,13 @@ def due_by_the_last_commit(patch: pytest.MonkeyPatch) -> None:
 
 def second_add_overwrites(patch: pytest.MonkeyPatch) -> None:
     """A row added twice takes the place of the first one without a word: found on the first day."""
-    patch.setattr(transaction.Tx, "add", lambda self, table, key, value: self._change(table, key, value, transaction._INSERT))
+    add = transaction.Tx.add
+
+    def overwrite(tx: Any, table: Any, key: Any, value: Any) -> None:
+        is_there = tx._shelf(table).known.get(key) is not None
+        (transaction.Tx.put if is_there else add)(tx, table, key, value)
+
+    patch.setattr(transaction.Tx, "add", overwrite)
 
 
 EARLY = r"(bell|hold) \d+ (rang|expired) \d+ ms early"

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from itertools import groupby, islice
+from itertools import compress, count, groupby, islice
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -44,6 +45,9 @@ class Heard(Struct, frozen=True, gc=False):
 
     seq: int
     fact: Fact
+
+
+_fact_of = attrgetter("fact")
 
 
 class Cursor(Struct, frozen=True, gc=False):
@@ -154,8 +158,8 @@ def deliver_facts(tx: Tx, ask: DeliverFacts) -> Delivered:
     if stands != ask.after:
         return Delivered(through=stands)
     ears = tx.port(Ears).of(ask.follower)
-    for kind, run in groupby(ask.facts, key=lambda heard: type(heard.fact).__name__):
-        _let_hear(tx, ask.follower, ears[kind], list(run))
+    for kind, run in groupby(ask.facts, key=lambda heard: type(heard.fact)):
+        _let_hear(tx, ask.follower, ears[kind.__name__], list(run))
     _move(tx, ask.follower, ask.through)
     return Delivered(through=ask.through)
 
@@ -164,7 +168,7 @@ def _let_hear(tx: Tx, follower: str, function: Any, heard: list[Heard]) -> None:
     """Give a follower a run of facts of one kind; what it tells and asks for names them as its cause."""
     first, last = heard[0].seq, heard[-1].seq
     tx.cause = f"{follower}@{first}" if first == last else f"{follower}@{first}-{last}"
-    function(tx, [one.fact for one in heard])
+    function(tx, list(map(_fact_of, heard)))
 
 
 @handles(ParkFact)
@@ -215,6 +219,7 @@ class Following:
         self._writer = writer
         self._reader = reader
         self._followers = registry.followers
+        self._hears = {f.name: frozenset([function.hears for function in f.hears]) for f in registry.followers}  # type: ignore[attr-defined]
         self._decoders = Ears(registry).decoders
         self._cursors = {f.name: cursor(reader, f.name) for f in registry.followers}
         self._tries: dict[str, int] = {}
@@ -286,15 +291,15 @@ class Following:
         begins = self._writer.head.fact_seq - len(self._recent)
         if after < begins:
             return self._readable(follower, after, self._reader.rows(_FACTS_AFTER, (after, most)))
-        kinds = {function.hears for function in follower.hears}  # type: ignore[attr-defined]
         unheard = list(islice(reversed(self._recent), len(self._recent) - (after - begins)))  # from the end, where followers are
         told = unheard[::-1][:most]
-        heard = tuple([Heard(seq, fact) for seq, fact in enumerate(told, after + 1) if type(fact) in kinds])
+        are_heard = list(map(self._hears[follower.name].__contains__, map(type, told)))
+        heard = tuple(map(Heard, compress(count(after + 1), are_heard), compress(told, are_heard)))
         return DeliverFacts(follower=follower.name, after=after, through=after + len(told), facts=heard), None
 
     def _readable(self, follower: Follower, after: int, rows: list[Row]) -> tuple[DeliverFacts, Exception | None]:
         """The facts as far as this program can read them; if it cannot read the first one, a delivery of that alone, and the error."""
-        wanted = {function.hears.__name__ for function in follower.hears}  # type: ignore[attr-defined]
+        wanted = {kind.__name__ for kind in self._hears[follower.name]}
         facts: list[Heard] = []
         through = after
         for seq, kind, body in rows:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import filterfalse
 from typing import Any, TypeVar
 
 from yunduan.kernel.actors import ANONYMOUS, Actor
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.memory import RECALLED, Changes, Memory
-from yunduan.runtime.ports import Row, Snapshots, Table, key_of
+from yunduan.runtime.ports import Row, Snapshots, Table, keys_of
 from yunduan.runtime.registry import Registry
 
 Answer = TypeVar("Answer")
@@ -143,12 +144,13 @@ class Look:
         if not keys:
             return {}
         if self._memory is None or not table.shown:
-            return {key_of(table, row): table.value(row) for row in self._reader.load(table, keys)}
+            rows = self._reader.load(table, keys)
+            return dict(zip(keys_of(table, rows), map(table.value, rows), strict=True))
         known = self._memory.rows(table)
-        missing = [key for key in keys if key not in known]
+        missing = list(filterfalse(known.__contains__, keys))
         if missing:
-            for row in self._reader.load(table, missing):
-                known[key_of(table, row)] = table.value(row)
+            rows = self._reader.load(table, missing)
+            known.update(zip(keys_of(table, rows), map(table.value, rows), strict=True))
         return {key: known[key] for key in keys if key in known}
 
     def recall(

@@ -4,6 +4,7 @@ Portable means: `?` for arguments; INTEGER, TEXT and BLOB columns; `ON CONFLICT`
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -37,9 +38,12 @@ class Table(Struct, Generic[Key, Value], frozen=True, kw_only=True, eq=False):
         return self.updates or tuple(self.columns)[self.keys :]
 
 
-def key_of(table: Table[Any, Any], row: Row) -> Any:
-    """The key of a row: a value, or a tuple when it has several columns."""
-    return row[0] if table.keys == 1 else row[: table.keys]
+_first = itemgetter(0)
+
+
+def keys_of(table: Table[Any, Any], rows: Iterable[Row]) -> Iterable[Any]:
+    """The keys of rows: values, or tuples when they have several columns."""
+    return map(_first, rows) if table.keys == 1 else [row[: table.keys] for row in rows]
 
 
 class Upkeep(Struct, frozen=True, kw_only=True):

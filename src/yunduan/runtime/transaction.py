@@ -9,7 +9,8 @@ is ever stale.
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import islice
+from itertools import compress, filterfalse
+from operator import not_
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -21,7 +22,7 @@ from yunduan.kernel.messages import Command, Fact, Query
 from yunduan.kernel.refusals import BrokenError, Refused, invariant
 from yunduan.runtime.clock import Entropy
 from yunduan.runtime.memory import RECALLED, Changes, Memory
-from yunduan.runtime.ports import Reader, Row, Store, Table, key_of
+from yunduan.runtime.ports import Reader, Row, Store, Table, keys_of
 from yunduan.runtime.registry import Registry
 
 Answer = TypeVar("Answer")
@@ -37,8 +38,6 @@ _UNKNOWN: Any = object()
 """Stands for a row that has not been read, while None stands for one that is not there."""
 _OWN = slice(4, 28)
 """The part of an id that its siblings share, so that all of them are known to be new while the command that made it runs."""
-_INSERT = 1
-_UPDATE = 2
 _NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)", re.IGNORECASE)
 _tables: dict[str, frozenset[str]] = {}
 
@@ -107,40 +106,15 @@ class Asking(Reader, Protocol):
 
 
 class _Shelf:
-    """The remembered rows of one table: what is known, what waits to be written, and how to undo the command at hand."""
+    """The remembered rows of one table: what is known, and what waits to be written."""
 
-    __slots__ = ("known", "restore", "table", "undo", "waited", "waiting")
+    __slots__ = ("known", "table", "waiting")
 
     def __init__(self, table: Table[Any, Any]) -> None:
         self.table = table
         self.known: dict[Any, Any] = {}
-        self.waiting: dict[Any, int] = {}
-        self.undo: list[tuple[Any, Any]] = []
-        self.waited = 0
-        """How many rows waited when the command made its first change here: those that it adds come after them."""
-        self.restore: dict[Any, int] | None = None
-        """What waited when the command began, where it has been sent to the store meanwhile."""
-
-    def waiting_before(self) -> dict[Any, int]:
-        """What waited when the command began."""
-        if self.restore is not None:
-            return self.restore
-        return dict(islice(self.waiting.items(), self.waited)) if self.undo else self.waiting
-
-    def undo_command(self) -> None:
-        """Be as before the command."""
-        self.waiting = self.waiting_before()
-        for key, value in reversed(self.undo):
-            if value is _UNKNOWN:
-                self.known.pop(key, None)
-            else:
-                self.known[key] = value
-        self.begin_command()
-
-    def begin_command(self) -> None:
-        """Forget how to undo."""
-        self.undo.clear()
-        self.restore = None
+        self.waiting: dict[Any, bool] = {}
+        """Whose rows wait, and whether they are new."""
 
 
 class Tx:
@@ -163,7 +137,10 @@ class Tx:
         self._minted: set[str] = set()
         self._children = 0
         self._shelves: dict[str, _Shelf] = {}
-        self._touched: list[_Shelf] = []
+        self._journal: list[tuple[_Shelf, Any, Any, bool]] = []
+        """What the command has changed, in order: a shelf's row, what was known of it, and whether it waited already."""
+        self._sent: dict[_Shelf, dict[Any, bool]] = {}
+        """What waited when the command began, where that has been sent to the store meanwhile."""
         self._appended: dict[str, list[Row]] = {}
         self._lengths: dict[str, int] = {}
         """How many rows of a statement waited when the command appended its first."""
@@ -247,7 +224,8 @@ class Tx:
         known = self._shelf(table).known
         if not all(map(known.__contains__, keys)):
             self.advance(table, keys)
-        return {key: known[key] for key in keys if known[key] is not None}
+        found = dict(zip(keys, map(known.__getitem__, keys), strict=True))
+        return {key: value for key, value in found.items() if value is not None} if None in found.values() else found
 
     def advance(self, table: Table[Key, Value], keys: Sequence[Key]) -> int:
         """Remember rows that will be wanted; answers how many were not remembered before."""
@@ -255,12 +233,11 @@ class Tx:
         self.bring(lacked)
         return sum([len(missing) for _, missing in lacked])
 
-    def lacking(self, wanted: Iterable[tuple[Table[Any, Any], Sequence[Any]]]) -> list[Lacked]:
+    def lacking(self, wanted: Iterable[Lacked]) -> list[Lacked]:
         """What of this is not remembered."""
         lacked: list[Lacked] = []
         for table, keys in wanted:
-            known = self._shelf(table).known
-            missing = [key for key in dict.fromkeys(keys) if key not in known]
+            missing = list(filterfalse(self._shelf(table).known.__contains__, dict.fromkeys(keys)))
             if missing:
                 lacked.append((table, missing))
         return lacked
@@ -273,8 +250,7 @@ class Tx:
         brought = self._store.load_each([*lacked, *besides])
         for (table, missing), rows in zip(lacked, brought, strict=False):
             found: dict[Any, Any] = dict.fromkeys(missing)
-            for row in rows:
-                found[key_of(table, row)] = table.value(row)
+            found.update(zip(keys_of(table, rows), map(table.value, rows), strict=True))
             self._shelf(table).known.update(found)  # nothing is remembered as absent because reading it failed
         return brought[len(lacked) :]
 
@@ -283,13 +259,29 @@ class Tx:
 
         What is remembered tells at once, so that a second add is never taken for a change; otherwise the store tells.
         """
-        if self._change(table, key, value, _INSERT) not in (None, _UNKNOWN):
+        shelf = self._shelves.get(table.name) or self._shelf(table)  # as in `put`: both are so frequent that a call between would be felt
+        known, waiting = shelf.known, shelf.waiting
+        found = known.get(key, _UNKNOWN)
+        if found is not None and found is not _UNKNOWN:
             raise BrokenError(f"{table.name} has no row {key} yet")
+        if not waiting:
+            self._begin_waiting((table.name,))
+        self._journal.append((shelf, key, found, key in waiting))
+        known[key] = value
+        waiting.setdefault(key, True)
 
     def put(self, table: Table[Key, Value], key: Key, value: Value) -> None:
         """Change a row, to be written by the end of the batch; it must be there."""
-        if self._change(table, key, value, _UPDATE) is None:
+        shelf = self._shelves.get(table.name) or self._shelf(table)
+        known, waiting = shelf.known, shelf.waiting
+        found = known.get(key, _UNKNOWN)
+        if found is None:
             raise BrokenError(f"{table.name} has a row {key}")
+        if not waiting:
+            self._begin_waiting((table.name,))
+        self._journal.append((shelf, key, found, key in waiting))
+        known[key] = value
+        waiting.setdefault(key, False)
 
     def remove(self, table: Table[Key, Value], key: Key, sql: str) -> None:
         """Delete a row by the domain's own statement, whose arguments are the key; it must be there."""
@@ -299,15 +291,18 @@ class Tx:
         self.changes.rows.append((table.name, (key,) if table.shown else ()))
         self._made.unmake(table.name)
         shelf = self._shelf(table)
-        if not shelf.undo:
-            self._touch(shelf)
-        shelf.undo.append((key, shelf.known.get(key, _UNKNOWN)))
+        self._journal.append((shelf, key, shelf.known.get(key, _UNKNOWN), False))
         shelf.known[key] = None
 
     def recall(
         self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
     ) -> Value:
-        """What was made of a table's rows, made anew when this or an earlier batch has changed any of them, or a command was undone."""
+        """What was made of a table's rows, made anew when this or an earlier batch has changed any of them, or a command was undone.
+
+        While any of them waits to be written it is made each time.
+        """
+        if table in self._waiting_tables:
+            return make()
         return self._made.recall(table, key, make, most=most, size=size)
 
     def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
@@ -332,9 +327,7 @@ class Tx:
         if waiting is None:
             self._refuse_remembered(sql)
             waiting = self._appended[sql] = []
-            self._waiting_tables |= tables_of(sql)
-            for name in tables_of(sql):  # once is enough: whatever is made of them afterwards has these rows sent first
-                self._made.unmake(name)
+            self._begin_waiting(tables_of(sql))
         if sql not in self._lengths:
             self._lengths[sql] = len(waiting)
         waiting.append(row)
@@ -368,8 +361,7 @@ class Tx:
 
     def begin_command(self, *, actor: Actor, cause: str, guarded: bool) -> None:
         """Start one outer command; a guarded one has its savepoint at once, and knows that it is there."""
-        if self._lengths or self._touched or self._in_command:
-            self._close_command()
+        self._close_command()
         self._minted.clear()
         self.actor = actor
         self.cause = cause
@@ -392,16 +384,12 @@ class Tx:
         self._made = Memory()  # some of it may have been made of what is undone
         if self._savepoint:
             self._store.rollback_to_savepoint()
-        for shelf in self._touched:
-            shelf.undo_command()
+        self._undo_rows()
         for sql, length in self._lengths.items():
             del self._appended[sql][length:]
         for sql, rows in self._reappend:
             self._appended[sql] = rows + self._appended.get(sql, [])
             self._waiting_tables |= tables_of(sql)
-        for shelf in self._touched:
-            if shelf.waiting:
-                self._waiting_tables.add(shelf.table.name)
         untold = self.head.fact_seq - self._head_before[0]
         if untold:
             del self.changes.facts[-untold:]
@@ -436,27 +424,24 @@ class Tx:
             shelf = self._shelves[table.name] = _Shelf(table)
         return shelf
 
-    def _change(self, table: Table[Any, Any], key: Any, value: Any, how: int) -> Any:
-        """Keep a row as it is now, to be written; answers what was known of it."""
-        name = table.name
-        shelf = self._shelves.get(name) or self._shelf(table)
-        known, waiting, undo = shelf.known, shelf.waiting, shelf.undo
-        if not undo:
-            self._touch(shelf)
-        if not waiting:
-            self._waiting_tables.add(name)
-        if name in self._made.made:
-            self._made.unmake(name)
-        found = known.get(key, _UNKNOWN)
-        undo.append((key, found))
-        known[key] = value
-        waiting.setdefault(key, how)
-        return found
+    def _undo_rows(self) -> None:
+        for shelf, key, found, waited in reversed(self._journal):
+            if found is _UNKNOWN:
+                shelf.known.pop(key, None)
+            else:
+                shelf.known[key] = found
+            if not waited:
+                shelf.waiting.pop(key, None)
+        for shelf, waiting in self._sent.items():
+            shelf.waiting = waiting
+            if waiting:
+                self._waiting_tables.add(shelf.table.name)
 
-    def _touch(self, shelf: _Shelf) -> None:
-        """Before a command's first change of a shelf."""
-        shelf.waited = len(shelf.waiting)
-        self._touched.append(shelf)
+    def _begin_waiting(self, tables: Iterable[str]) -> None:
+        """Before the first row of a table that waits: what was made of its rows is true no longer."""
+        for name in tables:
+            self._waiting_tables.add(name)
+            self._made.unmake(name)
 
     def _refuse_remembered(self, sql: str) -> None:
         for name in tables_of(sql):
@@ -504,16 +489,14 @@ class Tx:
         self._store.append(sql, rows)
 
     def _flush_shelf(self, shelf: _Shelf) -> None:
-        if self._in_command:
-            shelf.restore = shelf.waiting_before()
-            if not shelf.undo:
-                self._touched.append(shelf)
-        table, known = shelf.table, shelf.known
-        row, waiting, shelf.waiting = table.row, shelf.waiting, {}
+        table, waiting, shelf.waiting = shelf.table, shelf.waiting, {}
+        if self._in_command and shelf not in self._sent:
+            own = {key for touched, key, _, waited in self._journal if touched is shelf and not waited}
+            self._sent[shelf] = {key: is_new for key, is_new in waiting.items() if key not in own}
         self.changes.rows.append((table.name, waiting.keys() if table.shown else ()))
-        hows = waiting.values()
-        added = [row(known[key]) for key, how in waiting.items() if how == _INSERT] if _INSERT in hows else ()
-        changed = [row(known[key]) for key, how in waiting.items() if how == _UPDATE] if _UPDATE in hows else ()
+        rows = list(map(table.row, map(shelf.known.__getitem__, waiting)))
+        are_new = waiting.values()
+        added, changed = list(compress(rows, are_new)), list(compress(rows, map(not_, are_new)))
         if added:
             self.statements += 1
             self._store.insert(table, added)
@@ -522,13 +505,10 @@ class Tx:
             self._store.update(table, changed)
 
     def _close_command(self) -> None:
-        for shelf in self._touched:
-            shelf.undo.clear()
-        if self._savepoint:  # nothing has been sent to the store without one
-            for shelf in self._touched:
-                shelf.restore = None
-        self._touched.clear()
+        self._journal.clear()
         self._lengths.clear()
-        self._reappend.clear()
-        self._savepoint = False
+        if self._savepoint:  # nothing has been sent to the store without one
+            self._sent.clear()
+            self._reappend.clear()
+            self._savepoint = False
         self._in_command = False

@@ -10,7 +10,7 @@ must be durable before it, runs in the helper thread, while the loop reads the n
 
 import asyncio
 import hashlib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
@@ -28,7 +28,7 @@ from yunduan.runtime.answers import ANSWERS, KEEP, Answered, Refusal, StoredAnsw
 from yunduan.runtime.clock import Clock, Entropy, SystemClock, SystemEntropy
 from yunduan.runtime.look import HEAD
 from yunduan.runtime.memory import Changes
-from yunduan.runtime.ports import NothingKeptError, Store
+from yunduan.runtime.ports import NothingKeptError, Store, Table
 from yunduan.runtime.registry import Registry, Wanted
 from yunduan.runtime.transaction import Head, Lacked, Tx
 
@@ -442,10 +442,9 @@ class Writer:
         """The next round of each, whoever has none being left out of those that follow; and the answers of these keys."""
         lacked: list[Lacked] = []
         for kind, of_kind in rounds.items():
-            wanted: dict[str, tuple[Any, list[Any]]] = {}
-            for ended in [each for each in of_kind if not self._names(each, wanted)]:
-                of_kind.remove(ended)
-            if lacks := self._tx.lacking(wanted.values()):
+            wanted: defaultdict[Table[Any, Any], list[Any]] = defaultdict(list)
+            rounds[kind] = [each for each in of_kind if self._names(each, wanted)]
+            if lacks := self._tx.lacking(wanted.items()):
                 self._lacked_nothing[kind] = 0
                 lacked += lacks
         try:
@@ -458,14 +457,11 @@ class Writer:
         return by_name(brought[0]) if brought else {}
 
     @staticmethod
-    def _names(rounds: Iterator[Wanted], wanted: dict[str, tuple[Any, list[Any]]]) -> bool:
+    def _names(rounds: Iterator[Wanted], wanted: defaultdict[Table[Any, Any], list[Any]]) -> bool:
         """Add what one command wants next; false when that is nothing."""
         try:
             for table, key in next(rounds):
-                found = wanted.get(table.name)
-                if found is None:
-                    found = wanted[table.name] = (table, [])
-                found[1].append(key)
+                wanted[table].append(key)
         except StopIteration:
             return False
         except FaultError:

@@ -98,7 +98,7 @@ class _Statements:
         sql = self._sized.get((what, size))
         if sql is None:
             sql = self._sized[what, size] = f"{self._wanted}{','.join([self._each] * size)}{what}"
-        arguments = [part for key in keys for part in key] if self._keys > 1 else list(keys)
+        arguments = list(chain.from_iterable(keys) if self._keys > 1 else keys)
         arguments += [None] * (size * self._keys - len(arguments))
         return sql, arguments
 
