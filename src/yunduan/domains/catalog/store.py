@@ -65,7 +65,7 @@ def _variant_row(variant: Variant) -> Row:
 
 
 def _hold_row(hold: Hold) -> Row:
-    return (hold.id, hold.state.value, _encode(hold.lines))
+    return (hold.id, hold.state._value_, _encode(hold.lines))
 
 
 def _hold(row: Row) -> Hold:

@@ -29,12 +29,24 @@ _DAMM = tuple(
 )
 
 
-def check_digit(digits: str) -> int:
-    """The check digit of H. M. Damm (2004), which catches every wrong digit and every swap of neighbours."""
-    held = 0
-    for digit in digits.encode():
-        held = _DAMM[held][digit - 48]
-    return held
+def _after_three(group: int) -> bytes:
+    """What three digits make of each digit that is held when they come."""
+    first, second, third = group // 100, group // 10 % 10, group % 10
+    return bytes(_DAMM[_DAMM[_DAMM[held][first]][second]][third] for held in range(10))
+
+
+_AFTER = tuple(_after_three(group) for group in range(1000))
+
+
+def check_digit(number: int) -> int:
+    """The check digit of H. M. Damm (2004), which catches every wrong digit and every swap of neighbours; of at most twelve digits.
+
+    Digits are taken three at a time; zeros before a number change nothing.
+    """
+    high, low = divmod(number, 1_000_000)
+    first, second = divmod(high, 1_000)
+    third, fourth = divmod(low, 1_000)
+    return _AFTER[fourth][_AFTER[third][_AFTER[second][_AFTER[first][0]]]]
 
 
 class Numbering:
@@ -50,12 +62,11 @@ class Numbering:
         place = self._forth(seq)
         while place >= NUMBERS:  # one in 700,000: the halves reach a little further than the numbers
             place = self._forth(place)
-        digits = f"{place:011d}"
-        return f"{digits}{check_digit(digits)}"
+        return f"{place:011d}{check_digit(place)}"
 
     def seq_of(self, number: str) -> int | None:
         """Which order has a number; nothing when a digit is wrong."""
-        if len(number) != 12 or not (number.isascii() and number.isdigit()) or check_digit(number):
+        if len(number) != 12 or not (number.isascii() and number.isdigit()) or check_digit(int(number)):
             return None
         seq = self._back(int(number[:11]))
         while seq >= NUMBERS:

@@ -73,19 +73,11 @@ class Endpoint:
 
     def begin(self, request: Request, values: Sequence[str]) -> "Reply | asyncio.Future[Any]":
         """Answer one request, or the future whose result `conclude` makes the reply of; raises what the front turns into a problem."""
-        authorization = key = None
-        content_type = b""
-        for name, value in request.headers:
-            if name == b"authorization":
-                authorization = value if authorization is None else b""  # two of them are nobody's
-            elif name == b"idempotency-key":
-                key = value if key is None else b""
-            elif name == b"content-type":
-                content_type = value
-        actor = self._caller(request.origin, authorization, values)
-        message = self._read(request, content_type, values) if self.route.takes is None else self._taken(request, values)
+        actor = self._caller(request, values)
+        message = self._read(request, values) if self.route.takes is None else self._taken(request, values)
         if self.changes:
-            return self._cloud.submit(message, actor=actor, key=checked_key(key) if self.route.takes_key else "")
+            key = checked_key(request.named.get(b"idempotency-key")) if self.route.takes_key else ""
+            return self._cloud.submit(message, actor=actor, key=key)
         if self._press is not None:
             return asyncio.ensure_future(self._printed(self._press, message, actor))
         if self._slow:
@@ -94,9 +86,8 @@ class Endpoint:
 
     def asked(self, request: Request) -> tuple[Actor, Any, bytes]:
         """Who asks, for what, and by which token, where the answer is more than a reply; raises as `begin` does."""
-        shown = [value for name, value in request.headers if name == b"authorization"]
-        actor = self._caller(request.origin, shown[0] if len(shown) == 1 else b"", ())
-        return actor, self._read(request, b"", ()), shown[0][7:]
+        actor = self._caller(request, ())
+        return actor, self._read(request, ()), token_of(request)
 
     def conclude(self, result: Any) -> Reply:
         """The reply to what a command was answered with, or to what a slow query has found."""
@@ -113,12 +104,11 @@ class Endpoint:
         """Whether a refusal is one that the route's description lists."""
         return code in self._codes or code in _KEY_CODES
 
-    def _caller(self, origin: str, authorization: bytes | None, values: Sequence[str]) -> Actor:
+    def _caller(self, request: Request, values: Sequence[str]) -> Actor:
         if self.public:
-            return Actor(origin=origin) if origin else ANONYMOUS
-        actor = None
-        if authorization is not None and authorization[:7].lower() == b"bearer " and 7 < len(authorization) <= TOKEN_LENGTH_MAX:
-            actor = self._admits(authorization[7:], origin)
+            return Actor(origin=request.origin) if request.origin else ANONYMOUS
+        token = token_of(request)
+        actor = self._admits(token, request.origin) if token else None
         if actor is None or not actor.person:
             raise ProblemError("sign_in_first", "this needs a valid session: Authorization: Bearer …")
         route = self.route
@@ -132,13 +122,13 @@ class Endpoint:
             raise ProblemError("role_missing", "this needs a role among the operators: " + (", ".join(owner.roles) or "any"))
         return actor
 
-    def _read(self, request: Request, content_type: bytes, values: Sequence[str]) -> Any:
+    def _read(self, request: Request, values: Sequence[str]) -> Any:
         query, raw = request.query, request.body
         if self.has_body:
             if query:
                 raise ProblemError("invalid_request", "there are no query parameters here")
             if raw:
-                check_json_type(content_type)
+                check_json_type(request.named.get(b"content-type", b""))
             rest = decoded_body(self._decode, raw or b"{}")
         else:
             rest = decoded_parameters(decoded_query(query, self._lists), self.body_form, self._whole)
@@ -176,10 +166,8 @@ class Endpoint:
 
 def token_of(request: Request) -> bytes:
     """The token that a request shows, if it has a form that a token could have."""
-    for name, value in request.headers:
-        if name == b"authorization":
-            return value[7:] if value[:7].lower() == b"bearer " and len(value) <= TOKEN_LENGTH_MAX else b""
-    return b""
+    shown = request.named.get(b"authorization", b"")
+    return shown[7:] if shown[:7].lower() == b"bearer " and len(shown) <= TOKEN_LENGTH_MAX else b""
 
 
 def refusal_reply(refused: Refused) -> Reply:

@@ -181,7 +181,7 @@ class Front:
         arrived, self._arrived = self._arrived, []
         if self._expect is not None and len(arrived) > 1:
             with suppress(FaultError):  # each of them will hear of it
-                self._expect([token for _, request, *_ in arrived if (token := token_of(request))])
+                self._expect([token for one in arrived if (token := token_of(one[1]))])
         for one in arrived:
             self._begin(*one)
 

@@ -23,14 +23,19 @@ _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _VALUE = re.compile(r"(Invalid (?:enum )?value) .*", re.DOTALL)
 _FIELD = re.compile(r"(?:required|unknown) field `([^`]*)`")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
+_ONCE = (b"authorization", b"idempotency-key")
+"""Two of them are nobody's, and no key."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _JSON_TYPE = re.compile(rb"application/(?:json|[a-z0-9.!#$&^_-]+\+json)\s*(?:;.*)?", re.IGNORECASE)
 
 
 class Request:
-    """One request as it has come, whole: `path` with its escapes undone, header names in lower case, `origin` the caller's address."""
+    """One request as it has come, whole: `path` with its escapes undone, header names in lower case, `origin` the caller's address.
 
-    __slots__ = ("body", "headers", "method", "origin", "path", "query")
+    `named` has the headers by their names, the last of each; of those that may come only once nothing is left where two have come.
+    """
+
+    __slots__ = ("body", "headers", "method", "named", "origin", "path", "query")
 
     def __init__(self, method: str, path: str, query: bytes, headers: Sequence[tuple[bytes, bytes]], origin: str, body: bytes) -> None:
         """Nothing of it has been believed yet."""
@@ -38,8 +43,18 @@ class Request:
         self.path = path
         self.query = query
         self.headers = headers
+        self.named = dict(headers)
+        if len(self.named) < len(headers):
+            _refuse_second(self.named, headers)
         self.origin = origin
         self.body = body
+
+
+def _refuse_second(named: dict[bytes, bytes], headers: Sequence[tuple[bytes, bytes]]) -> None:
+    names = [name for name, _ in headers]
+    for name in _ONCE:
+        if names.count(name) > 1:
+            named[name] = b""
 
 
 class _TwiceError(Exception):
