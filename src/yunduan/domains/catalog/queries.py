@@ -478,7 +478,7 @@ def shipping_for(at: Asking, ask: ShippingFor) -> Money:
 @answers(SourcesOf)
 def sources_of(at: Asking, ask: SourcesOf) -> tuple[HeldLine, ...]:
     """Decided as a hold is."""
-    wanted = totals((line.variant_id, line.quantity) for line in ask.lines)
+    wanted = totals(ask.lines)
     shop, _ = sourcing.of_one_shop(at, wanted)
     return sourcing.sent(shop, wanted, sourcing.pieces(at, shop, wanted), ask.country, ask.region)
 

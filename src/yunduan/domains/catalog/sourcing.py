@@ -19,14 +19,15 @@ Pieces = dict[VariantId, dict[LocationId, int]]
 
 def of_one_shop(at: Asking, ids: Iterable[VariantId]) -> tuple[Shop, dict[VariantId, Variant]]:
     """The shop that has these variants."""
-    variants = {}
+    variants, shops = {}, set()
     for id in ids:
         variant = at.get(store.VARIANT, id)
         if variant is None:
             raise Refused(CatalogRefusal.VARIANT_NOT_FOUND)
         variants[id] = variant
-    invariant(len({one.shop_id for one in variants.values()}) == 1, "what is sent together is of one shop")
-    return store.shop(at, next(iter(variants.values())).shop_id), variants
+        shops.add(variant.shop_id)
+    invariant(len(shops) == 1, "what is sent together is of one shop")
+    return store.shop(at, shops.pop()), variants
 
 
 def pieces(at: Asking, shop: Shop, ids: Iterable[VariantId]) -> Pieces:

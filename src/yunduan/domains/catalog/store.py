@@ -476,6 +476,16 @@ def keep_stock(tx: Tx, stock: Stock) -> None:
         tx.put(STOCK, place, stock)
 
 
+def move_stock(tx: Tx, variant_id: VariantId, location_id: LocationId, *, held: int) -> None:
+    """Keep that so many more pieces are held there, or fewer."""
+    place = (variant_id, location_id)
+    before = tx.get(STOCK, place)
+    if before is None:
+        tx.add(STOCK, place, Stock(variant_id=variant_id, location_id=location_id).moved(held=held))
+    else:
+        tx.put(STOCK, place, before.moved(held=held))
+
+
 def note_stock(tx: Tx, *, before: Stock, after: Stock, reason: str, person: PersonId) -> None:
     """Write down who changed the pieces on hand, and why."""
     tx.append(_NOTE_STOCK, (after.variant_id, after.location_id, before.on_hand, after.on_hand, reason, person, tx.now))

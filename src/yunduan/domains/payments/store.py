@@ -1,6 +1,7 @@
 """Every statement of payments: documents found by key, and the two lists that couriers and operators work through."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -37,13 +38,14 @@ def _documents(kind: type[Document], name: str, key: str, *, of: str = "", flag:
     """A table of documents with their state beside them, whose they are, which never changes, and a flag, if they are found by these."""
     decode = msgspec.json.Decoder(kind).decode
     fixed, flags = [of] * bool(of), [flag] * bool(flag)
+    beside = attrgetter(key, *fixed, "state._value_")
 
     def value(row: Row) -> Document:
         return decode(row[-1])
 
     def row(document: Document) -> Row:
-        owner, marked = [getattr(document, one) for one in fixed], [int(getattr(document, one)) for one in flags]
-        return (getattr(document, key), *owner, getattr(document, "state").value, *marked, _encode(document))  # noqa: B009 - any document's
+        marked = (int(getattr(document, flag)),) if flag else ()
+        return (*beside(document), *marked, _encode(document))
 
     return Table(
         name=name,

@@ -102,7 +102,7 @@ def move_stock(tx: Tx, ask: MoveStock) -> None:
         store.location(tx, location_id, shop_id=shop.id)
     if ask.from_location_id == ask.to_location_id:
         raise Refused(CatalogRefusal.SAME_LOCATION)
-    wanted = totals((line.variant_id, line.quantity) for line in ask.lines)
+    wanted = totals(ask.lines)
     for id in wanted:
         store.variant(tx, id, shop_id=shop.id)
     here = {id: store.stock(tx, id, ask.from_location_id) for id in wanted}

@@ -175,7 +175,7 @@ def _count(tx: Tx, stock: Stock, on_hand: int, reason: StockReason) -> StockNow:
 @handles(HoldStock)
 def hold_stock(tx: Tx, ask: HoldStock) -> bool:
     """Find pieces for every line, then hold them."""
-    wanted = totals((line.variant_id, line.quantity) for line in ask.lines)
+    wanted = totals(ask.lines)
     before = tx.get(store.HOLD, ask.hold_id)
     if before is not None:
         if before.state is HoldState.HELD and before.quantities() == wanted:
@@ -194,19 +194,18 @@ def promised(at: Asking, id: HoldId, wanted: dict[VariantId, int], country: str,
     shop, variants = sourcing.of_one_shop(at, wanted)
     pieces = sourcing.pieces(at, shop, wanted)
     hold = Hold(id=id, state=HoldState.HELD, lines=sourcing.sent(shop, wanted, pieces, country, region))
-    there = {variant_id: sum(pieces[variant_id].values()) for variant_id in wanted}
-    low = [
-        StockRanLow(variant_id=of, goods_id=variants[of].goods_id, shop_id=shop.id, available=there[of] - quantity)
-        for of, quantity in wanted.items()
-        if restocking.ran_low(there[of], there[of] - quantity)
-    ]
+    low = []
+    for of, quantity in wanted.items():
+        there = sum(pieces[of].values())
+        if restocking.ran_low(there, there - quantity):
+            low.append(StockRanLow(variant_id=of, goods_id=variants[of].goods_id, shop_id=shop.id, available=there - quantity))
     return hold, low
 
 
 def hold_lines(tx: Tx, hold: Hold, times: int = 1) -> None:
     """Count the lines of a hold as held where they lie, or with -1 as free again."""
     for line in hold.lines:
-        store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(held=times * line.quantity))
+        store.move_stock(tx, line.variant_id, line.location_id, held=times * line.quantity)
 
 
 @handles(RerouteStock)
@@ -266,7 +265,7 @@ def take_part(tx: Tx, ask: TakePart) -> None:
     if hold.state is not HoldState.HELD:
         raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
     _see_location(tx, hold, ask.location_id)
-    after, gone = part_gone(hold, totals((line.variant_id, line.quantity) for line in ask.lines), ask.location_id)
+    after, gone = part_gone(hold, totals(ask.lines), ask.location_id)
     for line in gone:
         store.keep_stock(tx, store.stock(tx, line.variant_id, line.location_id).moved(held=-line.quantity, on_hand=-line.quantity))
     tx.put(store.HOLD, hold.id, after)
@@ -278,7 +277,7 @@ def return_stock(tx: Tx, ask: ReturnStock) -> None:
     hold = _hold(tx, ask.hold_id)
     if hold.state not in (HoldState.HELD, HoldState.TAKEN):
         raise Refused(CatalogRefusal.HOLD_STATE, f"the stock was {hold.state.value}")
-    after, back = give_back(hold, totals((line.variant_id, line.quantity) for line in ask.lines), ask.from_location_id)
+    after, back = give_back(hold, totals(ask.lines), ask.from_location_id)
     _see_location(tx, hold, ask.location_id)
     places = [(line, ask.location_id or _still_there(tx, line)) for line in back]
     were = restocking.sold_out(tx, [store.stock(tx, line.variant_id, place) for line, place in places])

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog.model.forms import ON_HAND_MAX, CatalogRefusal, Quantity
 from yunduan.kernel.ids import HoldId, LocationId, VariantId
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import BrokenError, Refused
 
 
 class Stock(Struct, frozen=True, kw_only=True, gc=False):
@@ -27,9 +27,10 @@ class Stock(Struct, frozen=True, kw_only=True, gc=False):
 
     def moved(self, *, on_hand: int = 0, held: int = 0) -> "Stock":
         """After so many more, or fewer, are on hand and held; never fewer than none, and never more held than there are."""
-        now = Stock(variant_id=self.variant_id, location_id=self.location_id, on_hand=self.on_hand + on_hand, held=self.held + held)
-        invariant(0 <= now.held <= now.on_hand, f"{self.variant_id}: {now.held} held of {now.on_hand}")
-        return now
+        on_hand, held = self.on_hand + on_hand, self.held + held
+        if not 0 <= held <= on_hand:
+            raise BrokenError(f"{self.variant_id}: {held} held of {on_hand}")
+        return Stock(variant_id=self.variant_id, location_id=self.location_id, on_hand=on_hand, held=held)
 
 
 class StockReason(StrEnum):
@@ -113,7 +114,7 @@ class Hold(Struct, frozen=True, kw_only=True):
 
     def quantities(self) -> dict[VariantId, int]:
         """How many pieces of each variant it is for."""
-        return totals((line.variant_id, line.quantity) for line in self.lines)
+        return totals(self.lines)
 
 
 class Left(Struct, frozen=True, kw_only=True):
@@ -141,11 +142,12 @@ class SoldOut(Struct, frozen=True, kw_only=True):
     lines: tuple[Left, ...]
 
 
-def totals(lines: Iterable[tuple[VariantId, int]]) -> dict[VariantId, int]:
+def totals(lines: Iterable[HoldLine | HeldLine]) -> dict[VariantId, int]:
     """Quantities by variant; a variant that comes twice is counted together."""
     summed: dict[VariantId, int] = {}
-    for variant_id, quantity in lines:
-        summed[variant_id] = summed.get(variant_id, 0) + quantity
+    for line in lines:
+        variant_id = line.variant_id
+        summed[variant_id] = summed.get(variant_id, 0) + line.quantity
     return summed
 
 
