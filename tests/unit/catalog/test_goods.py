@@ -65,11 +65,12 @@ def test_an_offer_has_everything_that_a_checkout_reads(town: Town) -> None:
     offers = town.world.ask(OffersOf(variant_ids=(blue, red)))
     offer = offers[red]
     assert set(offers) == {red, blue}
-    assert (offer.goods_id, offer.shop_id, offer.sku) == (goods.id, town.shop.id, "R-L")
-    assert (offer.title, offer.title_en, offer.option_text, offer.option_text_en) == ("龙井", "Longjing", "红 / L", "red / L")
-    assert (offer.price, offer.weight_g, offer.tax_class, offer.picture) == (yuan(2500), 250, "reduced", "a/1.webp")
-    assert (offer.template_id, offer.on_sale, offer.available) == (town.shop.template_id, True, 7)
-    assert (offers[blue].option_text, offers[blue].option_text_en, offers[blue].available) == ("蓝 / S", "蓝 / S", 0)
+    sold = offer.variant
+    assert (sold.goods_id, sold.shop_id, sold.sku) == (goods.id, town.shop.id, "R-L")
+    assert (sold.title, sold.title_en, sold.option_text, sold.option_text_en) == ("龙井", "Longjing", "红 / L", "red / L")
+    assert (sold.price, sold.weight_g, sold.tax_class, sold.picture) == (yuan(2500), 250, "reduced", "a/1.webp")
+    assert (sold.template_id, sold.on_sale, offer.available) == (town.shop.template_id, True, 7)
+    assert (offers[blue].variant.option_text, offers[blue].variant.option_text_en, offers[blue].available) == ("蓝 / S", "蓝 / S", 0)
 
 
 def test_an_offer_of_what_is_not_there_is_refused(town: Town) -> None:
@@ -106,7 +107,7 @@ def test_only_goods_on_sale_are_shown(town: Town) -> None:
         if command:
             town.world.send(command)
         offer = town.world.ask(OffersOf(variant_ids=goods.variant_ids))[goods.variant_ids[0]]
-        shown.append((page(town, goods.id) is not None, listed(town), offer.on_sale))
+        shown.append((page(town, goods.id) is not None, listed(town), offer.variant.on_sale))
     assert shown == [(False, 0, False), (True, 1, True), (False, 0, False), (True, 1, True)]
     (line,) = town.world.ask(DeskGoods(shop_id=town.shop.id)).items
     assert (line.id, line.price, line.price_to, line.picture, line.on_hand, line.available) == (goods.id, yuan(1999), yuan(1999), "", 0, 0)
@@ -164,7 +165,7 @@ def test_changing_goods_changes_page_card_and_offer_together(town: Town) -> None
     kept = town.world.send(ChangeGoods(shop_id=town.shop.id, goods_id=goods.id, version=1, form=form))
     assert (kept.version, kept.variant_ids[0], kept.state) == (2, a, GoodsState.ON_SALE)
     offers = town.world.ask(OffersOf(variant_ids=(a, b, kept.variant_ids[1])))
-    assert [(one.sku, one.title, one.price.amount, one.on_sale) for one in offers.values()] == [
+    assert [(one.variant.sku, one.variant.title, one.variant.price.amount, one.variant.on_sale) for one in offers.values()] == [
         ("A", "新茶", 900, True),
         ("B", "龙井", 2000, False),
         ("C", "新茶", 3000, True),
@@ -208,7 +209,7 @@ def test_a_price_is_set_for_one_variant(town: Town) -> None:
     ask = {"shop_id": town.shop.id, "goods_id": goods.id, "variant_id": goods.variant_ids[1]}
     town.world.send(SetPrice(price=yuan(500), **ask))
     offers = town.world.ask(OffersOf(variant_ids=goods.variant_ids))
-    assert [one.price.amount for one in offers.values()] == [1000, 500]
+    assert [one.variant.price.amount for one in offers.values()] == [1000, 500]
     shown = page(town, goods.id)
     assert shown is not None
     assert [one.price.amount for one in page_of(shown.goods).variants] == [1000, 500]

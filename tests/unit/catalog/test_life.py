@@ -124,7 +124,7 @@ def walk(town: Town, *, reviews: bool) -> set[tuple[str, str, str]]:
             assert state(town, goods) == following.value
             assert (goods.id in [id for id, _ in waiting(town)]) is (following is GoodsState.IN_REVIEW)
             offer = town.world.ask(OffersOf(variant_ids=goods.variant_ids))[goods.variant_ids[0]]
-            assert offer.on_sale is (following is GoodsState.ON_SALE)
+            assert offer.variant.on_sale is (following is GoodsState.ON_SALE)
             taken.add((before.value, step.value, following.value))
     return taken
 

@@ -37,7 +37,7 @@ def shown(town: Town, *choices: tuple[int, ...], **more: Any) -> tuple[GoodsId, 
     """Goods with a variant for each choice, and what shows each."""
     made = town.goods(*(variant(f"V{n}", choice=choice) for n, choice in enumerate(choices)), **more)
     offers = town.world.ask(OffersOf(variant_ids=made.variant_ids))
-    return made.id, [offers[id].picture for id in made.variant_ids]
+    return made.id, [offers[id].variant.picture for id in made.variant_ids]
 
 
 def test_a_variant_is_shown_by_what_it_chooses(town: Town) -> None:
@@ -76,7 +76,7 @@ def test_another_picture_is_another_description(reviewing_town: Town) -> None:
     form = town.form(variant("A", choice=(0,), id=made.variant_ids[0]), options=(colours(BLUE),))
     changed = town.world.send(ChangeGoods(shop_id=town.shop.id, goods_id=made.id, version=made.version, form=form))
     assert (changed.version, changed.state) == (made.version + 1, GoodsState.DRAFT)
-    assert town.world.ask(OffersOf(variant_ids=made.variant_ids))[made.variant_ids[0]].picture == BLUE
+    assert town.world.ask(OffersOf(variant_ids=made.variant_ids))[made.variant_ids[0]].variant.picture == BLUE
 
 
 @pytest.mark.parametrize("picture", ["", "https://example.com/a.webp", "../a.webp", "/a.webp", "a" * 161, 1, ["a.webp"], "a.webp\n"])

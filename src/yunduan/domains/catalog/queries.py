@@ -1,7 +1,8 @@
 """What can be asked of the catalog: offers and terms for orders, pages and lists for everybody, the desk for a shop's own people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
+from itertools import product
 from typing import Annotated
 
 import msgspec
@@ -25,8 +26,6 @@ from yunduan.domains.catalog.model import (
     ShopFace,
     ShopState,
     ShopTerms,
-    Stock,
-    Variant,
     option_pictures,
     shipping_cost,
     totals,
@@ -36,7 +35,7 @@ from yunduan.domains.identity.model import Postal
 from yunduan.kernel.ids import CategoryId, GoodsId, HoldId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
-from yunduan.kernel.refusals import Refused
+from yunduan.kernel.refusals import Refused, invariant
 from yunduan.runtime.registry import Wanted, answers
 from yunduan.runtime.transaction import Asking
 
@@ -66,15 +65,19 @@ class TermsOf(Query[ShopTerms], refuses={CatalogRefusal.SHOP_NOT_FOUND}):
     region: str = ""
 
 
-class ShippingFor(Query[Money], refuses={CatalogRefusal.TEMPLATE_NOT_FOUND, CatalogRefusal.REGION_NOT_SERVED}):
-    """What shipping costs for the goods of one template in one order; the region is in its one form (`kernel.regions`)."""
+class ShippingFor(Query[int], refuses={CatalogRefusal.TEMPLATE_NOT_FOUND, CatalogRefusal.REGION_NOT_SERVED}):
+    """What shipping costs for the goods of one template in one order, in minor units of their currency, as what the goods cost.
+
+    The region is in its one form (`kernel.regions`).
+    """
 
     template_id: ShippingTemplateId
     country: str
     region: str
     pieces: int
     weight_g: int
-    goods: Money
+    goods: int
+    currency: str
 
 
 class SourcesOf(
@@ -398,14 +401,22 @@ def offers_of(at: Asking, ask: OffersOf) -> dict[VariantId, Offer]:
     variants = at.get_many(store.VARIANT, ask.variant_ids)
     if len(variants) < len(set(ask.variant_ids)):
         raise Refused(CatalogRefusal.VARIANT_NOT_FOUND)
-    shops: dict[ShopId, tuple[Shop, tuple[LocationId, ...]]] = {}
-    for variant in variants.values():
+    shops: dict[ShopId, tuple[Shop, ShopTerms, tuple[LocationId, ...]]] = {}
+    places: list[tuple[VariantId, LocationId]] = []
+    for id, variant in variants.items():
         if variant.shop_id not in shops:
             shop = store.shop(at, variant.shop_id)
-            shops[shop.id] = shop, shop.sends_from(ask.country, ask.region)
-    places = [(variant.id, location) for variant in variants.values() for location in shops[variant.shop_id][1]]
-    stock = at.get_many(store.STOCK, places)
-    return {id: offer(variant, _available(stock, id, *shops[variant.shop_id])) for id, variant in variants.items()}
+            sending = shop.sends_from(ask.country, ask.region)
+            shops[shop.id] = shop, _terms(at, shop, sends=bool(sending)), sending
+        places.extend(product((id,), shops[variant.shop_id][2]))
+    pieces: dict[VariantId, list[int]] = {id: [] for id in variants}
+    for (id, _), stock in at.get_many(store.STOCK, places).items():
+        pieces[id].append(stock.on_hand - stock.held)
+    offers = {}
+    for id, variant in variants.items():
+        shop, terms, _ = shops[variant.shop_id]
+        offers[id] = Offer(variant, shop.of_pieces(pieces[id]), terms)
+    return offers
 
 
 def wanted_offers(ids: Iterable[VariantId]) -> Wanted:
@@ -415,43 +426,26 @@ def wanted_offers(ids: Iterable[VariantId]) -> Wanted:
 
 def stock_of(at: Asking, ids: Iterable[VariantId]) -> Wanted:
     """The rows that are wanted next, once those of the variants are there."""
+    shop_id = ""
+    places: tuple[LocationId, ...] = ()
     for id in ids:
         variant = at.get(store.VARIANT, id)
         if variant is not None:
-            for location in store.shop(at, variant.shop_id).sends_from():
-                yield store.STOCK, (id, location)
-
-
-def _available(stock: dict[tuple[VariantId, LocationId], Stock], id: VariantId, shop: Shop, places: Sequence[LocationId]) -> int:
-    return shop.of_pieces([stock[id, place].available for place in places if (id, place) in stock])
-
-
-def offer(variant: Variant, available: int) -> Offer:
-    """A variant as it can be bought now."""
-    return Offer(
-        variant_id=variant.id,
-        goods_id=variant.goods_id,
-        shop_id=variant.shop_id,
-        title=variant.title,
-        title_en=variant.title_en,
-        option_text=variant.option_text,
-        option_text_en=variant.option_text_en,
-        sku=variant.sku,
-        price=variant.price,
-        weight_g=variant.weight_g,
-        template_id=variant.template_id,
-        tax_class=variant.tax_class,
-        picture=variant.picture,
-        on_sale=variant.on_sale,
-        available=available,
-        limit=variant.limit,
-    )
+            if variant.shop_id != shop_id:  # as a rule the next is of the same shop
+                shop_id = variant.shop_id
+                places = store.shop(at, shop_id).sends_from()
+            for place in places:
+                yield store.STOCK, (id, place)
 
 
 @answers(TermsOf)
 def terms_of(at: Asking, ask: TermsOf) -> ShopTerms:
     """Read the shop's one row."""
     shop = store.shop(at, ask.shop_id)
+    return _terms(at, shop, sends=bool(shop.sends_from(ask.country, ask.region)))
+
+
+def _terms(at: Asking, shop: Shop, *, sends: bool) -> ShopTerms:
     return ShopTerms(
         shop_id=shop.id,
         name=shop.name,
@@ -461,17 +455,18 @@ def terms_of(at: Asking, ask: TermsOf) -> ShopTerms:
         commission_ppm=shop.commission_ppm,
         open=shop.is_open,
         away_until=shop.away_until if shop.away_until > at.now else 0,
-        sends=bool(shop.sends_from(ask.country, ask.region)),
+        sends=sends,
         splits=shop.splits,
     )
 
 
 @answers(ShippingFor)
-def shipping_for(at: Asking, ask: ShippingFor) -> Money:
+def shipping_for(at: Asking, ask: ShippingFor) -> int:
     """Read the template's one row and calculate."""
     template = at.get(store.TEMPLATE, ask.template_id)
     if template is None:
         raise Refused(CatalogRefusal.TEMPLATE_NOT_FOUND)
+    invariant(ask.currency == template.currency, "a shop ships in the currency that it sells in")
     return shipping_cost(template, country=ask.country, region=ask.region, pieces=ask.pieces, weight_g=ask.weight_g, goods=ask.goods)
 
 

@@ -476,14 +476,11 @@ def keep_stock(tx: Tx, stock: Stock) -> None:
         tx.put(STOCK, place, stock)
 
 
-def move_stock(tx: Tx, variant_id: VariantId, location_id: LocationId, *, held: int) -> None:
-    """Keep that so many more pieces are held there, or fewer."""
+def hold_pieces(tx: Tx, variant_id: VariantId, location_id: LocationId, pieces: int) -> None:
+    """Keep that so many more are held there, or fewer; where nothing was ever put none can be."""
     place = (variant_id, location_id)
-    before = tx.get(STOCK, place)
-    if before is None:
-        tx.add(STOCK, place, Stock(variant_id=variant_id, location_id=location_id).moved(held=held))
-    else:
-        tx.put(STOCK, place, before.moved(held=held))
+    before = tx.get(STOCK, place) or Stock(variant_id=variant_id, location_id=location_id)
+    tx.put(STOCK, place, before.moved(held=pieces))
 
 
 def note_stock(tx: Tx, *, before: Stock, after: Stock, reason: str, person: PersonId) -> None:

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 from yunduan.domains.ledger import chain
 from yunduan.kernel.ids import AccountId, TransferId
 from yunduan.kernel.money import Currency, Money
-from yunduan.kernel.refusals import RefusalCode, Refused, invariant
+from yunduan.kernel.refusals import BrokenError, RefusalCode, Refused, invariant
 
 COUNTER_MAX = 2**62
 """No counter passes this: two of them still add up within 63 bits."""
@@ -205,12 +205,14 @@ class Posting(Struct, frozen=True, kw_only=True):
         kind, code, currency = Kind.SINGLE if due is None else Kind.PENDING, self.code, whole.currency
         found, together = [], 0
         for n, (debit, credit, amount) in enumerate(legs):
-            together += amount.amount
-            invariant(amount.currency == currency, "a posting is in one currency")
+            if amount.currency != currency:
+                raise BrokenError("a posting is in one currency")
             if amount.amount:
+                together += amount.amount
                 id_of_part = TransferId(f"{id}{n:03x}")
                 found.append(Transfer(id=id_of_part, debit=debit, credit=credit, amount=amount, code=code, kind=kind, due=due))
-        invariant(together == whole.amount, "the parts of a posting are the whole")
+        if together != whole.amount:
+            raise BrokenError("the parts of a posting are the whole")
         invariant(len(legs) <= TRANSFERS_MAX, "a posting has a thousand parts at most")
         return tuple(found)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog.model import Offer
+from yunduan.domains.catalog.model import Variant
 from yunduan.domains.catalog.queries import OffersOf, TermsOf
 from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import commands, model
@@ -70,10 +70,10 @@ def place_agreed(tx: Tx, ask: PlaceAgreed) -> Placed:
 
 def _quotes(tx: Tx, ask: PlaceAgreed, taxed: TaxRules) -> list[Priced]:
     offers = tx.ask(OffersOf(variant_ids=tuple(line.variant_id for line in ask.lines)))
-    by_shop: dict[ShopId, list[tuple[AgreedLine, Offer]]] = {}
+    by_shop: dict[ShopId, list[tuple[AgreedLine, Variant]]] = {}
     for line in ask.lines:
-        offer = offers[line.variant_id]
-        by_shop.setdefault(offer.shop_id, []).append((line, replace(offer, price=line.price)))
+        variant = offers[line.variant_id].variant
+        by_shop.setdefault(variant.shop_id, []).append((line, replace(variant, price=line.price)))
     invariant({discount.shop_id for discount in ask.discounts} <= by_shop.keys(), "a discount is on something that is bought")
     quotes = []
     for shop_id, wanted in by_shop.items():
@@ -83,8 +83,8 @@ def _quotes(tx: Tx, ask: PlaceAgreed, taxed: TaxRules) -> list[Priced]:
         if any(money.currency != terms.currency for money in monies):
             raise Refused(OrderRefusal.MIXED_CURRENCIES, "an order is in its shop's currency")
         items = tuple(
-            model.sold(CartLine(line.variant_id, line.quantity, tx.now, line.price.amount, line.price.currency), offer)
-            for line, offer in wanted
+            model.sold(CartLine(line.variant_id, line.quantity, tx.now, line.price.amount, line.price.currency), variant)
+            for line, variant in wanted
         )
         quotes.append(
             model.priced(

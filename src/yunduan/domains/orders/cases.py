@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from yunduan.domains.catalog.model import Offer
+from yunduan.domains.catalog.model import Variant
 from yunduan.domains.orders import parcels
 from yunduan.domains.orders.model import HOME_MS, QUANTITY_MAX, Order, OrderRefusal, OrderState, Terms, Who, half_up
 from yunduan.domains.orders.model import hold_of as order_hold
@@ -465,7 +465,7 @@ def silence(case: Case, *, is_there: bool) -> CaseEvent:
     return BY_SILENCE[case.state][1 if case.wants_goods and case.state in (CaseState.ASKED, CaseState.HEARD) else 0]
 
 
-def check_exchange(agreed: Terms, lines: Sequence[tuple[VariantId, int]], instead: Offer, currency: str) -> None:
+def check_exchange(agreed: Terms, lines: Sequence[tuple[VariantId, int]], instead: Variant, currency: str) -> None:
     """Refuse what is no variant of the goods that are sent back, and what costs another sum than they did.
 
     The same variant is always the same goods, whatever it costs by now.
@@ -476,7 +476,7 @@ def check_exchange(agreed: Terms, lines: Sequence[tuple[VariantId, int]], instea
         if item is not None and item.goods_id != instead.goods_id:
             raise Refused(CaseRefusal.EXCHANGE, "not of the goods that are sent back")
         price = Money(amount=item.price if item else 0, currency=currency)
-        if item is not None and variant_id != instead.variant_id and price != instead.price:
+        if item is not None and variant_id != instead.id and price != instead.price:
             figures = PriceOfExchange(price=instead.price, bought_for=price)
             raise Refused(CaseRefusal.PRICE_DIFFERS, f"{instead.price} for {price}", figures=figures)
 

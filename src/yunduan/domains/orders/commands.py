@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from yunduan.domains.catalog.commands import HoldStock, ReleaseStock
 from yunduan.domains.catalog.model import HoldLine, Offer
-from yunduan.domains.catalog.queries import OffersOf, TermsOf, stock_of, wanted_offers
+from yunduan.domains.catalog.queries import OffersOf, stock_of, wanted_offers
 from yunduan.domains.identity.model import OperatorRole, SealedAddress, ShopRole
 from yunduan.domains.identity.queries import SealedAddressOf, wanted_address
 from yunduan.domains.ledger.commands import counters_of, wanted
@@ -108,12 +108,13 @@ class RemoveFromCart(Command[CartSize], refuses={OrderRefusal.LINE_NOT_FOUND}):
     variant_id: VariantId
 
 
-def _size(lines: Sequence[CartLine], offer: Offer | None = None, *, is_open: bool = True) -> CartSize:
+def _size(lines: Sequence[CartLine], offer: Offer | None = None) -> CartSize:
     line = None
     if offer is not None:
-        quantity = next(line.quantity for line in lines if line.variant_id == offer.variant_id)
-        available = max(0, offer.available) if is_open and offer.on_sale else 0
-        line = LineNow(variant_id=offer.variant_id, quantity=quantity, available=available)
+        variant_id = offer.variant.id
+        quantity = next(line.quantity for line in lines if line.variant_id == variant_id)
+        available = max(0, offer.available) if offer.shop.open and offer.variant.on_sale else 0
+        line = LineNow(variant_id=variant_id, quantity=quantity, available=available)
     return CartSize(lines=len(lines), pieces=sum(line.quantity for line in lines), line=line)
 
 
@@ -127,9 +128,10 @@ def add_to_cart(tx: Tx, ask: AddToCart) -> CartSize:
     """See that it is sold, then write it down with the price that is seen."""
     person = _signed_in(tx)
     offer = tx.ask(OffersOf(variant_ids=(ask.variant_id,)))[ask.variant_id]
-    if not (offer.on_sale and tx.ask(TermsOf(shop_id=offer.shop_id)).open):
+    variant = offer.variant
+    if not (variant.on_sale and offer.shop.open):
         raise Refused(OrderRefusal.GOODS_GONE, "not sold any more", figures=Gone(variants=(ask.variant_id,)))
-    wanted = CartLine(ask.variant_id, ask.quantity, tx.now, offer.price.amount, offer.price.currency)
+    wanted = CartLine(ask.variant_id, ask.quantity, tx.now, variant.price.amount, variant.price.currency)
     cart = tx.get(store.CART, person)
     lines = model.with_more(cart.lines if cart else (), wanted)
     (tx.put if cart else tx.add)(store.CART, person, Cart(person, lines))
@@ -146,7 +148,7 @@ def change_cart_line(tx: Tx, ask: ChangeCartLine) -> CartSize:
         for line in cart.lines
     )
     store.keep_cart(tx, cart, lines)
-    return _size(lines, offer, is_open=tx.ask(TermsOf(shop_id=offer.shop_id)).open)
+    return _size(lines, offer)
 
 
 @handles(RemoveFromCart)
@@ -234,7 +236,8 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     buyer = _signed_in(tx)
     cart = tx.get(store.CART, buyer) or Cart(buyer)
     wanted = model.selected(cart.lines, ask.variant_ids)
-    model.selected(wanted, [said.variant_id for said in ask.line_notes])
+    if ask.line_notes:
+        model.selected(wanted, [said.variant_id for said in ask.line_notes])
     address = tx.ask(SealedAddressOf(person_id=buyer, address_id=ask.address_id))
     quotes = queries.quote(tx, wanted, address)
     _agree(quotes, ask.total)
@@ -282,30 +285,24 @@ def place_kept(
 ) -> Placed:
     """The same, with what is sealed as it is."""
     checkout_id = model.checkout_id_from(tx.id("chk"))
-    ids = [model.order_id_of(checkout_id, number) for number in range(len(quotes))]
-    for id, quote, goes in zip(ids, quotes, kept, strict=True):
-        lines = tuple([HoldLine(variant_id=item.variant_id, quantity=item.quantity) for item in quote.items])
-        tx.send(HoldStock(hold_id=model.hold_of(id), lines=lines, country=goes.country, region=goes.region))
-    totals = [Money(amount=quote.total, currency=quote.currency) for quote in quotes]
-    parts = tuple([_part(id, quote, total) for id, quote, total in zip(ids, quotes, totals, strict=True)])
-    payment = _pay(tx, checkout_id, parts, tenders, pay_by)
+    parts: list[PartOfPayment] = []
+    for quote, goes in zip(quotes, kept, strict=True):
+        parts.append(_held(tx, model.order_id_of(checkout_id, len(parts)), quote, goes))
+    payment = _pay(tx, checkout_id, tuple(parts), tenders, pay_by)
     paid = payment.state is PaymentState.CAPTURED
     progress = Progress(paid_at=tx.now if paid else 0, only_by_hand=only_by_hand)
-    orders = _write(tx, ids, quotes, kept, progress)
-    for order, quote, total in zip(orders, quotes, totals, strict=True):
-        _tell_placed(tx, order, quote, total, checkout_id)
-    numbering = tx.port(Numbering)
-    placed = [
-        PlacedOrder(id=order.id, number=numbering.number_of(order.seq), shop_id=order.shop_id, state=order.state, total=total)
-        for order, total in zip(orders, totals, strict=True)
-    ]
-    whole = sum(totals[1:], totals[0])
-    return Placed(id=checkout_id, orders=tuple(placed), total=whole, payment=payment, pay_by=0 if paid else pay_by)
+    orders = _write(tx, checkout_id, parts, quotes, kept, progress)
+    whole = sum([order.total for order in orders[1:]], orders[0].total)
+    return Placed(id=checkout_id, orders=orders, total=whole, payment=payment, pay_by=0 if paid else pay_by)
 
 
-def _part(id: OrderId, quote: Priced, total: Money) -> PartOfPayment:
-    marketplace = Money(amount=quote.promoted, currency=quote.currency) if quote.promoted else None
-    return PartOfPayment(order_id=id, shop_id=quote.shop_id, amount=total, promoted=marketplace)
+def _held(tx: Tx, id: OrderId, quote: Priced, goes: Kept) -> PartOfPayment:
+    """Hold the stock of one shop's order; answers what it adds to the payment."""
+    lines = tuple([HoldLine(variant_id=item.variant_id, quantity=item.quantity) for item in quote.items])
+    tx.send(HoldStock(hold_id=model.hold_of(id), lines=lines, country=goes.country, region=goes.region))
+    currency = quote.currency
+    marketplace = Money(amount=quote.promoted, currency=currency) if quote.promoted else None
+    return PartOfPayment(order_id=id, shop_id=quote.shop_id, amount=Money(amount=quote.total, currency=currency), promoted=marketplace)
 
 
 def _agree(quotes: Sequence[Priced], total: Money) -> None:
@@ -349,22 +346,26 @@ def wait_no_more(tx: Tx, orders: Sequence[Order]) -> None:
         store.keep_waiting(tx, buyer, tuple([id for id in store.waiting(tx, buyer) if id != checkout_id]))
 
 
-def _write(tx: Tx, ids: Sequence[OrderId], quotes: Sequence[Priced], kept: Sequence[Kept], progress: Progress) -> list[Order]:
-    """Write one order a shop, with everything that was agreed frozen in it; what is sealed is copied as it is."""
-    seq = store.next_seq(tx, len(quotes))
+def _write(
+    tx: Tx, checkout_id: CheckoutId, parts: Sequence[PartOfPayment], quotes: Sequence[Priced], kept: Sequence[Kept], progress: Progress
+) -> tuple[PlacedOrder, ...]:
+    """Write one order a shop and tell of it, with everything that was agreed frozen in it; what is sealed is copied as it is."""
     buyer, now, count = tx.actor.person, tx.now, len(quotes)
+    seq, numbering = store.next_seq(tx, count), tx.port(Numbering)
     state = OrderState.PAID if progress.paid_at else OrderState.PLACED
-    orders = []
-    for id, quote, (address, note, line_notes, _, _) in zip(ids, quotes, kept, strict=True):
+    placed = []
+    for part, quote, (address, note, line_notes, _, _) in zip(parts, quotes, kept, strict=True):
         agreed = Terms(
             quote.items, quote.shipping, quote.discounts, quote.taxes, quote.commission_ppm, quote.commission, address, note, count,
             line_notes,
         )  # fmt: skip
-        order = Order(seq, id, buyer, quote.shop_id, state, quote.total, quote.currency, now, progress, store.encoded(agreed))
-        store.place(tx, order)
-        orders.append(order)
+        id, shop_id, total = part.order_id, part.shop_id, part.amount
+        order = Order(seq, id, buyer, shop_id, state, total.amount, total.currency, now, progress, store.encoded(agreed))
+        tx.add(store.ORDER, id, order)
+        _tell_placed(tx, order, quote, total, checkout_id)
+        placed.append(PlacedOrder(id=id, number=numbering.number_of(seq), shop_id=shop_id, state=state, total=total))
         seq += 1
-    return orders
+    return tuple(placed)
 
 
 def _noted(tx: Tx, quote: Priced, line_notes: Sequence[LineNote]) -> bytes:

@@ -53,8 +53,8 @@ class TakeRefundInstead(Command[CaseStands], refuses={*CASE_REFUSALS, *GIVING_BA
 def check_wanted(tx: Tx, order: Order, lines: tuple[tuple[VariantId, int], ...], instead: VariantId) -> None:
     """Refuse what is not sold, of which there is too little, and what is no fair exchange."""
     offer = tx.ask(OffersOf(variant_ids=(instead,)))[instead]
-    cases.check_exchange(store.terms(order), lines, offer, order.currency)
-    if not offer.on_sale:
+    cases.check_exchange(store.terms(order), lines, offer.variant, order.currency)
+    if not offer.variant.on_sale:
         raise Refused(OrderRefusal.GOODS_GONE, "not sold any more", figures=Gone(variants=(instead,)))
     if not _is_left(offer, sum([quantity for _, quantity in lines])):
         figures = SoldOut(lines=(Left(variant_id=instead, available=max(0, offer.available)),))
@@ -79,7 +79,7 @@ def is_there(tx: Tx, case: Case) -> bool:
         tx.ask(SourcesOf(lines=(HoldLine(variant_id=instead, quantity=case.pieces),), country="", region=""))
     except Refused:  # too little of it in any one place that sends it, or the shop has taken the variant out of its goods
         return False
-    return offer.on_sale
+    return offer.variant.on_sale
 
 
 def agreed(tx: Tx, case: Case, who: Who) -> Case:

@@ -24,14 +24,14 @@ _CAME_TO_NOTHING = (OrderState.CANCELLED, OrderState.REFUNDED)
 
 def limits_of(offers: Mapping[VariantId, Offer]) -> dict[GoodsId, BuyerLimit]:
     """The limits of what is wanted; empty for most checkouts."""
-    return {offer.goods_id: offer.limit for offer in offers.values() if offer.limit is not None}
+    return {offer.variant.goods_id: offer.variant.limit for offer in offers.values() if offer.variant.limit is not None}
 
 
 def refuse_beyond(at: Asking, lines: Sequence[CartLine], offers: Mapping[VariantId, Offer], limits: Mapping[GoodsId, BuyerLimit]) -> None:
     """Refuse more pieces of some goods, all variants together, than their buyer may have."""
     wanted = dict.fromkeys(limits, 0)
     for line in lines:
-        goods_id = offers[line.variant_id].goods_id
+        goods_id = offers[line.variant_id].variant.goods_id
         if goods_id in wanted:
             wanted[goods_id] += line.quantity
     for goods_id, pieces in wanted.items():

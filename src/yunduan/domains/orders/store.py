@@ -320,11 +320,6 @@ def next_seq(tx: Tx, orders: int) -> int:
     return found[1] + 1
 
 
-def place(tx: Tx, order: Order) -> None:
-    """Write a new order."""
-    tx.add(ORDER, order.id, order)
-
-
 def encoded(agreed: Terms) -> bytes:
     """What was agreed, as it is kept."""
     return _encode(agreed)

@@ -199,13 +199,11 @@ def reckoned(items: Sequence[Taxed], nets: Sequence[int], shipping: int, currenc
     """The taxes on goods, of which the shop gets these amounts, and on what it costs to send them."""
     if not rules:
         return ()
-    of_goods = [rules.get(item.tax_class, ()) for item in items]
     taxes: list[Tax] = []
-    for item, net, rules_of in zip(items, nets, of_goods, strict=True):
-        if rules_of:
-            taxes += _on(item.variant_id, net, rules_of, currency)
+    for item, net in zip(items, nets, strict=True):
+        taxes += _on(item.variant_id, net, rules.get(item.tax_class, ()), currency)
     if shipping:
-        own = rules.get(SHIPPING_TAX_CLASS)
+        own, of_goods = rules.get(SHIPPING_TAX_CLASS), [rules.get(item.tax_class, ()) for item in items]
         if own is None and of_goods.count(of_goods[0]) < len(of_goods):
             taxes += _on_shipping(Money(amount=shipping, currency=currency), nets, of_goods)
         else:
@@ -227,19 +225,20 @@ def _on(of: str, base: int, rules: tuple[TaxRule, ...], currency: str) -> list[T
 
     So what a price contains of taxes is never more than the price, however many there are.
     """
-    rules = tuple([rule for rule in rules if rule.rate_ppm])
+    if len(rules) > 1:
+        rules = tuple([rule for rule in rules if rule.rate_ppm])
     if len(rules) > 1 and rules[0].included:
         rates = [rule.rate_ppm for rule in rules]
         together = sum(rates)
         whole = Money(amount=_rounded(base, together, PPM + together, rules[0].rounding), currency=currency)
         return [Tax(of, rule.rate_ppm, True, base, part.amount, rule.name) for rule, part in zip(rules, split(whole, rates), strict=True)]
-    return [
-        Tax(
-            of, rule.rate_ppm, rule.included, base,
-            _rounded(base, rule.rate_ppm, PPM + rule.rate_ppm if rule.included else PPM, rule.rounding), rule.name,
-        )
-        for rule in rules
-    ]  # fmt: skip
+    return [_alone(of, base, rule) for rule in rules if rule.rate_ppm]
+
+
+def _alone(of: str, base: int, rule: TaxRule) -> Tax:
+    """One tax that shares a sum with no other that is in it."""
+    rate, included = rule.rate_ppm, rule.included
+    return Tax(of, rate, included, base, _rounded(base, rate, PPM + rate if included else PPM, rule.rounding), rule.name)
 
 
 def _rounded(base: int, parts: int, of: int, rounding: Rounding) -> int:

@@ -273,35 +273,36 @@ class ResolveAlert(Command[Alert], refuses=(PaymentRefusal.ALERT_NOT_FOUND,)):
 @handles(PayOrders)
 def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
     """Decide whether anything has to be waited for."""
-    currency = model.check_tenders(ask.parts, ask.tenders, is_system=tx.actor.is_system)
-    if any(tender.kind is TenderKind.WALLET for tender in ask.tenders) and not tx.actor.is_system:
+    parts, tenders, is_system = ask.parts, ask.tenders, tx.actor.is_system
+    currency = model.check_tenders(parts, tenders, is_system=is_system)
+    if not is_system and TenderKind.WALLET in [tender.kind for tender in tenders]:
         limits.check_on(tx)
     if tx.get(PAYMENTS, ask.payment_id) is not None:
         raise Refused(PaymentRefusal.EXISTS)
-    _check_promotions(tx, ask.parts, currency)
+    _check_promotions(tx, parts, currency)
+    charges = model.charges_of(ask.payment_id, tenders, tx.port(Channels).custody)
     payment = Payment(
         id=ask.payment_id,
         kind=PaymentKind.PURCHASE,
-        state=PaymentState.PENDING,
+        state=PaymentState.PENDING if charges else PaymentState.CAPTURED,
         payer=ask.buyer,
         currency=currency,
         checkout_id=ask.checkout_id,
-        parts=ask.parts,
-        tenders=ask.tenders,
-        charges=model.charges_of(ask.payment_id, ask.tenders, tx.port(Channels).custody),
+        parts=parts,
+        tenders=tenders,
+        charges=charges,
         due=ask.due,
         started_at=tx.now,
-        extension_ms=methods.extension_ms(tx, ask.tenders),
+        extension_ms=methods.extension_ms(tx, tenders),
     )
-    if payment.charges:
+    if charges:
         return _wait(tx, payment)
-    captured = replace(payment, state=payment.after(PaymentEvent.CAPTURE))
-    shares = model.fund(captured)
+    shares = model.fund(payment)
     if any(shares):
-        tx.send(postings.fund_at_once(captured, shares).command())
-    tx.add(PAYMENTS, captured.id, captured)
-    _open_escrows(tx, captured, ask.checkout_id, shares)
-    return PaymentStarted(id=captured.id, state=captured.state)
+        tx.send(postings.fund_at_once(payment, shares).command())
+    tx.add(PAYMENTS, payment.id, payment)
+    _open_escrows(tx, payment, ask.checkout_id, shares)
+    return PaymentStarted(id=payment.id, state=payment.state)
 
 
 def _check_promotions(tx: Tx, parts: tuple[PartOfPayment, ...], currency: str) -> None:

@@ -73,12 +73,14 @@ def payment_methods(at: Asking, _: PaymentMethods) -> Methods:
 
 def hold_ms(at: Asking, tenders: Iterable[Tender]) -> int:
     """How long a checkout is waited for that is paid so, by its slowest method; 0 when nothing is waited for."""
-    return max([waits[0] for waits in _of(at, tenders)], default=0)
+    waits = _of(at, tenders)
+    return max([wait[0] for wait in waits]) if waits else 0
 
 
 def extension_ms(at: Asking, tenders: Iterable[Tender]) -> int:
     """For how much longer at most."""
-    return max([waits[1] for waits in _of(at, tenders)], default=0)
+    waits = _of(at, tenders)
+    return max([wait[1] for wait in waits]) if waits else 0
 
 
 def _of(at: Asking, tenders: Iterable[Tender]) -> list[tuple[int, int]]:

@@ -275,7 +275,7 @@ def _clearing(payment: Payment) -> NewAccount:
 
 def _escrows(payment: Payment) -> tuple[NewAccount, ...]:
     """One for each order that costs anything."""
-    return tuple(account(escrow_account(part.order_id), payment.currency, AccountCode.ESCROW) for part in payment.parts if part.whole)
+    return tuple([account(escrow_account(part.order_id), payment.currency, AccountCode.ESCROW) for part in payment.parts if part.whole])
 
 
 def _source(payment: Payment, kind: TenderKind, charges: Iterator[Charge]) -> NewAccount:
@@ -320,7 +320,7 @@ def promote(payment: Payment, amount: Money) -> Movement:
 def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]], *, late: bool = False) -> Movement:
     """Fund every escrow straight from the tenders: nothing is waited for any more; `late` when it was given up before."""
     transfers: list[Transfer] = []
-    sources = []
+    sources: dict[AccountId, NewAccount] = {}
     charges = iter(payment.charges)
     for number, tender in enumerate(payment.tenders):
         source = _source(payment, tender.kind, charges)
@@ -330,14 +330,14 @@ def fund_at_once(payment: Payment, shares: list[tuple[Funding, ...]], *, late: b
             for funding in of_one
             if (funding.kind, funding.channel) == (tender.kind, tender.channel)
         ]
-        sources.append(source)
+        sources[source.id] = source
         transfers += FUND.spread(step_id(payment.id, "fnd", number), tender.amount, source=source.id, parts=parts)
     if payment.promoted is not None:
         source = promotions(payment.currency)
         parts = [(escrow_account(part.order_id), part.promoted) for part in payment.parts if part.promoted is not None]
-        sources.append(source)
+        sources[source.id] = source
         transfers += PROMOTE.spread(step_id(payment.id, "prm", int(late)), payment.promoted, source=source.id, parts=parts)
-    return Movement(transfers=tuple(transfers), opening=_each_once(sources) + _escrows(payment))
+    return Movement(transfers=tuple(transfers), opening=(*sources.values(), *_escrows(payment)))
 
 
 def collect(payment: Payment, charge: Charge) -> Movement:

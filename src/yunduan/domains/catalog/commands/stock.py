@@ -205,7 +205,7 @@ def promised(at: Asking, id: HoldId, wanted: dict[VariantId, int], country: str,
 def hold_lines(tx: Tx, hold: Hold, times: int = 1) -> None:
     """Count the lines of a hold as held where they lie, or with -1 as free again."""
     for line in hold.lines:
-        store.move_stock(tx, line.variant_id, line.location_id, held=times * line.quantity)
+        store.hold_pieces(tx, line.variant_id, line.location_id, times * line.quantity)
 
 
 @handles(RerouteStock)

@@ -66,7 +66,7 @@ from yunduan.domains.catalog.model.stock import (
 )
 from yunduan.kernel.ids import CategoryId, GoodsId, LocationId, PersonId, ShippingTemplateId, ShopId, VariantId
 from yunduan.kernel.money import Currency, Money
-from yunduan.kernel.refusals import Refused, invariant
+from yunduan.kernel.refusals import Refused
 from yunduan.kernel.regions import region_of, regions_of
 
 __all__ = [
@@ -414,25 +414,12 @@ class Variant(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     limit: BuyerLimit | None = None
 
 
-class Offer(Struct, frozen=True, kw_only=True, gc=False):
-    """A variant as it can be bought now."""
+class Offer(Struct, frozen=True, gc=False):
+    """A variant as it can be bought now, how many of it, and of what shop: offers of one shop have its terms in common."""
 
-    variant_id: VariantId
-    goods_id: GoodsId
-    shop_id: ShopId
-    title: str
-    title_en: str
-    option_text: str
-    option_text_en: str
-    sku: str
-    price: Money
-    weight_g: int
-    template_id: ShippingTemplateId
-    tax_class: str
-    picture: str
-    on_sale: bool
+    variant: Variant
     available: int
-    limit: BuyerLimit | None = None
+    shop: ShopTerms
 
 
 class Standing(Struct, frozen=True, kw_only=True, gc=False):
@@ -604,14 +591,17 @@ def _formed(place: Place) -> Place:
     return Place(country=place.country, region=region)
 
 
-def shipping_cost(template: ShippingTemplate, *, country: str, region: str, pieces: int, weight_g: int, goods: Money) -> Money:
-    """What shipping costs, exactly: the first fee, and the further fee for each further step that has begun. Refuses a place not served."""
-    invariant(goods.currency == template.currency, "a shop ships in the currency that it sells in")
+def shipping_cost(template: ShippingTemplate, *, country: str, region: str, pieces: int, weight_g: int, goods: int) -> int:
+    """What shipping costs, exactly, in minor units of the template's currency, as what the goods cost.
+
+    The first fee, and the further fee for each further step that has begun. Refuses a place not served.
+    """
     rate = template.rate(country, region)
     if rate is None:
         raise Refused(CatalogRefusal.REGION_NOT_SERVED, "the shop does not ship there")
-    if rate.free_from is not None and goods.amount >= rate.free_from:
-        return Money(amount=0, currency=template.currency)
-    units = pieces if template.measure is Measure.PIECE else weight_g
-    steps = -(-max(0, units - rate.first_units) // rate.further_units)
-    return Money(amount=rate.first_fee + steps * rate.further_fee, currency=template.currency)
+    if rate.free_from is not None and goods >= rate.free_from:
+        return 0
+    further = (pieces if template.measure is Measure.PIECE else weight_g) - rate.first_units
+    if further <= 0:
+        return rate.first_fee
+    return rate.first_fee - (-further // rate.further_units) * rate.further_fee

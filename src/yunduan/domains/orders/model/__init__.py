@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from yunduan.domains.catalog.model import BuyerLimit, Offer
+from yunduan.domains.catalog.model import BuyerLimit, Variant
 from yunduan.domains.orders.model.reviews import (
     ReportReason,
     Review,
@@ -389,11 +389,11 @@ class SoldItem(Struct, frozen=True, array_like=True, gc=False):
         return self.price * self.quantity
 
 
-def sold(line: CartLine, offer: Offer) -> SoldItem:
+def sold(line: CartLine, variant: Variant) -> SoldItem:
     """A line as it is frozen on an order: what was on offer, and how many of it."""
     return SoldItem(
-        offer.variant_id, offer.goods_id, line.quantity, offer.price.amount, offer.title, offer.title_en, offer.option_text,
-        offer.option_text_en, offer.sku, offer.picture, offer.tax_class,
+        variant.id, variant.goods_id, line.quantity, variant.price.amount, variant.title, variant.title_en, variant.option_text,
+        variant.option_text_en, variant.sku, variant.picture, variant.tax_class,
     )  # fmt: skip
 
 
@@ -443,9 +443,8 @@ def half_up(amount: int, *, parts: int, of: int) -> int:
     return (2 * amount * parts + of) // (2 * of)
 
 
-def _discounted(items: Sequence[SoldItem], offered: Sequence[Discount], currency: str) -> tuple[list[int], tuple[Discount, ...]]:
+def _discounted(nets: list[int], offered: Sequence[Discount], currency: str) -> tuple[list[int], tuple[Discount, ...]]:
     """What the shop gets for each item, and the discounts as granted: none takes more than there is; its own is split to the last unit."""
-    nets = [item.amount for item in items]
     left = sum(nets)
     granted = []
     for discount in offered:
@@ -476,12 +475,15 @@ def priced(
     One rule for fractions: each line is rounded half up by itself, and a sum that is divided over lines goes to the largest
     remainders. The commission is a share of what the shop gets for its goods, whoever pays it.
     """
-    goods = sum([item.price * item.quantity for item in items])
-    if goods + shipping > AMOUNT_MAX // 2:
-        raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
-    nets, granted = _discounted(items, offered, currency) if offered else ([item.price * item.quantity for item in items], ())
-    taxes = reckoned(items, nets, shipping, currency, taxed)
+    granted: tuple[Discount, ...] = ()
+    nets = [item.price * item.quantity for item in items]
     net = sum(nets)
+    if net + shipping > AMOUNT_MAX // 2:
+        raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
+    if offered:
+        nets, granted = _discounted(nets, offered, currency)
+        net = sum(nets)
+    taxes = reckoned(items, nets, shipping, currency, taxed)
     added = sum([tax.amount for tax in taxes if not tax.included])
     of_marketplace = promoted(granted) if granted else 0
     return Priced(

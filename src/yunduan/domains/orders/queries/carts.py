@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from yunduan.domains.catalog.model import CatalogRefusal, Left, Offer, ShopTerms, SoldOut
-from yunduan.domains.catalog.queries import OffersOf, ShippingFor, TermsOf
+from yunduan.domains.catalog.queries import OffersOf, ShippingFor
 from yunduan.domains.identity.model import IdentityRefusal, SealedAddress
 from yunduan.domains.identity.queries import SealedAddressOf
 from yunduan.domains.orders import limiting, model, sources, store
@@ -115,41 +115,45 @@ def _by_shop(lines: Sequence[CartLine], offers: dict[VariantId, Offer]) -> dict[
     shops: dict[ShopId, Wanted] = {}
     for line in lines:
         offer = offers[line.variant_id]
-        shops.setdefault(offer.shop_id, []).append((line, offer))
+        shops.setdefault(offer.variant.shop_id, []).append((line, offer))
     return shops
 
 
 def shipping(at: Asking, wanted: Wanted, address: SealedAddress) -> int:
     """What one shop's shipping costs: template by template, each for the goods that go by it."""
-    by_template: dict[ShippingTemplateId, list[int]] = {}
+    parcels: dict[ShippingTemplateId, tuple[int, int, int]] = {}
     for line, offer in wanted:
-        parcel = by_template.setdefault(offer.template_id, [0, 0, 0])
-        parcel[0] += line.quantity
-        parcel[1] += line.quantity * offer.weight_g
-        parcel[2] += line.quantity * offer.price.amount
-    currency = wanted[0][1].price.currency
+        variant, quantity = offer.variant, line.quantity
+        pieces, weight_g, goods = parcels.get(variant.template_id, (0, 0, 0))
+        parcel = (pieces + quantity, weight_g + quantity * variant.weight_g, goods + quantity * variant.price.amount)
+        parcels[variant.template_id] = parcel
+    country, region, currency = address.country, address.region, wanted[0][1].variant.price.currency
     cost = 0
-    for template_id, (pieces, weight_g, amount) in by_template.items():
-        if amount > AMOUNT_MAX:
+    for id, (pieces, weight_g, goods) in parcels.items():
+        if goods > AMOUNT_MAX:
             raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
-        goods = Money(amount=amount, currency=currency)
-        region, country = address.region, address.country
-        ask = ShippingFor(template_id=template_id, country=country, region=region, pieces=pieces, weight_g=weight_g, goods=goods)
-        cost += at.ask(ask).amount
+        cost += at.ask(
+            ShippingFor(template_id=id, country=country, region=region, pieces=pieces, weight_g=weight_g, goods=goods, currency=currency)
+        )
     return cost
 
 
-def _check(shops: dict[ShopId, Wanted], terms: dict[ShopId, ShopTerms]) -> None:
+def _shop(wanted: Wanted) -> ShopTerms:
+    return wanted[0][1].shop
+
+
+def _check(shops: dict[ShopId, Wanted]) -> None:
     """Refuse what is not sold any more, or not now, what there is too little of, and two currencies at once."""
     gone, short = [], []
-    for shop_id, wanted in shops.items():
-        is_open, away_until = terms[shop_id].open, terms[shop_id].away_until
-        if not terms[shop_id].sends:
+    for wanted in shops.values():
+        shop = _shop(wanted)
+        is_open = shop.open
+        if not shop.sends:
             raise Refused(CatalogRefusal.REGION_NOT_SERVED, "no location of the shop sends there")
-        if is_open and away_until:
-            raise Refused(OrderRefusal.SHOP_AWAY, "on holiday", figures=Away(shop_id=shop_id, back_at=away_until))
+        if is_open and shop.away_until:
+            raise Refused(OrderRefusal.SHOP_AWAY, "on holiday", figures=Away(shop_id=shop.shop_id, back_at=shop.away_until))
         for line, offer in wanted:
-            if not (is_open and offer.on_sale):
+            if not (is_open and offer.variant.on_sale):
                 gone.append(line.variant_id)
             elif offer.available < line.quantity:
                 short.append(Left(variant_id=line.variant_id, available=max(0, offer.available)))
@@ -157,7 +161,7 @@ def _check(shops: dict[ShopId, Wanted], terms: dict[ShopId, ShopTerms]) -> None:
         raise Refused(OrderRefusal.GOODS_GONE, "not sold any more", figures=Gone(variants=tuple(gone)))
     if short:
         raise Refused(CatalogRefusal.SOLD_OUT, "there is too little left", figures=SoldOut(lines=tuple(short)))
-    if len(terms) > 1 and len({each.currency for each in terms.values()}) > 1:
+    if len(shops) > 1 and len({_shop(wanted).currency for wanted in shops.values()}) > 1:
         raise Refused(OrderRefusal.MIXED_CURRENCIES, "a checkout is in one currency")
 
 
@@ -166,25 +170,26 @@ def quote(at: Asking, lines: Sequence[CartLine], address: SealedAddress | None) 
     country, region = (address.country, address.region) if address else ("", "")
     offers = at.ask(OffersOf(variant_ids=tuple([line.variant_id for line in lines]), country=country, region=region))
     shops = _by_shop(lines, offers)
-    terms = {shop_id: at.ask(TermsOf(shop_id=shop_id, country=country, region=region)) for shop_id in shops}
-    _check(shops, terms)
+    _check(shops)
     limits = limiting.limits_of(offers)
     if limits:
         limiting.refuse_beyond(at, lines, offers, limits)
     tables = at.port(Taxes)  # type: ignore[type-abstract] # a port is found by its protocol
-    found = [
-        model.priced(
-            tuple([model.sold(line, offer) for line, offer in wanted]),
-            shop_id=shop_id,
-            name=terms[shop_id].name,
-            name_en=terms[shop_id].name_en,
-            currency=terms[shop_id].currency,
-            shipping=shipping(at, wanted, address) if address else 0,
-            taxed=tables.rules(at, country, region) if address else UNTAXED,
-            commission_ppm=terms[shop_id].commission_ppm,
+    found = []
+    for wanted in shops.values():
+        shop = _shop(wanted)
+        found.append(
+            model.priced(
+                tuple([model.sold(line, offer.variant) for line, offer in wanted]),
+                shop_id=shop.shop_id,
+                name=shop.name,
+                name_en=shop.name_en,
+                currency=shop.currency,
+                shipping=shipping(at, wanted, address) if address else 0,
+                taxed=tables.rules(at, country, region) if address else UNTAXED,
+                commission_ppm=shop.commission_ppm,
+            )
         )
-        for shop_id, wanted in shops.items()
-    ]
     if sum([each.total for each in found]) > AMOUNT_MAX:
         raise Refused(OrderRefusal.TOO_LARGE, "no amount is that large")
     return [limiting.marked(each, limits) for each in found] if limits else found
@@ -219,32 +224,32 @@ def cart_of(at: Asking, _: CartOf) -> CartView:
         return CartView(shops=(), lines=0, pieces=0)
     shops = _by_shop(lines, at.ask(OffersOf(variant_ids=tuple(line.variant_id for line in lines))))
     return CartView(
-        shops=tuple(_cart_of_shop(at.ask(TermsOf(shop_id=shop_id)), wanted) for shop_id, wanted in shops.items()),
+        shops=tuple(_cart_of_shop(_shop(wanted), wanted) for wanted in shops.values()),
         lines=len(lines),
         pieces=sum(line.quantity for line in lines),
     )
 
 
 def _cart_of_shop(terms: ShopTerms, wanted: Wanted) -> CartOfShop:
-    items = tuple(_cart_item(line, offer, is_gone=not (terms.open and offer.on_sale)) for line, offer in wanted)
+    items = tuple(_cart_item(line, offer, is_gone=not (terms.open and offer.variant.on_sale)) for line, offer in wanted)
     return CartOfShop(id=terms.shop_id, name=terms.name, name_en=terms.name_en, items=items)
 
 
 def _cart_item(line: CartLine, offer: Offer, *, is_gone: bool) -> CartItem:
-    seen = Money(amount=line.price, currency=line.currency)
+    variant, seen = offer.variant, Money(amount=line.price, currency=line.currency)
     return CartItem(
-        variant_id=offer.variant_id,
-        goods_id=offer.goods_id,
-        title=offer.title,
-        title_en=offer.title_en,
-        option_text=offer.option_text,
-        option_text_en=offer.option_text_en,
-        picture=offer.picture,
+        variant_id=variant.id,
+        goods_id=variant.goods_id,
+        title=variant.title,
+        title_en=variant.title_en,
+        option_text=variant.option_text,
+        option_text_en=variant.option_text_en,
+        picture=variant.picture,
         quantity=line.quantity,
         added_at=line.added_at,
-        price=offer.price,
+        price=variant.price,
         seen=seen,
-        price_changed=seen != offer.price,
+        price_changed=seen != variant.price,
         available=0 if is_gone else max(0, offer.available),
         is_gone=is_gone,
     )

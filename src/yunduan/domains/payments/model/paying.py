@@ -289,6 +289,8 @@ class PaymentListener(Protocol):
 
 def total(currency: str, amounts: Sequence[Money]) -> Money:
     """The sum of amounts of one currency."""
+    if len(amounts) == 1 and amounts[0].currency == currency:
+        return amounts[0]
     return sum(amounts, zero(currency))
 
 
@@ -300,12 +302,11 @@ def check_tenders(parts: Sequence[PartOfPayment], tenders: Sequence[Tender], *, 
         orders.add(part.order_id)
         asked += part.amount.amount
     for tender in tenders:
-        kind, amount = tender.kind, tender.amount
-        currencies.add(amount.currency)
-        given += amount.amount
-        if flaw := _flaw(kind, amount, tender.channel, is_system=is_system, is_second=kind in kinds) or _unnamed(tender):
+        if flaw := _flaw(tender, is_system=is_system, is_second=tender.kind in kinds):
             raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, flaw)
-        kinds.add(kind)
+        currencies.add(tender.amount.currency)
+        given += tender.amount.amount
+        kinds.add(tender.kind)
     if len(currencies) != 1:
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a payment is in one currency")
     currency = currencies.pop()
@@ -316,20 +317,19 @@ def check_tenders(parts: Sequence[PartOfPayment], tenders: Sequence[Tender], *, 
     return currency
 
 
-def _flaw(kind: TenderKind, amount: Money, channel: str, *, is_system: bool, is_second: bool) -> str:
+def _flaw(tender: Tender, *, is_system: bool, is_second: bool) -> str:
     """What is wrong with one tender by itself; nothing when it is sound."""
-    if not amount.amount:
+    kind = tender.kind
+    if not tender.amount.amount:
         return "a tender of nothing"
-    if (kind is TenderKind.CHANNEL) != bool(channel):
+    if (kind is TenderKind.CHANNEL) != bool(tender.channel):
         return "a channel tender names its channel, and no other does"
     if kind is TenderKind.PROMOTION:
         return "a promotion is no tender"
     if kind is TenderKind.DIFFERENCE and not is_system:
         return "a difference is booked by the cloud alone"
-    return "a wallet pays once" if is_second and kind is not TenderKind.CHANNEL else ""
-
-
-def _unnamed(tender: Tender) -> str:
+    if is_second and kind is not TenderKind.CHANNEL:
+        return "a wallet pays once"
     return "a method is one of a channel's" if tender.method and not tender.channel else ""
 
 
@@ -338,10 +338,15 @@ def charges_of(
 ) -> tuple[Charge, ...]:
     """What the channels are asked to collect; `custody` says of each who keeps it."""
     return tuple(
-        Charge(
-            reference=charge_reference(payment_id, number), channel=tender.channel, amount=tender.amount, custody=custody(tender.channel)
-        )
-        for number, tender in enumerate(of_channels(tenders))
+        [
+            Charge(
+                reference=charge_reference(payment_id, number),
+                channel=tender.channel,
+                amount=tender.amount,
+                custody=custody(tender.channel),
+            )
+            for number, tender in enumerate(of_channels(tenders))
+        ]
     )
 
 

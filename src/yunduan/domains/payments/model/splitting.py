@@ -65,5 +65,7 @@ def commission_by_keeper(escrow: Escrow, commission: Money, kept: Sequence[Fundi
 
 def held_until(payment: Payment, funding: Sequence[Funding]) -> int:
     """Until when providers keep what they have collected of an order: the first of them; 0 when none does."""
+    if not payment.charges:
+        return 0
     charges = [payment.charge(one.reference) for one in funding if one.custody is Custody.PROVIDER]
     return min([charge.held_until for charge in charges if charge is not None and charge.held_until], default=0)
