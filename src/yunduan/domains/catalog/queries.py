@@ -1,8 +1,9 @@
 """What can be asked of the catalog: offers and terms for orders, pages and lists for everybody, the desk for a shop's own people."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
-from itertools import product
+from itertools import product, repeat
 from typing import Annotated
 
 import msgspec
@@ -409,7 +410,7 @@ def offers_of(at: Asking, ask: OffersOf) -> dict[VariantId, Offer]:
             sending = shop.sends_from(ask.country, ask.region)
             shops[shop.id] = shop, _terms(at, shop, sends=bool(sending)), sending
         places.extend(product((id,), shops[variant.shop_id][2]))
-    pieces: dict[VariantId, list[int]] = {id: [] for id in variants}
+    pieces = defaultdict[VariantId, list[int]](list)
     for (id, _), stock in at.get_many(store.STOCK, places).items():
         pieces[id].append(stock.on_hand - stock.held)
     offers = {}
@@ -421,7 +422,7 @@ def offers_of(at: Asking, ask: OffersOf) -> dict[VariantId, Offer]:
 
 def wanted_offers(ids: Iterable[VariantId]) -> Wanted:
     """The rows that offers are read from: for the `reads` of commands that ask for them, or hold their stock."""
-    return ((store.VARIANT, id) for id in ids)
+    return zip(repeat(store.VARIANT), ids, strict=False)
 
 
 def stock_of(at: Asking, ids: Iterable[VariantId]) -> Wanted:

@@ -17,7 +17,7 @@ LOW_PIECES = 5
 
 def ran_low(before: int, after: int) -> bool:
     """Whether what can be sold has become little, or nothing, just now."""
-    return before > LOW_PIECES >= after or before > after == 0
+    return after <= LOW_PIECES and (before > LOW_PIECES or before > after == 0)
 
 
 def sold_out(at: Asking, places: Iterable[Stock]) -> list[Variant]:

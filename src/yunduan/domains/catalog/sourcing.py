@@ -47,7 +47,7 @@ def sent(shop: Shop, wanted: Mapping[VariantId, int], there: Pieces, country: st
 def sourced(wanted: Mapping[VariantId, int], there: Pieces, places: Sequence[LocationId], *, splits: bool) -> list[HeldLine]:
     """Where each piece comes from; refuses when there are too few, and when they do not leave together though they have to."""
     for place in places:
-        if len(_whole(wanted, there, place)) == len(wanted):
+        if all(there[id][place] >= quantity for id, quantity in wanted.items()):
             return [HeldLine(id, place, quantity) for id, quantity in wanted.items()]
     at_once = {id: [there[id][place] for place in places] for id in wanted}
     most = {id: sum(found) if splits else max(found, default=0) for id, found in at_once.items()}

@@ -56,6 +56,7 @@ class AccountFlag(IntFlag):
 DEBITS_WITHIN_CREDITS = int(AccountFlag.DEBITS_WITHIN_CREDITS)
 CREDITS_WITHIN_DEBITS = int(AccountFlag.CREDITS_WITHIN_DEBITS)
 CLOSED = int(AccountFlag.CLOSED)
+_AT_FIRST = (AccountFlag.NONE, AccountFlag.DEBITS_WITHIN_CREDITS, AccountFlag.CREDITS_WITHIN_DEBITS)
 
 
 class Kind(StrEnum):
@@ -83,7 +84,7 @@ class NewAccount(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse flags that no new account can have; `ValueError`."""
-        if self.flags not in (AccountFlag.NONE, AccountFlag.DEBITS_WITHIN_CREDITS, AccountFlag.CREDITS_WITHIN_DEBITS):
+        if self.flags not in _AT_FIRST:
             raise ValueError(f"no account begins with {self.flags!r}")
 
 

@@ -292,7 +292,8 @@ def place_kept(
     paid = payment.state is PaymentState.CAPTURED
     progress = Progress(paid_at=tx.now if paid else 0, only_by_hand=only_by_hand)
     orders = _write(tx, checkout_id, parts, quotes, kept, progress)
-    whole = sum([order.total for order in orders[1:]], orders[0].total)
+    first, *others = [part.amount for part in parts]
+    whole = sum(others, first)
     return Placed(id=checkout_id, orders=orders, total=whole, payment=payment, pay_by=0 if paid else pay_by)
 
 

@@ -150,6 +150,8 @@ def _sales(lines: Iterable[SoldLine | SoldItem]) -> Iterator[tuple[SaleLine, ...
 
 def _parts(pieces: int) -> list[int]:
     """A sum in pieces that one line may hold."""
+    if pieces <= QUANTITY_MAX:
+        return [pieces] if pieces else []
     whole, rest = divmod(pieces, QUANTITY_MAX)
     return [QUANTITY_MAX] * whole + ([rest] if rest else [])
 

@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 _refusal = msgspec.json.Decoder(Refusal).decode
 PREFIX = "/v1"
-TOKEN_LENGTH_MAX = 512
 _KEY_CODES = frozenset(code.value for code in KeyRefusal)
 _OWN = ((b"cache-control", b"no-store"),)
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
@@ -87,7 +86,7 @@ class Endpoint:
     def asked(self, request: Request) -> tuple[Actor, Any, bytes]:
         """Who asks, for what, and by which token, where the answer is more than a reply; raises as `begin` does."""
         actor = self._caller(request, ())
-        return actor, self._read(request, ()), token_of(request)
+        return actor, self._read(request, ()), request.token
 
     def conclude(self, result: Any) -> Reply:
         """The reply to what a command was answered with, or to what a slow query has found."""
@@ -107,8 +106,7 @@ class Endpoint:
     def _caller(self, request: Request, values: Sequence[str]) -> Actor:
         if self.public:
             return Actor(origin=request.origin) if request.origin else ANONYMOUS
-        token = token_of(request)
-        actor = self._admits(token, request.origin) if token else None
+        actor = self._admits(request.token, request.origin) if request.token else None
         if actor is None or not actor.person:
             raise ProblemError("sign_in_first", "this needs a valid session: Authorization: Bearer …")
         route = self.route
@@ -162,12 +160,6 @@ class Endpoint:
             return Reply(200, answered.body, JSON, _OWN)
         reveals: Callable[..., Any] = self.route.reveals  # type: ignore[assignment]
         return Reply(200, _encode(reveals(self._answer_decoder.decode(answered.body), self._cloud.port)), JSON, _OWN)
-
-
-def token_of(request: Request) -> bytes:
-    """The token that a request shows, if it has a form that a token could have."""
-    shown = request.named.get(b"authorization", b"")
-    return shown[7:] if shown[:7].lower() == b"bearer " and len(shown) <= TOKEN_LENGTH_MAX else b""
 
 
 def refusal_reply(refused: Refused) -> Reply:

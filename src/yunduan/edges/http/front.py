@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from yunduan.edges.http.endpoint import PREFIX, Endpoint, refusal_reply, token_of
+from yunduan.edges.http.endpoint import PREFIX, Endpoint, refusal_reply
 from yunduan.edges.http.events import PATH as EVENTS
 from yunduan.edges.http.events import Streams, wants_stream
 from yunduan.edges.http.meters import Meter
@@ -181,7 +181,7 @@ class Front:
         arrived, self._arrived = self._arrived, []
         if self._expect is not None and len(arrived) > 1:
             with suppress(FaultError):  # each of them will hear of it
-                self._expect([token for one in arrived if (token := token_of(one[1]))])
+                self._expect([token for one in arrived if (token := one[1].token)])
         for one in arrived:
             self._begin(*one)
 

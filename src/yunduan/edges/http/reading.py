@@ -18,6 +18,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 CLOSE = ((b"connection", b"close"),)
 KEY_LENGTH_MAX = 255
+TOKEN_LENGTH_MAX = 512
 PARAMETERS_MAX = 32
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _VALUE = re.compile(r"(Invalid (?:enum )?value) .*", re.DOTALL)
@@ -33,9 +34,10 @@ class Request:
     """One request as it has come, whole: `path` with its escapes undone, header names in lower case, `origin` the caller's address.
 
     `named` has the headers by their names, the last of each; of those that may come only once nothing is left where two have come.
+    `token` is what it shows to say who calls, if that has a form that a token could have.
     """
 
-    __slots__ = ("body", "headers", "method", "named", "origin", "path", "query")
+    __slots__ = ("body", "headers", "method", "named", "origin", "path", "query", "token")
 
     def __init__(self, method: str, path: str, query: bytes, headers: Sequence[tuple[bytes, bytes]], origin: str, body: bytes) -> None:
         """Nothing of it has been believed yet."""
@@ -46,6 +48,8 @@ class Request:
         self.named = dict(headers)
         if len(self.named) < len(headers):
             _refuse_second(self.named, headers)
+        shown = self.named.get(b"authorization", b"")
+        self.token = shown[7:] if shown[:7].lower() == b"bearer " and len(shown) <= TOKEN_LENGTH_MAX else b""
         self.origin = origin
         self.body = body
 
