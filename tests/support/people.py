@@ -85,22 +85,22 @@ class People(World):
         assert opened.opened
         return opened
 
-    def caller(self, session: SessionId | None) -> Caller | None:
+    def caller(self, session: SessionId | None, *, origin: str = "") -> Caller | None:
         """Whom the cloud sees when this session's token comes."""
         assert session is not None
-        return self.ask(CallerOf(token_hash=token_hash(self.vault.token(session))))
+        return self.ask(CallerOf(token_hash=token_hash(self.vault.token(session)), origin=origin))
 
     def signed_in(self, contact: str = PHONE, *, device: str = "") -> Actor:
         """Sign in, and be seen as the edge sees it."""
         caller = self.caller(self.opened(contact, device=device).session_id)
         assert caller is not None
-        return caller.actor()
+        return caller.actor
 
     def seen_again(self, actor: Actor) -> Actor:
         """The same session as the edge sees it now."""
         caller = self.caller(actor.session)
         assert caller is not None
-        return caller.actor()
+        return caller.actor
 
     def no(self, command: Command[Any], *, actor: Actor = SYSTEM) -> dict[str, Any]:
         """The whole refusal of a command, which leaves every table as it was."""

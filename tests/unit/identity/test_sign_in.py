@@ -61,7 +61,7 @@ def test_the_token_is_found_by_its_hash_and_revealed_after_the_commit(people: Pe
     assert revealed.token.encode() not in (people.cloud.store.path.read_bytes() + Path(f"{people.cloud.store.path}-wal").read_bytes())  # type: ignore[attr-defined]
     caller = people.ask(CallerOf(token_hash=row[0]))
     assert caller is not None
-    assert caller.person_id == opened.person_id
+    assert caller.actor.person == opened.person_id
 
 
 @pytest.mark.parametrize(

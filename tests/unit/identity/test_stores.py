@@ -44,7 +44,7 @@ def _life(people: People) -> list[Any]:
     seen.append(people.no(RequestCode(contact=PHONE)))
     caller = people.caller(next(one for one in opened if isinstance(one, SessionOpened)).session_id)
     assert caller is not None
-    mei = caller.actor()
+    mei = caller.actor
     people.send(ChangeProfile(nickname="美"), actor=mei)
     first = people.send(AddAddress(address=HOME), actor=mei).id
     people.send_all([(AddAddress(address=HOME, is_default=True), mei)] * 3)

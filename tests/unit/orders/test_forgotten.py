@@ -73,7 +73,7 @@ def signed_in(market: Market, contact: str) -> Actor:
     vault = market.world.cloud.port(Vault)
     caller = market.world.ask(CallerOf(token_hash=token_hash(vault.token(opened.session_id))))
     assert caller is not None
-    return caller.actor()
+    return caller.actor
 
 
 def a_whole_life(market: Market) -> Actor:

@@ -410,7 +410,7 @@ def offers_of(at: Asking, ask: OffersOf) -> dict[VariantId, Offer]:
             sending = shop.sends_from(ask.country, ask.region)
             shops[shop.id] = shop, _terms(at, shop, sends=bool(sending)), sending
         places.extend(product((id,), shops[variant.shop_id][2]))
-    pieces = defaultdict[VariantId, list[int]](list)
+    pieces: dict[VariantId, list[int]] = defaultdict(list)
     for (id, _), stock in at.get_many(store.STOCK, places).items():
         pieces[id].append(stock.on_hand - stock.held)
     offers = {}

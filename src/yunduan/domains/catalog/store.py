@@ -404,9 +404,9 @@ def cards(at: Asking, *, scope: str, id: str, sort: Sort, after: tuple[int, str]
     return at.rows(_LISTS[scope, sort, after is None], arguments)
 
 
-def keep_standing(tx: Tx, standing: Standing) -> None:
-    """Keep how goods have done; their card is due to show it."""
-    tx.put(STANDING, standing.goods_id, replace(standing, due=True))
+def keep_standing(tx: Tx, standing: Standing, **changes: int) -> None:
+    """Keep how goods have done now; their card is due to show it."""
+    tx.put(STANDING, standing.goods_id, replace(standing, due=True, **changes))
 
 
 def score(at: Asking, shop_id: ShopId) -> ShopScore:

@@ -1,7 +1,7 @@
 """People, contacts, sessions, roles and addresses: values and pure decisions."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Protocol
 
@@ -300,24 +300,9 @@ class SessionsEnded(Struct, frozen=True, kw_only=True):
 class Caller(Struct, frozen=True, kw_only=True):
     """Whose token it is and what they may do, as of the last commit."""
 
-    person_id: PersonId
-    session_id: SessionId
-    scopes: frozenset[str]
-    operator_roles: frozenset[str]
-    shop_roles: Mapping[ShopId, frozenset[str]]
+    actor: Actor
     expires_at: int
     seen_at: int
-
-    def actor(self, origin: str = "") -> Actor:
-        """The caller as handlers see it."""
-        return Actor(
-            person=self.person_id,
-            session=self.session_id,
-            scopes=self.scopes,
-            operator_roles=self.operator_roles,
-            shop_roles=self.shop_roles,
-            origin=origin,
-        )
 
     def is_due(self, now: int) -> bool:
         """Whether it is time for the edge to send `TouchSession`."""

@@ -24,6 +24,7 @@ from yunduan.domains.identity.model import (
     StaffMember,
 )
 from yunduan.domains.identity.store import ADDRESSES, LETTERS, PEOPLE, SESSIONS, Details, KeptAddress, LetterState, Person
+from yunduan.kernel.actors import Actor
 from yunduan.kernel.ids import AddressId, LetterId, PersonId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.refusals import Refused
@@ -42,6 +43,8 @@ class CallerOf(Query[Caller | None]):
     """Who has a token, given its SHA-256; nobody when it is unknown, revoked or too old. Asked on every request: one statement."""
 
     token_hash: bytes
+    origin: str = ""
+    """Where the call comes from (a network address), for the actor."""
 
 
 class CallersExpected(Query[None]):
@@ -174,15 +177,8 @@ def caller_of(at: Asking, ask: CallerOf) -> Caller | None:
         return None
     person = session.person_id
     operator, shops = _roles_of(at, person)
-    return Caller(
-        person_id=person,
-        session_id=session.id,
-        scopes=model.SCOPES,
-        operator_roles=operator,
-        shop_roles=shops,
-        expires_at=session.expires_at,
-        seen_at=session.seen_at,
-    )
+    actor = Actor(person=person, session=session.id, scopes=model.SCOPES, operator_roles=operator, shop_roles=shops, origin=ask.origin)
+    return Caller(actor=actor, expires_at=session.expires_at, seen_at=session.seen_at)
 
 
 @answers(CallersExpected)

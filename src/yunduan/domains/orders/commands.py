@@ -235,7 +235,7 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     """Price everything anew and agree on the total; then hold the stock, take the money and write the orders."""
     buyer = _signed_in(tx)
     cart = tx.get(store.CART, buyer) or Cart(buyer)
-    wanted = model.selected(cart.lines, ask.variant_ids)
+    wanted, others = model.parted(cart.lines, ask.variant_ids)
     if ask.line_notes:
         model.selected(wanted, [said.variant_id for said in ask.line_notes])
     address = tx.ask(SealedAddressOf(person_id=buyer, address_id=ask.address_id))
@@ -245,7 +245,7 @@ def checkout(tx: Tx, ask: Checkout) -> Placed:
     for order, quote in zip(placed.orders, quotes, strict=True):
         if quote.limited:
             limiting.note(tx, order.id, quote)
-    store.keep_cart(tx, cart, model.without(cart.lines, [line.variant_id for line in wanted]))
+    store.keep_cart(tx, cart, others)
     return placed
 
 

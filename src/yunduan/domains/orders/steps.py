@@ -61,5 +61,7 @@ def refuse_own(tx: Tx, person: PersonId, shop_id: ShopId) -> None:
 
 def sealed(tx: Tx, person: PersonId, text: str) -> bytes:
     """A text that concerns somebody, under their key; nothing when there is none."""
+    if not text:
+        return b""
     vault: Vault = tx.port(Vault)  # type: ignore[type-abstract] # a port is found by its protocol
-    return vault.seal(person, text) if text else b""
+    return vault.seal(person, text)

@@ -27,19 +27,12 @@ class Sessions:
 
     def __call__(self, token: bytes, origin: str) -> Actor | None:
         """The caller whose token this is, if it is anybody's and has not expired."""
-        caller, now = self._cloud.ask(CallerOf(token_hash=hashlib.sha256(token).digest())), self._cloud.now()
+        caller, now = self._cloud.ask(CallerOf(token_hash=hashlib.sha256(token).digest(), origin=origin)), self._cloud.now()
         if caller is None or caller.expires_at <= now:
             return None
         if now - caller.seen_at >= TOUCH_MS:
-            self._touch(caller.session_id)
-        return Actor(
-            person=caller.person_id,
-            session=caller.session_id,
-            scopes=caller.scopes,
-            operator_roles=caller.operator_roles,
-            shop_roles=caller.shop_roles,
-            origin=origin,
-        )
+            self._touch(caller.actor.session)
+        return caller.actor
 
     def expect(self, tokens: Sequence[bytes]) -> None:
         """Whoever shows one of these tokens is about to be asked for: they are looked up at once, and remembered until a commit."""

@@ -50,6 +50,7 @@ class Endpoint:
         self.in_path = route.in_path()
         self.path_form, self.body_form = forms(route)
         self.answer = answer_of(route)
+        self._takes, self._takes_key, self._scope = route.takes, route.takes_key, route.scope
         self._cloud = cloud
         self._admits = admits
         self._message: Callable[..., Any] = route.message
@@ -73,9 +74,9 @@ class Endpoint:
     def begin(self, request: Request, values: Sequence[str]) -> "Reply | asyncio.Future[Any]":
         """Answer one request, or the future whose result `conclude` makes the reply of; raises what the front turns into a problem."""
         actor = self._caller(request, values)
-        message = self._read(request, values) if self.route.takes is None else self._taken(request, values)
+        message = self._read(request, values) if self._takes is None else self._taken(request, values)
         if self.changes:
-            key = checked_key(request.named.get(b"idempotency-key")) if self.route.takes_key else ""
+            key = checked_key(request.named.get(b"idempotency-key")) if self._takes_key else ""
             return self._cloud.submit(message, actor=actor, key=key)
         if self._press is not None:
             return asyncio.ensure_future(self._printed(self._press, message, actor))
@@ -109,10 +110,9 @@ class Endpoint:
         actor = self._admits(request.token, request.origin) if request.token else None
         if actor is None or not actor.person:
             raise ProblemError("sign_in_first", "this needs a valid session: Authorization: Bearer …")
-        route = self.route
-        if route.scope is not None and route.scope not in actor.scopes:
-            raise ProblemError("scope_missing", f"this needs the scope {route.scope}")
-        owner = route.owner
+        if self._scope is not None and self._scope not in actor.scopes:
+            raise ProblemError("scope_missing", f"this needs the scope {self._scope}")
+        owner = self.route.owner
         if owner.kind is Ownership.SHOP:
             if not actor.serves(ShopId(values[self.in_path.index("shop_id")]), *owner.roles):
                 raise ProblemError("role_missing", "this needs a role in this shop: " + (", ".join(owner.roles) or "any"))
@@ -144,7 +144,7 @@ class Endpoint:
     def _taken(self, request: Request, values: Sequence[str]) -> Any:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         path = decoded_parameters(dict(zip(self.in_path, values, strict=True)), self.path_form)
-        takes: Callable[..., Any] = self.route.takes  # type: ignore[assignment]
+        takes: Callable[..., Any] = self._takes  # type: ignore[assignment]
         return takes({name: getattr(path, name) for name in self.in_path}, headers, request.body, self._cloud.port)
 
     def _shown(self, answer: Any) -> Reply:

@@ -69,7 +69,7 @@ def count_sale(tx: Tx, ask: CountSale) -> None:
     tx.advance(store.STANDING, [line.goods_id for line in ask.lines])
     for line in ask.lines:
         standing = store.standing(tx, line.goods_id)
-        store.keep_standing(tx, replace(standing, sold=standing.sold + line.quantity))
+        store.keep_standing(tx, standing, sold=standing.sold + line.quantity)
     _show_soon(tx)
 
 
@@ -78,7 +78,7 @@ def uncount_sale(tx: Tx, ask: UncountSale) -> None:
     """Keep each goods' standing."""
     for line in ask.lines:
         standing = store.standing(tx, line.goods_id)
-        store.keep_standing(tx, replace(standing, sold=max(0, standing.sold - line.quantity)))
+        store.keep_standing(tx, standing, sold=max(0, standing.sold - line.quantity))
     _show_soon(tx)
 
 
@@ -96,7 +96,7 @@ def unrate_goods(tx: Tx, ask: UnrateGoods) -> None:
 
 def _rate(tx: Tx, goods_id: GoodsId, shop_id: ShopId, *, reviews: int, stars: int) -> None:
     standing, score = store.standing(tx, goods_id), store.score(tx, shop_id)
-    store.keep_standing(tx, replace(standing, reviews=standing.reviews + reviews, stars=standing.stars + stars))
+    store.keep_standing(tx, standing, reviews=standing.reviews + reviews, stars=standing.stars + stars)
     store.keep_score(tx, replace(score, reviews=score.reviews + reviews, stars=score.stars + stars))
     _show_soon(tx)
 

@@ -353,16 +353,24 @@ def without(lines: tuple[CartLine, ...], variants: Iterable[VariantId]) -> tuple
 
 def selected(lines: tuple[CartLine, ...], variants: Sequence[VariantId]) -> tuple[CartLine, ...]:
     """The lines of these variants, or all when none is named; refuses what is not in the cart."""
+    return parted(lines, variants)[0]
+
+
+def parted(lines: tuple[CartLine, ...], variants: Sequence[VariantId]) -> tuple[tuple[CartLine, ...], tuple[CartLine, ...]]:
+    """The same, and what is left of the cart without them."""
     if not lines:
         raise Refused(OrderRefusal.CART_EMPTY)
     if not variants:
-        return lines
+        return lines, ()
     wanted = frozenset(variants)
-    found = tuple([line for line in lines if line.variant_id in wanted])
+    found: list[CartLine] = []
+    others: list[CartLine] = []
+    for line in lines:
+        (found if line.variant_id in wanted else others).append(line)
     if len(found) != len(wanted):
         missing = wanted.difference(line.variant_id for line in found)
         raise Refused(OrderRefusal.LINE_NOT_FOUND, "not in the cart", figures=Gone(variants=tuple(sorted(missing))))
-    return found
+    return tuple(found), tuple(others)
 
 
 # What a total is made of
