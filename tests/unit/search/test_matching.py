@@ -8,11 +8,14 @@ import pytest
 from unit.search.market import Market
 from unit.search.test_golden import filled, golden
 from yunduan.backends.sqlite import SideFolder
-from yunduan.domains.search import finding, matching, store
+from yunduan.domains.catalog.commands import WithdrawGoods
+from yunduan.domains.search import finding, matching, store, store_postings
 from yunduan.domains.search.finding import Asked, Finder, Matched, find
 from yunduan.domains.search.model import Loosened, SearchSort
 from yunduan.domains.search.planning import plan
+from yunduan.domains.search.queries import SuggestWords
 from yunduan.domains.search.store import Index
+from yunduan.domains.search.syllables import begun
 from yunduan.testing import World
 
 NOW_MS = 1_790_000_000_000
@@ -76,6 +79,83 @@ def test_words_in_pinyin_are_found_by_how_words_are_read(finder: Finder, market:
     found = market.search("caomei meigui")
     assert (found.loosened, found.total) == (Loosened.NOTHING, 1)
     assert market.titles("caomei meigui") == ["草莓桂花糕"]
+
+
+def typed(finder: Finder, text: str) -> list[int]:
+    """What is found while somebody types."""
+    asked = Asked(text=text, counts=False, is_typing=True, is_strict=True, now_ms=NOW_MS)
+    return sorted(find(index_of(finder), finder.shelf, asked).ranked.tolist())
+
+
+def test_pinyin_without_its_last_letters_is_found_by_words_that_are_read_so(finder: Finder) -> None:
+    """All that have any of these words, or a word of these letters, or of these first ones; nothing that FTS5 would not find."""
+    index, side = index_of(finder), finder._sides.read(1)
+    readings = [term for (term,) in side.rows("SELECT term FROM term WHERE kind = 1 AND length(term) > 4 ORDER BY term")]
+    cuts = sorted(
+        {reading[: len(reading) - cut] for reading in filter(str.isalpha, readings[::3]) if reading.isascii() for cut in (0, 1, 2)}
+    )
+    by_words = 0
+    for text in cuts:
+        planned = plan(text, index, is_typing=True)
+        (slot,) = planned.slots
+        if not slot.goes_on:  # it may be any character, or some of it
+            assert any(len(way) == 1 for way in begun(text))
+            continue
+        ends = (text, f"{text}{{", f"~{text}", f"~{text}{{")
+        rows = side.rows("SELECT term FROM posting WHERE (term >= ?1 AND term < ?2) OR (term >= ?3 AND term < ?4)", ends)
+        postings = index.filed.of([term for (term,) in rows])
+        wanted = {int(posting) >> 8 for (term,) in rows for posting in postings[term]}
+        if slot.begins:
+            wanted |= set(index.matched(f'initials : "{text}" *', 10_000))
+        found, everything = typed(finder, text), set(index.matched(planned.all(), 10_000))
+        assert set(found) == (wanted or everything), text
+        assert wanted <= everything
+        by_words += bool(wanted)
+    side.close()
+    assert by_words > 400
+
+
+def test_what_is_typed_is_divided_into_words_and_a_beginning(finder: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With spaces or without, and without FTS5; what can be one syllable is left to it, and so is what has too many postings."""
+    index = index_of(finder)
+    assert [(way.words, way.head) for way in plan("yangguangmeigu", index, is_typing=True).slots[0].goes_on][:2] == [
+        ((), "yangguangmeigu"),
+        (("~yangguang",), "meigu"),
+    ]
+    assert not plan("yangguang mei", index, is_typing=True).slots[-1].goes_on
+    assert not plan("iphone15", index, is_typing=True).slots[-1].goes_on
+    everything = typed(finder, "阳光玫瑰")
+    assert everything
+    with monkeypatch.context() as patched:
+        patched.delattr(Index, "matched")
+        for text in ("yangguangmeigu", "yangguang meigu", "yangguangmeigui"):
+            assert typed(finder, text) == everything
+    monkeypatch.setattr(store_postings, "BEGUN_MAX", 0)
+    assert set(typed(finder, "yangguang meigu")) >= set(everything)
+
+
+def test_what_was_put_on_sale_a_moment_ago_is_found_while_somebody_types(market: Market) -> None:
+    """Its postings wait, and what begins so among them is known; what is gone is found no more."""
+    for title in ("龙井茶叶", "龙井虾仁"):
+        market.add(title)
+    market.world.settle()
+    asked = SuggestWords(q="longjing cha"), SuggestWords(q="longj"), SuggestWords(q="longjingxia")
+    assert {one.text for one in market.world.ask(asked[1]).items} >= {"西湖龙井 明前特级", "龙井茶叶", "龙井虾仁"}
+    assert [one.text for one in market.world.ask(asked[0]).items] == ["龙井茶叶"]
+    assert [one.text for one in market.world.ask(asked[2]).items] == ["龙井虾仁"]
+    market.world.send(WithdrawGoods(shop_id=market.town.shop.id, goods_id=market.ids["龙井虾仁"]))
+    market.world.settle()
+    assert not market.world.ask(asked[2]).items
+
+
+def test_nothing_is_meant_by_a_slip_where_words_begin_so(finder: Finder) -> None:
+    """While it is being typed; where none does it is."""
+    index = index_of(finder)
+    (slot,) = plan("appl", index, is_typing=True).slots
+    assert "syllables" not in slot.expression.replace("initials", "")
+    assert '"apple"' not in slot.expression
+    assert '"apple"' in plan("appel", index, is_typing=True).slots[0].expression
+    assert '"apple"' in plan("appl", index).slots[0].expression
 
 
 def test_what_is_meant_by_a_slip_is_found_by_terms_as_well(finder: Finder, market: Market) -> None:

@@ -162,7 +162,7 @@ def find(index: Index, shelf: Shelf, asked: Asked, nearest: Nearest | None = Non
     columns = shelf.columns
     planned = plan(asked.text, index, asked.synonyms, asked.stops, is_typing=asked.is_typing)
     if planned.slots:
-        hits = begins(index, columns, planned.all()) if asked.is_typing else has_all(index, columns, planned)
+        hits = begins(index, columns, planned) if asked.is_typing else has_all(index, columns, planned)
         if len(hits.documents):
             return _matched(index, columns, hits, asked, Taken(planned))
         for loosened, expression, left_out in _ways(read(planned, index)) if not asked.is_strict else ():

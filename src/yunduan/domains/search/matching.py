@@ -66,18 +66,51 @@ def matches(index: Index, columns: Columns, expression: str) -> Hits:
     return Hits(documents[there(columns, documents)], None, expression, is_least=len(documents) == MATCHES_MAX)
 
 
-def begins(index: Index, columns: Columns, expression: str) -> Hits:
-    """What an expression finds whose last word may go on, whatever its words weigh: how rare is what begins with a letter says little.
+def begins(index: Index, columns: Columns, planned: Plan) -> Hits:
+    """What has words of which the last may go on, whatever they weigh: how rare is what begins with a letter says little.
 
     BM25 would walk through all that begins so to count it, once more for each way in which it may be meant: a tenth of a second of
     the loop for one letter and a hundred thousand goods.
     """
+    if found := _going_on(index, columns, planned.slots):
+        return found
+    return _begins(index, columns, planned.all())
+
+
+def _begins(index: Index, columns: Columns, expression: str) -> Hits:
     found = index.matched(expression, TYPED_MAX + 1)
     is_least = len(found) > TYPED_MAX
     if is_least:
         found = sorted({*found, *index.matched_last(expression, TYPED_MAX)})
     documents = np.array(found, np.int64)
     return Hits(documents[there(columns, documents)], is_least=is_least)
+
+
+def _going_on(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | None:
+    """What has every word but the last, and one that begins as that does, by postings; nothing where only FTS5 can say.
+
+    FTS5 would walk through all that has the syllables, which are few and usual, to find where they follow one another.
+    """
+    *others, last = slots
+    if not all(slot.parts or slot.any for slot in others):
+        return None
+    for way in last.goes_on:
+        begun = index.filed.begun(way.head)
+        before = [*others, Slot(asked=last.asked, expression="", parts=way.words)] if way.words else others
+        whole = _whole(index, columns, before) if before else None
+        if begun is None or (before and whole is None):
+            return None
+        letters = np.array(_by_letters(index, last.begins) if last.begins and not way.words else [], np.uint32)
+        begins = np.zeros(len(columns), np.bool_)
+        for some in (begun >> 8, letters):
+            begins[some[some < len(begins)]] = True
+        documents = np.flatnonzero(begins) if whole is None else whole.documents[begins[whole.documents]]
+        documents = documents[there(columns, documents)]
+        if is_least := len(documents) > 2 * TYPED_MAX:
+            documents = np.concatenate((documents[:TYPED_MAX], documents[-TYPED_MAX:]))
+        if len(documents):
+            return Hits(documents, is_least=is_least)
+    return None
 
 
 def there(columns: Columns, documents: Places) -> Mask:
@@ -141,8 +174,8 @@ def _lists(index: Index, known: Mapping[str, Postings], slots: Sequence[Slot]) -
 def _united(index: Index, lists: Sequence[Postings], begins: str) -> Postings:
     """What has any of some terms, or begins so: each document once, with the most that is said of it."""
     some = [postings for postings in lists if len(postings)]
-    if begins and (begun := index.matched(f'initials : "{begins}" *', MATCHES_MAX)):
-        some.append(np.array([no << 8 | _SAID_BY_LETTERS for no in sorted(begun)], np.uint32))
+    if begins and (begun := _by_letters(index, begins)):
+        some.append(np.array([no << 8 | _SAID_BY_LETTERS for no in begun], np.uint32))
     if not some:
         return _NOTHING
     if len(some) == 1:
@@ -150,6 +183,11 @@ def _united(index: Index, lists: Sequence[Postings], begins: str) -> Postings:
     united = np.sort(np.concatenate(some))
     lasts: Postings = united[np.append(united[1:] >> 8 != united[:-1] >> 8, [True])]
     return lasts
+
+
+def _by_letters(index: Index, letters: str) -> list[int]:
+    """What has words whose first letters are these, or begin so, in order."""
+    return sorted(index.matched(f'initials : "{letters}" *', MATCHES_MAX))
 
 
 def _length(one: _List) -> int:

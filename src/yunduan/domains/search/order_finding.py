@@ -174,6 +174,10 @@ class _Nobody:
     def known(self, terms: Iterable[str]) -> list[Term]:  # noqa: ARG002 - the form of a lexicon
         return []
 
+    def begins(self, head: str) -> bool:  # noqa: ARG002 - the same
+        """Not here."""
+        return False
+
     def slips(self, wrong: str) -> list[Term]:  # noqa: ARG002 - the same
         return []
 

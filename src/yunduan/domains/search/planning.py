@@ -4,7 +4,7 @@ Chinese without spaces falls into the words that this market knows, fewest first
 as it is read. Latin letters may be a word, pinyin, the first letters of pinyin, or a word with a slip in it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from yunduan.domains.search.model import TERMS_MAX
 from yunduan.domains.search.spelling import LENGTH_MIN, is_one_slip, one_form
 from yunduan.domains.search.store_postings import read_as
 from yunduan.domains.search.store_words import READING, WORD, Term
-from yunduan.domains.search.syllables import begun, divided
+from yunduan.domains.search.syllables import NEVER_FIRST, begun, divided
 from yunduan.domains.search.words import INITIALS_MAX, is_chinese, pairs, phrase, pieces, runs
 
 WORD_MAX = 6
@@ -32,6 +32,10 @@ class Lexicon(Protocol):
         """Those of some terms that there are."""
         ...
 
+    def begins(self, head: str) -> bool:
+        """Whether any term begins so."""
+        ...
+
     def slips(self, wrong: str) -> list[Term]:
         """Terms that one slip may have made this of."""
         ...
@@ -39,6 +43,14 @@ class Lexicon(Protocol):
     def syllables(self, text: str) -> dict[str, str]:
         """How single characters are read."""
         ...
+
+
+class Begun(Struct, frozen=True):
+    """Letters as somebody may go on with them: words that are known to be read so, and the beginning of another."""
+
+    words: tuple[str, ...]
+    """Terms of the index, as a slot's `parts`."""
+    head: str
 
 
 class Slot(Struct, frozen=True, kw_only=True):
@@ -61,9 +73,12 @@ class Slot(Struct, frozen=True, kw_only=True):
     any: tuple[str, ...] = ()
     """Instead of parts: terms any of which a document has that may well be meant; what has none of them may be meant as well."""
     begins: str = ""
-    """With `any`: first letters that are meant as well, those of a word and of what comes after it."""
+    """With `any`, or `goes_on`: first letters that are meant as well, those of a word and of what comes after it."""
     pairs: tuple[str, ...] = ()
     """With `any`: terms that, were there documents with each of them, would have to be looked for one after the other."""
+
+    goes_on: tuple[Begun, ...] = ()
+    """The ways in which it may go on, as far as its letters tell, the one with the fewest words first. None may be what is meant."""
 
     def terms(self) -> tuple[str, ...]:
         """All that has postings."""
@@ -127,7 +142,7 @@ def plan(
 ) -> Plan:
     """What a text asks of this index; no slots where it asks nothing. While somebody is typing, its last word may go on."""
     asked = [(run, is_chinese(run)) for run in runs(text)[:TERMS_MAX]]
-    known = _known(asked, lexicon)
+    known = _known(asked, lexicon, is_typing=is_typing)
     words: dict[str, bool] = {}
     for run, chinese in asked:
         words |= dict.fromkeys(_cut(run, known), True) if chinese and len(run) > 2 else {run: chinese}
@@ -136,9 +151,10 @@ def plan(
         kept = [one for one in kept if one[0] not in stops] or kept
     unread = "".join([word for word, chinese in kept if chinese and WORD not in known.get(word, ())])
     signs = lexicon.syllables(unread) if unread else {}
-    slots = [_chinese(word, known, signs) if chinese else _latin(word, known, lexicon) for word, chinese in kept]
+    last = kept[-1][0] if is_typing and kept else ""
+    slots = [_chinese(word, known, signs) if chinese else _latin(word, known, lexicon, goes_on=word == last) for word, chinese in kept]
     if is_typing and slots:
-        slots[-1] = _going_on(slots[-1])
+        slots[-1] = _going_on(slots[-1], known)
     if synonyms:
         slots = [_with_synonyms(slot, synonyms.get(slot.asked, ())) for slot in slots]
     return Plan(slots=tuple(slots))
@@ -151,7 +167,7 @@ def read(planned: Plan, lexicon: Lexicon) -> Plan:
     return Plan(slots=tuple([replace(slot, read=_read(slot.asked, signs)) if is_chinese(slot.asked) else slot for slot in planned.slots]))
 
 
-def _known(asked: Sequence[tuple[str, bool]], lexicon: Lexicon) -> dict[str, dict[int, Term]]:
+def _known(asked: Sequence[tuple[str, bool]], lexicon: Lexicon, *, is_typing: bool) -> dict[str, dict[int, Term]]:
     """Every part of what was asked that there is as a term, asked for at once."""
     wanted: dict[str, None] = {}
     for run, chinese in asked:
@@ -164,13 +180,21 @@ def _known(asked: Sequence[tuple[str, bool]], lexicon: Lexicon) -> dict[str, dic
         else:
             wanted[run] = wanted[one_form(run)] = None
             for way in divided(run):
-                for start in range(len(way)):
-                    for end in range(start + 2, min(len(way), start + WORD_MAX) + 1):
-                        wanted["".join(way[start:end])] = None
+                wanted |= dict.fromkeys(_together(way))
+    if is_typing and asked:
+        for way in begun(asked[-1][0]):
+            wanted |= dict.fromkeys(_together(way[:-1]))
     found: dict[str, dict[int, Term]] = {}
     for term in lexicon.known(wanted) if wanted else ():
         found.setdefault(term.term, {})[term.kind] = term
     return found
+
+
+def _together(way: Sequence[str]) -> Iterator[str]:
+    """Two and more syllables that follow one another, without spaces."""
+    for start in range(len(way)):
+        for end in range(start + 2, min(len(way), start + WORD_MAX) + 1):
+            yield "".join(way[start:end])
 
 
 def _cut(run: str, known: Mapping[str, Mapping[int, Term]]) -> list[str]:
@@ -237,7 +261,7 @@ def _read(word: str, signs: Mapping[str, str]) -> str:
     return " ".join([signs.get(sign, sign) for sign in word]) if len(word) > 1 else ""
 
 
-def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon) -> Slot:
+def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon, *, goes_on: bool) -> Slot:
     form = one_form(word)
     terms = [term for one in dict.fromkeys((word, form)) if (term := known.get(one, {}).get(WORD)) is not None]
     alternatives = [f"{_WRITTEN} : ({' OR '.join([f'{chr(34)}{one}{chr(34)}' for one in dict.fromkeys((word, form))])})"]
@@ -254,7 +278,7 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon)
         if 1 < len(word) <= INITIALS_MAX:
             alternatives.append(f'initials : "{word}" *')
         if len(word) >= LENGTH_MIN and READING not in known.get(word, {}):
-            slips = _meant(word, lexicon)
+            slips = _meant(word, lexicon, goes_on=goes_on)
             alternatives += [f'syllables : "{term.syllables}"' if term.kind == READING else f'{_WRITTEN} : "{term.term}"' for term in slips]
             shown += tuple([term.term for term in slips if term.kind == WORD])
             meant = slips[0].term if slips and not ways else ""
@@ -282,14 +306,19 @@ def _read_by_words(way: Sequence[str], known: Mapping[str, Mapping[int, Term]]) 
     return tuple(map(read_as, parts)) if all(len(part) > 3 and READING in known.get(part, ()) for part in parts) else ()
 
 
-def _meant(word: str, lexicon: Lexicon) -> list[Term]:
-    """What may be meant by a word with a slip: the most usual, and of those that begin as it does where there are any."""
+def _meant(word: str, lexicon: Lexicon, *, goes_on: bool) -> list[Term]:
+    """What may be meant by a word with a slip: the most usual, and of those that begin as it does where there are any.
+
+    Nothing by one that may go on as a word that there is.
+    """
+    if goes_on and lexicon.begins(word):
+        return []
     slips = [term for term in lexicon.slips(word) if is_one_slip(word, term.term)]
     alike = [term for term in slips if term.term[0] == word[0]]
     return (alike or slips)[:MEANT_MAX]
 
 
-def _going_on(slot: Slot) -> Slot:
+def _going_on(slot: Slot, known: Mapping[str, Mapping[int, Term]]) -> Slot:
     """The same of a word that may go on, as letters or as the syllable that they begin."""
     word = slot.asked
     if is_chinese(word):
@@ -297,7 +326,25 @@ def _going_on(slot: Slot) -> Slot:
         return replace(slot, parts=(), any=(), expression=f"({slot.expression}) OR ({written})")
     alternatives = [slot.expression, f'{_WRITTEN} : "{word}" *']
     alternatives += [f'syllables : "{" ".join(way)}" *' for way in begun(word)]
-    return replace(slot, parts=(), any=(), expression=" OR ".join([f"({one})" for one in alternatives]))
+    expression = " OR ".join([f"({one})" for one in alternatives])
+    is_letters = 1 < len(word) <= INITIALS_MAX and WORD not in known.get(word, {}) and NEVER_FIRST.isdisjoint(word)
+    return replace(slot, parts=(), any=(), expression=expression, begins=word if is_letters else "", goes_on=tuple(_ways_on(word, known)))
+
+
+def _ways_on(word: str, known: Mapping[str, Mapping[int, Term]]) -> Iterator[Begun]:
+    """How letters may go on: all of them as the beginning of a word, or as words that are known to be read so, and what comes after.
+
+    What has one syllable, or some of one, may be any character within a word as well.
+    """
+    if not (word.isascii() and word.isalpha()):
+        return
+    ways = begun(word)
+    if all(len(way) > 1 for way in ways):
+        yield Begun((), word)
+    for way in ways:
+        for size in range(2, len(way) - 1):
+            if words := _read_by_words(way[:size], known):
+                yield Begun(words, "".join(way[size:]))
 
 
 def _syllables(way: Sequence[str], known: Mapping[str, Mapping[int, Term]]) -> str:

@@ -10,7 +10,7 @@ from yunduan.domains.search import store_postings
 from yunduan.domains.search.columns import Columns, Shelf, block_of
 from yunduan.domains.search.model import SCORED_MAX
 from yunduan.domains.search.store_postings import Filed, Filing
-from yunduan.domains.search.store_words import LEXICON, Made, Term, WordFile, Written
+from yunduan.domains.search.store_words import LEXICON, Made, Term, WordFile, Written, after_all
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.runtime.ports import Row, SideStore
 
@@ -303,7 +303,7 @@ class Index(WordFile):
 
     def beginning(self, kind: str, head: str, limit: int) -> list[Name]:
         """What of a kind has an id that begins so."""
-        return [Name(*row) for row in self._side.rows(_BEGINNING, (kind, head, head[:-1] + chr(ord(head[-1]) + 1), limit))]
+        return [Name(*row) for row in self._side.rows(_BEGINNING, (kind, head, after_all(head), limit))]
 
     def documents(self, goods_ids: Iterable[GoodsId]) -> dict[GoodsId, tuple[int, bytes]]:
         """(number, mark of its words) of the documents of goods, of those that have one."""

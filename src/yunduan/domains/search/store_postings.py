@@ -9,7 +9,7 @@ at a time when nobody waits. All documents below `filed` have been: of what lies
 """
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -18,7 +18,7 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from yunduan.domains.search.store_words import Written
+from yunduan.domains.search.store_words import Written, after_all
 from yunduan.kernel.refusals import invariant
 from yunduan.runtime.ports import Row, SideStore
 
@@ -41,6 +41,8 @@ _KEPT_BYTES = 6 * 2**20
 _KEPT_BYTES_EACH = 250
 TITLE, MORE, ABOUT = 10, 3, 1
 """What a word counts for where it stands."""
+BEGUN_MAX = 1_000
+"""So many rows of postings are read of what begins with some letters: among a million goods some hundred have three of them, or four."""
 LONG = 50.0
 """A document of so many words is neither long nor short."""
 _K1, _B = 1.2, 0.75
@@ -55,6 +57,9 @@ INSERT INTO filed (id, below) VALUES (1, 1);
 """
 _OF_TERMS = "SELECT term, part, body FROM posting WHERE term IN "
 _OF_TERM = "SELECT part, body FROM posting WHERE term = ? AND part >= ?"
+_BEGUN = (
+    "SELECT body FROM posting WHERE term >= ?1 AND term < ?2 UNION ALL SELECT body FROM posting WHERE term >= ?3 AND term < ?4 LIMIT ?5"
+)
 _ADD = "INSERT INTO posting (term, part, body) VALUES (?, ?, ?)"
 _BIND = "INSERT INTO sheaf (no, term, body) VALUES (?, ?, ?)"
 _UNBIND = "SELECT term, body FROM sheaf WHERE no = ? AND term > ? ORDER BY term LIMIT ?"
@@ -303,6 +308,8 @@ class Filed:
         self._below = 0
         self._next = 0
         self._waiting: dict[str, list[int]] = {}
+        self._in_order: list[str] | None = None
+        """The terms of what waits, where that was asked."""
         self._known: dict[str, Postings] = {}
         self._room = _KEPT_BYTES
 
@@ -322,6 +329,7 @@ class Filed:
         for no, terms, said in rows:
             _add(self._waiting, no, zip(terms.split(), said, strict=True))
             self._next = no + 1
+        self._in_order = None
         self._forget()
         return True
 
@@ -339,6 +347,25 @@ class Filed:
                 missing = list(terms)
             self._load(missing)
         return self._known
+
+    def begun(self, head: str) -> Postings | None:
+        """The postings of all words that begin so, written or read, in no order; nothing where that are too many to be read together."""
+        ranges = [(start, after_all(start)) for start in (head, read_as(head))]
+        rows = self._side.rows(_BEGUN, (*ranges[0], *ranges[1], BEGUN_MAX + 1))
+        if len(rows) > BEGUN_MAX:
+            return None
+        filed = np.frombuffer(b"".join([body for (body,) in rows]), np.uint32)
+        if self._waiting:
+            if self._in_order is None:
+                self._in_order = sorted(self._waiting)
+            terms = [
+                term
+                for start, end in ranges
+                for term in self._in_order[bisect_left(self._in_order, start) : bisect_left(self._in_order, end)]
+            ]
+            waiting = [posting for term in terms for posting in self._waiting[term]]
+            return np.concatenate((filed[filed < self._below << 8], np.array(waiting, np.uint32)))
+        return filed[filed < self._below << 8]
 
     def _load(self, terms: Sequence[str]) -> None:
         size = 1 << (len(terms) - 1).bit_length()

@@ -44,6 +44,7 @@ _COUNT_TERM = (
 _TERMS = "SELECT term, kind FROM term WHERE (term, kind) > (?, ?) ORDER BY term, kind LIMIT ?"
 _FILE = "INSERT INTO slip (filed, term, kind) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _KNOWN = "SELECT term, kind, documents, syllables FROM term WHERE term IN "
+_BEGINS = "SELECT 1 FROM term WHERE term >= ? AND term < ? LIMIT 1"
 _SLIPS = (
     "SELECT DISTINCT term.term, term.kind, term.documents, term.syllables FROM slip JOIN term ON term.term = slip.term"
     " AND term.kind = slip.kind WHERE slip.filed IN "
@@ -144,6 +145,10 @@ class WordFile(ABC):
     def known(self, terms: Iterable[str]) -> list[Term]:
         """Those of some terms that there are."""
         return [Term(*row) for row in self._among(_KNOWN, list(terms))]
+
+    def begins(self, head: str) -> bool:
+        """Whether any term begins so."""
+        return bool(self._side.rows(_BEGINS, (head, after_all(head))))
 
     def slips(self, wrong: str) -> list[Term]:
         """Terms that one slip may have made this of: the most usual first, some of them farther away."""
@@ -304,6 +309,11 @@ class WordFile(ABC):
     def close(self) -> None:
         """Close the connection."""
         self._side.close()
+
+
+def after_all(head: str) -> str:
+    """What comes after all that begins so."""
+    return head[:-1] + chr(ord(head[-1]) + 1)
 
 
 def _filed(terms: Iterable[tuple[str, int]]) -> list[tuple[str, str, int]]:

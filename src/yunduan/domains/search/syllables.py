@@ -20,6 +20,8 @@ zun zuo
 """
 SYLLABLES = frozenset(_ALL.split())
 """Every syllable of standard Chinese, without tones; ü is v, as it is typed."""
+NEVER_FIRST = frozenset("iuv")
+"""No syllable begins with these."""
 _BEGINNINGS = frozenset(syllable[:end] for syllable in SYLLABLES for end in range(1, len(syllable) + 1))
 _LONGEST = max(map(len, SYLLABLES))
 LETTERS_MAX = 40
