@@ -12,10 +12,11 @@ from yunduan.domains.catalog.commands import WithdrawGoods
 from yunduan.domains.search import finding, matching, store, store_postings
 from yunduan.domains.search.finding import Asked, Finder, Matched, find
 from yunduan.domains.search.model import Loosened, SearchSort
-from yunduan.domains.search.planning import plan
+from yunduan.domains.search.planning import Begun, plan
 from yunduan.domains.search.queries import SuggestWords
+from yunduan.domains.search.spelling import is_one_slip
 from yunduan.domains.search.store import Index
-from yunduan.domains.search.syllables import begun
+from yunduan.domains.search.syllables import SYLLABLES, begun
 from yunduan.testing import World
 
 NOW_MS = 1_790_000_000_000
@@ -98,8 +99,8 @@ def test_pinyin_without_its_last_letters_is_found_by_words_that_are_read_so(find
     for text in cuts:
         planned = plan(text, index, is_typing=True)
         (slot,) = planned.slots
-        if not slot.goes_on:  # it may be any character, or some of it
-            assert any(len(way) == 1 for way in begun(text))
+        assert slot.goes_on[0] == Begun((), text, is_syllable=any(len(way) == 1 for way in begun(text)))
+        if slot.goes_on[0].is_syllable:  # any character may be meant
             continue
         ends = (text, f"{text}{{", f"~{text}", f"~{text}{{")
         rows = side.rows("SELECT term FROM posting WHERE (term >= ?1 AND term < ?2) OR (term >= ?3 AND term < ?4)", ends)
@@ -122,16 +123,32 @@ def test_what_is_typed_is_divided_into_words_and_a_beginning(finder: Finder, mon
         ((), "yangguangmeigu"),
         (("~yangguang",), "meigu"),
     ]
-    assert not plan("yangguang mei", index, is_typing=True).slots[-1].goes_on
+    assert plan("yangguang mei", index, is_typing=True).slots[-1].goes_on == (Begun((), "mei", is_syllable=True),)
     assert not plan("iphone15", index, is_typing=True).slots[-1].goes_on
     everything = typed(finder, "阳光玫瑰")
     assert everything
     with monkeypatch.context() as patched:
         patched.delattr(Index, "matched")
-        for text in ("yangguangmeigu", "yangguang meigu", "yangguangmeigui"):
+        for text in ("yangguangmeigu", "yangguang meigu", "yangguangmeigui", "yangguangmei", "yangguang m"):
             assert typed(finder, text) == everything
     monkeypatch.setattr(store_postings, "BEGUN_MAX", 0)
     assert set(typed(finder, "yangguang meigu")) >= set(everything)
+
+
+def test_a_syllable_after_words_is_looked_for_in_titles(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any character that is read so, a word of such letters, and what is read otherwise than mostly within a word; of too many, by FTS5."""
+    for title in ("龙井绿茶叶", "龙井虾仁", "龙井 Chali", "龙井重庆火锅"):
+        market.add(title)
+    market.world.settle()
+
+    def suggested(text: str) -> set[str]:
+        return {one.text for one in market.world.ask(SuggestWords(q=text)).items}
+
+    for most in (800, 0):
+        monkeypatch.setattr(matching, "CALLED_MAX", most)
+        assert suggested("longjing cha") == {"龙井绿茶叶", "龙井 Chali"}
+        assert suggested("longjingchon") == {"龙井重庆火锅"}
+        assert suggested("longjing x") == {"龙井虾仁", "西湖龙井 明前特级"}
 
 
 def test_what_was_put_on_sale_a_moment_ago_is_found_while_somebody_types(market: Market) -> None:
@@ -146,6 +163,15 @@ def test_what_was_put_on_sale_a_moment_ago_is_found_while_somebody_types(market:
     market.world.send(WithdrawGoods(shop_id=market.town.shop.id, goods_id=market.ids["龙井虾仁"]))
     market.world.settle()
     assert not market.world.ask(asked[2]).items
+
+
+def test_a_syllable_is_not_only_a_word_with_a_slip(finder: Finder) -> None:
+    """Any character that is read so may be meant, and no terms tell of these."""
+    index = index_of(finder)
+    for syllable in sorted(SYLLABLES):
+        (slot,) = plan(syllable, index).slots
+        assert slot.any in ((), (syllable, f"~{syllable}"))
+    assert any(is_one_slip(syllable, one.term) for syllable in SYLLABLES if len(syllable) > 3 for one in index.slips(syllable))
 
 
 def test_nothing_is_meant_by_a_slip_where_words_begin_so(finder: Finder) -> None:

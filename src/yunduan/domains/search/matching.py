@@ -4,6 +4,7 @@ Both weigh words by BM25. For that FTS5 counts the documents of every word anew,
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from operator import mul
 
@@ -12,8 +13,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from yunduan.domains.search.columns import Columns, Places
-from yunduan.domains.search.model import MATCHES_MAX, SCORED_MAX, TYPED_MAX
-from yunduan.domains.search.planning import Plan, Slot
+from yunduan.domains.search.model import CALLED_MAX, MATCHES_MAX, SCORED_MAX, TYPED_MAX
+from yunduan.domains.search.planning import Begun, Plan, Slot
 from yunduan.domains.search.store import Index
 from yunduan.domains.search.store_postings import Postings
 
@@ -21,6 +22,7 @@ Mask = NDArray[np.bool_]
 Points = NDArray[np.float64]
 _DOCUMENT = np.uint32(0xFFFFFF00)
 _SAYS = np.uint32(0xFF)
+_LATIN = "\u02ff"
 _FEW = 40
 """So few numbers are added up one by one."""
 _NOT_THERE = np.uint32(256)
@@ -39,7 +41,8 @@ class Hits(Struct, frozen=True):
     is_least: bool = False
 
 
-NO_HITS = Hits(np.zeros(0, np.int64))
+_NO_PLACES: Places = np.zeros(0, np.int64)
+NO_HITS = Hits(_NO_PLACES)
 
 
 def has_all(index: Index, columns: Columns, planned: Plan) -> Hits:
@@ -95,22 +98,53 @@ def _going_on(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | N
     if not all(slot.parts or slot.any for slot in others):
         return None
     for way in last.goes_on:
-        begun = index.filed.begun(way.head)
-        before = [*others, Slot(asked=last.asked, expression="", parts=way.words)] if way.words else others
-        whole = _whole(index, columns, before) if before else None
-        if begun is None or (before and whole is None):
-            return None
-        letters = np.array(_by_letters(index, last.begins) if last.begins and not way.words else [], np.uint32)
-        begins = np.zeros(len(columns), np.bool_)
-        for some in (begun >> 8, letters):
-            begins[some[some < len(begins)]] = True
-        documents = np.flatnonzero(begins) if whole is None else whole.documents[begins[whole.documents]]
-        documents = documents[there(columns, documents)]
-        if is_least := len(documents) > 2 * TYPED_MAX:
-            documents = np.concatenate((documents[:TYPED_MAX], documents[-TYPED_MAX:]))
-        if len(documents):
-            return Hits(documents, is_least=is_least)
+        words = [*others, Slot(asked=last.asked, expression="", parts=way.words)] if way.words else others
+        if words or not way.is_syllable:
+            found = _among_words(index, columns, way, words) if words else _begun(index, columns, way.head, last.begins)
+            if found is None or len(found):
+                return None if found is None else _ends(found)
     return None
+
+
+def _among_words(index: Index, columns: Columns, way: Begun, words: Sequence[Slot]) -> Places | None:
+    """Of what has all of some words, what has one that begins so."""
+    whole = _whole(index, columns, words)
+    begun = _begun(index, columns, way.head)
+    if whole is None or (len(whole.documents) > CALLED_MAX if way.is_syllable else begun is None):
+        return None
+    has = _are_among(whole.documents, _NO_PLACES if begun is None else begun)
+    if way.is_syllable:
+        has[~has] = _by_titles(index, whole.documents[~has].tolist(), way.head)
+    return whole.documents[has]
+
+
+def _begun(index: Index, columns: Columns, head: str, letters: str = "") -> Places | None:
+    """What has a word that begins so, or words of these first letters, in order; nothing where that are too many to be read together."""
+    postings = index.filed.begun(head)
+    if postings is None:
+        return None
+    begins = np.zeros(len(columns), np.bool_)
+    for some in (postings >> 8, np.array(_by_letters(index, letters) if letters else (), np.uint32)):
+        begins[some[some < len(begins)]] = True
+    documents = np.flatnonzero(begins)
+    return documents[there(columns, documents)]
+
+
+def _by_titles(index: Index, documents: Sequence[int], head: str) -> list[bool]:
+    """Which documents have a character that is mostly read as letters begin, wherever it stands in a title, or a word of such letters."""
+    called = index.called(documents)
+    signs = "".join(set("".join([titles for _, titles in called])))
+    read = [sign for sign, syllable in index.syllables(signs).items() if syllable.startswith(head) and sign > _LATIN]
+    begins = re.compile("|".join([f"(?<![a-z0-9]){head}", *(f"[{''.join(some)}]" for some in (read,) if some)])).search
+    has = {no for no, titles in called if begins(titles)}
+    return [no in has for no in documents]
+
+
+def _ends(documents: Places) -> Hits:
+    """The first and the last of many."""
+    if len(documents) <= 2 * TYPED_MAX + 1:
+        return Hits(documents)
+    return Hits(np.concatenate((documents[: TYPED_MAX + 1], documents[-TYPED_MAX:])), is_least=True)
 
 
 def there(columns: Columns, documents: Places) -> Mask:
@@ -151,7 +185,8 @@ def _whole(index: Index, columns: Columns, slots: Sequence[Slot]) -> Hits | None
             if count > SCORED_MAX:
                 return None
             if count:  # its parts are there, perhaps not one after the other
-                has[doubtful] = np.isin(documents[doubtful], index.matched_among(slot.expression, documents[doubtful].tolist()))
+                known_to = sorted(index.matched_among(slot.expression, documents[doubtful].tolist()))
+                has[doubtful] = _are_among(documents[doubtful], np.array(known_to, np.int64))
     if np.count_nonzero(has) < len(has):
         documents, points = documents[has], points[has]
     return Hits(documents[:MATCHES_MAX], points[:MATCHES_MAX], is_least=len(documents) > MATCHES_MAX)
@@ -206,6 +241,14 @@ def _points(lists: Sequence[_List], says: Sequence[Postings], documents: int) ->
         return np.array([sum(map(mul, weights, one)) for one in zip(*[some.tolist() for some in says], strict=True)], np.float64)
     points: Points = np.dot(np.array(weights), np.array(says, np.float64))
     return points
+
+
+def _are_among(documents: Places, others: Places) -> Mask:
+    """Which documents are among others, which are in order."""
+    if not len(others):
+        return np.zeros(len(documents), np.bool_)
+    among: Mask = others.take(others.searchsorted(documents), mode="clip") == documents
+    return among
 
 
 def _without(postings: Postings, keys: Postings) -> Mask:

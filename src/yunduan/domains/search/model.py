@@ -20,6 +20,8 @@ MATCHES_MAX = 20_000
 """So many documents are counted and ranked; of more, those that come first in the index."""
 TYPED_MAX = 1_000
 """Of what has a word that may go on so many documents are ranked that were made first, and so many that were made last."""
+CALLED_MAX = 1_000
+"""So many titles are looked through, in two or three milliseconds, for characters that are read as what has been typed begins."""
 NUMBER_MAX = 10**13
 """No number that goods tell of themselves is larger, or less than the same below nothing."""
 SCORED_MAX = 400

@@ -51,6 +51,8 @@ class Begun(Struct, frozen=True):
     words: tuple[str, ...]
     """Terms of the index, as a slot's `parts`."""
     head: str
+    is_syllable: bool = False
+    """Whether it is one syllable, or some of one: then it may begin anywhere within a word."""
 
 
 class Slot(Struct, frozen=True, kw_only=True):
@@ -271,6 +273,7 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon,
     ways = divided(word)
     alternatives += [_syllables(way, known) for way in ways]
     read = _read_by_words(ways[0], known) if ways and not terms and not parts else ()
+    is_syllable = not terms and any(len(way) == 1 for way in ways)  # any character that is read so may be meant, and no term tells of these
     shown: tuple[str, ...] = (word, form)
     slips: list[Term] = []
     meant = ""
@@ -289,7 +292,7 @@ def _latin(word: str, known: Mapping[str, Mapping[int, Term]], lexicon: Lexicon,
         meant=meant,
         documents=max((term.documents for term in terms), default=0),
         parts=tuple(parts) if len(alternatives) == 2 and parts else (form,) if len(alternatives) == 1 else read,
-        any=() if read else (form, read_as(word)) if terms and ways else tuple([_term_of(one) for one in slips]),
+        any=() if read or is_syllable else (form, read_as(word)) if terms and ways else tuple([_term_of(one) for one in slips]),
         begins=word if slips and len(word) <= INITIALS_MAX else "",
     )
 
@@ -332,19 +335,15 @@ def _going_on(slot: Slot, known: Mapping[str, Mapping[int, Term]]) -> Slot:
 
 
 def _ways_on(word: str, known: Mapping[str, Mapping[int, Term]]) -> Iterator[Begun]:
-    """How letters may go on: all of them as the beginning of a word, or as words that are known to be read so, and what comes after.
-
-    What has one syllable, or some of one, may be any character within a word as well.
-    """
+    """How letters may go on: all of them as the beginning of a word, or as words that are known to be read so, and what comes after."""
     if not (word.isascii() and word.isalpha()):
         return
     ways = begun(word)
-    if all(len(way) > 1 for way in ways):
-        yield Begun((), word)
+    yield Begun((), word, is_syllable=any(len(way) == 1 for way in ways))
     for way in ways:
-        for size in range(2, len(way) - 1):
+        for size in range(2, len(way)):
             if words := _read_by_words(way[:size], known):
-                yield Begun(words, "".join(way[size:]))
+                yield Begun(words, "".join(way[size:]), is_syllable=size == len(way) - 1)
 
 
 def _syllables(way: Sequence[str], known: Mapping[str, Mapping[int, Term]]) -> str:

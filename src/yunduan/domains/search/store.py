@@ -72,6 +72,7 @@ _KEEP_BLOCK = (
 )
 _MARKS = "SELECT goods_id, no, mark FROM document WHERE goods_id IN "
 _DOCUMENTS = "SELECT no, goods_id, title, title_en, plain, plain_en FROM document WHERE no IN "
+_CALLED = "SELECT no, coalesce(plain, title) || ' ' || coalesce(plain_en, title_en) FROM document WHERE no IN "
 _PLACED = "SELECT goods_id, no, shop_id FROM document WHERE goods_id IN "
 _OF_SHOP = "SELECT goods_id FROM document WHERE shop_id = ?"
 _OF_CATEGORY = "SELECT goods_id FROM document WHERE category_id = ?"
@@ -284,6 +285,10 @@ class Index(WordFile):
     def titles(self, documents: Iterable[int]) -> dict[int, Titled]:
         """Documents as they are shown."""
         return _kept(self._titles, list(documents), lambda missing: [_titled(row) for row in self._among(_DOCUMENTS, missing)])
+
+    def called(self, documents: Sequence[int]) -> list[Row]:
+        """(document, its titles in the form in which they are searched) of many, which are not remembered."""
+        return self._among(_CALLED, documents)
 
     def names(self, numbers: Iterable[int]) -> dict[int, Name]:
         """What numbers stand for."""
