@@ -318,24 +318,27 @@ class RecordingVfs(apsw.VFS):
     """The system's files, with everything that changes them told to a recorder.
 
     `strike(what, name)` is called before each read, write and sync and may raise an apsw error in its place. With `sync=False`
-    nothing is really synced: for a recorder that only has to know.
+    nothing is really synced: for a recorder that only has to know. `base` names the files of the system that it stands on.
     """
 
-    def __init__(self, name: str, recorder: Recorder, *, strike: Callable[[str, str], None] = _nothing, sync: bool = True) -> None:
+    def __init__(
+        self, name: str, recorder: Recorder, *, strike: Callable[[str, str], None] = _nothing, sync: bool = True, base: str = ""
+    ) -> None:
         """Register under a name, for `vfs=` of a connection."""
         self.name = name
+        self.base = base
         self.recorder = recorder
         self.strike = strike
         self.sync = sync
         self.dead = False
         """Set when the process that had these files is gone: nothing that its remains do is told to anybody."""
-        super().__init__(name, base="")
+        super().__init__(name, base=base)
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - apsw's name
         """Open a file; what holds no data of the store is left alone."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
         if path is None or not flags[0] & _KEPT:
-            return apsw.VFSFile("", name, flags)
+            return apsw.VFSFile(self.base, name, flags)
         created = not os.path.exists(path)  # noqa: PTH110 - a path from SQLite, many times a second
         opened = _RecordingFile(self, name, flags, os.path.basename(path))  # noqa: PTH119 - the same
         if not self.dead:
@@ -351,7 +354,7 @@ class RecordingVfs(apsw.VFS):
 
 class _RecordingFile(apsw.VFSFile):
     def __init__(self, vfs: RecordingVfs, path: Any, flags: list[int], name: str) -> None:
-        super().__init__("", path, flags)
+        super().__init__(vfs.base, path, flags)
         self.vfs = vfs
         self.name = name
 

@@ -26,7 +26,7 @@ class Inline(Executor):
 
 
 class SeededLoop(asyncio.AbstractEventLoop):
-    """Runs one ready callback a step, chosen by the seed; the virtual clock moves only when nothing is ready.
+    """Runs one ready callback a step, chosen by the seed; before it the virtual clock moves, if nothing is ready.
 
     Work for a helper thread runs at a later step, so that other callbacks run while it is out, and some after it has ended
     but before anybody has been told.
@@ -43,17 +43,18 @@ class SeededLoop(asyncio.AbstractEventLoop):
         self.complaints: list[str] = []
 
     def step(self) -> bool:
-        """Run one callback, or move the clock to the next timer; false when nothing is left to do."""
-        self._awaken()
-        if not self._ready:
-            if not self._timers:
-                return False
-            self._pass_time(self._timers[0][0])
-            return True
-        place = 0 if len(self._ready) == 1 or self._chance.random() < IN_ORDER else self._chance.randrange(len(self._ready))
-        handle = self._ready.pop(place)
-        if not handle.cancelled():
-            self._run(handle)
+        """Run one callback, within `run`; false when nothing is left to do."""
+        ready, timers = self._ready, self._timers
+        if timers:
+            if not ready and timers[0][0] > self.time():
+                self._pass_time(timers[0][0])
+            self._awaken()
+        if not ready:
+            return bool(timers)
+        place = 0 if len(ready) == 1 or self._chance.random() < IN_ORDER else self._chance.randrange(len(ready))
+        handle = ready.pop(place)
+        if not handle._cancelled:
+            self._call(handle)
         return True
 
     @property
@@ -62,7 +63,7 @@ class SeededLoop(asyncio.AbstractEventLoop):
         return not self._ready and not (self._timers and self._timers[0][0] <= self.time())
 
     def run(self, function: Callable[[], Any]) -> Any:
-        """Call a function as if from a callback of this loop."""
+        """Call a function as if from a callback of this loop; asyncio asks the system which process this is each time."""
         asyncio._set_running_loop(self)
         try:
             return function()
@@ -76,21 +77,17 @@ class SeededLoop(asyncio.AbstractEventLoop):
         for task in self._tasks:
             task.cancel()
         while self._ready:
-            self._run(self._ready.pop(0))
+            self._call(self._ready.pop(0))
         for task in self._tasks:
             if not task.done():  # it has never begun
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 task.get_coro().close()
 
-    def _run(self, handle: asyncio.Handle) -> None:
-        context, callback, args = handle._context, handle._callback, handle._args  # type: ignore[attr-defined]
-        asyncio._set_running_loop(self)
+    def _call(self, handle: asyncio.Handle) -> None:
         try:
-            context.run(callback, *args)
+            handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
         except Exception as error:
             self.complaints.append(f"a callback failed: {error!r}")
-        finally:
-            asyncio._set_running_loop(None)
 
     def _pass_time(self, until: float) -> None:
         self._clock.advance(max(1, round(until * 1000 - self._clock.monotonic_ms() + 0.499)))

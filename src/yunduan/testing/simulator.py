@@ -47,8 +47,12 @@ LOOKED_AT_CLOSELY = 5
 STEPS_MAX = 100_000
 """Of one life: a cloud that takes more has hung."""
 FILE = "bazaar.sqlite"
-TOLD_WITHIN = 300
+ALONE = "unix-excl"
+"""Files of which one process has all connections: these lock one another out without the system, for which it would be asked each time."""
+TOLD_WITHIN = 200
 """Callbacks, a few virtual milliseconds: until a helper's failure has reached the writer."""
+LOOK_AGAIN_S = 0.05
+"""Virtual, between two looks at whether what everybody waits for has come."""
 _numbers = itertools.count()
 
 
@@ -259,7 +263,7 @@ class Life:
         self.doom = Doom(fate)
         self.loop = SeededLoop(world.clock, world.chance)  # type: ignore[abstract]  # what nobody asks of a loop is left out
         self.path = folder / FILE
-        self.vfs = RecordingVfs(f"simulated-{next(_numbers)}", world.disk, strike=self.doom.at_access, sync=False)
+        self.vfs = RecordingVfs(f"simulated-{next(_numbers)}", world.disk, strike=self.doom.at_access, sync=False, base=ALONE)
         self.store: TrackedStore | None = None
         self.eye: backend.SqliteReader | None = None
         self.cloud: composition.Cloud | None = None
@@ -272,23 +276,29 @@ class Life:
 
     def live(self) -> None:
         """Open, run, end; raises `CrashError` at its hour."""
+        self.loop.run(self._live)
+
+    def _live(self) -> None:
         try:
-            self.loop.run(self._open)
+            self._open()
         except (apsw.Error, FaultError, StoreRefusedError) as error:
             claim(self.doom.struck, f"the store does not open: {error!r}")
             raise CrashError from error
         self._see_cut()
+        step, writer, disk = self.loop.step, self._cloud.writer, self.world.disk
         for _ in range(self.world.steps_max):
             if self._is_over():
                 return
-            self.loop.step()
-            self._see_cut()
+            step()
+            if disk.at_cut is not None:
+                raise CrashError
             self.doom.at_callback()
             if self.loop.complaints:
                 raise ViolationError(self.loop.complaints[0])
-            self._see_failed_sync()
-            if self._cloud.writer.failed:
-                claim(self.doom.struck, f"the writer has stopped: {self._cloud.writer.failed}")
+            if self.doom.struck:
+                self._see_failed_sync()
+            if writer.failed:
+                claim(self.doom.struck, f"the writer has stopped: {writer.failed}")
                 raise CrashError
         raise ViolationError(f"nothing ends: {self._where_it_stands()}")
 
@@ -316,7 +326,7 @@ class Life:
 
     def _see_failed_sync(self) -> None:
         """A sync that failed is never tried again: the writer stops as soon as it has been told."""
-        if self.doom.struck and self.fate is not None and self.fate.end is End.SYNC_FAILS:
+        if self.fate is not None and self.fate.end is End.SYNC_FAILS:
             self.callbacks_since += 1
             claim(
                 self.callbacks_since < TOLD_WITHIN or self._cloud.writer.failed is not None, "the writer goes on after a sync that failed"
@@ -340,7 +350,7 @@ class Life:
             probe=self._at_step,
         )
         self._see_cut()
-        self.eye = backend.SqliteReader(apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY))
+        self.eye = backend.SqliteReader(apsw.Connection(str(self.path), flags=apsw.SQLITE_OPEN_READONLY, vfs=ALONE))
         world.people.meet(self.cloud)
         world.auditor.begin_anew(self.eye)
         world.auditor.compare(self.eye)
@@ -366,7 +376,7 @@ class Life:
         world, chance = self.world, self.world.chance
         self._look_after_the_clock()
         if self.fate is not None and world.lets_time_pass(self._cloud):
-            self.loop.call_later(0.01, self._act)
+            self.loop.call_later(LOOK_AGAIN_S, self._act)
             return
         for _ in range(min(self.to_ask, chance.choice((1, 1, 2, 5, 14)))):
             self.to_ask -= 1
@@ -473,10 +483,12 @@ class Life:
     def _is_over(self) -> bool:
         if self.fate is None:
             return self._is_quiet()
-        if self.to_ask > 0 or self.fate.end is not End.ORDERLY:
-            return self.to_ask <= 0 and self.world.chance.random() < 0.002
+        if self.to_ask > 0:
+            return False
+        if self.fate.end is not End.ORDERLY:
+            return self.world.chance.random() < 0.002
         if self.stopping is None:
-            self.stopping = self.loop.run(lambda: self.loop.create_task(self._cloud.stop()))
+            self.stopping = self.loop.create_task(self._cloud.stop())
         return bool(self.stopping.done())
 
     def _is_quiet(self) -> bool:

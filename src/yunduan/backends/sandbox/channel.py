@@ -209,11 +209,15 @@ class Sandbox:
         clock: Clock,
         entropy: Entropy,
         path: Path | None = None,
+        books: bytes = b"",
         page_url: str = "/sandbox/pay",
         merchant: str = "yunduan",
         misbehaviour: Misbehaviour | None = None,
     ) -> None:
-        """Open its books: a file of its own, or memory. `secret` (32 bytes or more) is what signatures are made with."""
+        """Open its books: a file of its own, or memory, which may begin with what such a file held (`books`).
+
+        `secret` (32 bytes or more) is what signatures are made with.
+        """
         if len(secret) < 32:
             raise ValueError("the sandbox's secret has 32 bytes or more")
         self._notification_key = hashlib.blake2b(b"notification", key=secret[:64]).digest()
@@ -228,6 +232,8 @@ class Sandbox:
             self._books.set_busy_timeout(BUSY_MS)  # another process of the same cloud may be writing in them
             self._books.execute("PRAGMA journal_mode=WAL").fetchall()
             self._books.execute("PRAGMA synchronous=FULL").fetchall()
+        elif books:
+            self._books.deserialize("main", books)
         self._books.execute(self.tables).fetchall()
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """The market as it is on the morning of every run: one shop, its goods, and people with money in their wallets."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import apsw
 from msgspec import Struct
 
 from yunduan.backends.sandbox import Sandbox
@@ -104,6 +106,7 @@ def market() -> Market:
             world.cloud.store.backup(str(folder / FILE))
             keys: Any = world.cloud.port(Vault)  # type: ignore[type-abstract]
             keys.backup(folder / f"copied-{KEYS}")
+        _make_one_file(folder / "sandbox.sqlite")
         files = {FILE: (folder / FILE).read_bytes(), KEYS: (folder / f"copied-{KEYS}").read_bytes()}
         files |= {name: (folder / name).read_bytes() for name in ("sandbox.sqlite", "sandbox.secret")}
     return Market(
@@ -114,6 +117,12 @@ def market() -> Market:
         variants=tuple(variants),
         twins=(twins[0], twins[1]),
     )
+
+
+def _make_one_file(path: Path) -> None:
+    """So that memory can begin with it, which knows no log."""
+    with contextlib.closing(apsw.Connection(str(path))) as books:
+        books.execute("PRAGMA journal_mode=DELETE").fetchall()
 
 
 def _shop(world: World) -> ShopCreatedAnswer:

@@ -91,7 +91,6 @@ class KeptTradeSimulation(TradeSimulation):
             SECRET,
             clock=self.clock,
             entropy=SeededEntropy(seed + 3),
-            path=folder / "channel" / "custodian.sqlite",
             page_url="/custodian/pay",
             misbehaviour=self._misbehaviour(),
         )

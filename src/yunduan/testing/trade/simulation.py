@@ -34,7 +34,7 @@ from yunduan.domains.payments.payees import PaymentSettings
 from yunduan.kernel.refusals import FaultError
 from yunduan.runtime.clock import SeededEntropy
 from yunduan.testing.disk import DiskFile
-from yunduan.testing.simulator import FILE, Report, Simulation
+from yunduan.testing.simulator import DAY_MS, FILE, Report, Simulation
 from yunduan.testing.trade import happenings
 from yunduan.testing.trade.auditor import TradeAuditor
 from yunduan.testing.trade.founding import APPROVED_ABOVE, KEYS, PAYEE_WAITS_MS, market
@@ -45,7 +45,7 @@ SOON_MS = 75 * 86_400_000
 """At the end of a run so much time passes, and a little more until nothing is about to ring: whatever is held then is held for ever."""
 SHORTLY_MS, LONG_MS = 3_600_000, 90 * 86_400_000
 COMPARES_EVERY = 40
-STANDS_MAX, LATE_MS = 100, 60_000
+STANDS_MAX, LATE_MS = 20, 60_000
 """What is due and was not done after so many looks is late, by so much."""
 
 
@@ -63,13 +63,11 @@ class TradeSimulation(Simulation):
         for name in (FILE, KEYS):
             file = self.disk.files[name] = DiskFile()
             file.durable = bytearray(files[name])
-        outside = folder / "channel"
-        outside.mkdir(parents=True)
-        (outside / "sandbox.sqlite").write_bytes(files["sandbox.sqlite"])
-        self.sandbox = Sandbox(files["sandbox.secret"], clock=self.clock, entropy=SeededEntropy(seed + 2), path=outside / "sandbox.sqlite")
+        books, secret = files["sandbox.sqlite"], files["sandbox.secret"]
+        self.sandbox = Sandbox(secret, clock=self.clock, entropy=SeededEntropy(seed + 2), books=books)
         self.sandbox.misbehaviour = self._misbehaviour()
         self._shoppers = Shoppers(MIX, self.chance, self.sandbox, self.clock)
-        self._rests_from = self._stands = 0
+        self._rests_from = self._stands = self._banks_came = 0
         self.people = self._shoppers  # type: ignore[assignment]
         self._checker = TradeAuditor(self.clock, self.sandbox)
         self.auditor = self._checker  # type: ignore[assignment]
@@ -122,8 +120,8 @@ class TradeSimulation(Simulation):
             mark=vault.mark(),
             before_commit=(vault.make_durable,),
             runners=(
-                lambda cloud: Couriers(cloud.writer, cloud.store.reader(), channels, vault),
-                lambda cloud: Trackers(cloud, cloud.store.reader(), carriers),
+                lambda cloud: Couriers(cloud.writer, cloud.behind, channels, vault),
+                lambda cloud: Trackers(cloud, cloud.behind, carriers),
                 *(partial(SandboxDeliveries, sandbox=sandbox, channel=name) for name, sandbox in self._shoppers.sandboxes.items()),
             ),
             closing=(vault.close,),
@@ -144,9 +142,12 @@ class TradeSimulation(Simulation):
         now, until = self.clock.wall_ms(), self._shoppers.waits_until
         if now >= until:
             return False
-        due = self._next_due(cloud, otherwise=until)
         self._stands += 1
-        if self._stands > STANDS_MAX or not (due <= now or cloud.writer.waiting() or any(cloud.following.lag().values())):
+        is_patient = self._stands <= STANDS_MAX
+        if is_patient and (cloud.writer.waiting() or any(cloud.following.lag().values())):
+            return True
+        due = self._next_due(cloud, otherwise=until)
+        if due > now or not is_patient:
             self.clock.advance_to(min(until, due if due > now else now + LATE_MS))
             self._stands = 0
         return True
@@ -165,11 +166,13 @@ class TradeSimulation(Simulation):
         if due is None or due > max(self._rests_from + SOON_MS, now + SHORTLY_MS) or now > self._rests_from + LONG_MS:
             return True
         self.clock.advance_to(due)
-        self._end_chargebacks(now)
+        if now >= self._banks_came + DAY_MS:
+            self._banks_came = now
+            self._end_chargebacks(now)
         return False
 
     def _end_chargebacks(self, now: int) -> None:
-        """A bank decides at last whatever it has heard enough about."""
+        """Once a day a bank decides at last whatever it has heard enough about."""
         for sandbox in self._shoppers.sandboxes.values():
             for event in sandbox.chargebacks():
                 if event.outcome == "charged_back" and event.evidence_due < now:
