@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,7 +68,7 @@ from yunduan.runtime.jobs import Jobs, Kinds
 from yunduan.runtime.look import Look
 from yunduan.runtime.migrations import migrate
 from yunduan.runtime.ports import SideStores, Snapshots, Store, StoreRefusedError
-from yunduan.runtime.registry import Domain, Registry, answer_type
+from yunduan.runtime.registry import Domain, Registry, answer_type, registry_of
 from yunduan.runtime.restoring import belong_together
 from yunduan.runtime.runners import Runner, again_and_again
 from yunduan.runtime.settings import Settings, SettingsError
@@ -130,14 +130,14 @@ class Cloud:
         """
         self.store = store
         self.clock = clock or SystemClock()
-        self.registry = Registry(domains)
+        self.registry = registry_of(domains)
         self.migrated = migrate(store, domains, copy_to=copy_to)
         refuse_unfinished(store, importing=importing)
         self._parts = parts or Parts(ports={})
         if self._parts.mark:
             belong_together(store, self._parts.mark)
         self.keeper = begin_timekeeping(store, self.clock, gap_ms_max=gap_ms_max)
-        self._ports = {Ears: Ears(self.registry), Kinds: Kinds(self.registry), Timekeeper: self.keeper, **self._parts.ports}
+        self._ports = {Ears: _ears_of(self.registry), Kinds: Kinds(self.registry), Timekeeper: self.keeper, **self._parts.ports}
         self.writer = Writer(
             store,
             self.registry,
@@ -385,6 +385,12 @@ def open_window(settings: Settings) -> Window:
     )
 
 
+@lru_cache(maxsize=8)
+def _ears_of(registry: Registry) -> Ears:
+    """What followers read facts by is the same for every cloud of these domains."""
+    return Ears(registry)
+
+
 class Indexers(Struct, frozen=True):
     """What writes the indexes that are searched."""
 
@@ -396,7 +402,7 @@ class Indexers(Struct, frozen=True):
 def open_indexers(settings: Settings) -> Iterator[Indexers]:
     """What writes the search indexes, over connections that only read the store; raises `StoreRefusedError`."""
     window, folder = open_window(settings), Path(settings.data)
-    look, reader = Look(window.reader(), Registry(window.domains), window.parts.ports), window.reader()
+    look, reader = Look(window.reader(), registry_of(window.domains), window.parts.ports), window.reader()
 
     def ask(query: Query[Answer]) -> Answer:
         return look.answer(query, actor=SYSTEM, now=window.clock.wall_ms())

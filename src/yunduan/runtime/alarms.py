@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from typing import Any, NoReturn
 
-import msgspec
 import structlog
 
 from yunduan.kernel.actors import SYSTEM
@@ -46,9 +45,7 @@ class Alarms:
         self._writer = writer
         self._reader = reader
         self._keeper = keeper
-        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
-            kind: msgspec.json.Decoder(message) for kind, message in registry.command_types.items()
-        }
+        self._decoders = registry.readings
         self.unreadable = 0
         """How often an alarm was due that this program cannot read, since start."""
 

@@ -1,6 +1,7 @@
 """Numbered changes of the tables: one transaction each, checksummed, applied under the writer's lock before anything is answered."""
 
 import hashlib
+from functools import cache
 from importlib.resources import files
 
 from msgspec import Struct
@@ -27,30 +28,40 @@ class Migration(Struct, frozen=True, kw_only=True):
     @property
     def checksum(self) -> str:
         """What tells whether this step is the one that was applied."""
-        return hashlib.sha256(self.sql.encode()).hexdigest()
+        return _checksum(self.sql)
+
+
+@cache
+def _checksum(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()
 
 
 def migrations(domains: tuple[Domain, ...]) -> list[Migration]:
     """Every step of every domain, in the order of the domains and their numbers: files named `0001_what.sql` beside the code."""
+    return [step for domain in domains for step in _steps(domain.name, domain.package)]
+
+
+@cache
+def _steps(domain: str, package: str) -> tuple[Migration, ...]:
+    """Those of one domain, read once: they are as little changed while the program runs as its code is."""
     found = []
-    for domain in domains:
-        folder = files(domain.package) / "migrations"
-        if folder.is_dir():
-            for file in sorted(folder.iterdir(), key=lambda file: file.name):
-                if file.name.endswith(".sql"):
-                    number, _, name = file.name.removesuffix(".sql").partition("_")
-                    found.append(Migration(domain=domain.name, number=int(number), name=name, sql=file.read_text()))
-    return found
+    folder = files(package) / "migrations"
+    if folder.is_dir():
+        for file in sorted(folder.iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".sql"):
+                number, _, name = file.name.removesuffix(".sql").partition("_")
+                found.append(Migration(domain=domain, number=int(number), name=name, sql=file.read_text()))
+    return tuple(found)
 
 
 def pending(reader: Reader, steps: list[Migration]) -> list[Migration]:
     """The steps that the store has not seen; refuses a store that is newer than the code, or was changed by other steps."""
     done = {(domain, number): checksum for domain, number, checksum in reader.rows(_DONE)}
-    known = {(step.domain, step.number): step for step in steps}
+    known = {(step.domain, step.number): step.checksum for step in steps}
     for place, checksum in done.items():
         if place not in known:
             raise StoreRefusedError(f"the store is newer than this program: it has migration {place[1]} of {place[0]}")
-        if known[place].checksum != checksum:
+        if known[place] != checksum:
             raise StoreRefusedError(f"migration {place[1]} of {place[0]} is not the one that was applied to this store")
     return [step for step in steps if (step.domain, step.number) not in done]
 

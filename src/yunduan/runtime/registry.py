@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar, get_args, get_origin
 
+import msgspec
 from msgspec import Struct
 
 from yunduan.kernel.messages import Command, Fact, Query
@@ -177,6 +179,11 @@ class Registry:
         self.routes = tuple(route for d in domains for route in d.routes)
         self._check()
 
+    @cached_property
+    def readings(self) -> Mapping[str, msgspec.json.Decoder[Any]]:
+        """What reads each command from JSON, by its name."""
+        return {kind: msgspec.json.Decoder(message) for kind, message in self.command_types.items()}
+
     def _check(self) -> None:
         handlers = sum(len(d.commands) for d in self.domains), sum(len(d.queries) for d in self.domains)
         invariant(handlers == (len(self.commands), len(self.queries)), "each message has one handler")
@@ -195,6 +202,12 @@ class Registry:
             invariant(public == (route.scope is None), f"{route.method} {route.path}: a scope is asked of whoever signs in")
             shop_rule = route.owner.kind is Ownership.SHOP
             invariant(not shop_rule or "shop_id" in route.in_path(), f"{route.path} names the shop whose staff may call")
+
+
+@lru_cache(maxsize=8)
+def registry_of(domains: tuple[Domain, ...]) -> Registry:
+    """The handlers of these domains, joined once in this process: neither they nor what is found out about them ever changes."""
+    return Registry(domains)
 
 
 def answer_type(message: type) -> Any:
