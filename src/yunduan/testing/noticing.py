@@ -57,7 +57,7 @@ from yunduan.domains.payments.facts import (
     WalletToppedUp,
 )
 from yunduan.kernel.messages import Fact
-from yunduan.runtime.ports import Reader
+from yunduan.runtime.ports import Reader, Row
 from yunduan.testing.checkers import claim
 
 Cause = tuple[str, str]
@@ -202,29 +202,65 @@ def _subject(kind: str, about: About) -> str:
     return str(first or about.case_id or about.order_id or about.payment_id or about.review_id or about.payout_id or about.goods_id or "")
 
 
-def compare_notices(reader: Reader, facts: Sequence[Fact]) -> None:
-    """What follows from the facts up to the follower's cursor was told, each once, and nothing else; numbers have no gaps."""
-    heard = reader.rows(_CURSOR)
-    parked = {seq for (seq,) in reader.rows(_PARKED)}
-    facts = [fact for seq, fact in enumerate(facts[: heard[0][0] if heard else 0], 1) if seq not in parked]
-    due = Counter(cause for fact in facts if type(fact) in _TOLD for cause in _TOLD[type(fact)](fact))
-    finished = Counter(str(fact.refund_id) for fact in facts if isinstance(fact, RefundFinished))
-    given: Counter[Cause] = Counter()
-    arrived: Counter[str] = Counter()
-    last: dict[str, int] = {}
-    seq = 0
-    for place, person, number, kind, about in reader.rows(_NOTICES):
-        seq += 1
-        claim(place == seq, f"notice {seq} is missing before {place}")
-        claim(number == last.get(person, 0) + 1, f"{person} was told number {number} after {last.get(person, 0)}")
-        last[person] = number
-        subject = _subject(kind, _about(about))
-        if kind in _AFTER_A_REFUND:
-            arrived[subject] += 1
-        else:
-            given[kind, subject] += 1
-    claim(dict(reader.rows(_BOXES)) == last, "a box says another last number than its notices")
-    claim(reader.rows(_COUNT) == ([(seq,)] if seq else []), f"there are {seq} notices, and the count says otherwise")
-    claim(not given - due, f"told without a cause, or twice: {dict(given - due)}")
-    claim(not arrived - finished, f"refunds told to have arrived that had not, or twice: {dict(arrived - finished)}")
-    claim(not due - given, f"never told: {dict(due - given)}")
+class Notices:
+    """What was told to whom, and what was to be told by the facts: each is taken in once, and begun anew when it is not as it was."""
+
+    def __init__(self) -> None:
+        """Nothing was told."""
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._parked: list[Row] = []
+        self._through = 0
+        self._due: Counter[Cause] = Counter()
+        self._finished: Counter[str] = Counter()
+        self._rows: list[Row] = []
+        self._given: Counter[Cause] = Counter()
+        self._arrived: Counter[str] = Counter()
+        self._last: dict[str, int] = {}
+
+    def compare(self, reader: Reader, facts: Sequence[Fact]) -> None:
+        """What follows from the facts up to the follower's cursor was told, each once, and nothing else; numbers have no gaps."""
+        heard, parked, rows = reader.rows(_CURSOR), reader.rows(_PARKED), reader.rows(_NOTICES)
+        through = heard[0][0] if heard else 0
+        claim(through <= len(facts), f"notices are told of {through} of {len(facts)} facts")
+        if parked != self._parked or through < self._through or rows[: len(self._rows)] != self._rows:
+            self._begin_anew()
+            self._parked = parked
+        self._hear(facts, through)
+        self._take(rows)
+        claim(dict(reader.rows(_BOXES)) == self._last, "a box says another last number than its notices")
+        seq = len(rows)
+        claim(reader.rows(_COUNT) == ([(seq,)] if seq else []), f"there are {seq} notices, and the count says otherwise")
+        self._balance()
+
+    def _hear(self, facts: Sequence[Fact], through: int) -> None:
+        """What was to be told of the facts that the follower has heard since."""
+        parked = {seq for (seq,) in self._parked}
+        for seq in range(self._through + 1, through + 1):
+            fact = facts[seq - 1]
+            if seq not in parked and (told := _TOLD.get(type(fact))) is not None:
+                self._due.update(told(fact))
+            if seq not in parked and isinstance(fact, RefundFinished):
+                self._finished[str(fact.refund_id)] += 1
+        self._through = through
+
+    def _take(self, rows: list[Row]) -> None:
+        last = self._last
+        for seq, (place, person, number, kind, about) in enumerate(rows[len(self._rows) :], len(self._rows) + 1):
+            claim(place == seq, f"notice {seq} is missing before {place}")
+            claim(number == last.get(person, 0) + 1, f"{person} was told number {number} after {last.get(person, 0)}")
+            last[person] = number
+            subject = _subject(kind, _about(about))
+            if kind in _AFTER_A_REFUND:
+                self._arrived[subject] += 1
+            else:
+                self._given[kind, subject] += 1
+        self._rows = rows
+
+    def _balance(self) -> None:
+        due, given, arrived, finished = self._due, self._given, self._arrived, self._finished
+        claim(arrived <= finished, f"refunds told to have arrived that had not, or twice: {dict(arrived - finished)}")
+        if not dict.__eq__(due, given):
+            claim(not given - due, f"told without a cause, or twice: {dict(given - due)}")
+            claim(not due - given, f"never told: {dict(due - given)}")

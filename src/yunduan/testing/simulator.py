@@ -102,6 +102,7 @@ class TrackedStore(backend.SqliteStore):
         """Open it."""
         self._readers: list[backend.SqliteReader] = []
         self._is_closed = False
+        self._touched: set[str] = set()
         super().__init__(path, **settings)
 
     def reader(self, *, is_behind: bool = False) -> backend.SqliteReader:
@@ -109,6 +110,17 @@ class TrackedStore(backend.SqliteStore):
         reader = super().reader(is_behind=is_behind)
         self._readers.append(reader)
         return reader
+
+    def watch(self) -> None:
+        """Remember from now on which tables are written in, by what SQLite itself says of each row, however it comes to change it."""
+        touch = self._touched.add
+        self._connection.preupdate_hook(lambda update: touch(update.table_name))
+
+    def take_touched(self) -> set[str]:
+        """The tables that were written in since this was last asked."""
+        touched = self._touched.copy()
+        self._touched.clear()
+        return touched
 
     def close(self) -> None:
         """Let go, once."""
@@ -177,8 +189,8 @@ class Simulation:
         """What a life of the cloud stands on."""
         return composition.Parts(ports={Weather: self.weather})
 
-    def look(self, eye: backend.SqliteReader, commits: int) -> None:
-        """After so many commits of a life: whether everything is as it must be."""
+    def look(self, eye: backend.SqliteReader, commits: int, touched: set[str]) -> None:  # noqa: ARG002 - others look at those alone
+        """After so many commits of a life: whether everything is as it must be; of some seeds the tables that were touched are known."""
         if commits % self.compares_every == 0:
             self.auditor.compare(eye)
 
@@ -354,6 +366,8 @@ class Life:
         world.people.meet(self.cloud)
         world.auditor.begin_anew(self.eye)
         world.auditor.compare(self.eye)
+        if world.compares_every == 1:
+            self.store.watch()
         self.cloud.start()
         if self.fate is None:
             self.to_ask = 0
@@ -476,7 +490,7 @@ class Life:
             self.world.note(told.seq, told.kind, told.body)
             self.world.told(fact)
         auditor.told.clear()
-        self.world.look(eye, self.commits)
+        self.world.look(eye, self.commits, self.store.take_touched() if self.store else set())
 
     # The end
 

@@ -546,6 +546,10 @@ class Sandbox:
         timestamp = str(self._now())
         return {TIMESTAMP: timestamp, SIGNATURE: self.sign(body, timestamp)}
 
+    def changes(self) -> int:
+        """How much was written in the books from here: while it is the same, whoever has read them need not read them again."""
+        return self._books.total_changes()
+
     def next_due(self) -> int | None:
         """When `run_once` will next have something to do, in milliseconds since 1970."""
         times = [row[0] for sql in self.dues for row in self._rows(sql)]

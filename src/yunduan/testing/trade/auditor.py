@@ -1,7 +1,7 @@
 """A second bookkeeper: believes the facts, the ledger's own proof, and nothing that the program remembers."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -21,22 +21,24 @@ from yunduan.runtime.answers import KEPT_MS, Answered
 from yunduan.runtime.clock import Clock
 from yunduan.runtime.ports import Reader, Snapshots
 from yunduan.testing.checkers import Told, claim
-from yunduan.testing.noticing import compare_notices
+from yunduan.testing.noticing import Notices
 from yunduan.testing.people import Asked
 from yunduan.testing.trade.checks import compare_cases, compare_orders, compare_parcels, compare_touched, nothing_is_held_for_ever
 from yunduan.testing.trade.founding import is_asked_by_people, market
 from yunduan.testing.trade.laws import Laws
 from yunduan.testing.trade.ledger import Ledger
-from yunduan.testing.trade.money import compare_money, compare_with_channel, reconcile
-from yunduan.testing.trade.papers import Papers
+from yunduan.testing.trade.money import MONEY, lines_of, reconcile
+from yunduan.testing.trade.papers import Law, Papers
 from yunduan.testing.trade.shelves import compare_exchanges, compare_returns, compare_shelves
 
+GOODS: tuple[Law, ...] = (compare_orders, compare_cases, compare_parcels, compare_shelves, compare_exchanges, compare_returns)
 _FACTS = "SELECT seq, kind, body, cause, at FROM fact WHERE seq > ? ORDER BY seq"
 
 
 class TradeAuditor:
     """Believes the facts, the ledger's own proof, and nothing that the program remembers."""
 
+    laws: ClassVar[tuple[Law, ...]] = (*GOODS, *MONEY)
     decoders: Mapping[str, msgspec.json.Decoder[Any]] = {fact.__name__: msgspec.json.Decoder(fact) for d in DOMAINS for fact in d.facts}
 
     def __init__(self, clock: Clock, sandbox: Sandbox) -> None:
@@ -45,15 +47,20 @@ class TradeAuditor:
         self._sandbox = sandbox
         self._shop = market().shop.id
         self._wanted_at: dict[str, int] = {}
+        self._left: set[tuple[str, int, bytes]] = set()
+        """The answers that have left, as rows."""
         self._laws = Laws()
         self._papers = Papers()
         self._ledger = Ledger()
+        self._notices = Notices()
         self.facts: list[Told] = []
         self.known: list[Fact] = []
         self.told: list[tuple[Told, Fact]] = []
         self.answered: dict[str, Answered] = {}
         self.vault: FileVault | None = None
         self._roots: dict[str, list[Told]] = {}
+        self._asked_for: dict[str, Told] = {}
+        """Those of them that somebody has asked for, and so has an answer."""
 
     @property
     def seq(self) -> int:
@@ -91,6 +98,8 @@ class TradeAuditor:
             others = self._roots.setdefault(root, [])
             claim(not others or others[-1].seq == told.seq - 1, f"{root} took effect twice, in facts {others[-1:]} and {told.seq}")
             others.append(told)
+            if is_asked_by_people(root):
+                self._asked_for.setdefault(root, told)
 
     def has_effect(self, asked: Asked) -> bool:
         """Whether it has been told of."""
@@ -99,6 +108,7 @@ class TradeAuditor:
     def answer_left(self, asked: Asked, answered: Answered) -> None:
         """An answer has reached whoever asked; from now on it must stand."""
         before = self.answered.setdefault(asked.name, answered)
+        self._left.add((asked.name, int(answered.accepted), answered.body))
         self._wanted_at.setdefault(asked.name, asked.at)
         claim(before == answered, f"{asked.name} was answered {before}, then {answered}")
         if not answered.accepted:
@@ -126,20 +136,17 @@ class TradeAuditor:
         proof = audit(reader)
         claim(proof.faults_found == 0, f"the books do not balance: {proof.faults}")
         self._sealed(reader)
-        compare_notices(reader, self.known)
+        self._notices.compare(reader, self.known)
 
-    def look(self, reader: Reader) -> None:
-        """Every document against the others, the facts and the ledger."""
-        papers = self._papers
-        papers.read(reader)
-        compare_orders(papers, self.known)
-        compare_cases(papers, self.known)
-        compare_parcels(papers)
-        compare_shelves(reader, papers)
-        compare_exchanges(papers)
-        compare_returns(papers)
-        compare_money(papers, self._laws, self._shop)
-        compare_with_channel(papers, self._sandbox)
+    def look(self, reader: Reader, touched: Collection[str] | None = None) -> None:
+        """Every document against the others, the facts and the ledger, as far as it may have changed: by the tables that were touched."""
+        papers, changes = self._papers, self._sandbox.changes()
+        papers.read(reader, touched)
+        papers.take("laws", self._laws, self._laws.heard)
+        if not papers.is_known("statement", changes):
+            papers.take("statement", lines_of(self._sandbox), changes)
+        for law in self.laws:
+            papers.hold_to(law)
 
     def at_rest(self) -> None:
         """The channel and we agree about everything, and what time settles is settled."""
@@ -147,15 +154,14 @@ class TradeAuditor:
         reconcile(self._papers, self._sandbox)
 
     def _answers(self, reader: Reader) -> None:
-        kept = {name: Answered(bool(accepted), body) for name, accepted, body in reader.rows("SELECT name, accepted, body FROM answer")}
+        kept = reader.rows("SELECT name, accepted, body FROM answer")
         long_ago = self._clock.wall_ms() - KEPT_MS
-        for name, answered in self.answered.items():
-            stands = kept.get(name) == answered or self._wanted_at[name] <= long_ago
-            claim(stands, f"{name} was answered {answered}, the store has {kept.get(name)}")
-        keys = {name.partition(" ")[0] for name, answered in kept.items() if answered.accepted}
-        for root, told in self._roots.items():
-            is_there = not is_asked_by_people(root) or root in keys or told[0].at <= long_ago
-            claim(is_there, f"{root} took effect and has no answer")
+        for name, *answered in sorted(self._left.difference(kept)):
+            has = [row for row in kept if row[0] == name]
+            claim(self._wanted_at[name] <= long_ago, f"{name} was answered {answered}, the store has {has or None}")
+        keys = {name.partition(" ")[0] for name, accepted, _ in kept if accepted}
+        for root in sorted(self._asked_for.keys() - keys):
+            claim(self._asked_for[root].at <= long_ago, f"{root} took effect and has no answer")
 
     def _sealed(self, reader: Reader) -> None:
         if self.vault is not None:

@@ -1,20 +1,18 @@
 """What must be true of orders and cases whatever happens: each against the facts, its money and the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from yunduan.domains.orders import parcels
 from yunduan.domains.orders.cameback import had_before
 from yunduan.domains.orders.cases import CaseState, case_id_of, refund_of
-from yunduan.domains.orders.facts import CaseMoved, CaseOpened, OrderPlaced
 from yunduan.domains.orders.model import Order, OrderState
 from yunduan.domains.orders.rest import claimed_of_rest
 from yunduan.domains.orders.store import ORDER
 from yunduan.domains.payments.model import Chargeback, ChargebackState, Escrow, EscrowState, escrow_account
 from yunduan.domains.payments.store import ESCROWS
-from yunduan.kernel.ids import CaseId, OrderId, PersonId
-from yunduan.kernel.messages import Fact
+from yunduan.kernel.ids import OrderId, PersonId
 from yunduan.runtime.ports import Reader
 from yunduan.testing.checkers import claim
 from yunduan.testing.trade.founding import LIMITED_PIECES, market
@@ -26,9 +24,9 @@ _CHARGEBACKS = "SELECT body FROM payment_chargeback"
 _BALANCE = "SELECT c.credits_posted - c.debits_posted FROM account a JOIN counter c ON c.number = a.number WHERE a.id = ?"
 
 
-def compare_orders(papers: Papers, facts: Sequence[Fact]) -> None:
+def compare_orders(papers: Papers) -> None:
     """Orders are those that were told, and each escrow holds what is left of its order."""
-    told = {fact.order_id for fact in facts if isinstance(fact, OrderPlaced)}
+    told = papers.laws.placed
     claim(papers.orders.keys() == told, f"orders that differ from what was told: {papers.orders.keys() ^ told}")
     _compare_limits(papers)
     for order in papers.orders.values():
@@ -86,7 +84,7 @@ def compare_parcels(papers: Papers) -> None:
         claim(not waits or not order.progress.receive_by, f"{order.id} is received by itself, and {sorted(back)} of it came back")
 
 
-def compare_cases(papers: Papers, facts: Sequence[Fact]) -> None:
+def compare_cases(papers: Papers) -> None:
     """An open case is its order's last, and nothing of that order was settled; each that came to money came to it once."""
     orders, cases = papers.orders, papers.cases
     claim(len(cases) == sum(order.progress.cases for order in orders.values()), "orders have other cases than there are")
@@ -101,19 +99,7 @@ def compare_cases(papers: Papers, facts: Sequence[Fact]) -> None:
         claimed[order.id] += paid
     for id, sum_ in claimed.items():
         claim(sum_ <= orders[id].progress.refunded <= orders[id].total, f"cases of {id} gave back {sum_}, more than it did")
-    told = _told_states(facts)
-    claim(told == {id: case.state for id, case in cases.items()}, "cases stand elsewhere than was told")
-
-
-def _told_states(facts: Sequence[Fact]) -> dict[CaseId, str]:
-    """Where each case stands by the facts."""
-    found: dict[CaseId, str] = {}
-    for fact in facts:
-        if isinstance(fact, CaseOpened):
-            found[fact.case_id] = "asked"
-        elif isinstance(fact, CaseMoved):
-            found[fact.case_id] = fact.state
-    return found
+    claim(papers.laws.cases == {id: case.state for id, case in cases.items()}, "cases stand elsewhere than was told")
 
 
 def nothing_is_held_for_ever(papers: Papers) -> None:

@@ -20,43 +20,41 @@ from yunduan.domains.payments.model import (
     returning_account,
 )
 from yunduan.runtime.clock import Clock, SeededEntropy
-from yunduan.runtime.ports import Reader
 from yunduan.testing.checkers import claim
-from yunduan.testing.trade.auditor import TradeAuditor
-from yunduan.testing.trade.checks import compare_cases, compare_orders, compare_parcels, nothing_is_held_for_ever
-from yunduan.testing.trade.shelves import compare_exchanges, compare_returns, compare_shelves
+from yunduan.testing.trade.auditor import GOODS, TradeAuditor
+from yunduan.testing.trade.checks import nothing_is_held_for_ever
+from yunduan.testing.trade.papers import Papers
 from yunduan.testing.trade.simulation import TradeSimulation
 
 SECRET = bytes(range(64))
 
 
+def kept_by(papers: Papers) -> Kept:
+    """What a provider keeps, gave shops and gave the marketplace, by our books."""
+    held, given, own = (-papers.balance(of("custodian", "CNY")) for of in (held_account, given_account, own_account))
+    return Kept(held=held, given=given, own=own)
+
+
+def compare_given(papers: Papers) -> None:
+    """What a provider gave, shops received."""
+    received = sum(amount for account, amount in papers.balances.items() if account.startswith("rcv_"))
+    claim(kept_by(papers).given == received, f"providers gave {kept_by(papers).given}, shops received {received}")
+
+
 class KeptAuditor(TradeAuditor):
     """Compares what we say of the provider's money with the provider's own books; the rest of the money is compared elsewhere."""
+
+    laws = (*GOODS, compare_given)
 
     def __init__(self, clock: Clock, custodian: Custodian, **more: Any) -> None:
         """Nothing has happened."""
         super().__init__(clock, **more)
         self._custodian = custodian
-        self.splits: list[str] = []
 
-    def look(self, reader: Reader) -> None:
-        """What a provider keeps is what orders have there, or what is on its way to them or back."""
-        papers = self._papers
-        papers.read(reader)
-        compare_orders(papers, self.known)
-        compare_cases(papers, self.known)
-        compare_parcels(papers)
-        compare_shelves(reader, papers)
-        compare_exchanges(papers)
-        compare_returns(papers)
-        self.splits = [one.state.value for one in papers.splits.values()]
-        given = sum(amount for account, amount in papers.balances.items() if account.startswith("rcv_"))
-        claim(self._ours().given == given, f"providers gave {self._ours().given}, shops received {given}")
-
-    def _ours(self) -> Kept:
-        accounts = (held_account, given_account, own_account)
-        held, given, own = (-self._papers.balance(of("custodian", "CNY")) for of in accounts)
-        return Kept(held=held, given=given, own=own)
+    @property
+    def splits(self) -> list[str]:
+        """How what orders have there was divided."""
+        return [one.state.value for one in self._papers.splits.values()]
 
     def at_rest(self) -> None:
         """The provider's books are ours to the last unit, and everything that it was asked has been answered.
@@ -64,7 +62,7 @@ class KeptAuditor(TradeAuditor):
         Money that waits for its owner's word is there too, and so is what they have asked for and nobody has approved yet.
         """
         nothing_is_held_for_ever(self._papers)
-        ours, theirs = self._ours(), self._custodian.balances("CNY")
+        ours, theirs = kept_by(self._papers), self._custodian.balances("CNY")
         claim(ours == theirs, f"the provider has {theirs}, we say {ours}")
         claim(self._papers.balance(returning_account("custodian", "CNY")) == 0, "something is on its way back from the provider for ever")
         waiting = [one.id for one in self._papers.errands.values() if one.state in (OutgoingState.WAITING, OutgoingState.ASKED)]

@@ -8,10 +8,13 @@ from typing import Any
 from msgspec import Struct
 
 from yunduan.domains.orders.facts import (
+    CaseMoved,
+    CaseOpened,
     OrderCancelled,
     OrderChargebackEnded,
     OrderChargedBack,
     OrderPartlyShipped,
+    OrderPlaced,
     OrderReceived,
     OrderRefunded,
     OrderRestCancelled,
@@ -36,7 +39,7 @@ from yunduan.domains.payments.facts import (
 from yunduan.domains.payments.model import Mismatch, payment_of_reference, step_id
 from yunduan.domains.payments.payees import PayoutState
 from yunduan.domains.payments.store import PLANS
-from yunduan.kernel.ids import OrderId, PaymentId, PersonId, ShopId
+from yunduan.kernel.ids import CaseId, OrderId, PaymentId, PersonId, ShopId
 from yunduan.kernel.messages import Fact
 from yunduan.runtime.ports import Reader
 from yunduan.testing.checkers import Told, claim
@@ -79,6 +82,10 @@ class Laws:
 
     def __init__(self) -> None:
         """Nothing was told."""
+        self.heard = 0
+        self.placed: set[OrderId] = set()
+        self.cases: dict[CaseId, str] = {}
+        """Where each stands."""
         self.settled: dict[OrderId, Settled] = {}
         self.postage: dict[str, int] = {}
         """What shops have paid for ways back, and people have had for them."""
@@ -101,11 +108,21 @@ class Laws:
 
     def hear(self, told: Told, fact: Fact) -> None:
         """One more."""
+        self.heard += 1
         if isinstance(fact, _STANDS_STILL) and not (isinstance(fact, EscrowSettled) and fact.order_id in self._split):
             contested = self._contested.get(fact.order_id, 0)
             claim(not contested, f"{told.kind} of {fact.order_id}, of which a bank has taken {contested} back")
         if (heard := _HEARD.get(type(fact))) is not None:
             heard(self, told, fact)
+
+    def _placed(self, _: Told, fact: OrderPlaced) -> None:
+        self.placed.add(fact.order_id)
+
+    def _case_opened(self, _: Told, fact: CaseOpened) -> None:
+        self.cases[fact.case_id] = "asked"
+
+    def _case_moved(self, _: Told, fact: CaseMoved) -> None:
+        self.cases[fact.case_id] = fact.state
 
     def _taken(self, _: Told, fact: OrderChargedBack) -> None:
         self._contested[fact.order_id] = self._contested.get(fact.order_id, 0) + fact.amount.amount
@@ -197,6 +214,9 @@ class Laws:
 
 
 _HEARD: Mapping[type[Fact], Callable[[Laws, Told, Any], None]] = {
+    OrderPlaced: Laws._placed,
+    CaseOpened: Laws._case_opened,
+    CaseMoved: Laws._case_moved,
     OrderChargedBack: Laws._taken,
     OrderChargebackEnded: Laws._decided,
     ChargebackOpened: Laws._opened,

@@ -1,4 +1,7 @@
-"""What must be true of money: who has it, by the documents and the facts, is who has it in the ledger; and no further than the channel."""
+"""What must be true of money: who has it, by the documents and the facts, is who has it in the ledger; and no further than the channel.
+
+These are the laws of everything that the ledger has outside of escrows and clearing.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -28,12 +31,11 @@ from yunduan.domains.payments.model import (
 )
 from yunduan.domains.payments.payees import PayoutState, paid_out_account, paying_account
 from yunduan.domains.payments.unclaimed import UnclaimedState, unclaimed_account
-from yunduan.kernel.ids import PersonId, ShopId
+from yunduan.kernel.ids import PersonId
 from yunduan.kernel.money import split
 from yunduan.testing.checkers import claim
-from yunduan.testing.trade.founding import APPROVED_ABOVE, HOLDS_MS
-from yunduan.testing.trade.laws import Laws
-from yunduan.testing.trade.papers import Papers
+from yunduan.testing.trade.founding import APPROVED_ABOVE, HOLDS_MS, market
+from yunduan.testing.trade.papers import Law, Papers
 
 APPROVERS = 2
 _LEFT = (PayoutState.AWAITED, PayoutState.SENT, PayoutState.PAID)
@@ -44,17 +46,9 @@ def _same(what: str, there: int, wanted: int) -> None:
     claim(there == wanted, f"{what}: {there} in the books, {wanted} by the documents")
 
 
-def compare_money(papers: Papers, laws: Laws, shop: ShopId) -> None:
-    """Everything that the ledger has outside of escrows and clearing, from papers and facts alone."""
-    _compare_earnings(papers, laws, shop)
-    _compare_chargebacks(papers)
-    _compare_payouts(papers, laws)
-    _compare_people(papers, laws)
-    _compare_waits(papers, laws)
-
-
-def _compare_earnings(papers: Papers, laws: Laws, shop: ShopId) -> None:
+def compare_earnings(papers: Papers) -> None:
     """The shop and the marketplace have what is left of what was settled, less what they have had, and the fees of what was lost."""
+    laws, shop = papers.laws, market().shop.id
     earned = kept = 0
     for order_id, settled in laws.settled.items():
         whole, left = settled.to_shop + settled.commission, papers.escrows[order_id].left.amount
@@ -79,7 +73,7 @@ def _fees(one: Chargeback) -> list[int]:
     return [part.amount for part in split(one.fee, [*weights, one.amount.amount - sum(weights)])]
 
 
-def _compare_chargebacks(papers: Papers) -> None:
+def compare_chargebacks(papers: Papers) -> None:
     """Each is borne to the last cent; what is not decided, or lost, is missing, and its fee with it."""
     fees = losses = charged = 0
     contested: Counter[str] = Counter()
@@ -103,8 +97,9 @@ def _compare_chargebacks(papers: Papers) -> None:
     _same("what the channel has charged", papers.balance(charged_account("sandbox", "CNY")), charged)
 
 
-def _compare_payouts(papers: Papers, laws: Laws) -> None:
+def compare_payouts(papers: Papers) -> None:
     """Each was begun and ended as was told, and what is much was agreed to by two others."""
+    laws = papers.laws
     claim(
         papers.payouts.keys() == laws.begun.keys(),
         f"payouts that were not told, or are not there: {papers.payouts.keys() ^ laws.begun.keys()}",
@@ -123,9 +118,9 @@ def _compare_payouts(papers: Papers, laws: Laws) -> None:
     _same("what was paid out", papers.balance(paid_out_account("sandbox", "CNY")), gone)
 
 
-def _compare_people(papers: Papers, laws: Laws) -> None:
+def compare_people(papers: Papers) -> None:
     """What each has in the wallet, and what waits for them."""
-    wallets: Counter[str] = Counter({person: amount for person, amount in laws.postage.items() if person.startswith("per_")})
+    wallets: Counter[str] = Counter({person: amount for person, amount in papers.laws.postage.items() if person.startswith("per_")})
     waits: Counter[str] = Counter()
     for payment in papers.payments.values():
         wallets[payment.payer] += _of_payment(payment)
@@ -155,34 +150,37 @@ def _of_payment(payment: Payment) -> int:
     return -sum(tender.amount.amount for tender in payment.tenders if tender.kind is TenderKind.WALLET)
 
 
-def _compare_waits(papers: Papers, laws: Laws) -> None:
+def compare_waits(papers: Papers) -> None:
     """What was called off unpaid had been waited for as long as the slowest of its methods takes, unless that had failed."""
     for payment in papers.payments.values():
         if payment.state in (PaymentState.EXPIRED, PaymentState.CAPTURED):
             until = payment.started_at + max((HOLDS_MS[one.method] for one in payment.tenders if one.channel), default=0)
             for part in payment.parts:
-                at = laws.lapsed.get(part.order_id, until)
+                at = papers.laws.lapsed.get(part.order_id, until)
                 claim(at >= until, f"{part.order_id} was called off {until - at} ms before its payment was due")
 
 
 # The channel's side
 
 
-def _lines(sandbox: Sandbox) -> tuple[Mapping[str, int], Mapping[str, int]]:
+def lines_of(sandbox: Sandbox) -> tuple[Mapping[str, int], Mapping[str, int]]:
     """What it has collected by each reference, and given back, paid out or taken by each request."""
     lines = sandbox.statement("CNY")
     collected = {line.reference: line.amount.amount for line in lines if not line.request}
     return collected, {line.request: line.amount.amount for line in lines if line.request}
 
 
-def compare_with_channel(papers: Papers, sandbox: Sandbox) -> None:
+def compare_with_channel(papers: Papers) -> None:
     """We never believe what the channel has not done."""
-    collected, given = _lines(sandbox)
+    collected, given = papers.statement
     for reference, amount in _believed_collected(papers).items():
         says = collected.get(reference)
         claim(says == amount, f"{reference} of {amount} is taken for collected, the channel says {says}")
     for request, amount in _believed_given(papers).items():
         claim(given.get(request) == amount, f"{request} of {amount} is taken for done, the channel says {given.get(request)}")
+
+
+MONEY: tuple[Law, ...] = (compare_earnings, compare_chargebacks, compare_payouts, compare_people, compare_waits, compare_with_channel)
 
 
 def _believed_collected(papers: Papers) -> dict[str, int]:
@@ -218,7 +216,7 @@ def _gone_back(papers: Papers) -> Iterable[tuple[str, RefundPiece | Charge, bool
 
 def reconcile(papers: Papers, sandbox: Sandbox) -> None:
     """At rest: whatever the channel has collected, given back, paid out and taken is what we say, each once; nothing is on its way."""
-    collected, given = _lines(sandbox)
+    collected, given = lines_of(sandbox)
     taken = {event.chargeback: event for event in sandbox.chargebacks()}
     believed = _believed_collected(papers)
     claim(believed == collected, f"collected and not known, or known otherwise: {dict(collected.items() ^ believed.items())}")

@@ -6,33 +6,33 @@ from yunduan.domains.catalog.model import HoldState
 from yunduan.domains.orders.cases import CaseState, RuledGoods
 from yunduan.domains.orders.cases import hold_of as case_hold
 from yunduan.domains.orders.model import OrderState
-from yunduan.runtime.ports import Reader
 from yunduan.testing.checkers import claim
 from yunduan.testing.trade.papers import Papers, terms_of
 
-_STOCK = "SELECT variant_id, location_id, on_hand, held FROM stock"
-_CHANGES = "SELECT variant_id, location_id, CAST(sum(on_hand_after - on_hand_before) AS INTEGER) FROM stock_change GROUP BY 1, 2"
-_MOVES = "SELECT variant_id, CAST(sum(on_hand_after - on_hand_before) AS INTEGER) FROM stock_change WHERE reason = 'moved' GROUP BY 1"
 WAITING = (OrderState.PLACED, OrderState.PAID, OrderState.PARTLY_SHIPPED)
 """The states in which an order's pieces, or some of them, have not left."""
 
 
-def compare_shelves(reader: Reader, papers: Papers) -> None:
+def compare_shelves(papers: Papers) -> None:
     """On hand is what was counted, less what has left, and what has come back to one location or the other; held is what waits there."""
-    for variant, made in reader.rows(_MOVES):
+    moved: Counter[str] = Counter()
+    bare: Counter[tuple[str, str]] = Counter()
+    for variant, location, counted, by_moving in papers.counted:
+        bare[variant, location] = counted
+        moved[variant] += by_moving
+    for variant, made in moved.items():
         claim(made == 0, f"{made} of {variant} were made by moving them")
-    bare: Counter[tuple[str, str]] = Counter({(variant, place): pieces for variant, place, pieces in reader.rows(_CHANGES)})
     waits: Counter[tuple[str, str]] = Counter()
     back: Counter[str] = Counter()
     for hold in papers.holds.values():
         for line in hold.lines:
-            place = line.variant_id, line.location_id
+            place: tuple[str, str] = line.variant_id, line.location_id
             waits[place] += line.waits if hold.state is HoldState.HELD else 0
             bare[place] -= line.quantity if hold.state is HoldState.TAKEN else line.gone
             back[line.variant_id] += line.returned
     promised = _promised(papers)
     held: Counter[str] = Counter()
-    for variant, location, on_hand, kept in reader.rows(_STOCK):
+    for variant, location, on_hand, kept in papers.stock:
         place = variant, location
         claim(0 <= kept <= on_hand, f"{variant} is oversold at {location}: {kept} of {on_hand}")
         claim(kept == waits[place], f"{kept} of {variant} are held at {location}, {waits[place]} wait there")

@@ -127,12 +127,12 @@ class TradeSimulation(Simulation):
             closing=(vault.close,),
         )
 
-    def look(self, eye: SqliteReader, commits: int) -> None:
-        """Of each commit what it has changed is looked at anyway; of some seeds all documents, and the whole of them all now and then."""
+    def look(self, eye: SqliteReader, commits: int, touched: set[str]) -> None:
+        """Of each commit what was told is looked at anyway; of some seeds all that it touched, and of all seeds the whole now and then."""
         if commits % COMPARES_EVERY == 0:
             self._checker.compare(eye)
         elif self.compares_every == 1:
-            self._checker.look(eye)
+            self._checker.look(eye, touched)
 
     def told(self, fact: object) -> None:
         """What alarms do early is for the toy market to find."""
