@@ -306,10 +306,6 @@ def replay(disk: Disk, entries: list[Entry]) -> list[bytes]:
     return notes
 
 
-def _nothing(_: str, __: str) -> None:
-    return None
-
-
 _LOGS = apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_SUPER_JOURNAL
 _KEPT = apsw.SQLITE_OPEN_MAIN_DB | _LOGS
 
@@ -317,12 +313,12 @@ _KEPT = apsw.SQLITE_OPEN_MAIN_DB | _LOGS
 class RecordingVfs(apsw.VFS):
     """The system's files, with everything that changes them told to a recorder.
 
-    `strike(what, name)` is called before each read, write and sync and may raise an apsw error in its place. With `sync=False`
+    `strike(what, name)`, if given, is called before each read, write and sync and may raise an apsw error in its place. With `sync=False`
     nothing is really synced: for a recorder that only has to know. `base` names the files of the system that it stands on.
     """
 
     def __init__(
-        self, name: str, recorder: Recorder, *, strike: Callable[[str, str], None] = _nothing, sync: bool = True, base: str = ""
+        self, name: str, recorder: Recorder, *, strike: Callable[[str, str], None] | None = None, sync: bool = True, base: str = ""
     ) -> None:
         """Register under a name, for `vfs=` of a connection."""
         self.name = name
@@ -340,7 +336,8 @@ class RecordingVfs(apsw.VFS):
         if path is None or not flags[0] & _KEPT:
             return apsw.VFSFile(self.base, name, flags)
         created = not os.path.exists(path)  # noqa: PTH110 - a path from SQLite, many times a second
-        opened = _RecordingFile(self, name, flags, os.path.basename(path))  # noqa: PTH119 - the same
+        kind = _RecordingFile if self.strike is None else _DoomedFile
+        opened = kind(self, name, flags, os.path.basename(path))  # noqa: PTH119 - the same
         if not self.dead:
             self.recorder.opened(opened.name, created=created, folder_synced_with_it=bool(flags[0] & _LOGS))
         return opened
@@ -358,33 +355,45 @@ class _RecordingFile(apsw.VFSFile):
         self.vfs = vfs
         self.name = name
 
-    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 - apsw's name
-        if not self.vfs.dead:  # remains that tidy up are no part of the life that was to be struck
-            self.vfs.strike("read", self.name)
-        return super().xRead(amount, offset)
-
     def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802 - apsw's name
-        vfs = self.vfs
-        if not vfs.dead:
-            vfs.strike("write", self.name)
         super().xWrite(data, offset)
-        if not vfs.dead:
-            vfs.recorder.wrote(self.name, offset, bytes(data))
+        if not self.vfs.dead:
+            self.vfs.recorder.wrote(self.name, offset, bytes(data))
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802 - apsw's name
-        vfs = self.vfs
-        if not vfs.dead:
-            vfs.strike("truncate", self.name)
         super().xTruncate(newsize)
-        if not vfs.dead:
-            vfs.recorder.truncated(self.name, newsize)
+        if not self.vfs.dead:
+            self.vfs.recorder.truncated(self.name, newsize)
 
     def xSync(self, flags: int) -> None:  # noqa: N802 - apsw's name
         vfs = self.vfs
         if vfs.dead:
             return
         since = vfs.recorder.syncing(self.name)
-        vfs.strike("sync", self.name)
+        self.meet("sync")
         if vfs.sync:
             super().xSync(flags)
         vfs.recorder.synced(self.name, since)
+
+    def meet(self, what: str) -> None:
+        """Nothing is in the way of what is about to be done."""
+
+
+class _DoomedFile(_RecordingFile):
+    """One that may be struck whenever it is touched."""
+
+    def meet(self, what: str) -> None:
+        if not self.vfs.dead and self.vfs.strike is not None:  # remains that tidy up are no part of the life that was to be struck
+            self.vfs.strike(what, self.name)
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 - apsw's name
+        self.meet("read")
+        return super().xRead(amount, offset)
+
+    def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802 - apsw's name
+        self.meet("write")
+        super().xWrite(data, offset)
+
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - apsw's name
+        self.meet("truncate")
+        super().xTruncate(newsize)

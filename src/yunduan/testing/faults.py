@@ -6,7 +6,7 @@ from enum import StrEnum
 import apsw
 from msgspec import Struct
 
-from yunduan.testing.disk import Disk
+from yunduan.testing.disk import Change, Disk
 
 STEPS = ("taken", "begun", "ran", "sealed", "flushed", "committing", "committed", "answered")
 """The steps of a batch between any two of which the cloud may be cut off."""
@@ -73,6 +73,8 @@ class Doom:
         self.fate = fate
         self.left = fate.after if fate else 0
         self.struck = False
+        self.strikes = fate is not None and fate.end in _STRIKES
+        """Whether an access to the disk is to fail."""
 
     def at_step(self, step: str) -> None:
         """The writer is at a step."""
@@ -121,8 +123,9 @@ class CuttableDisk(Disk):
 
     def wrote(self, name: str, at: int, data: bytes) -> None:
         """Bytes are in the cache."""
-        super().wrote(name, at, data)
-        self._count_down()
+        self.files[name].pending.append(Change(at, data))
+        if self.changes_left is not None:
+            self._count_down()
 
     def truncated(self, name: str, size: int) -> None:
         """The file is shorter, in the cache."""

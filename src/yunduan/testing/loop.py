@@ -25,6 +25,27 @@ class Inline(Executor):
         raise NotImplementedError
 
 
+class _Handle:
+    """A callback that waits for its turn; asyncio's own asks the loop how it is to be debugged."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled")
+
+    def __init__(self, callback: Callable[..., Any], args: tuple[Any, ...], context: contextvars.Context | None) -> None:
+        """Call it in a context, or in what is the context now."""
+        self.callback = callback
+        self.args = args
+        self.context = contextvars.copy_context() if context is None else context
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """It is passed over when its time comes."""
+        self.is_cancelled = True
+
+    def cancelled(self) -> bool:
+        """Whether it will be."""
+        return self.is_cancelled
+
+
 class SeededLoop(asyncio.AbstractEventLoop):
     """Runs one ready callback a step, chosen by the seed; before it the virtual clock moves, if nothing is ready.
 
@@ -36,8 +57,8 @@ class SeededLoop(asyncio.AbstractEventLoop):
         """Begin with nothing to do."""
         self._clock = clock
         self._chance = chance
-        self._ready: list[asyncio.Handle] = []
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._ready: list[_Handle] = []
+        self._timers: list[tuple[float, int, _Handle]] = []
         self._serial = 0
         self._tasks: list[asyncio.Task[Any]] = []
         self.complaints: list[str] = []
@@ -53,7 +74,7 @@ class SeededLoop(asyncio.AbstractEventLoop):
             return bool(timers)
         place = 0 if len(ready) == 1 or self._chance.random() < IN_ORDER else self._chance.randrange(len(ready))
         handle = ready.pop(place)
-        if not handle._cancelled:
+        if not handle.is_cancelled:
             self._call(handle)
         return True
 
@@ -83,9 +104,9 @@ class SeededLoop(asyncio.AbstractEventLoop):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 task.get_coro().close()
 
-    def _call(self, handle: asyncio.Handle) -> None:
+    def _call(self, handle: _Handle) -> None:
         try:
-            handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
+            handle.context.run(handle.callback, *handle.args)
         except Exception as error:
             self.complaints.append(f"a callback failed: {error!r}")
 
@@ -117,29 +138,26 @@ class SeededLoop(asyncio.AbstractEventLoop):
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.Handle:
+    ) -> _Handle:
         """Make a callback ready."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Handle(callback, args, context)
         self._ready.append(handle)
         return handle
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> _Handle:
         """Make a callback ready after so many virtual seconds."""
         return self.call_at(self.time() + max(0.0, delay), callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> _Handle:
         """Make a callback ready at a virtual time."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = _Handle(callback, args, context)
         self._serial += 1
         heapq.heappush(self._timers, (when, self._serial, handle))
         return handle
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is passed over when its time comes."""
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future of this loop."""

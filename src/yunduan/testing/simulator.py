@@ -275,7 +275,8 @@ class Life:
         self.doom = Doom(fate)
         self.loop = SeededLoop(world.clock, world.chance)  # type: ignore[abstract]  # what nobody asks of a loop is left out
         self.path = folder / FILE
-        self.vfs = RecordingVfs(f"simulated-{next(_numbers)}", world.disk, strike=self.doom.at_access, sync=False, base=ALONE)
+        strike = self.doom.at_access if self.doom.strikes else None
+        self.vfs = RecordingVfs(f"simulated-{next(_numbers)}", world.disk, strike=strike, sync=False, base=ALONE)
         self.store: TrackedStore | None = None
         self.eye: backend.SqliteReader | None = None
         self.cloud: composition.Cloud | None = None

@@ -20,7 +20,7 @@ from yunduan.kernel.messages import Fact
 from yunduan.runtime.answers import KEPT_MS, Answered
 from yunduan.runtime.clock import Clock
 from yunduan.runtime.ports import Reader, Snapshots
-from yunduan.testing.checkers import Told, claim
+from yunduan.testing.checkers import Told, ViolationError, claim
 from yunduan.testing.noticing import Notices
 from yunduan.testing.people import Asked
 from yunduan.testing.trade.checks import compare_cases, compare_orders, compare_parcels, compare_touched, nothing_is_held_for_ever
@@ -48,7 +48,7 @@ class TradeAuditor:
         self._shop = market().shop.id
         self._wanted_at: dict[str, int] = {}
         self._left: set[tuple[str, int, bytes]] = set()
-        """The answers that have left, as rows."""
+        """The answers that have left and must be there still, as rows."""
         self._laws = Laws()
         self._papers = Papers()
         self._ledger = Ledger()
@@ -60,7 +60,7 @@ class TradeAuditor:
         self.vault: FileVault | None = None
         self._roots: dict[str, list[Told]] = {}
         self._asked_for: dict[str, Told] = {}
-        """Those of them that somebody has asked for, and so has an answer."""
+        """The first fact of those that somebody has asked for, and so must have an answer still."""
 
     @property
     def seq(self) -> int:
@@ -98,8 +98,8 @@ class TradeAuditor:
             others = self._roots.setdefault(root, [])
             claim(not others or others[-1].seq == told.seq - 1, f"{root} took effect twice, in facts {others[-1:]} and {told.seq}")
             others.append(told)
-            if is_asked_by_people(root):
-                self._asked_for.setdefault(root, told)
+            if len(others) == 1 and is_asked_by_people(root):
+                self._asked_for[root] = told
 
     def has_effect(self, asked: Asked) -> bool:
         """Whether it has been told of."""
@@ -156,12 +156,16 @@ class TradeAuditor:
     def _answers(self, reader: Reader) -> None:
         kept = reader.rows("SELECT name, accepted, body FROM answer")
         long_ago = self._clock.wall_ms() - KEPT_MS
-        for name, *answered in sorted(self._left.difference(kept)):
-            has = [row for row in kept if row[0] == name]
-            claim(self._wanted_at[name] <= long_ago, f"{name} was answered {answered}, the store has {has or None}")
+        gone = self._left.difference(kept)
+        for name, accepted, body in sorted(gone):
+            if self._wanted_at[name] > long_ago:
+                has = next((Answered(bool(accepted), body) for other, accepted, body in kept if other == name), None)
+                raise ViolationError(f"{name} was answered {Answered(bool(accepted), body)}, the store has {has}")
+        self._left -= gone
         keys = {name.partition(" ")[0] for name, accepted, _ in kept if accepted}
         for root in sorted(self._asked_for.keys() - keys):
             claim(self._asked_for[root].at <= long_ago, f"{root} took effect and has no answer")
+            del self._asked_for[root]
 
     def _sealed(self, reader: Reader) -> None:
         if self.vault is not None:
