@@ -220,10 +220,10 @@ class Jobs:
                 await asyncio.sleep(0.2)
 
     async def _keep_house(self) -> None:
-        """Begin what is to be done every so often."""
-        for kind in self._kinds:
-            if kind.every_ms and not self._writer.failed and self._is_due(kind):
-                await self._writer.submit(StartJob(kind=kind.name), actor=SYSTEM, background=True)
+        """Begin what is to be done every so often: what is due together, which is most of it every night, in one commit."""
+        due = [kind for kind in self._kinds if kind.every_ms and not self._writer.failed and self._is_due(kind)]
+        if due:
+            await asyncio.gather(*(self._writer.submit(StartJob(kind=kind.name), actor=SYSTEM, background=True) for kind in due))
 
     def _is_due(self, kind: JobKind) -> bool:
         """Whether the last of its kind, of whichever process, ended so long ago."""

@@ -80,14 +80,16 @@ class DiskFile:
         del self.pending[:count]
         self.settled += count
 
-    def written(self) -> bytes:
-        """What a reader sees now."""
+    def written(self) -> bytes | bytearray:
+        """What a reader sees now, not to be changed."""
+        if not self.pending:
+            return self.durable
         content = bytearray(self.durable)
         for change in self.pending:
             apply(content, change)
-        return bytes(content)
+        return content
 
-    def after_power_loss(self, chance: random.Random) -> bytes:
+    def after_power_loss(self, chance: random.Random) -> bytearray:
         """What is there when the machine comes back: any part of what was not synced."""
         content = bytearray(self.durable)
         keeps, sector = chance.choice((0.0, 0.5, 0.9, 1.0)), chance.choice(SECTORS)
@@ -95,7 +97,7 @@ class DiskFile:
             for part in _sectors(change, sector):
                 if chance.random() < keeps:
                     apply(content, part)
-        return bytes(content)
+        return content
 
 
 def apply(content: bytearray, change: Change) -> None:
@@ -153,7 +155,7 @@ class Disk:
         after = Disk()
         for name, file in files.items():
             kept = after.files[name] = DiskFile()
-            kept.durable = bytearray(file.after_power_loss(chance))
+            kept.durable = file.after_power_loss(chance)
         return after
 
     def for_certain(self) -> "Disk":

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import structlog
 from msgspec import Struct
 
@@ -54,6 +55,7 @@ TOLD_WITHIN = 200
 LOOK_AGAIN_S = 0.05
 """Virtual, between two looks at whether what everybody waits for has come."""
 _numbers = itertools.count()
+_noted = msgspec.msgpack.Encoder().encode
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -222,7 +224,7 @@ class Simulation:
 
     def note(self, *what: object) -> None:
         """Make something part of the trace."""
-        self._trace.update(repr(what).encode())
+        self._trace.update(_noted(what))
 
     def _live(self, fate: Fate | None) -> None:
         self.lives += 1

@@ -235,6 +235,8 @@ class Sandbox:
         elif books:
             self._books.deserialize("main", books)
         self._books.execute(self.tables).fetchall()
+        self._next_due: int | None = None
+        self._looked_at: tuple[int, int] | None = None
 
     def close(self) -> None:
         """Close its books."""
@@ -523,6 +525,9 @@ class Sandbox:
 
     async def run_once(self, deliver: Deliver) -> int:
         """Let time do its work, then send every notification that is due; answers how many were sent."""
+        due_at = self.next_due()
+        if due_at is None or due_at > self._now():
+            return 0
         with self._books:
             for (reference,) in self._rows("SELECT reference FROM charge WHERE state = 'waiting' AND due <= ?", self._now()):
                 self._expire(reference)
@@ -546,14 +551,19 @@ class Sandbox:
         timestamp = str(self._now())
         return {TIMESTAMP: timestamp, SIGNATURE: self.sign(body, timestamp)}
 
-    def changes(self) -> int:
-        """How much was written in the books from here: while it is the same, whoever has read them need not read them again."""
-        return self._books.total_changes()
+    def written(self) -> tuple[int, int]:
+        """Another one after whatever was written in the books, here or by another process: who has read them knows when to read again."""
+        ((version,),) = self._rows("PRAGMA data_version")
+        return self._books.total_changes(), version
 
     def next_due(self) -> int | None:
         """When `run_once` will next have something to do, in milliseconds since 1970."""
-        times = [row[0] for sql in self.dues for row in self._rows(sql)]
-        return min((at for at in times if at is not None), default=None)
+        written = self.written()
+        if written != self._looked_at:
+            times = [row[0] for sql in self.dues for row in self._rows(sql)]
+            self._next_due = min((at for at in times if at is not None), default=None)
+            self._looked_at = written
+        return self._next_due
 
     # Inside
 

@@ -101,8 +101,8 @@ class Papers:
         """Nothing was read yet."""
         self._rows: dict[str, list[Row]] = {}
         self._decoded: dict[str, dict[Row, Any]] = {}
-        self._versions: dict[str, int] = {}
-        self._held_to: dict[Law, dict[str, int]] = {}
+        self._versions: dict[str, object] = {}
+        self._held_to: dict[Law, dict[str, object]] = {}
 
     def read(self, reader: Reader, touched: Collection[str] | None = None) -> None:
         """All of it anew, or what lies in tables that were touched since."""
@@ -111,7 +111,7 @@ class Papers:
                 rows = reader.rows(source.sql)
                 if rows != self._rows.get(name):
                     self._rows[name] = rows
-                    self.take(name, self._made(name, source, rows), self._versions.get(name, 0) + 1)
+                    self.take(name, self._made(name, source, rows), object())
 
     def _made(self, name: str, source: _Source, rows: list[Row]) -> Any:
         if source.value is None:
@@ -120,12 +120,12 @@ class Papers:
         now = self._decoded[name] = {row: before[row] if row in before else value(row) for row in rows}
         return {getattr(one, source.key): one for one in now.values()}
 
-    def take(self, name: str, value: Any, version: int) -> None:
+    def take(self, name: str, value: Any, version: object) -> None:
         """Know this from now on: it has changed when its version has."""
         setattr(self, name, value)
         self._versions[name] = version
 
-    def is_known(self, name: str, version: int) -> bool:
+    def is_known(self, name: str, version: object) -> bool:
         """Whether it has not changed."""
         return self._versions.get(name) == version
 

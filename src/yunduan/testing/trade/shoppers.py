@@ -98,7 +98,7 @@ class Shoppers:
             return self.chance.choice(list(self.open.values()))
         if fate < 0.18 and self.done:
             return self.chance.choice(self.done)
-        (draw,) = self.chance.choices(self._mix.draws, self._mix.weights)
+        (draw,) = self.chance.choices(self._mix.draws, cum_weights=self._mix.weights)
         drawn = draw(self)
         if drawn is None:
             return None
@@ -179,4 +179,5 @@ class Mix(Struct, frozen=True):
 
     draws: tuple[Draw, ...]
     weights: tuple[int, ...]
+    """Each with those before it added up."""
     learns: Learns
