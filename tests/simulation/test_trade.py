@@ -30,7 +30,7 @@ from yunduan.testing.checkers import ViolationError
 from yunduan.testing.trade import TradeSimulation
 from yunduan.testing.trade.founding import market
 
-RUNS = 6
+RUNS = 10
 OFTEN = {"a chargeback is won", "a chargeback is lost", "a chargeback is contested", "a shop is paid out", "late money goes back"}
 """What happens in nearly every run; what happens seldom is counted by `make soak`."""
 SEEDS_MAX = 160
