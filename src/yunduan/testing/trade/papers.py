@@ -28,7 +28,7 @@ _BALANCES = "SELECT a.id, c.credits_posted - c.debits_posted FROM account a JOIN
 _STOCK = "SELECT variant_id, location_id, on_hand, held FROM stock"
 _COUNTED = (
     "SELECT variant_id, location_id, CAST(sum(on_hand_after - on_hand_before) AS INTEGER),"
-    " CAST(sum((on_hand_after - on_hand_before) * (reason = 'moved')) AS INTEGER) FROM stock_change GROUP BY 1, 2"
+    " CAST(sum(CASE reason WHEN 'moved' THEN on_hand_after - on_hand_before ELSE 0 END) AS INTEGER) FROM stock_change GROUP BY 1, 2"
 )
 
 
