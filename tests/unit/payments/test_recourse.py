@@ -152,7 +152,7 @@ def _spend(market: Market, amount: int) -> None:
     """Take money out of the shop's balance by the ledger itself, as a payout does."""
     source, target = postings.shop(SHOP, "CNY"), postings.difference("CNY")
     moved = postings.DIFFERENCE.move(model.step_id("tst_1", "out"), cny(amount), source=source.id, target=target.id)
-    market.world.send(postings.Movement(transfers=moved, opening=(source, target)).command())
+    market.world.send(postings.Movement(transfers=moved, opening=(source, target)))
 
 
 def test_commission_that_has_been_spent_is_made_up_for_before_more_is_set_aside(market: Market) -> None:

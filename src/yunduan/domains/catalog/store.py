@@ -129,7 +129,7 @@ STOCK: Table[tuple[VariantId, LocationId], Stock] = Table(
     name="stock",
     columns={"variant_id": str, "location_id": str, "on_hand": int, "held": int},
     keys=2,
-    value=lambda row: Stock(variant_id=row[0], location_id=row[1], on_hand=row[2], held=row[3]),
+    value=lambda row: Stock(*row),
     row=lambda stock: (stock.variant_id, stock.location_id, stock.on_hand, stock.held),
     shown=20_000,
 )
@@ -139,7 +139,7 @@ HOLD: Table[HoldId, Hold] = Table(
 STANDING: Table[GoodsId, Standing] = Table(
     name="goods_standing",
     columns={"goods_id": str, "sold": int, "reviews": int, "stars": int, "due": int},
-    value=lambda row: Standing(goods_id=row[0], sold=row[1], reviews=row[2], stars=row[3], due=bool(row[4])),
+    value=lambda row: Standing(row[0], row[1], row[2], row[3], bool(row[4])),
     row=lambda one: (one.goods_id, one.sold, one.reviews, one.stars, int(one.due)),
     shown=10_000,
 )

@@ -107,7 +107,7 @@ class LetterDay(Struct, frozen=True):
     at: int
 
 
-class Session(Struct, frozen=True, kw_only=True):
+class Session(Struct, frozen=True):
     """A signed-in device; only the hash of its token is here."""
 
     token_hash: bytes
@@ -119,7 +119,7 @@ class Session(Struct, frozen=True, kw_only=True):
     expires_at: int
 
 
-class KeptAddress(Struct, frozen=True, kw_only=True):
+class KeptAddress(Struct, frozen=True):
     """One entry of an address book, sealed."""
 
     id: AddressId
@@ -192,14 +192,6 @@ def _letter(row: Row) -> Letter:
     return Letter(id=row[0], sealed=row[1], language=Language(row[2]), at=row[3], state=LetterState(row[4]), tries=row[5], next_at=row[6])
 
 
-def _session(row: Row) -> Session:
-    return Session(token_hash=row[0], id=row[1], person_id=row[2], device=row[3], at=row[4], seen_at=row[5], expires_at=row[6])
-
-
-def _address(row: Row) -> KeptAddress:
-    return KeptAddress(id=row[0], person_id=row[1], country=row[2], region=row[3], sealed=row[4], is_default=row[5], at=row[6])
-
-
 PEOPLE: Table[PersonId, Person] = Table(
     name="person",
     columns={"id": str, "phone": bytes, "email": bytes, "sealed": bytes, "language": str, "at": int, "erased_at": int},
@@ -257,7 +249,7 @@ LETTER_DAYS: Table[int, LetterDay] = Table(
 SESSIONS: Table[bytes, Session] = Table(
     name="session",
     columns={"token_hash": bytes, "id": str, "person_id": str, "device": bytes, "at": int, "seen_at": int, "expires_at": int},
-    value=_session,
+    value=lambda row: Session(*row),
     row=lambda it: (it.token_hash, it.id, it.person_id, it.device, it.at, it.seen_at, it.expires_at),
     updates=("seen_at", "expires_at"),
     shown=20_000,
@@ -265,7 +257,7 @@ SESSIONS: Table[bytes, Session] = Table(
 ADDRESSES: Table[AddressId, KeptAddress] = Table(
     name="address",
     columns={"id": str, "person_id": str, "country": str, "region": str, "sealed": bytes, "is_default": int, "at": int},
-    value=_address,
+    value=lambda row: KeptAddress(*row),
     row=lambda it: (it.id, it.person_id, it.country, it.region, it.sealed, it.is_default, it.at),
     updates=("country", "region", "sealed", "is_default"),
 )

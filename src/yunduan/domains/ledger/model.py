@@ -188,33 +188,41 @@ class Posting(Struct, frozen=True, kw_only=True):
         self, id: TransferId, whole: Money, *, source: AccountId, parts: Sequence[tuple[AccountId, Money]], due: int | None = None
     ) -> tuple[Transfer, ...]:
         """The whole from one account to several; with `due` it is held until then."""
-        return self._legs(id, whole, [(source, target, amount) for target, amount in parts], due)
+        return self._legs(id, whole, parts, due, source=source)
 
     def gather(
         self, id: TransferId, whole: Money, *, target: AccountId, parts: Sequence[tuple[AccountId, Money]], due: int | None = None
     ) -> tuple[Transfer, ...]:
         """The whole from several accounts to one; with `due` it is held until then."""
-        return self._legs(id, whole, [(source, target, amount) for source, amount in parts], due)
+        return self._legs(id, whole, parts, due, target=target)
 
     def move(self, id: TransferId, whole: Money, *, source: AccountId, target: AccountId, due: int | None = None) -> tuple[Transfer, ...]:
         """The whole from one account to another; with `due` it is held until then."""
-        return self._legs(id, whole, [(source, target, whole)], due)
+        return self._legs(id, whole, ((target, whole),), due, source=source)
 
     def _legs(
-        self, id: TransferId, whole: Money, legs: Sequence[tuple[AccountId, AccountId, Money]], due: int | None
+        self,
+        id: TransferId,
+        whole: Money,
+        parts: Sequence[tuple[AccountId, Money]],
+        due: int | None,
+        *,
+        source: AccountId | None = None,
+        target: AccountId | None = None,
     ) -> tuple[Transfer, ...]:
+        """A transfer for each part; the side that is not named is the part's own account."""
         kind, code, currency = Kind.SINGLE if due is None else Kind.PENDING, self.code, whole.currency
         found, together = [], 0
-        for n, (debit, credit, amount) in enumerate(legs):
+        for n, (account, amount) in enumerate(parts):
             if amount.currency != currency:
                 raise BrokenError("a posting is in one currency")
             if amount.amount:
                 together += amount.amount
-                id_of_part = TransferId(f"{id}{n:03x}")
-                found.append(Transfer(id=id_of_part, debit=debit, credit=credit, amount=amount, code=code, kind=kind, due=due))
+                leg, debit, credit = TransferId(f"{id}{n:03x}"), source or account, target or account
+                found.append(Transfer(id=leg, debit=debit, credit=credit, amount=amount, code=code, kind=kind, due=due))
         if together != whole.amount:
             raise BrokenError("the parts of a posting are the whole")
-        invariant(len(legs) <= TRANSFERS_MAX, "a posting has a thousand parts at most")
+        invariant(len(parts) <= TRANSFERS_MAX, "a posting has a thousand parts at most")
         return tuple(found)
 
 

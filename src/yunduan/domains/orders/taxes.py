@@ -225,6 +225,8 @@ def _on(of: str, base: int, rules: tuple[TaxRule, ...], currency: str) -> list[T
 
     So what a price contains of taxes is never more than the price, however many there are.
     """
+    if len(rules) == 1:
+        return [_alone(of, base, rules[0])] if rules[0].rate_ppm else []
     if len(rules) > 1:
         rules = tuple([rule for rule in rules if rule.rate_ppm])
     if len(rules) > 1 and rules[0].included:

@@ -103,7 +103,7 @@ def book_own_money(tx: Tx, ask: BookOwnMoney) -> BookedNow:
         raise Refused(PaymentRefusal.AMOUNT_OUT_OF_RANGE, f"1 to {PAYOUT_MAX} minor units at once")
     kind = BookingKind.PAID_IN if ask.is_paid_in else BookingKind.TAKEN_OUT
     booked = _booked(tx, ask.channel, ask.name, kind, ask.amount, ask.reason)
-    tx.send(splitting.own_moved(tx.id("own"), ask.channel, ask.amount, is_paid_in=ask.is_paid_in).command())
+    tx.send(splitting.own_moved(tx.id("own"), ask.channel, ask.amount, is_paid_in=ask.is_paid_in))
     tx.add(BOOKINGS, booked.id, booked)
     return _now(tx, booked)
 

@@ -407,7 +407,7 @@ def take(tx: Tx, chargeback: Chargeback, payment: Payment, charge: Charge, amoun
     shares = [_take_share(tx, chargeback, before + place, escrow, share) for place, (escrow, share) in enumerate(orders)]
     if rest:
         others = replace(chargeback, of_wallet=of_wallet, borne=rest - of_wallet)
-        tx.send(charging_back.of_others(others, number).command())
+        tx.send(charging_back.of_others(others, number))
     return replace(
         chargeback,
         shares=(*chargeback.shares, *shares),
@@ -427,7 +427,7 @@ def _open(tx: Tx, chargeback: Chargeback) -> Chargeback:
     """It is written down, and told to whom it concerns."""
     shares = chargeback.shares
     if chargeback.fee:
-        tx.send(charging_back.charge_fee(chargeback).command())
+        tx.send(charging_back.charge_fee(chargeback))
     tx.add(CHARGEBACKS, chargeback.id, chargeback)
     store.file_chargeback(tx, chargeback, ("", chargeback.payer, *dict.fromkeys(share.shop_id for share in shares)))
     tx.tell(
@@ -451,7 +451,7 @@ def _take_share(tx: Tx, chargeback: Chargeback, place: int, escrow: Escrow, amou
     after = taken_from(escrow, chargeback.reference, amount)
     drawn = None
     if escrow.state is EscrowState.HELD:
-        tx.send(charging_back.from_escrow(chargeback, place, escrow, amount).command())
+        tx.send(charging_back.from_escrow(chargeback, place, escrow, amount))
     else:
         currency = amount.currency
         drawn = drawing.draw(
@@ -460,7 +460,7 @@ def _take_share(tx: Tx, chargeback: Chargeback, place: int, escrow: Escrow, amou
             earned=recourse.available(tx, model.commission_account(currency), currency),
             standing=recourse.standing(tx, escrow.shop_id, currency),
         )
-        tx.send(charging_back.from_shop(chargeback, place, escrow.shop_id, amount, drawn).command())
+        tx.send(charging_back.from_shop(chargeback, place, escrow.shop_id, amount, drawn))
         if drawn.owed:
             recourse.owes(tx, escrow.shop_id, currency, is_owing=True)
     tx.put(ESCROWS, escrow.order_id, after)
@@ -481,12 +481,12 @@ def _win(tx: Tx, chargeback: Chargeback) -> Chargeback:
     for place, share in enumerate(chargeback.shares):
         restore(tx, chargeback, place, share)
     if chargeback.of_wallet or chargeback.borne:
-        tx.send(charging_back.to_others(chargeback).command())
+        tx.send(charging_back.to_others(chargeback))
         open_purse(tx, chargeback.payer, model.wallet_account(chargeback.payer, chargeback.amount.currency), chargeback.amount.currency)
     if chargeback.offset_kept:
         _refund_again(tx, chargeback)
     if chargeback.fee:
-        tx.send(charging_back.fee_back(chargeback).command())
+        tx.send(charging_back.fee_back(chargeback))
     restored(tx, chargeback.shares)
     return chargeback
 
@@ -499,7 +499,7 @@ def restore(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShare, 
     escrow = _escrow(tx, share.order_id)
     after = restored_to(escrow, chargeback.reference, share.amount)
     if share.drawn is None:
-        tx.send(charging_back.to_escrow(chargeback, place, escrow, share.amount, number).command())
+        tx.send(charging_back.to_escrow(chargeback, place, escrow, share.amount, number))
     else:
         pledged = _give_back(tx, chargeback, place, share, share.drawn, recourse.commission_between(tx, after, escrow), number)
     tx.put(ESCROWS, share.order_id, after)
@@ -535,7 +535,7 @@ def _give_back(tx: Tx, chargeback: Chargeback, place: int, share: ChargebackShar
     pledged = drawing.least(drawn.deposit, share.amount - earned)
     balance = share.amount - earned - pledged
     movement = charging_back.to_shop(chargeback, place, share.shop_id, balance=balance, pledged=pledged, earned=earned, number=number)
-    tx.send(movement.command())
+    tx.send(movement)
     recourse.credited(tx, share.shop_id, earned.currency, f"{chargeback.share_id(place)}{number or ''}")
     if drawn.shortfall:
         recourse.make_up(tx, earned.currency)
@@ -559,7 +559,7 @@ def _lose(tx: Tx, chargeback: Chargeback) -> Chargeback:
             currency = fee.currency
             nothing = zero(currency)
             drawn = drawing.draw(fee, commission=nothing, earned=nothing, standing=recourse.standing(tx, share.shop_id, currency))
-            tx.send(charging_back.pass_on(chargeback, place, share.shop_id, fee, drawn).command())
+            tx.send(charging_back.pass_on(chargeback, place, share.shop_id, fee, drawn))
             if drawn.owed:
                 recourse.owes(tx, share.shop_id, currency, is_owing=True)
     listener = tx.port(ChargebackListener)  # type: ignore[type-abstract] # a port is found by its protocol

@@ -82,9 +82,9 @@ def _closed(tx: Tx, chargeback: Chargeback, reason: str, *, won: bool) -> Charge
 def _with_fee(tx: Tx, chargeback: Chargeback, fee: Money) -> Chargeback:
     """The channel has charged more, or less."""
     if fee > chargeback.fee:
-        tx.send(charging_back.charge_fee(replace(chargeback, fee=fee - chargeback.fee), PUT_RIGHT).command())
+        tx.send(charging_back.charge_fee(replace(chargeback, fee=fee - chargeback.fee), PUT_RIGHT))
     elif fee < chargeback.fee:
-        tx.send(charging_back.fee_back(replace(chargeback, fee=chargeback.fee - fee), PUT_RIGHT).command())
+        tx.send(charging_back.fee_back(replace(chargeback, fee=chargeback.fee - fee), PUT_RIGHT))
     return replace(chargeback, fee=fee)
 
 
@@ -126,7 +126,7 @@ def _take_less(tx: Tx, chargeback: Chargeback, amount: Money) -> Chargeback:
     if borne or of_wallet:
         nothing = zero(amount.currency)
         part = replace(chargeback, borne=borne, of_wallet=of_wallet, offset=nothing, offset_kept=0)
-        tx.send(charging_back.to_others(part, PUT_RIGHT).command())
+        tx.send(charging_back.to_others(part, PUT_RIGHT))
     backs = [replace(share, amount=back) for share, back in zip(chargeback.shares, split(rest, weights), strict=True)] if rest else []
     shares = [_restored(tx, chargeback, place, back) for place, back in enumerate(backs)]
     chargebacks.restored(tx, backs)

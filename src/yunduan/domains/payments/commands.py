@@ -299,7 +299,7 @@ def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
         return _wait(tx, payment)
     shares = model.fund(payment)
     if any(shares):
-        tx.send(postings.fund_at_once(payment, shares).command())
+        tx.send(postings.fund_at_once(payment, shares))
     tx.add(PAYMENTS, payment.id, payment)
     _open_escrows(tx, payment, ask.checkout_id, shares)
     return PaymentStarted(id=payment.id, state=payment.state)
@@ -350,9 +350,9 @@ def _wait(tx: Tx, payment: Payment) -> PaymentStarted:
     )
     for tender in payment.tenders:
         if tender.kind is TenderKind.WALLET:
-            tx.send(postings.hold(payment, tender.amount).command())
+            tx.send(postings.hold(payment, tender.amount))
     if payment.promoted is not None:
-        tx.send(postings.promote(payment, payment.promoted).command())
+        tx.send(postings.promote(payment, payment.promoted))
     tx.add(PAYMENTS, payment.id, payment)
     store.file_payment(tx, payment)
     tx.at(payment.due, PassDue(payment_id=payment.id, due=payment.due))
@@ -468,7 +468,7 @@ def _captured(tx: Tx, payment: Payment, charge: Charge) -> None:
     if charge.state is ChargeState.ENDED and (good := late.made_good(tx, payment, charge)) is not None:
         _paid(tx, good)
     elif charge.state is ChargeState.ENDED:
-        tx.send(postings.collect_late(payment, charge).command())
+        tx.send(postings.collect_late(payment, charge))
         ending.send_back(tx, payment, (charge,))
         tx.put(PAYMENTS, payment.id, payment.with_charge(replace(charge, state=ChargeState.RETURNING)))
     elif charge.state is ChargeState.PENDING:
@@ -486,7 +486,7 @@ def _can_fund(tx: Tx, payment: Payment) -> bool:
 
 
 def _fill_wallet(tx: Tx, payment: Payment, charge: Charge) -> None:
-    tx.send(postings.top_up(payment, charge).command())
+    tx.send(postings.top_up(payment, charge))
     open_purse(tx, payment.payer, model.wallet_account(payment.payer, payment.currency), payment.currency)
     tx.put(PAYMENTS, payment.id, replace(payment, state=payment.after(PaymentEvent.CAPTURE)))
     tx.tell(WalletToppedUp(payment_id=payment.id, person=payment.payer, amount=charge.amount, channel=charge.channel))
@@ -497,11 +497,11 @@ def _fund(tx: Tx, payment: Payment, checkout_id: CheckoutId, charge: Charge) -> 
     shares = model.fund(payment)
     meets = payment.meets_in_clearing
     if meets:
-        tx.send(postings.collect(payment, charge).command())
+        tx.send(postings.collect(payment, charge))
     if any(other.state is not ChargeState.CAPTURED for other in payment.charges):
         tx.put(PAYMENTS, payment.id, replace(payment, state=payment.after(PaymentEvent.COLLECT)))
         return
-    tx.send((postings.fund_from_clearing(payment) if meets else postings.fund_at_once(payment, shares)).command())
+    tx.send(postings.fund_from_clearing(payment) if meets else postings.fund_at_once(payment, shares))
     _paid(tx, replace(payment, state=payment.after(PaymentEvent.CAPTURE)))
     tx.port(PaymentListener).paid(tx, checkout_id)  # type: ignore[type-abstract] # a port is found by its protocol
 
@@ -626,7 +626,7 @@ _WORDS = {
 
 def _returned(tx: Tx, outgoing: Outgoing) -> None:
     """The channel has given it back."""
-    tx.send(postings.give_back(outgoing).command())
+    tx.send(postings.give_back(outgoing))
     tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
     conclude_return(tx, outgoing, PieceState.DONE, ChargeState.RETURNED)
 
@@ -668,7 +668,7 @@ def refund_escrow(tx: Tx, ask: RefundEscrow) -> Refund:
         raise Refused(PaymentRefusal.ESCROW_NOT_FOUND)
     model.check_not_contested(escrow)
     refunded = replace(model.refund(escrow, ask.refund_id, ask.amount), at=tx.now)
-    tx.send(postings.refund(escrow, refunded).command())
+    tx.send(postings.refund(escrow, refunded))
     after = model.after_refund(escrow, refunded)
     tx.put(ESCROWS, escrow.order_id, after)
     send_off(tx, refunded)
@@ -696,7 +696,7 @@ def book_difference(tx: Tx, ask: BookDifference) -> Charge:
         raise Refused(PaymentRefusal.TENDERS_DO_NOT_MATCH, "a payment is in one currency")
     reference = model.charge_reference(payment.id, model.DIFFERENCE_NUMBER)
     charge = Charge(reference=reference, channel=ask.channel, amount=ask.amount, state=ChargeState.CAPTURED)
-    tx.send(postings.book_difference(payment.id, ask.channel, ask.amount).command())
+    tx.send(postings.book_difference(payment.id, ask.channel, ask.amount))
     if payment.charge(reference) is None:
         tx.put(PAYMENTS, payment.id, replace(payment, charges=(*payment.charges, charge)))
         tx.tell(DifferenceBooked(payment_id=payment.id, channel=ask.channel, amount=ask.amount))
@@ -708,7 +708,7 @@ def set_aside_for_promotions(tx: Tx, ask: SetAsideForPromotions) -> None:
     """From the commission account, after what is missing there; the same again changes nothing."""
     invariant(tx.actor.is_system, "what is earned is set aside by the cloud alone")
     recourse.make_up(tx, ask.amount.currency)
-    tx.send(postings.set_aside(ask.promotion_id, ask.amount).command())
+    tx.send(postings.set_aside(ask.promotion_id, ask.amount))
 
 
 @handles(ResolveAlert)

@@ -54,7 +54,7 @@ def cover_again(tx: Tx, ask: CoverAgain) -> None:
 
 def done(tx: Tx, outgoing: Outgoing) -> None:
     """It is ours there."""
-    tx.send(splitting.cover(outgoing).command())
+    tx.send(splitting.cover(outgoing))
     tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
 
 

@@ -40,7 +40,7 @@ class ReleaseDeposit(Command[ShopMoney], refuses={PaymentRefusal.AMOUNT_OUT_OF_R
 def pledge_deposit(tx: Tx, ask: PledgeDeposit) -> ShopMoney:
     """The edge has looked at the caller's role in this shop; the ledger has the limit."""
     _check(ask.amount)
-    tx.send(postings.pledge(tx.id("dps"), ask.shop_id, ask.amount).command())
+    tx.send(postings.pledge(tx.id("dps"), ask.shop_id, ask.amount))
     tx.tell(DepositPledged(shop_id=ask.shop_id, amount=ask.amount))
     return _of(tx, ask.shop_id, ask.amount.currency)
 
@@ -50,7 +50,7 @@ def release_deposit(tx: Tx, ask: ReleaseDeposit) -> ShopMoney:
     """It is money that comes into the shop's balance, so it would first pay what the shop owes."""
     _check(ask.amount)
     id = tx.id("dps")
-    tx.send(postings.release_deposit(id, ask.shop_id, ask.amount).command())
+    tx.send(postings.release_deposit(id, ask.shop_id, ask.amount))
     recourse.credited(tx, ask.shop_id, ask.amount.currency, id)
     tx.tell(DepositReleased(shop_id=ask.shop_id, amount=ask.amount))
     return _of(tx, ask.shop_id, ask.amount.currency)

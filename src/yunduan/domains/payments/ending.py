@@ -53,7 +53,7 @@ def end(tx: Tx, payment: Payment, event: PaymentEvent, *, says_so: bool) -> Paym
     state = payment.after(event)
     movement = postings.release(payment, holds=holds(tx, payment))
     if movement.transfers or movement.closing:
-        tx.send(movement.command())
+        tx.send(movement)
     collected = tuple(charge for charge in payment.charges if charge.state is ChargeState.CAPTURED)
     send_back(tx, payment, collected)
     after = {ChargeState.PENDING: ChargeState.ENDED, ChargeState.CAPTURED: ChargeState.RETURNING}

@@ -25,7 +25,7 @@ def made_good(tx: Tx, payment: Payment, charge: Charge) -> Payment | None:
         return None
     captured = payment.with_charge(replace(charge, state=ChargeState.CAPTURED))
     captured = replace(captured, state=payment.after(PaymentEvent.CAPTURE))
-    tx.send(postings.fund_at_once(captured, model.fund(captured), late=True).command())
+    tx.send(postings.fund_at_once(captured, model.fund(captured), late=True))
     return captured
 
 

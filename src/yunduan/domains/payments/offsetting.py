@@ -105,7 +105,7 @@ def made_up(tx: Tx, outgoing: Outgoing) -> Money:
         amount = drawing.least(left, left_of(one))
         if amount:
             source = model.returning_account(outgoing.channel, amount.currency)
-            tx.send(charging_back.offset(one, source, amount).command())
+            tx.send(charging_back.offset(one, source, amount))
             changed = one.with_offset(amount, outgoing.custody)
             tx.put(CHARGEBACKS, one.id, changed)
             _cover(tx, one, changed)
@@ -154,6 +154,6 @@ def _set_off(tx: Tx, chargeback: Chargeback, found: Unclaimed) -> Chargeback:
     if found.state is not UnclaimedState.WAITING or not amount:
         return chargeback
     source = unclaimed_account(found.payer, amount.currency)
-    tx.send(charging_back.offset(chargeback, source, amount).command())
+    tx.send(charging_back.offset(chargeback, source, amount))
     owing.set_off(tx, found, amount)
     return chargeback.with_offset(amount, found.custody)

@@ -30,7 +30,7 @@ def owe(tx: Tx, outgoing: Outgoing, amount: Money) -> None:
     refunded = None if outgoing.id == model.return_id(outgoing.reference) else tx.get(REFUNDS, RefundId(outgoing.cause))
     payer = payment.payer  # type: ignore[union-attr] # the line before the last says so
     found = unclaimed.owed(outgoing, payer, amount, order_id=refunded.order_id if refunded else None, now=tx.now)
-    tx.send(postings.owe(found).command())
+    tx.send(postings.owe(found))
     tx.add(UNCLAIMED, found.id, found)
     from_bank = (outgoing.amount - amount).amount
     conclude_return(tx, outgoing, PieceState.UNCLAIMED, ChargeState.UNCLAIMED, from_bank=from_bank)

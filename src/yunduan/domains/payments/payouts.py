@@ -172,7 +172,7 @@ def begin(tx: Tx, payee: Payee, amount: Money, *, asked_by: PersonId, unclaimed:
         payout = replace(payout, unclaimed=unclaimed.id)
     if unclaimed is not None and unclaimed.custody is Custody.PROVIDER:
         payout = replace(payout, channel=unclaimed.channel, custody=unclaimed.custody, reference=unclaimed.reference)
-    tx.send(postings.pay_out(payout).command())
+    tx.send(postings.pay_out(payout))
     tx.add(PAYOUTS, payout.id, payout)
     tx.tell(PayoutBegun(payout_id=payout.id, owner=payee.owner, amount=amount, is_awaited=payout.state is PayoutState.AWAITED))
     if payout.state is PayoutState.SENT:
@@ -220,7 +220,7 @@ def _found(tx: Tx, id: PayoutId) -> Payout:
 
 def _give_back(tx: Tx, payout: Payout, state: PayoutState) -> Payout:
     """The whole of it, to where it came from; a shop that has come to owe something pays that first."""
-    tx.send(postings.pay_back(payout).command())
+    tx.send(postings.pay_back(payout))
     if payout.unclaimed:
         owing.came_back(tx, payout.unclaimed, UnclaimedEvent.DECLINE if state is PayoutState.DECLINED else UnclaimedEvent.REFUSE)
         offsetting.came_back(tx, payout.unclaimed)
@@ -253,7 +253,7 @@ def checked(tx: Tx, outgoing: Outgoing, *, is_theirs: bool) -> None:
 def paid(tx: Tx, outgoing: Outgoing) -> None:
     """The channel has paid it out."""
     payout = _found(tx, outgoing.id)
-    tx.send(postings.paid_out(payout).command())
+    tx.send(postings.paid_out(payout))
     tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
     if payout.unclaimed:
         owing.paid(tx, payout.unclaimed)

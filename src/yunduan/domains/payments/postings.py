@@ -49,8 +49,6 @@ Clearing, drawing, returning and paying accounts are back at zero when the story
 from collections.abc import Iterator
 from enum import IntEnum
 
-from msgspec import Struct
-
 from yunduan.domains.ledger.commands import PostTransfers
 from yunduan.domains.ledger.model import AccountFlag, NewAccount, Posting, Transfer
 from yunduan.domains.payments.drawing import deposit_account, drawing_account, receivable_account, shortfall_account
@@ -189,16 +187,8 @@ TEMPLATES = (
 )
 
 
-class Movement(Struct, frozen=True, kw_only=True):
-    """Transfers that happen together, with the accounts that they open and close."""
-
-    transfers: tuple[Transfer, ...]
-    opening: tuple[NewAccount, ...] = ()
-    closing: tuple[AccountId, ...] = ()
-
-    def command(self) -> PostTransfers:
-        """What the ledger is asked."""
-        return PostTransfers(transfers=self.transfers, opening=self.opening, closing=self.closing)
+Movement = PostTransfers
+"""Transfers that happen together, with the accounts that they open and close: just what the ledger is asked."""
 
 
 # Accounts

@@ -73,7 +73,7 @@ def refund_settled(tx: Tx, ask: RefundSettled) -> Refund:
     )
     refunded = replace(refunded, at=tx.now, drawn=drawn)
     if here.whole:
-        tx.send(postings.refund_settled(escrow, here, drawn).command())
+        tx.send(postings.refund_settled(escrow, here, drawn))
     tx.put(ESCROWS, escrow.order_id, after)
     if drawn.owed:
         owes(tx, escrow.shop_id, currency, is_owing=True)
@@ -100,7 +100,7 @@ def split_underway(at: Asking, ask: SplitUnderway) -> bool:
 def _refund_promotion(tx: Tx, escrow: Escrow, refund_id: RefundId, amount: Money) -> Refund:
     """What the marketplace gave for an order that nobody pays for any more leaves the escrow; what is to be split stays so."""
     refunded = replace(model.divided(escrow, refund_id, amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED), at=tx.now)
-    tx.send(postings.refund(escrow, refunded).command())
+    tx.send(postings.refund(escrow, refunded))
     left = model.after_refund(replace(escrow, state=EscrowState.SETTLED), refunded)
     commission = (escrow.commission or amount) - commission_here(tx, escrow, left)
     after = replace(left, state=EscrowState.SPLITTING, held=escrow.held - refunded.whole, commission=commission)
@@ -168,7 +168,7 @@ def finish(tx: Tx, escrow: Escrow) -> None:
     ours = commission - model.total(currency, [split.to_marketplace for split in done])
     rest = Settlement(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=escrow.held - ours, commission=ours)
     if escrow.held:
-        tx.send(postings.settle(escrow, rest).command())
+        tx.send(postings.settle(escrow, rest))
         credited(tx, escrow.shop_id, currency, escrow.order_id)
     else:
         tx.send(PostTransfers(transfers=(), closing=(escrow.account,)))
@@ -200,7 +200,7 @@ def pay_postage(tx: Tx, ask: PayPostage) -> Drawn:
     currency = ask.amount.currency
     nothing = Money(amount=0, currency=currency)
     drawn = drawing.draw(ask.amount, commission=nothing, earned=nothing, standing=standing(tx, ask.shop_id, currency))
-    tx.send(postings.postage(ask.id, ask.shop_id, ask.person, drawn).command())
+    tx.send(postings.postage(ask.id, ask.shop_id, ask.person, drawn))
     open_purse(tx, ask.person, model.wallet_account(ask.person, currency), currency)
     if drawn.owed:
         owes(tx, ask.shop_id, currency, is_owing=True)
@@ -241,7 +241,7 @@ def credited(tx: Tx, shop: ShopId, currency: str, cause: str) -> None:
     now = standing(tx, shop, currency)
     paid = drawing.least(now.available, now.owed)
     if paid:
-        tx.send(postings.pay_off(shop, paid, cause).command())
+        tx.send(postings.pay_off(shop, paid, cause))
         tx.tell(ClaimPaidOff(shop_id=shop, amount=paid, left=now.owed - paid, cause=cause))
     if paid == now.owed:
         owes(tx, shop, currency, is_owing=False)
@@ -253,4 +253,4 @@ def make_up(tx: Tx, currency: str) -> None:
     if missing:
         made_up = drawing.least(missing, available(tx, model.commission_account(currency), currency))
         if made_up:
-            tx.send(postings.cover(tx.id("cov"), made_up).command())
+            tx.send(postings.cover(tx.id("cov"), made_up))

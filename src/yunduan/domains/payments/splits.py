@@ -61,7 +61,7 @@ def settle(tx: Tx, escrow: Escrow, commission: Money) -> Settlement:
 def _settled(tx: Tx, escrow: Escrow, settlement: Settlement) -> None:
     """Empty the escrow of what the marketplace keeps, and close it."""
     if escrow.held:
-        tx.send(postings.settle(escrow, settlement).command())
+        tx.send(postings.settle(escrow, settlement))
         recourse.credited(tx, escrow.shop_id, escrow.held.currency, escrow.order_id)
     tx.put(ESCROWS, escrow.order_id, replace(escrow, state=EscrowState.SETTLED, held=zero(escrow.held.currency)))
     tx.tell(EscrowSettled(order_id=escrow.order_id, shop_id=escrow.shop_id, to_shop=settlement.to_shop, commission=settlement.commission))
@@ -101,7 +101,7 @@ def done(tx: Tx, outgoing: Outgoing) -> None:
     if escrow is None:
         return
     paid = debts.collected(tx, split) if split.claimed else zero(split.to_shop.currency)
-    tx.send(splitting.split(escrow, split, paid).command())
+    tx.send(splitting.split(escrow, split, paid))
     recourse.credited(tx, split.shop_id, split.to_shop.currency, split.request)
     escrow = replace(escrow, held=escrow.held - split.whole)
     tx.put(ESCROWS, escrow.order_id, escrow)

@@ -105,7 +105,7 @@ def take_unclaimed(tx: Tx, ask: TakeUnclaimed) -> UnclaimedNow:
     found = unclaimed.taken(tx.get(UNCLAIMED, ask.unclaimed_id), person, ask.into)
     offsetting.check_not_taken(tx, found)
     if ask.into is Into.WALLET:
-        tx.send(postings.divert(found).command())
+        tx.send(postings.divert(found))
         currency = found.amount.currency
         open_purse(tx, person, model.wallet_account(person, currency), currency)
     else:

@@ -43,7 +43,7 @@ def done(tx: Tx, outgoing: Outgoing) -> None:
     nothing = zero(currency)
     drawn = drawing.draw(claimed, commission=nothing, earned=nothing, standing=recourse.standing(tx, escrow.shop_id, currency))
     missing = commission - earned
-    tx.send(splitting.take_back(outgoing, escrow.shop_id, of_shop=of_shop, earned=earned, missing=missing, drawn=drawn).command())
+    tx.send(splitting.take_back(outgoing, escrow.shop_id, of_shop=of_shop, earned=earned, missing=missing, drawn=drawn))
     if drawn.owed:
         recourse.owes(tx, escrow.shop_id, currency, is_owing=True)
     tx.put(OUTGOING, outgoing.id, outgoing.done(tx.now))
@@ -61,7 +61,7 @@ def refused(tx: Tx, outgoing: Outgoing) -> None:
         earned=recourse.available(tx, model.commission_account(currency), currency),
         standing=recourse.standing(tx, escrow.shop_id, currency),
     )
-    tx.send(splitting.draw_instead(outgoing, escrow.shop_id, drawn).command())
+    tx.send(splitting.draw_instead(outgoing, escrow.shop_id, drawn))
     if drawn.owed:
         recourse.owes(tx, escrow.shop_id, currency, is_owing=True)
     tx.put(OUTGOING, outgoing.id, replace(outgoing, state=OutgoingState.REFUSED))

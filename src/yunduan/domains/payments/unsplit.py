@@ -31,7 +31,7 @@ def refund_unsplit(tx: Tx, escrow: Escrow, refund_id: RefundId, amount: Money) -
     refunded = replace(model.divided(escrow, refund_id, amount, beyond=PaymentRefusal.EXCEEDS_CAPTURED), at=tx.now)
     here = replace(refunded, pieces=tuple([piece for piece in refunded.pieces if piece.reference not in done]))
     if here.pieces:
-        tx.send(postings.refund(escrow, here).command())
+        tx.send(postings.refund(escrow, here))
     left = model.after_refund(replace(escrow, state=EscrowState.SETTLED), refunded)
     _keep(tx, escrow, left, here.whole, splits)
     send_off(tx, refunded, is_split=done.keys())

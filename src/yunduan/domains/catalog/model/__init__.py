@@ -422,7 +422,7 @@ class Offer(Struct, frozen=True, gc=False):
     shop: ShopTerms
 
 
-class Standing(Struct, frozen=True, kw_only=True, gc=False):
+class Standing(Struct, frozen=True, gc=False):
     """How goods have done: pieces sold, reviews and the sum of their stars; `due` while lists do not show it yet.
 
     Sold is what was paid and has neither been called off nor given back whole.

@@ -12,7 +12,7 @@ from yunduan.kernel.ids import HoldId, LocationId, VariantId
 from yunduan.kernel.refusals import BrokenError, Refused
 
 
-class Stock(Struct, frozen=True, kw_only=True, gc=False):
+class Stock(Struct, frozen=True, gc=False):
     """Pieces of one variant at one location: on hand, and of these promised to orders."""
 
     variant_id: VariantId

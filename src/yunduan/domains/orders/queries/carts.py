@@ -1,5 +1,6 @@
 """The cart, and what it costs: quotes price everything anew, whatever was seen before."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -112,10 +113,10 @@ Wanted = list[tuple[CartLine, Offer]]
 
 
 def _by_shop(lines: Sequence[CartLine], offers: dict[VariantId, Offer]) -> dict[ShopId, Wanted]:
-    shops: dict[ShopId, Wanted] = {}
+    shops: dict[ShopId, Wanted] = defaultdict(list)
     for line in lines:
         offer = offers[line.variant_id]
-        shops.setdefault(offer.variant.shop_id, []).append((line, offer))
+        shops[offer.variant.shop_id].append((line, offer))
     return shops
 
 
