@@ -33,7 +33,13 @@ def of_one_shop(at: Asking, ids: Iterable[VariantId]) -> tuple[Shop, dict[Varian
 def pieces(at: Asking, shop: Shop, ids: Iterable[VariantId]) -> Pieces:
     """What can be had of variants, wherever the shop sends from."""
     places = shop.sends_from()
-    return {id: {place: store.stock(at, id, place).available for place in places} for id in ids}
+    there: Pieces = {}
+    for id in ids:
+        there[id] = found = {}
+        for place in places:
+            stock = at.get(store.STOCK, (id, place))
+            found[place] = stock.on_hand - stock.held if stock else 0
+    return there
 
 
 def sent(shop: Shop, wanted: Mapping[VariantId, int], there: Pieces, country: str, region: str) -> tuple[HeldLine, ...]:

@@ -275,27 +275,28 @@ def pay_orders(tx: Tx, ask: PayOrders) -> PaymentStarted:
     """Decide whether anything has to be waited for."""
     parts, tenders, is_system = ask.parts, ask.tenders, tx.actor.is_system
     currency = model.check_tenders(parts, tenders, is_system=is_system)
-    if not is_system and TenderKind.WALLET in [tender.kind for tender in tenders]:
+    kinds = [tender.kind for tender in tenders]
+    if TenderKind.WALLET in kinds and not is_system:
         limits.check_on(tx)
     if tx.get(PAYMENTS, ask.payment_id) is not None:
         raise Refused(PaymentRefusal.EXISTS)
     _check_promotions(tx, parts, currency)
-    charges = model.charges_of(ask.payment_id, tenders, tx.port(Channels).custody)
+    waits = TenderKind.CHANNEL in kinds
     payment = Payment(
         id=ask.payment_id,
         kind=PaymentKind.PURCHASE,
-        state=PaymentState.PENDING if charges else PaymentState.CAPTURED,
+        state=PaymentState.PENDING if waits else PaymentState.CAPTURED,
         payer=ask.buyer,
         currency=currency,
         checkout_id=ask.checkout_id,
         parts=parts,
         tenders=tenders,
-        charges=charges,
+        charges=model.charges_of(ask.payment_id, tenders, tx.port(Channels).custody) if waits else (),
         due=ask.due,
         started_at=tx.now,
-        extension_ms=methods.extension_ms(tx, tenders),
+        extension_ms=methods.extension_ms(tx, tenders) if waits else 0,
     )
-    if charges:
+    if waits:
         return _wait(tx, payment)
     shares = model.fund(payment)
     if any(shares):
