@@ -43,10 +43,8 @@ def check_digit(number: int) -> int:
 
     Digits are taken three at a time; zeros before a number change nothing.
     """
-    high, low = divmod(number, 1_000_000)
-    first, second = divmod(high, 1_000)
-    third, fourth = divmod(low, 1_000)
-    return _AFTER[fourth][_AFTER[third][_AFTER[second][_AFTER[first][0]]]]
+    high, low = number // 1_000_000, number % 1_000_000
+    return _AFTER[low % 1_000][_AFTER[low // 1_000][_AFTER[high % 1_000][_AFTER[high // 1_000][0]]]]
 
 
 class Numbering:

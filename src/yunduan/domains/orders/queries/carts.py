@@ -1,6 +1,5 @@
 """The cart, and what it costs: quotes price everything anew, whatever was seen before."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -113,10 +112,10 @@ Wanted = list[tuple[CartLine, Offer]]
 
 
 def _by_shop(lines: Sequence[CartLine], offers: dict[VariantId, Offer]) -> dict[ShopId, Wanted]:
-    shops: dict[ShopId, Wanted] = defaultdict(list)
+    shops: dict[ShopId, Wanted] = {}
     for line in lines:
         offer = offers[line.variant_id]
-        shops[offer.variant.shop_id].append((line, offer))
+        shops.setdefault(offer.variant.shop_id, []).append((line, offer))
     return shops
 
 
