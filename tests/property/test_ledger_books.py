@@ -191,8 +191,11 @@ class Bookkeeping(RuleBasedStateMachine):
     def _id(self, draw: int = 0) -> TransferId:
         """Mostly new and growing; sometimes one that was used, or one out of order."""
         self._made += 1
-        if draw == 1 and self.model.entries:
-            return self.model.entries[self._made % len(self.model.entries)].transfer.id
+        used = [
+            entry.transfer.id for entry in self.model.entries if entry.transfer.kind is not Kind.EXPIRE
+        ]  # the ledger has its own for these
+        if draw == 1 and used:
+            return used[self._made % len(used)]
         return TransferId(f"trf_{5000 - self._made if draw == 2 else 5000 + self._made:06d}")
 
     def _transfer(self, debit: str, credit: str, amount: int, id: TransferId | None = None, **more: Any) -> Transfer:
