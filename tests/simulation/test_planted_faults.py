@@ -315,6 +315,7 @@ PLANTS = {
     swallowed_checkpoint_error: r"the writer goes on after a sync that failed",
     transaction_lost_in_mid_batch: (
         rf"a broken command has left something|took effect all the same|alarms that differ|{CENSUS}|{GAP}|{TABLES}"
+        "|purses sum to nothing, not"
     ),
     gap_in_the_facts: GAP,
     key_apart_from_its_effect: r"answers and effects differ",
