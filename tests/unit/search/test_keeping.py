@@ -296,7 +296,8 @@ def test_what_waits_for_the_disk_is_done_when_nobody_waits(there: Market, folder
         assert 1 in waits
         assert segments_of(folder) < segments
         assert len(found(folder, "普洱")) == 30
-        while indexers.goods._index._side._folding is not None:  # type: ignore[union-attr]
+        side: Any = indexers.goods._index._side  # type: ignore[union-attr]
+        while side._folding is not None or side._logged > side._folded:
             indexers.goods.rest()
         kept = log.stat().st_size
         for number in range(40):  # the log is begun anew where it was folded, so that it grows no more

@@ -20,8 +20,8 @@ from yunduan.runtime.ports import MadeElsewhereError, Row
 _STATEMENTS_KEPT = 200
 _WAIT_MS = 5_000
 _FOLD_PAGES, _FOLD_PAGES_IDLE, _PAGES_MAX = 4_000, 250, 8_000
-"""The log is folded into the file, in a thread, when so many of its pages are not (16 MiB), or so many (1 MiB) when nobody waits. With so
-many it can be begun anew only if whoever writes stops."""
+"""The log is folded into the file, in a thread, when so many of its pages are not (16 MiB), or when it has so many (1 MiB) and nobody
+waits. With so many whoever writes stops until it is."""
 _LOOKS_A_STEP = 20
 """A query of a side store is asked twenty times as often whether it has had its time: it is answered between others."""
 
@@ -97,7 +97,7 @@ class SideFile:
 
     def fold(self) -> None:
         """Bring what the log has into the file where that is worth waiting for the disk."""
-        self._fold(_FOLD_PAGES_IDLE)
+        self._fold(1 if self._logged >= _FOLD_PAGES_IDLE else _FOLD_PAGES)  # to the last page, so that the log is begun anew
 
     def _fold(self, least: int) -> None:
         """Have the log folded beside whoever writes, when so many pages are not; who has written too much meanwhile waits."""
