@@ -22,6 +22,7 @@ _WAIT_MS = 5_000
 _FOLD_PAGES, _FOLD_PAGES_IDLE, _PAGES_MAX = 4_000, 250, 8_000
 """The log is folded into the file, in a thread, when so many of its pages are not (16 MiB), or when it has so many (1 MiB) and nobody
 waits. With so many whoever writes stops until it is."""
+_TRIES = 5
 _LOOKS_A_STEP = 20
 """A query of a side store is asked twenty times as often whether it has had its time: it is answered between others."""
 
@@ -149,13 +150,24 @@ def _fold(path: Path) -> int:
 
     Pages that somebody still reads, and those that are written meanwhile, stay for the next time.
     """
+    logged: list[int] = []
+
+    def note(_connection: apsw.Connection, _database: str, pages: int) -> int:
+        logged.append(pages)
+        return apsw.SQLITE_OK
+
     with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         connection.execute("PRAGMA synchronous=NORMAL").fetchall()
-        row: Row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()[0]
-        _, pages, folded = row
-        if folded == pages:
+        connection.set_wal_hook(note)
+        for _ in range(_TRIES):  # while somebody reads the log it is not begun anew
+            row: Row = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()[0]
+            _, pages, folded = row
+            if folded < pages:
+                break
             with suppress(apsw.BusyError):  # whoever writes now begins it anew
                 connection.execute("PRAGMA user_version=0").fetchall()
+            if not logged or logged[-1] < pages:
+                break
     return int(folded)
 
 
