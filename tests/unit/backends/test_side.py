@@ -50,7 +50,7 @@ def test_who_never_stops_writing_waits_for_the_log(tmp_path: Path) -> None:
     side, log = a_file(tmp_path / "some.sqlite"), tmp_path / "some.sqlite-wal"
     for start in range(0, 60_000, 500):
         written(side, start, 500)
-        assert log.stat().st_size < (sides._PAGES_MAX + 1_000) * PAGE
+        assert log.stat().st_size < (sides._PAGES_MAX + 2_000) * PAGE  # it is looked at when a commit begins, and one more is under way
     side.close()
     assert SideFile(tmp_path / "some.sqlite", reads_only=True).rows("SELECT count(*) FROM kept") == [(60_000,)]
 
