@@ -30,8 +30,6 @@ LARGE = "-large"
 PEOPLE = "people.txt"
 SPENT = {"checkout": PEOPLE, "purchase": "bare.txt"}
 """Whom a workload uses up, where it goes on with the same market; the others only look, as the same people again."""
-MAPPED_MIB = 65_536
-"""How much of a large market's file readers see mapped, as the manual says of large markets."""
 A_SECOND = 2_600
 """How many people of a large market buy in a second, at most."""
 
@@ -108,7 +106,7 @@ class Markets:
 
     def _ours(self, system: str, folder: Path, database: str, readers: int, log: Path) -> Server:
         if system.startswith("sqlite"):
-            return ours(folder, readers=readers, map_mib=MAPPED_MIB if system.endswith(LARGE) else 0, log=log)
+            return ours(folder, readers=readers, is_large=system.endswith(LARGE), log=log)
         return ours(folder, store_url=self._url(database), readers=readers, log=log, beside=(self._cluster.pid,))
 
     def faults(self, folder: Path) -> list[str]:

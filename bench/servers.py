@@ -111,11 +111,15 @@ class Server:
         return total
 
 
-def ours(folder: Path, *, store_url: str = "", readers: int = 0, map_mib: int = 0, log: Path, beside: tuple[int, ...] = ()) -> Server:
+LARGE = {"YUNDUAN_STORE__MAP_MIB": "65536", "YUNDUAN_STORE__LISTS_MIB": "256"}
+"""What the manual says of large markets."""
+
+
+def ours(folder: Path, *, store_url: str = "", readers: int = 0, is_large: bool = False, log: Path, beside: tuple[int, ...] = ()) -> Server:
     """`yunduan serve` on a folder."""
     port = free_port()
     environment = {"YUNDUAN_DATA": str(folder), "YUNDUAN_HTTP__PORT": str(port), "YUNDUAN_LOG__LEVEL": "warning"}
-    environment |= {"YUNDUAN_HTTP__READERS": str(readers), "YUNDUAN_STORE__MAP_MIB": str(map_mib)}
+    environment |= {"YUNDUAN_HTTP__READERS": str(readers)} | (LARGE if is_large else {})
     if store_url:
         environment["YUNDUAN_STORE__URL"] = store_url
     command = [str(Path(sys.executable).parent / "yunduan"), "serve"]

@@ -280,7 +280,9 @@ def join(
             Obligations: BuyerObligations(),
             Shops: KnownShops(),
             CatalogSettings: CatalogSettings(
-                reviews_goods=settings.market.reviews_goods, compared_after_ms=settings.market.compared_after_h * 3_600_000
+                reviews_goods=settings.market.reviews_goods,
+                compared_after_ms=settings.market.compared_after_h * 3_600_000,
+                lists_remembered_bytes=settings.store.lists_mib << 20,
             ),
             NoticeSettings: NoticeSettings(time_zone=settings.market.time_zone),
             OrderSettings: OrderSettings(

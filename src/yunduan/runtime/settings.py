@@ -58,6 +58,15 @@ class StoreSettings(Struct, frozen=True, kw_only=True):
             extra=_unit("MiB"),
         ),
     ] = 0
+    lists_mib: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65_536,
+            description="Memory for the first pages of lists, in each process that answers queries: 28 MiB hold those of 3,000 shops.",
+            extra=_unit("MiB"),
+        ),
+    ] = 28
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,8 @@
 """Lists: every card once, in order, in pages that hold while goods come and go; a cursor is of one list."""
 
+import asyncio
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from msgspec import ValidationError, convert
 
 from unit.catalog.town import Town, variant, yuan
 from yunduan.backends.sqlite import SqliteStore
-from yunduan.domains.catalog import queries
+from yunduan.cloud import open_cloud
 from yunduan.domains.catalog.commands import (
     SHOWN_EVERY_MS,
     ChangeCategory,
@@ -20,13 +22,14 @@ from yunduan.domains.catalog.commands import (
     WithdrawGoods,
 )
 from yunduan.domains.catalog.lists import Card, CardList, Sort, cards_of, cursor, tree_of
-from yunduan.domains.catalog.model import CATEGORIES_MAX, PRICE_MAX, VariantForm
+from yunduan.domains.catalog.model import CATEGORIES_MAX, PRICE_MAX, CatalogSettings, VariantForm
 from yunduan.domains.catalog.queries import Categories, GoodsInCategory, GoodsInShop, NewestGoods
 from yunduan.kernel.actors import SYSTEM
 from yunduan.kernel.ids import CategoryId, GoodsId, ShopId
 from yunduan.kernel.messages import Query
 from yunduan.kernel.money import Money
 from yunduan.kernel.refusals import Refused
+from yunduan.runtime.settings import Settings, StoreSettings
 
 
 def cards(page: CardList) -> list[Card]:
@@ -274,10 +277,17 @@ def test_the_names_that_came_last_stay_when_many_are_sent_at_once(town: Town) ->
     assert {one.id: one for one in tree} == {one.id: one for one in tree_of(b"[" + b",".join(row[0] for row in rows) + b"]")}
 
 
-@pytest.mark.parametrize("room", [queries.LISTS_REMEMBERED_BYTES, 5_000, 0])
+def test_a_setting_says_how_many_lists_are_remembered(tmp_path: Path) -> None:
+    """In MiB, for operators."""
+    cloud = open_cloud(Settings(data=str(tmp_path), store=StoreSettings(lists_mib=3)))
+    assert cloud.port(CatalogSettings).lists_remembered_bytes == 3 * 2**20
+    asyncio.run(cloud.stop())
+
+
+@pytest.mark.parametrize("room", [CatalogSettings().lists_remembered_bytes, 5_000, 0])
 def test_what_is_remembered_of_lists_is_what_is_there(room: int, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """While goods come, go, come back, are repriced and sold; whether all first pages have room in memory, some, or none."""
-    monkeypatch.setattr(queries, "LISTS_REMEMBERED_BYTES", room)
+    monkeypatch.setitem(town.world.cloud._ports, CatalogSettings, CatalogSettings(lists_remembered_bytes=room))
     town.world.cloud.remember()
     dice, kept = random.Random(room), [(shop, town.goods(variant("A", 500), shop=shop)) for shop in (town.shop, town.other)]
     for turn in range(25):

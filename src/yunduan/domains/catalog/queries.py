@@ -15,6 +15,7 @@ from yunduan.domains.catalog.lists import CardList, Cursor, ReadyFace, Sort
 from yunduan.domains.catalog.model import (
     LINES_MAX,
     CatalogRefusal,
+    CatalogSettings,
     Goods,
     GoodsState,
     HeldLine,
@@ -41,8 +42,6 @@ from yunduan.runtime.registry import Wanted, answers
 from yunduan.runtime.transaction import Asking
 
 PAGE_MAX = 50
-LISTS_REMEMBERED_BYTES = 28 * 2**20
-"""Of lists' first pages, as they are sent: those of 3,000 shops, in each process that answers queries."""
 PageSize = Annotated[int, Meta(ge=1, le=PAGE_MAX)]
 
 
@@ -566,7 +565,8 @@ def _list(at: Asking, ask: NewestGoods | GoodsInShop | GoodsInCategory, *, scope
     sort, limit = ask.sort, ask.limit
     if ask.after is None:  # where everybody begins
         first = partial(_cards, at, scope, id, sort, None, limit)
-        return at.recall("card", (scope, id, sort, limit), first, most=LISTS_REMEMBERED_BYTES, size=CardList.size)
+        most = at.port(CatalogSettings).lists_remembered_bytes
+        return at.recall("card", (scope, id, sort, limit), first, most=most, size=CardList.size)
     return _cards(at, scope, id, sort, lists.place(ask.after, scope=scope, id=id, sort=sort), limit)
 
 

@@ -297,6 +297,8 @@ class CatalogSettings(Struct, frozen=True, kw_only=True):
     """Whether operators look at goods before they are sold, and again after they have been described anew."""
     compared_after_ms: int = 86_400_000
     """How long a price was charged, within the thirty days, that another may be compared with."""
+    lists_remembered_bytes: int = 28 * 2**20
+    """Of lists' first pages, as they are sent: those of 3,000 shops, in each process that answers queries."""
 
 
 class OptionValue(Struct, frozen=True, kw_only=True, gc=False, forbid_unknown_fields=True):
