@@ -111,7 +111,7 @@ class Server:
         return total
 
 
-LARGE = {"YUNDUAN_STORE__MAP_MIB": "65536", "YUNDUAN_STORE__LISTS_MIB": "256"}
+LARGE = {"YUNDUAN_STORE__LISTS_MIB": "256"}
 """What the manual says of large markets."""
 
 

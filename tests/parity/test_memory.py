@@ -265,3 +265,28 @@ def test_a_look_that_has_yet_to_be_told_of_a_counted_commit_does_not_keep_to_wha
             while ear.heard:
                 world.run(hear())
             assert world.run(seen()) == truth(world)
+
+
+def test_what_was_made_of_a_part_outlives_a_change_of_another() -> None:
+    """What was made of any rows does not, nor anything a change of which nobody says what it is a part of; room is given back."""
+    memory, made = Memory(), []
+
+    def remembered(part: str) -> int:
+        return memory.recall("card", ("list", part), lambda: made.append(part) or len(made), part=part, most=30, size=lambda _: 10)
+
+    def told(*parts: str) -> Changes:
+        changes = Changes()
+        changes.parts = {"card": set(parts)}
+        return changes
+
+    first = [remembered(part) for part in ("tea", "silk", "")]
+    assert [remembered(part) for part in ("tea", "silk", "")] == first
+    memory.forget(told("silk"))
+    assert [remembered(part) for part in ("tea", "silk", "")] == [1, 4, 5]
+    memory.forget(told("rice"))
+    assert [remembered(part) for part in ("tea", "silk", "")] == [1, 4, 6]
+    changes = Changes()
+    changes.tables = {"card"}
+    memory.forget(changes)
+    assert [remembered(part) for part in ("tea", "silk", "")] == [7, 8, 9]
+    assert made == ["tea", "silk", "", "silk", "", "", "tea", "silk", ""]

@@ -154,10 +154,17 @@ class Look:
         return {key: known[key] for key in keys if key in known}
 
     def recall(
-        self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
+        self,
+        table: str,
+        key: Hashable,
+        make: Callable[[], Value],
+        *,
+        part: str = "",
+        most: int = RECALLED,
+        size: Callable[[Value], int] | None = None,
     ) -> Value:
         """What was made of a table's rows, made anew when any of them has changed."""
-        return make() if self._memory is None else self._memory.recall(table, key, make, most=most, size=size)
+        return make() if self._memory is None else self._memory.recall(table, key, make, part=part, most=most, size=size)
 
     def port(self, kind: type[Port]) -> Port:
         """What the composition root has joined to this protocol."""

@@ -90,13 +90,21 @@ class Asking(Reader, Protocol):
         ...
 
     def recall(
-        self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
+        self,
+        table: str,
+        key: Hashable,
+        make: Callable[[], Value],
+        *,
+        part: str = "",
+        most: int = RECALLED,
+        size: Callable[[Value], int] | None = None,
     ) -> Value:
         """What was made of a table's rows, and may be remembered until any of them changes.
 
-        `key` says what was made; two makers of one table have keys of different shapes. Beyond `most` results of a table all are
-        forgotten. With `size`, which says how much of `most` a result takes, what has no room is not remembered: for what is
-        large and forgotten often, so that those who are first asked for after a change stay.
+        `key` says what was made; two makers of one table have keys of different shapes. What was made of the rows of one `part`
+        alone outlives a change of others, where whoever changes them says which part they are of (`Tx.write`). Beyond `most` results
+        of a table all are forgotten. With `size`, which says how much of `most` a result takes, what has no room is not remembered:
+        for what is large and forgotten often, so that those who are first asked for after a change stay.
         """
         ...
 
@@ -295,7 +303,14 @@ class Tx:
         shelf.known[key] = None
 
     def recall(
-        self, table: str, key: Hashable, make: Callable[[], Value], *, most: int = RECALLED, size: Callable[[Value], int] | None = None
+        self,
+        table: str,
+        key: Hashable,
+        make: Callable[[], Value],
+        *,
+        part: str = "",
+        most: int = RECALLED,
+        size: Callable[[Value], int] | None = None,
     ) -> Value:
         """What was made of a table's rows, made anew when this or an earlier batch has changed any of them, or a command was undone.
 
@@ -303,7 +318,7 @@ class Tx:
         """
         if table in self._waiting_tables:
             return make()
-        return self._made.recall(table, key, make, most=most, size=size)
+        return self._made.recall(table, key, make, part=part, most=most, size=size)
 
     def row(self, sql: str, arguments: Sequence[object] = ()) -> Row | None:
         """The first row, or nothing."""
@@ -332,19 +347,23 @@ class Tx:
             self._lengths[sql] = len(waiting)
         waiting.append(row)
 
-    def write(self, sql: str, arguments: Sequence[object] = ()) -> int:
-        """Run one statement now; answers the number of rows it touched."""
+    def write(self, sql: str, arguments: Sequence[object] = (), *, part: str = "") -> int:
+        """Run one statement now; answers the number of rows it touched. `part` says of what part of the table all of them are."""
         self._refuse_remembered(sql)
         tables = tables_of(sql)
         for name in tables:
             self._made.unmake(name)
         self._flush(tables)
-        self.changes.tables |= tables
+        if part:
+            for name in tables:
+                self.changes.parts.setdefault(name, set()).add(part)
+        else:
+            self.changes.tables |= tables
         return self._send_write(sql, arguments)
 
-    def write_one(self, sql: str, arguments: Sequence[object] = ()) -> None:
+    def write_one(self, sql: str, arguments: Sequence[object] = (), *, part: str = "") -> None:
         """Run a statement that must touch exactly one row."""
-        invariant(self.write(sql, arguments) == 1, f"one row must change: {sql}")
+        invariant(self.write(sql, arguments, part=part) == 1, f"one row must change: {sql}")
 
     # What the writer uses
 

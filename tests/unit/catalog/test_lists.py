@@ -11,6 +11,7 @@ from msgspec import ValidationError, convert
 from unit.catalog.town import Town, variant, yuan
 from yunduan.backends.sqlite import SqliteStore
 from yunduan.cloud import open_cloud
+from yunduan.domains.catalog import store
 from yunduan.domains.catalog.commands import (
     SHOWN_EVERY_MS,
     ChangeCategory,
@@ -282,6 +283,32 @@ def test_a_setting_says_how_many_lists_are_remembered(tmp_path: Path) -> None:
     cloud = open_cloud(Settings(data=str(tmp_path), store=StoreSettings(lists_mib=3)))
     assert cloud.port(CatalogSettings).lists_remembered_bytes == 3 * 2**20
     asyncio.run(cloud.stop())
+
+
+def test_lists_of_other_shops_are_remembered_when_a_card_changes(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a market that sells, some card changes every second: only its own shop's lists, and those of all shops, are made anew."""
+    for shop in (town.shop, town.other):
+        town.goods(variant("A", 500), shop=shop)
+    town.world.cloud.remember()
+    made: list[str] = []
+    cards = store.cards
+
+    def counted(at: Any, *, id: str, **rest: Any) -> Any:
+        made.append(id)
+        return cards(at, id=id, **rest)
+
+    monkeypatch.setattr(store, "cards", counted)
+
+    def looked() -> list[str]:
+        made.clear()
+        for asked in (GoodsInShop(shop_id=town.shop.id), GoodsInShop(shop_id=town.other.id), NewestGoods()):
+            town.world.run(_asked(town, asked))
+        return [*made]
+
+    assert looked() == [town.shop.id, town.other.id, ""]
+    assert looked() == []
+    town.goods(variant("B", 700), shop=town.shop)
+    assert looked() == [town.shop.id, ""]
 
 
 @pytest.mark.parametrize("room", [CatalogSettings().lists_remembered_bytes, 5_000, 0])

@@ -566,7 +566,8 @@ def _list(at: Asking, ask: NewestGoods | GoodsInShop | GoodsInCategory, *, scope
     if ask.after is None:  # where everybody begins
         first = partial(_cards, at, scope, id, sort, None, limit)
         most = at.port(CatalogSettings).lists_remembered_bytes
-        return at.recall("card", (scope, id, sort, limit), first, most=most, size=CardList.size)
+        part = id if scope == "shop_id" else ""
+        return at.recall("card", (scope, id, sort, limit), first, part=part, most=most, size=CardList.size)
     return _cards(at, scope, id, sort, lists.place(ask.after, scope=scope, id=id, sort=sort), limit)
 
 

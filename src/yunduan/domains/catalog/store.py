@@ -390,12 +390,13 @@ def standing(at: Asking, id: GoodsId) -> Standing:
 def show(tx: Tx, card: Card, *, path: Sequence[CategoryId], listed_at: int) -> None:
     """Let lists show goods, as this card says."""
     levels = [*path, None, None, None][:4]
-    tx.write_one(_SHOW_CARD, (card.id, card.shop_id, *levels, listed_at, price_rank(card.price), card.sold, _encode(card)))
+    row = (card.id, card.shop_id, *levels, listed_at, price_rank(card.price), card.sold, _encode(card))
+    tx.write_one(_SHOW_CARD, row, part=card.shop_id)
 
 
-def hide(tx: Tx, id: GoodsId) -> None:
-    """Let lists show goods no more; harmless when they do not."""
-    tx.write(_HIDE_CARD, (id,))
+def hide(tx: Tx, id: GoodsId, shop_id: ShopId) -> None:
+    """Let lists show goods of a shop no more; harmless when they do not."""
+    tx.write(_HIDE_CARD, (id,), part=shop_id)
 
 
 def cards(at: Asking, *, scope: str, id: str, sort: Sort, after: tuple[int, str] | None, limit: int) -> list[Row]:
@@ -438,7 +439,8 @@ def show_standing(tx: Tx, standing: Standing) -> None:
     tx.put(STANDING, standing.goods_id, replace(standing, due=False))
     row = tx.row(_CARD, (standing.goods_id,))
     if row is not None:
-        tx.write_one(_CARD_STANDS, (standing.sold, _encode(_card(row[0]).standing(standing)), standing.goods_id))
+        card = _card(row[0])
+        tx.write_one(_CARD_STANDS, (standing.sold, _encode(card.standing(standing)), standing.goods_id), part=card.shop_id)
 
 
 # Variants and SKUs

@@ -118,6 +118,7 @@ class Gateway:
             changes = Changes()
             changes.rows = [(table, [tuple(key) if type(key) is list else key for key in keys]) for table, keys in message.rows]
             changes.tables = set(message.tables)
+            changes.parts = {table: set(parts) for table, parts in message.parts.items()}
             self._look.hear(message.head, changes)
         elif type(message) is Failure:
             future = self._waiting.pop(message.number)

@@ -100,7 +100,9 @@ class Hub:
     def renew(self, changes: Changes) -> None:
         """Count a commit, and say what it has changed."""
         self._commits.add()
-        said = Commit(self._head(), self._commits.made, [(table, list(keys)) for table, keys in changes.rows], list(changes.tables))
+        rows = [(table, list(keys)) for table, keys in changes.rows]
+        parts = {table: list(changed) for table, changed in changes.parts.items()}
+        said = Commit(self._head(), self._commits.made, rows, list(changes.tables), parts)
         for reader in self._readers:
             reader.link.say(said)
 

@@ -133,6 +133,7 @@ class Commit(Struct, frozen=True, array_like=True, tag=12):
     commits: int
     rows: list[tuple[str, list[Any]]]
     tables: list[str]
+    parts: dict[str, list[str]]
 
 
 class Aside(Struct, frozen=True, array_like=True, tag=13):

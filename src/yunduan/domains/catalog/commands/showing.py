@@ -103,7 +103,7 @@ def page_of(tx: Tx, goods: Goods) -> Page:
 def show(tx: Tx, shop: Shop, goods: Goods) -> None:
     """Write the card of goods that everybody may see; take it away from all others."""
     if goods.state is not GoodsState.ON_SALE or not shop.is_open:
-        store.hide(tx, goods.id)
+        store.hide(tx, goods.id, goods.shop_id)
         store_attributes.tell(tx, goods.id, ())
         return
     path = store.category(tx, goods.form.category_id).path_ids
