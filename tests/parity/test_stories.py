@@ -207,16 +207,18 @@ def test_what_does_not_fit_at_the_end_of_a_batch_drops_only_the_culprit(world: W
     assert world.cloud.writer.failed is None
 
 
-def test_whoever_changes_a_row_has_read_it(place: Place) -> None:
-    """The store does not look whether each changed row is there: whoever has not seen it is broken, and nothing is added."""
+def test_a_row_that_nobody_has_read_is_read_before_it_is_changed(place: Place) -> None:
+    """The store does not look whether each changed row is there: so one that is not adds nothing, and one that is may be changed unread."""
     with world_at(place, domains=DOMAINS) as world:
         world.send(steps("put:a:1"))
     with world_at(place, domains=DOMAINS) as world:
-        found = outcomes(world, steps("put_blindly:a:5"), steps("put:b:2"))
-        assert is_error(found.pop(0))
-        assert found == [[]]
-        assert world.send(steps("get:a", "put_blindly:a:7")) == [1]
-        assert purses(world) == {"a": 7, "b": 2}
+        found = outcomes(
+            world, steps("put_blindly:a:5"), steps("put_blindly:nowhere:5"), steps("put_blindly:a:7", "refuse"), steps("put:b:2")
+        )
+        assert is_error(found.pop(1))
+        assert found == [[], "toy_no", []]
+        assert purses(world) == {"a": 5, "b": 2}
+        assert world.send(steps("get:a")) == [5]
 
 
 def test_a_fault_voids_the_batch_and_the_same_keys_may_come_again(world: World) -> None:

@@ -279,12 +279,14 @@ class Tx:
         waiting.setdefault(key, True)
 
     def put(self, table: Table[Key, Value], key: Key, value: Value) -> None:
-        """Change a row, to be written by the end of the batch; it is there, and has been read."""
+        """Change a row, to be written by the end of the batch; it must be there, which is read here where nobody has read it by its key."""
         shelf = self._shelves.get(table.name) or self._shelf(table)
         known, waiting = shelf.known, shelf.waiting
         found = known.get(key, _UNKNOWN)
-        if found is None or found is _UNKNOWN:
-            raise BrokenError(f"{table.name} has a row {key}, and whoever changes it has read it")
+        if found is _UNKNOWN:
+            found = self.get(table, key)
+        if found is None:
+            raise BrokenError(f"{table.name} has a row {key}")
         if not waiting:
             self._begin_waiting((table.name,))
         self._journal.append((shelf, key, found, key in waiting))
